@@ -1,0 +1,19 @@
+"""Fixtures that more than one test module uses."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+BESIDE_CLONE = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def mirror() -> Path:
+    """The folder that stands in for downloads: COURSE_DATA_MIRROR, or else ../shared/data beside the clone."""
+    if named := os.environ.get("COURSE_DATA_MIRROR"):
+        assert Path(named).is_dir(), f"COURSE_DATA_MIRROR={named} is no folder: correct it, or unset it to skip"
+        return Path(named).resolve()
+    if not BESIDE_CLONE.is_dir():
+        pytest.skip(f"no data mirror: put the archives into {BESIDE_CLONE}, or set COURSE_DATA_MIRROR to their folder")
+    return BESIDE_CLONE
