@@ -1,0 +1,66 @@
+"""`course lessons`: build the notebooks from their texts, run them, and check them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Build, run and check the lessons.")
+
+Names = Annotated[list[str] | None, typer.Argument(help="Lessons by slug or number, e.g. 01; all when left out.")]
+Folder = Annotated[Path, typer.Option(help="The folder of the notebooks; their texts are in its folder text.")]
+
+
+@app.command()
+def build(
+    names: Names = None,
+    folder: Folder = Path("lessons"),
+    tidy: Annotated[bool, typer.Option("--format", help="Format the text first: code by ruff, blank lines.")] = False,
+) -> None:
+    """Write each lesson's notebook from its text; unchanged cells keep their ids and outputs."""
+    from course_utils.cli.lessons import building
+    from course_utils.cli.lessons.files import choose
+
+    for lesson in choose(folder, names):
+        if tidy:
+            building.tidy(lesson)
+        changed = building.build(lesson)
+        typer.echo(f"{lesson.name}: {'built' if changed else 'unchanged'}")
+
+
+@app.command()
+def run(
+    names: Names = None,
+    folder: Folder = Path("lessons"),
+    profile: Annotated[str, typer.Option(help="mini or full.")] = "mini",
+    write: Annotated[bool, typer.Option(help="Save the cleaned outputs in the notebooks.")] = False,
+    strict: Annotated[bool, typer.Option(help="Fail on what is otherwise a warning: limits passed, stderr.")] = False,
+) -> None:
+    """Execute each lesson in a fresh kernel and print a table; exit status 1 when one fails."""
+    from course_utils.cli.lessons import running
+    from course_utils.cli.lessons.files import choose
+    from course_utils.errors import CourseError
+
+    if write and profile != "mini":
+        raise CourseError("The committed outputs are those of the mini profile: leave out --write, or --profile full.")
+    lessons = choose(folder, names)
+    typer.echo(running.heading(lessons))
+    good = True
+    for lesson in lessons:
+        report = running.run(lesson, profile, write=write)
+        typer.echo(running.row(report, lessons))
+        good = good and not report.failure and not (strict and report.warnings)
+    raise typer.Exit(not good)
+
+
+@app.command()
+def check(names: Names = None, folder: Folder = Path("lessons")) -> None:
+    """Lint each lesson's form, prose, numbers and outputs; exit status 1 when something was found."""
+    from course_utils.cli.lessons import checking
+    from course_utils.cli.lessons.files import choose
+
+    found = [finding for lesson in choose(folder, names) for finding in checking.check(lesson)]
+    for finding in found:
+        typer.echo(str(finding))
+    typer.echo(f"{len(found)} to mend" if found else "nothing to mend")
+    raise typer.Exit(bool(found))

@@ -1,0 +1,60 @@
+"""Text to notebook, one way: `course lessons build`."""
+
+import subprocess
+import sys
+
+import nbformat
+from jupytext.combine import combine_inputs_with_outputs
+from nbformat import NotebookNode
+
+from course_utils.cli.lessons.files import Lesson, read_notebook, read_text, text_format, write_notebook, write_text
+from course_utils.errors import CourseError
+
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+def build(lesson: Lesson) -> bool:
+    """Write the notebook from the text; True when the file changed."""
+    return write_notebook(assemble(lesson), lesson)
+
+
+def assemble(lesson: Lesson) -> NotebookNode:
+    """The text as a notebook, with what is still valid of the notebook on disk.
+
+    A cell keeps its id where jupytext recognises it, and its outputs where its source is the same to the letter.
+    """
+    notebook = read_text(lesson)
+    if lesson.notebook.exists():
+        notebook = update(notebook, read_notebook(lesson), text_format(lesson))
+    notebook.metadata = nbformat.from_dict(METADATA)
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    return notebook
+
+
+def update(source: NotebookNode, old: NotebookNode, options: dict) -> NotebookNode:
+    """`source` with the ids and still valid outputs of `old`."""
+    sources = {cell.id: cell.source for cell in old.cells}
+    notebook = combine_inputs_with_outputs(source, old, options)
+    for cell, given in zip(notebook.cells, source.cells, strict=True):
+        cell.metadata = given.metadata
+        # jupytext keeps an edited cell's outputs too, and they'd tell of code that is gone.
+        if cell.cell_type == "code" and sources.get(cell.id) != cell.source:
+            cell.outputs, cell.execution_count = [], None
+    return notebook
+
+
+def tidy(lesson: Lesson) -> bool:
+    """Format the text in place, its code by ruff, its blank lines by jupytext; True when it changed."""
+    notebook = nbformat.writes(read_text(lesson))
+    command = [sys.executable, "-m", "ruff", "format", "--stdin-filename", str(lesson.notebook), "-"]
+    done = subprocess.run(command, input=notebook, capture_output=True, text=True, encoding="utf-8")
+    if done.returncode:
+        raise CourseError(f"{lesson.text} can't be formatted: mend what ruff names: {done.stderr.strip()}")
+    text = write_text(nbformat.reads(done.stdout, as_version=4), lesson)
+    if text == lesson.text.read_text(encoding="utf-8"):
+        return False
+    lesson.text.write_text(text, encoding="utf-8", newline="\n")
+    return True

@@ -1,0 +1,105 @@
+"""Where a lesson's text and notebook lie, and how they are read and written."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import jupytext
+import nbformat
+from jupytext.config import load_jupytext_config
+from nbformat import NotebookNode
+
+from course_utils.errors import CourseError
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A lesson's two files: folder/text/NAME.py, the source, and folder/NAME.ipynb, built from it."""
+
+    folder: Path
+    name: str
+
+    @property
+    def text(self) -> Path:
+        return self.folder / "text" / f"{self.name}.py"
+
+    @property
+    def notebook(self) -> Path:
+        return self.folder / f"{self.name}.ipynb"
+
+
+def choose(folder: Path, names: list[str] | None = None) -> list[Lesson]:
+    """The lessons of a folder, in order: all, or those named by slug ("01_first_finetune") or number ("01").
+
+    Raises CourseError when the folder has no texts or a name fits none.
+    """
+    known = sorted(path.stem for path in (folder / "text").glob("*.py"))
+    if not known:
+        raise CourseError(
+            f"There are no lesson texts in {folder / 'text'}: run this at the top of a clone of the course, "
+            "or name the lessons' folder with --folder."
+        )
+    chosen = set()
+    for name in names or known:
+        fitting = {slug for slug in known if name in (slug, slug.split("_")[0])}
+        if not fitting:
+            raise CourseError(f"There is no lesson {name!r}: choose from {', '.join(known)}.")
+        chosen |= fitting
+    return [Lesson(folder, name) for name in sorted(chosen)]
+
+
+def read_text(lesson: Lesson) -> NotebookNode:
+    """The text as a notebook without outputs."""
+    notebook = jupytext.reads(lesson.text.read_text(encoding="utf-8"), fmt=text_format(lesson))
+    for cell in notebook.cells:
+        cell.metadata.pop("lines_to_next_cell", None)  # the text's blank lines are no part of the lesson
+    return notebook
+
+
+def write_text(notebook: NotebookNode, lesson: Lesson) -> str:
+    """The notebook as text in jupytext's normal form; nothing is written to disk."""
+    return jupytext.writes(notebook, fmt=text_format(lesson))
+
+
+def text_format(lesson: Lesson) -> dict:
+    """Jupytext's percent format with the options of jupytext.toml, the nearest one above the lesson."""
+    options = {"extension": ".py", "format_name": "percent"}
+    config = load_jupytext_config(str(lesson.text.resolve()))
+    if config is None:
+        raise CourseError(f"There is no jupytext.toml above {lesson.text}: restore it, it says what a text holds.")
+    config.set_default_format_options(options)
+    return options
+
+
+def read_notebook(lesson: Lesson) -> NotebookNode:
+    """The lesson's notebook, validated; CourseError when it is missing or no notebook."""
+    try:
+        return nbformat.read(lesson.notebook, as_version=4)
+    except FileNotFoundError:
+        reason = "is missing"
+    except (nbformat.reader.NotJSONError, nbformat.ValidationError, AttributeError):
+        reason = "isn't a valid notebook"
+    raise CourseError(f"{lesson.notebook} {reason}: run `course lessons build {lesson.name}`.")
+
+
+def write_notebook(notebook: NotebookNode, lesson: Lesson) -> bool:
+    """Write the notebook with sorted keys when its content differs from the file's; True when it did."""
+    content = nbformat.writes(notebook) + "\n"
+    if lesson.notebook.exists() and lesson.notebook.read_text(encoding="utf-8") == content:
+        return False
+    part = lesson.notebook.with_suffix(".part")
+    part.write_text(content, encoding="utf-8", newline="\n")
+    part.replace(lesson.notebook)
+    return True
+
+
+def locate(lesson: Lesson) -> list[int]:
+    """The line of the text, from 1, at which each cell begins."""
+    lines = lesson.text.read_text(encoding="utf-8").splitlines()
+    return [number for number, line in enumerate(lines, 1) if re.match(r"# %%( |$)", line)]
+
+
+def title(cell: NotebookNode) -> str:
+    """A few words that name a cell in a message: its heading or its first line."""
+    first = next((line for line in cell.source.splitlines() if line.strip()), "empty")
+    return first.lstrip("# ")[:60]

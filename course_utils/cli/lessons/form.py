@@ -1,0 +1,173 @@
+"""The form of a lesson: title, setup cell, outline, questions, exercises, closing sections.
+
+A rule takes a Page and yields (cell number, message). The form itself is written down in `checking`.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from string import ascii_uppercase
+
+from course_utils.cli.lessons.page import Cell, Page
+
+Found = Iterator[tuple[int, str]]
+
+CODE_LINES = 8
+QUESTIONS, EXERCISES = range(3, 6), 2
+CLOSING = ["Exercises", "What would break this", "Recap", "Further reading"]
+TAGS = {"question", "exercise", "solution", "check", "result", "nbval-check-output", "raises-exception"}
+SETUP = re.compile(
+    r'import sys\n+if "google\.colab" in sys\.modules:\n'
+    r'    print\("[^"\n]+"\)\n'
+    r'    %pip install -q --no-deps "fine-tuning-course @ git\+https://[^"\s]+"\n'
+    r"from course_utils\.environment import setup\n+"
+    r'course = setup\("(?P<name>\w+)"\)'
+)
+OPTION = re.compile(r"^- \*\*([A-Z])\*\* — \S", re.M)
+ANSWER = re.compile(
+    r"^<details><summary>Answer</summary>\n\n\*\*([A-Z])\*\* — (because .+?)\n\n</details>$", re.M | re.S
+)
+
+
+def title(page: Page) -> Found:
+    """The one h1 opens the lesson, begins with its number and asks its question."""
+    found = [(cell.number, text) for cell in page.cells for level, text in cell.headings if level == 1]
+    if [number for number, _ in found] != [0]:
+        yield 0, f"a lesson has one h1, in its first cell; there are {len(found)}"
+    for number, text in found:
+        if not re.fullmatch(rf"{page.number} · .+\?", text):
+            yield number, f"the title should read '# {page.number} · …?' and ask the lesson's question"
+
+
+def outline(page: Page) -> Found:
+    """Headings go down one level at a time and none comes twice."""
+    last, seen = 0, set()
+    for cell in page.cells:
+        for level, text in cell.headings:
+            if level > last + 1:
+                yield cell.number, f"h{level} '{text}' follows an h{last}: no level may be skipped"
+            if text in seen:
+                yield cell.number, f"the heading '{text}' comes twice: give each its own words"
+            last = level
+            seen.add(text)
+
+
+def setup_cell(page: Page) -> Found:
+    """The first code cell is the setup cell with the lesson's own name."""
+    if not page.code:
+        yield 0, "there is no code cell"
+        return
+    first = page.code[0]
+    match = SETUP.fullmatch(first.source)
+    if not match:
+        yield first.number, "the first code cell must be the setup cell, the same in every lesson but for the name"
+    elif match["name"] != page.name:
+        yield first.number, f"the setup cell names {match['name']!r}; it should name {page.name!r}"
+
+
+def code_length(page: Page) -> Found:
+    """Code cells fit in one look."""
+    for cell in page.code:
+        lines = sum(bool(line.strip()) for line in cell.source.splitlines())
+        if lines > CODE_LINES:
+            yield cell.number, f"{lines} lines of code: at most {CODE_LINES}; split the cell, one question each"
+
+
+def known_tags(page: Page) -> Found:
+    """A misspelt tag would switch its rules off."""
+    for cell in page.cells:
+        for tag in sorted(set(cell.tags) - TAGS):
+            yield cell.number, f"unknown tag {tag!r}: use one of {', '.join(sorted(TAGS))}"
+
+
+def questions(page: Page) -> Found:
+    """Three to five questions in the agreed form, numbered in order, the first before the result."""
+    asked = page.tagged("question")
+    if len(asked) not in QUESTIONS:
+        yield 0, f"{len(asked)} practice questions: there should be {QUESTIONS[0]} to {QUESTIONS[-1]}"
+    for count, cell in enumerate(asked, 1):
+        yield from ((cell.number, message) for message in _question(cell, f"Question {page.number}.{count}"))
+    result = page.tagged("result")
+    if asked and result and asked[0].number > result[0].number:
+        yield asked[0].number, "predict first: a question must stand before the cell tagged result"
+
+
+def _question(cell: Cell, label: str) -> Iterator[str]:
+    if not _labelled(cell, label):
+        yield f"the cell should begin '### {label} — topic' and have no other heading"
+    options = OPTION.findall(cell.source)
+    if not 2 <= len(options) <= 6 or options != list(ascii_uppercase[: len(options)]):
+        yield "a question has 2 to 6 options, each a line '- **A** — …', in order from A"
+    answer = ANSWER.search(cell.source)
+    if not answer:
+        yield "the answer should be folded: <details><summary>Answer</summary>, blank line, '**B** — because …'"
+    elif answer[1] not in options:
+        yield f"the answer names option {answer[1]}, which isn't there"
+
+
+def _labelled(cell: Cell, label: str) -> bool:
+    level_and_text = cell.headings[0] if len(cell.headings) == 1 else (0, "")
+    return level_and_text[0] == 3 and bool(re.fullmatch(rf"{re.escape(label)} — \S.*", level_and_text[1]))
+
+
+def exercises(page: Page) -> Found:
+    """Two exercises: the task, its solution, and a check whose every assertion says what to look at."""
+    tasks = page.tagged("exercise")
+    if len(tasks) != EXERCISES:
+        yield 0, f"{len(tasks)} exercises: there should be {EXERCISES}"
+    for letter, cell in zip(ascii_uppercase, tasks, strict=False):
+        label = f"Exercise {page.number}.{letter}"
+        if not _labelled(cell, label):
+            yield cell.number, f"the cell should begin '### {label} — topic' and have no other heading"
+        following = [after.tags for after in page.cells[cell.number + 1 : cell.number + 3]]
+        if ["solution" in tags for tags in following[:1]] + ["check" in tags for tags in following[1:]] != [True, True]:
+            yield cell.number, "after an exercise come its cell tagged solution and its cell tagged check"
+    for tag in ("solution", "check"):
+        if len(page.tagged(tag)) > len(tasks):
+            yield page.tagged(tag)[-1].number, f"there are more cells tagged {tag} than exercises"
+    for cell in page.tagged("check"):
+        asserts = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Assert)]
+        if not asserts or any(node.msg is None for node in asserts):
+            yield cell.number, "a check asserts, and each assertion has a message for the learner"
+
+
+def result(page: Page) -> Found:
+    """One cell carries the lesson's result, and something is shown by the third code cell."""
+    tagged = page.tagged("result")
+    if len(tagged) != 1 or not tagged[0].is_code:
+        yield 0, f"{len(tagged)} cells are tagged result: one code cell must print the lesson's result in its last line"
+    elif not any(out.output_type == "stream" and out.text.strip() for out in tagged[0].outputs):
+        yield tagged[0].number, "the cell tagged result must print the lesson's result in its last line"
+    if not any(cell.outputs for cell in page.code[1:3]):
+        yield 0, "a result at once: code cell 2 or 3 should show something"
+
+
+def closing(page: Page) -> Found:
+    """The closing sections, in order; a recap of five lines; further reading with links."""
+    sections = page.sections()
+    last = list(sections)[-len(CLOSING) :]
+    if last != CLOSING:
+        yield 0, f"the last h2 sections should be {', '.join(CLOSING)}; they are {', '.join(last)}"
+        return
+    recap, reading = sections["Recap"], sections["Further reading"]
+    lines = sum(token.type == "list_item_open" for cell in recap for token in cell.tokens)
+    if lines != 5:
+        yield recap[0].number, f"the recap is a list of five lines; it has {lines}"
+    if sum(len(cell.links) for cell in reading) < 2:
+        yield reading[0].number, "further reading should have at least two links"
+    for cell in page.tagged("exercise"):
+        if cell not in sections["Exercises"]:
+            yield cell.number, "an exercise stands in the section Exercises"
+
+
+def links(page: Page, folder: Path) -> Found:
+    """What a relative link or picture names is there."""
+    for cell in page.cells:
+        for address in cell.links + [source for _, source in cell.images]:
+            target = address.split("#")[0]
+            if target and not re.match(r"[a-z]+:", target) and not (folder / target).exists():
+                yield cell.number, f"{target} isn't there"
+
+
+RULES = (title, outline, setup_cell, code_length, known_tags, questions, exercises, result, closing)

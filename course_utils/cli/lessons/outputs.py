@@ -1,0 +1,95 @@
+"""What a lesson's committed outputs must be: executed in order, clean, described, small."""
+
+import base64
+import re
+from collections.abc import Iterator
+
+from nbformat import NotebookNode
+
+from course_utils.cli.lessons.cleaning import WIDGET
+from course_utils.cli.lessons.form import Found
+from course_utils.cli.lessons.page import Cell, Images, Page
+
+PICTURE_BYTES = 60_000
+ALT_WORDS = 3
+DATA_URI = re.compile(r"data:[\w/+.-]+;base64,(?P<data>[A-Za-z0-9+/=\s]+)")
+MACHINE_PATH = re.compile(
+    r"(?<![\w.~/:-])/(?:root|home|work|tmp|Users|usr|opt|mnt|var|private|content)/[^\s'\"<]*|\b[A-Z]:\\+[^\s'\"<]+"
+)
+DEBRIS = {
+    MACHINE_PATH: "machine path",
+    re.compile(r"\b\w*Warning\b(?:: .*)?"): "warning",
+    re.compile(r" at 0x[0-9a-fA-F]{6,}"): "object's address",
+    re.compile(r"\d+%\||\bit/s\b|<progress|class=\"fastprogress\"|[█▏▎▍▌▋▊▉]{2,}"): "progress bar",
+    re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d"): "time of day",
+}
+AGAIN = "`course lessons run --write`"
+
+
+def executed(page: Page) -> Found:
+    """Every code cell was executed, in order from 1."""
+    for expected, cell in enumerate(page.code, 1):
+        count = cell.node.get("execution_count")
+        if count != expected:
+            yield cell.number, f"executed as [{count or ' '}] where [{expected}] is due: {AGAIN}"
+            return
+
+
+def undisturbed(page: Page) -> Found:
+    """No stderr, no error but a deliberate one, nothing that a widget or a timer left."""
+    for cell in page.cells:
+        if "execution" in cell.node.metadata:
+            yield cell.number, f"holds times of execution: {AGAIN}"
+        for output in cell.outputs:
+            if output.output_type == "stream" and output.name == "stderr":
+                yield cell.number, f"text on stderr: {output.text.strip()[:80]!r}"
+            if output.output_type == "error" and "raises-exception" not in cell.tags:
+                yield cell.number, f"an error is shown, and the cell isn't tagged raises-exception: {output.ename}"
+            if WIDGET in output.get("data", {}):
+                yield cell.number, f"a widget's view, which a static page can't show: {AGAIN} puts a sentence there"
+
+
+def debris(page: Page) -> Found:
+    """No machine paths in sources or outputs; no warnings, addresses, progress bars or times in outputs."""
+    for cell in page.cells:
+        if path := MACHINE_PATH.search(cell.source):
+            yield cell.number, f"machine path in the source: {path[0]!r}"
+        for text in _raw_texts(cell):
+            for pattern, name in DEBRIS.items():
+                if found := pattern.search(text):
+                    yield cell.number, f"{name} in the output: {found[0][:80]!r}"
+
+
+def _raw_texts(cell: Cell) -> Iterator[str]:
+    for output in cell.outputs:
+        if output.output_type == "error":
+            yield "\n".join(output.traceback)
+        if output.output_type == "stream":
+            yield output.text
+        for kind, value in output.get("data", {}).items():
+            if kind.startswith("text/"):
+                yield DATA_URI.sub("", value)
+
+
+def pictures(page: Page) -> Found:
+    """Every picture is described and small."""
+    for cell in page.cells:
+        shown = [("text/markdown", image) for image in cell.images]
+        for output in cell.outputs:
+            shown += [("text/html", image) for image in Images.of(output.get("data", {}).get("text/html", ""))]
+            yield from ((cell.number, message) for message in _bare(output))
+        for kind, (alt, source) in shown:
+            if len(alt.split()) < ALT_WORDS:
+                yield cell.number, f"a picture ({kind}) has the alt text {alt!r}: say in words what it shows"
+            data = DATA_URI.match(source)
+            if data and (size := len(base64.b64decode(data["data"]))) > PICTURE_BYTES:
+                yield cell.number, f"a picture of {size / 1000:.0f} kB: at most {PICTURE_BYTES / 1000:.0f} kB"
+
+
+def _bare(output: NotebookNode) -> Iterator[str]:
+    for kind in output.get("data", {}):
+        if kind.startswith("image/"):
+            yield f"a bare {kind}, which Lab shows without alt text: use course_utils.plots.show(figure, alt)"
+
+
+RULES = (executed, undisturbed, debris, pictures)

@@ -1,0 +1,160 @@
+"""A lesson as the rules see it: its cells, their headings, prose, pictures and outputs."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from html.parser import HTMLParser
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from nbformat import NotebookNode
+
+MARKDOWN = MarkdownIt("commonmark").enable("table")
+
+
+class Images(HTMLParser):
+    """Collects (alt, src) of the img elements in HTML; `Images.of(html)`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, str]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "img":
+            given = dict(attrs)
+            self.found.append((given.get("alt") or "", given.get("src") or ""))
+
+    @classmethod
+    def of(cls, html: str) -> list[tuple[str, str]]:
+        parser = cls()
+        parser.feed(html)
+        return parser.found
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A run of prose without its markup; `cited` when it holds a link or [source]."""
+
+    text: str
+    cited: bool
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a lesson and what its Markdown says; `number` counts all cells from 0."""
+
+    number: int
+    node: NotebookNode
+
+    @property
+    def source(self) -> str:
+        return self.node.source
+
+    @property
+    def tags(self) -> list[str]:
+        return self.node.metadata.get("tags", [])
+
+    @property
+    def is_code(self) -> bool:
+        return self.node.cell_type == "code"
+
+    @property
+    def is_prose(self) -> bool:
+        return not self.is_code and not {"question", "exercise"} & set(self.tags)
+
+    @property
+    def outputs(self) -> list[NotebookNode]:
+        return self.node.get("outputs", [])
+
+    @cached_property
+    def tokens(self) -> list[Token]:
+        return [] if self.is_code else MARKDOWN.parse(self.source)
+
+    @cached_property
+    def inlines(self) -> list[Token]:
+        return [child for token in self.tokens for child in token.children or []]
+
+    @cached_property
+    def headings(self) -> list[tuple[int, str]]:
+        """(level, text) of each heading."""
+        pairs = zip(self.tokens, self.tokens[1:], strict=False)
+        return [(int(a.tag[1]), b.content) for a, b in pairs if a.type == "heading_open"]
+
+    @cached_property
+    def paragraphs(self) -> list[Paragraph]:
+        """The prose: paragraphs, list items and table cells; no headings, no code, no link targets."""
+        found = []
+        for before, token in zip([None, *self.tokens], self.tokens, strict=False):
+            if token.type == "html_block":
+                found.append(Paragraph(re.sub(r"<[^>]*>", " ", token.content), "<a " in token.content))
+            elif token.type == "inline" and before.type != "heading_open":
+                children = token.children or []
+                parts = (" " if part.type == "softbreak" else part.content for part in children if part.type in TEXTUAL)
+                text = "".join(parts)
+                cited = "[source]" in text or any(part.type == "link_open" for part in children)
+                found.append(Paragraph(text, cited))
+        return found
+
+    @cached_property
+    def words(self) -> int:
+        return sum(any(map(str.isalnum, word)) for part in self.paragraphs for word in part.text.split())
+
+    @cached_property
+    def images(self) -> list[tuple[str, str]]:
+        """(alt, address) of the pictures in the Markdown."""
+        plain = [(part.content, str(part.attrs["src"])) for part in self.inlines if part.type == "image"]
+        html = [part for part in [*self.tokens, *self.inlines] if part.type in ("html_block", "html_inline")]
+        return plain + [image for part in html for image in Images.of(part.content)]
+
+    @cached_property
+    def links(self) -> list[str]:
+        return [str(part.attrs["href"]) for part in self.inlines if part.type == "link_open"]
+
+    def texts(self) -> Iterator[str]:
+        """What the outputs say in text, HTML without its tags."""
+        for output in self.outputs:
+            if output.output_type == "stream":
+                yield output.text
+            for kind, value in output.get("data", {}).items():
+                if kind == "text/html":
+                    yield re.sub(r"<[^>]*>", " ", value)
+                elif kind == "text/plain":
+                    yield value
+
+
+TEXTUAL = ("text", "code_inline", "softbreak")
+
+
+@dataclass(frozen=True)
+class Page:
+    """A lesson's name and cells."""
+
+    name: str
+    cells: tuple[Cell, ...]
+
+    @classmethod
+    def of(cls, name: str, notebook: NotebookNode) -> "Page":
+        return cls(name, tuple(Cell(number, node) for number, node in enumerate(notebook.cells)))
+
+    @property
+    def number(self) -> str:
+        return self.name.split("_")[0]
+
+    @property
+    def code(self) -> list[Cell]:
+        return [cell for cell in self.cells if cell.is_code]
+
+    def tagged(self, tag: str) -> list[Cell]:
+        return [cell for cell in self.cells if tag in cell.tags]
+
+    def sections(self) -> dict[str, list[Cell]]:
+        """Each h2 and its cells."""
+        found: dict[str, list[Cell]] = {}
+        current: list[Cell] = []
+        for cell in self.cells:
+            for level, text in cell.headings:
+                if level == 2:
+                    current = found.setdefault(text, [])
+            current.append(cell)
+        return found

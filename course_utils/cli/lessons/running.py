@@ -1,0 +1,166 @@
+"""Execute a lesson in a fresh kernel and measure it: `course lessons run`."""
+
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+from nbclient import NotebookClient
+from nbclient.exceptions import CellControlSignal, DeadKernelError
+from nbformat import NotebookNode
+
+from course_utils.cli.lessons.building import assemble
+from course_utils.cli.lessons.cleaning import clean
+from course_utils.cli.lessons.files import Lesson, locate, title, write_notebook
+
+LESSON_SECONDS, CELL_SECONDS, PEAK_MB = 60, 20, 2000
+STUCK_SECONDS = 600  # a cell that takes longer than this hangs
+
+
+@dataclass
+class Report:
+    """What one run of a lesson showed: cells' seconds (the kernel's start not included) and the kernel's peak memory.
+
+    `failure` is empty when the lesson ran through; `warnings` are limits passed and text on stderr.
+    """
+
+    lesson: str
+    result: str = ""
+    seconds: float = 0.0
+    peak_mb: float = 0.0
+    slowest: str = ""
+    slowest_seconds: float = 0.0
+    failure: str = ""
+    warnings: list[str] = field(default_factory=list)
+
+
+def run(lesson: Lesson, profile: str = "mini", write: bool = False) -> Report:
+    """Execute the lesson's text in a fresh kernel; with `write`, save the cleaned outputs if it ran through."""
+    notebook = assemble(lesson)
+    report = Report(lesson.name)
+    client = NotebookClient(
+        notebook,
+        timeout=STUCK_SECONDS,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(lesson.folder)}},
+        store_widget_state=False,
+        coalesce_streams=True,
+        record_timing=False,
+        extra_arguments=["--log-level=ERROR"],
+    )
+    with _peak_of_children(report), client.setup_kernel(env={**os.environ, "COURSE_PROFILE": profile}):
+        for number, cell in enumerate(notebook.cells):
+            if cell.cell_type == "code":
+                began = time.perf_counter()
+                try:
+                    client.execute_cell(cell, number)
+                except (CellControlSignal, DeadKernelError) as error:
+                    report.failure = _failure(lesson, notebook, number, error)
+                    break
+                finally:
+                    _note_cell(report, cell, time.perf_counter() - began)
+    report.warnings += _limits(report)
+    if report.failure:
+        return report
+    report.result = _result(notebook)
+    if write:
+        clean(notebook, Path.home(), lesson.folder.resolve().parent)
+        write_notebook(notebook, lesson)
+    return report
+
+
+@contextmanager
+def _peak_of_children(report: Report) -> Iterator[None]:
+    """Note the largest resident memory of our child processes, the kernel and its workers, sampled ten times a second.
+
+    Memory that workers share with the kernel is counted once for each of them.
+    """
+    done = threading.Event()
+    before = set(psutil.Process().children(recursive=True))
+
+    def sample() -> None:
+        while not done.wait(0.1):
+            total = 0
+            for process in psutil.Process().children(recursive=True):
+                if process not in before:
+                    try:
+                        total += process.memory_info().rss
+                    except psutil.Error:
+                        continue  # it ended between the listing and the look
+            report.peak_mb = max(report.peak_mb, total / 1e6)
+
+    thread = threading.Thread(target=sample, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _note_cell(report: Report, cell: NotebookNode, seconds: float) -> None:
+    report.seconds += seconds
+    if seconds > report.slowest_seconds:
+        report.slowest, report.slowest_seconds = f"[{cell.execution_count or '*'}] {title(cell)}", seconds
+    noise = "".join(out.text for out in cell.outputs if out.output_type == "stream" and out.name == "stderr")
+    lines = [line for line in re.split(r"[\r\n]+", noise) if line.strip() and not re.search(r"\d+%\|", line)]
+    if lines:
+        report.warnings.append(f"[{cell.execution_count or '*'}] {title(cell)} wrote to stderr: {lines[0].strip()}")
+
+
+def _failure(lesson: Lesson, notebook: NotebookNode, number: int, error: Exception) -> str:
+    """Where it stopped, under which heading, and the error's last line."""
+    sources = [cell.source for cell in notebook.cells[:number] if cell.cell_type == "markdown"]
+    headings = re.findall(r"^#+ (.+)$", "\n".join(sources), re.M)
+    if hasattr(error, "ename"):
+        reason = f"{error.ename}: {error.evalue}".strip().splitlines()[0]
+    elif isinstance(error, DeadKernelError):
+        reason = "the kernel died; out of memory is the usual cause"
+    else:
+        reason = f"the cell ran for more than {STUCK_SECONDS} s"
+    where = f"{lesson.text}:{locate(lesson)[number]}"
+    return f"{where} ({headings[-1] if headings else 'no heading yet'}): {title(notebook.cells[number])!r}: {reason}"
+
+
+def _limits(report: Report) -> list[str]:
+    measured = [
+        (report.seconds > LESSON_SECONDS, f"took {report.seconds:.0f} s, the limit is {LESSON_SECONDS} s"),
+        (
+            report.slowest_seconds > CELL_SECONDS,
+            f"{report.slowest} took {report.slowest_seconds:.0f} s, a cell's limit is {CELL_SECONDS} s",
+        ),
+        (report.peak_mb > PEAK_MB, f"used {report.peak_mb:.0f} MB, the limit is {PEAK_MB} MB"),
+    ]
+    return [text for passed, text in measured if passed]
+
+
+def _result(notebook: NotebookNode) -> str:
+    """The last line printed by the cell tagged `result`."""
+    for cell in notebook.cells:
+        if "result" in cell.metadata.get("tags", []):
+            printed = "".join(out.text for out in cell.outputs if out.output_type == "stream" and out.name == "stdout")
+            lines = [line for line in printed.splitlines() if line.strip()]
+            return lines[-1].strip() if lines else "the cell tagged result printed nothing"
+    return "no cell is tagged result"
+
+
+def heading(lessons: list[Lesson]) -> str:
+    """The table's first line."""
+    return f"{'lesson':{_width(lessons)}}  {'seconds':>7}  {'peak MB':>7}  {'slowest cell':36}  result"
+
+
+def row(report: Report, lessons: list[Lesson]) -> str:
+    """The lesson's line of the table, and one line for each warning."""
+    slowest = f"{report.slowest_seconds:5.1f} s {report.slowest}"[:36]
+    result = f"FAILED {report.failure}" if report.failure else report.result
+    line = f"{report.lesson:{_width(lessons)}}  {report.seconds:7.1f}  {report.peak_mb:7.0f}  {slowest:36}  {result}"
+    return "\n".join([line, *(f"  warning: {warning}" for warning in report.warnings)])
+
+
+def _width(lessons: list[Lesson]) -> int:
+    return max(len(lesson.name) for lesson in lessons)
