@@ -1,5 +1,13 @@
 """The helper package that the lessons import; heavy libraries load only when a module that needs them does."""
 
+import sys
 from importlib.metadata import version
+
+# pip refuses an older Python by itself; a clone opened with one gets this sentence. Keep to syntax that it can read.
+if sys.version_info < (3, 11):  # noqa: UP036
+    raise ImportError(
+        f"The course needs Python 3.11, 3.12 or 3.13, and this is Python {sys.version_info[0]}.{sys.version_info[1]}: "
+        "install one of them and set the course up with it."
+    )
 
 __version__ = version("fine-tuning-course")

@@ -6,3 +6,7 @@ class CourseError(Exception):
 
     Lessons and the `course` command show its message without a traceback.
     """
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows (IPython asks an exception for this)."""
+        return [f"CourseError: {self}"]
