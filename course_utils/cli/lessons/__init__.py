@@ -50,7 +50,7 @@ def run(
         report = running.run(lesson, profile, write=write)
         typer.echo(running.row(report, lessons))
         good = good and not report.failure and not (strict and report.warnings)
-    raise typer.Exit(not good)
+    raise typer.Exit(0 if good else 1)
 
 
 @app.command()
@@ -63,4 +63,4 @@ def check(names: Names = None, folder: Folder = Path("lessons")) -> None:
     for finding in found:
         typer.echo(str(finding))
     typer.echo(f"{len(found)} to mend" if found else "nothing to mend")
-    raise typer.Exit(bool(found))
+    raise typer.Exit(1 if found else 0)

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from nbformat import NotebookNode
 
 from course_utils.cli.lessons import form, outputs, prose
-from course_utils.cli.lessons.files import Lesson, locate, read_notebook, read_text, title, write_text
+from course_utils.cli.lessons.files import Lesson, locate, read_notebook, read_text, title
 from course_utils.cli.lessons.page import Page
 
 
@@ -57,7 +57,7 @@ def check(lesson: Lesson) -> list[Finding]:
 
 
 def _differences(lesson: Lesson, text: NotebookNode, notebook: NotebookNode) -> Iterator[Finding]:
-    """Text and notebook hold the same cells, and the text is as jupytext would write it."""
+    """Text and notebook hold the same cells with the same tags."""
     build = f"run `course lessons build {lesson.name}`"
     for number, (ours, theirs) in enumerate(zip(text.cells, notebook.cells, strict=False)):
         if _content(ours) != _content(theirs):
@@ -67,8 +67,6 @@ def _differences(lesson: Lesson, text: NotebookNode, notebook: NotebookNode) -> 
     if len(text.cells) != len(notebook.cells):
         counts = f"{len(text.cells)} cells in the text, {len(notebook.cells)} in the notebook"
         yield Finding(str(lesson.text), f"{counts}: {build}")
-    elif write_text(notebook, lesson) != lesson.text.read_text(encoding="utf-8"):
-        yield Finding(str(lesson.text), f"blank lines or markers aren't in jupytext's normal form: {build} --format")
 
 
 def _content(cell: NotebookNode) -> tuple:

@@ -52,7 +52,8 @@ def read_text(lesson: Lesson) -> NotebookNode:
     """The text as a notebook without outputs."""
     notebook = jupytext.reads(lesson.text.read_text(encoding="utf-8"), fmt=text_format(lesson))
     for cell in notebook.cells:
-        cell.metadata.pop("lines_to_next_cell", None)  # the text's blank lines are no part of the lesson
+        cell.metadata.pop("lines_to_next_cell", None)
+        cell.source = cell.source.strip("\n")  # how many blank lines part two cells is no part of the lesson
     return notebook
 
 

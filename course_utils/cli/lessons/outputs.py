@@ -20,7 +20,7 @@ DEBRIS = {
     MACHINE_PATH: "machine path",
     re.compile(r"\b\w*Warning\b(?:: .*)?"): "warning",
     re.compile(r" at 0x[0-9a-fA-F]{6,}"): "object's address",
-    re.compile(r"\d+%\||\bit/s\b|<progress|class=\"fastprogress\"|[█▏▎▍▌▋▊▉]{2,}"): "progress bar",
+    re.compile(r"\d+%\||\bit/s\b|<progress|class=\"fastprogress\""): "progress bar",
     re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d"): "time of day",
 }
 AGAIN = "`course lessons run --write`"
