@@ -1,0 +1,44 @@
+# The course's commands. Each first sets up .venv from requirements.lock, unless that was done since the lock changed.
+.PHONY: help setup lab lessons test lock
+
+# The first that fits of the Pythons named by PYTHON=, or of the usual ones; empty when none does.
+FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+FOUND = $(shell for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
+	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
+NO_PYTHON = The course needs Python 3.11, 3.12 or 3.13 with its venv module: install one (Debian and Ubuntu: \
+	apt-get install python3-venv), or name one that you have (make $(MAKECMDGOALS) PYTHON=/path/to/python3.12)
+HEADLESS = $(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname)),,--no-browser)
+AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
+
+help: ## List the commands.
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
+
+setup: .venv/ready ## Set up .venv, and nothing more.
+
+lab: .venv/ready ## Open JupyterLab at lesson 00; it serves until stopped (ARGS="--port=9999" hands it options).
+	JUPYTER_CONFIG_PATH="$(CURDIR)" .venv/bin/jupyter lab $(HEADLESS) $(AS_ROOT) $(ARGS) lessons/00_start.ipynb
+
+lessons: .venv/ready ## Execute every lesson in the mini profile and print a table (ARGS="01 02" chooses lessons).
+	@.venv/bin/course lessons run $(ARGS)
+
+test: .venv/ready ## Run every test, the lessons as nbval cells among them (ARGS="-k lock" hands pytest options).
+	-@[ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || command -v chromium >/dev/null || \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; }
+	OMP_NUM_THREADS=1 COURSE_PROFILE=mini .venv/bin/python -m pytest -n 2 --dist loadfile \
+		--nbval-lax --nbval-current-env --nbval-cell-timeout=300 tests lessons $(ARGS)
+
+lock: .venv/bin/uv ## Renew requirements.lock: the newest versions that pyproject.toml admits, on every system.
+	.venv/bin/uv pip compile --quiet --universal --upgrade --python-version 3.11 --extra lab --extra test \
+		--custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
+
+# uv installs several times as fast as pip, but pip alone knows a package index that is set in pip's own settings.
+.venv/ready: pyproject.toml requirements.lock | .venv/bin/uv
+	@echo "Installing the course into .venv: the first time, this takes some minutes and 7 GB of disk."
+	@.venv/bin/uv pip install --python .venv/bin/python --requirement requirements.lock --editable . || \
+		.venv/bin/python -m pip install --requirement requirements.lock --editable .
+	@touch .venv/ready
+
+.venv/bin/uv:
+	$(if $(FOUND),,$(error $(NO_PYTHON)))
+	@$(FOUND) -m venv --clear .venv
+	@.venv/bin/python -m pip install --quiet "$$(grep ^uv== requirements.lock)"
