@@ -1,4 +1,4 @@
-"""The `course` command: each subcommand is the `app` (a typer.Typer) of a module here, imported only when it is called."""
+"""The `course` command: each subcommand is the `app` (a typer.Typer) of a module here, imported when it is called."""
 
 import sys
 from importlib import import_module

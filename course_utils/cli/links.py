@@ -1,0 +1,103 @@
+"""`course links`: carry the public address from pyproject.toml into every badge and install line."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from course_utils.errors import CourseError
+
+FILES = ("README.md", "CONTRIBUTING.md", "CITATION.cff", "lessons/text/*.py", "lessons/*.ipynb")
+COLAB, BINDER = "https://colab.research.google.com", "https://mybinder.org"
+
+app = typer.Typer()
+
+
+@app.command()
+def links(check: Annotated[bool, typer.Option(help="Rewrite nothing; exit status 1 when a file disagrees.")] = False):
+    """Carry the public address from pyproject.toml into every badge and install line; run it at the top of a clone."""
+    outdated = list(disagreeing(Path()))
+    for path, derived in outdated:
+        if not check:
+            path.write_text(derived, encoding="utf-8", newline="\n")
+        typer.echo(f"{path} disagrees with pyproject.toml: run `course links`" if check else f"{path}: rewritten")
+    if not outdated:
+        typer.echo("every badge and install line agrees with pyproject.toml")
+    raise typer.Exit(1 if check and outdated else 0)
+
+
+def disagreeing(root: Path) -> Iterator[tuple[Path, str]]:
+    """Each file of the clone whose links are not those of pyproject.toml, and what it should hold.
+
+    Raises CourseError when root is no clone, the address is not GitHub's, or a lesson or the README lacks its place.
+    """
+    address = read_address(root)
+    for path in sorted(path for pattern in FILES for path in root.glob(pattern)):
+        text = path.read_text(encoding="utf-8")
+        derived = derive(text, address)
+        if path.parent.name in ("lessons", "text"):
+            derived = point_to_itself(derived, path, address)
+        if path.name == "README.md":
+            derived = write_table(derived, root, address)
+        if derived != text:
+            yield path, derived
+
+
+def read_address(root: Path) -> str:
+    """The repository's address, https://github.com/OWNER/NAME, from [project.urls]."""
+    try:
+        address = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
+    except (FileNotFoundError, KeyError):
+        raise CourseError(
+            f"There is no pyproject.toml with the course's address in {root.resolve()}: run this at the top of a clone."
+        ) from None
+    if not re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+(?<!\.git)", address):
+        raise CourseError(
+            f"pyproject.toml says that the course is at {address!r}: Colab and Binder need "
+            "https://github.com/OWNER/NAME there, without .git or a slash at its end."
+        )
+    return address
+
+
+def derive(text: str, address: str) -> str:
+    """The text with every link that can only mean the course's repository made to name this address."""
+    hosts = r"colab\.research\.google\.com/github|mybinder\.org/v2/gh|codespaces\.new"
+    text = re.sub(rf"({hosts})/[\w.-]+/[\w.-]+", rf"\1/{address.removeprefix('https://github.com/')}", text)
+    return re.sub(r"(course @ git\+|git clone |repository-code: )https://[\w./-]+", rf"\1{address}", text)
+
+
+def badge(service: str, lesson: str, address: str) -> str:
+    """The Markdown badge that opens a lesson in "Colab" or on "Binder"."""
+    slug = address.removeprefix("https://github.com/")
+    if service == "Colab":
+        image, target = f"{COLAB}/assets/colab-badge.svg", f"{COLAB}/github/{slug}/blob/main/lessons/{lesson}.ipynb"
+        return f"[![Open in Colab]({image})]({target})"
+    target = f"{BINDER}/v2/gh/{slug}/main?urlpath=lab/tree/lessons/{lesson}.ipynb"
+    return f"[![Open on Binder]({BINDER}/badge_logo.svg)]({target})"
+
+
+def point_to_itself(text: str, path: Path, address: str) -> str:
+    """A lesson's text with its Colab badge on its own notebook; one copied with a lesson would open that one."""
+    wanted = badge("Colab", path.stem, address)
+    text, found = re.subn(r"\[!\[Open in Colab\]\([^)]*\)\]\([^)]*\)", wanted, text)
+    if not found:
+        raise CourseError(f"{path} has no Colab badge: put this under its title: {wanted}")
+    return text
+
+
+def write_table(text: str, root: Path, address: str) -> str:
+    """The README with its table of lessons, between two comments, made from the lessons' titles."""
+    rows = ["| lesson | Colab | Binder |", "| --- | --- | --- |"]
+    for path in sorted((root / "lessons" / "text").glob("*.py")):
+        title = re.search(r"^# # (.+)$", path.read_text(encoding="utf-8"), re.M)
+        name = f"[{title[1] if title else path.stem}](lessons/{path.stem}.ipynb)"
+        rows.append(f"| {name} | {badge('Colab', path.stem, address)} | {badge('Binder', path.stem, address)} |")
+    marks = "<!-- lessons, by `course links` -->", "<!-- end of lessons -->"
+    before, start, rest = text.partition(marks[0])
+    _, end, after = rest.partition(marks[1])
+    if not (start and end):
+        raise CourseError(f"README.md has lost its comments {marks[0]} and {marks[1]}: put them where the table goes.")
+    return "\n".join([before + start, *rows, end]) + after
