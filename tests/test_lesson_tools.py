@@ -222,6 +222,7 @@ def test_prose_between_two_code_cells_is_limited_together(toy):
         "reached 97% [source]",
         "Question 07.2 is answered",
         "0.952 under Python 3.11.2",
+        "that is a 90% interval",
         "two exercises and 3 questions",
     ],
 )
@@ -339,12 +340,12 @@ print("it runs: 42")
 
 
 @pytest.fixture
-def quiet(monkeypatch):
-    """IPython writes into the home folder of the kernel."""
+def one_thread(monkeypatch):
+    """Tests run beside each other, so a kernel shouldn't take every core."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
-def test_run_measures_and_writes_clean_outputs(toy, quiet):
+def test_run_measures_and_writes_clean_outputs(toy, one_thread):
     lesson = toy(LIVELY)
     report = running.run(lesson, write=True)
     assert not report.failure
@@ -369,7 +370,7 @@ def test_run_measures_and_writes_clean_outputs(toy, quiet):
     assert lesson.notebook.read_bytes() == first
 
 
-def test_run_names_the_failing_cell_and_writes_nothing(toy, quiet):
+def test_run_names_the_failing_cell_and_writes_nothing(toy, one_thread):
     lesson = toy(LIVELY.replace('print("first")', 'raise KeyError("broken")\nprint("first")'))
     building.build(lesson)
     before = lesson.notebook.read_bytes()
@@ -381,7 +382,7 @@ def test_run_names_the_failing_cell_and_writes_nothing(toy, quiet):
     assert lesson.notebook.read_bytes() == before
 
 
-def test_run_reports_a_dead_kernel_and_a_stuck_cell(toy, quiet, monkeypatch):
+def test_run_reports_a_dead_kernel_and_a_stuck_cell(toy, one_thread, monkeypatch):
     died = running.run(toy("# %%\nimport os\n\nos._exit(1)\n"))
     assert "the kernel died" in died.failure
     monkeypatch.setattr(running, "STUCK_SECONDS", 1)
@@ -389,7 +390,7 @@ def test_run_reports_a_dead_kernel_and_a_stuck_cell(toy, quiet, monkeypatch):
     assert "ran for more than 1 s" in stuck.failure
 
 
-def test_passed_limits_are_warnings_unless_strict(toy, quiet, monkeypatch):
+def test_passed_limits_are_warnings_unless_strict(toy, one_thread, monkeypatch):
     for limit in ("LESSON_SECONDS", "CELL_SECONDS", "PEAK_MB"):
         monkeypatch.setattr(running, limit, 0)
     lesson = toy('# %% tags=["result"]\nimport time\n\ntime.sleep(0.6)\nprint("done")\n')
@@ -397,6 +398,13 @@ def test_passed_limits_are_warnings_unless_strict(toy, quiet, monkeypatch):
     assert lenient.exit_code == 0 and lenient.output.count("warning:") == 3 and "done" in lenient.output
     strict = CliRunner().invoke(app, ["run", "--strict", "--folder", str(lesson.folder)])
     assert strict.exit_code == 1
+
+
+def test_missing_tools_are_named(toy, monkeypatch):
+    monkeypatch.setattr("course_utils.cli.lessons.find_spec", lambda name: None if name == "jupytext" else name)
+    done = CliRunner().invoke(app, ["check", "--folder", str(toy().folder)])
+    assert isinstance(done.exception, CourseError)
+    assert str(done.exception).startswith("jupytext can't be imported") and "[lab,test]" in str(done.exception)
 
 
 def test_only_the_mini_profile_is_committed(toy):
@@ -430,6 +438,15 @@ def test_fastai_training_table_loses_its_seconds_and_bars(toy):
     assert "00:03" not in shown["text/html"] and "<td>0.593750</td>" in shown["text/html"]
     nbformat.write(notebook, lesson.notebook)
     assert checking.check(lesson) == []
+
+
+def test_a_control_that_brings_its_own_page_keeps_it(toy):
+    notebook = read_notebook(executed(toy()))
+    code = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    page = {"text/html": "<p>a car</p>", "text/plain": "a car"}
+    code.outputs = [new_output("display_data", {**page, WIDGET: {"model_id": "1"}})]
+    clean(notebook, Path("/nowhere"), Path("/nowhere"))
+    assert [dict(output.data) for output in code.outputs] == [page]
 
 
 def test_paths_of_other_folders_stay(toy):

@@ -1,14 +1,28 @@
 """`course lessons`: build the notebooks from their texts, run them, and check them."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Build, run and check the lessons.")
+from course_utils.errors import CourseError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 Names = Annotated[list[str] | None, typer.Argument(help="Lessons by slug or number, e.g. 01; all when left out.")]
 Folder = Annotated[Path, typer.Option(help="The folder of the notebooks; their texts are in its folder text.")]
+
+
+@app.callback()
+def lessons() -> None:
+    """Build, run and check the lessons."""
+    missing = [name for name in ("jupytext", "markdown_it", "nbclient", "psutil", "ruff") if not find_spec(name)]
+    if missing:
+        raise CourseError(
+            f"{', '.join(missing)} can't be imported, and authors' tools are no part of a learner's installation: "
+            'install them at the top of your clone with pip install -e ".[lab,test]".'
+        )
 
 
 @app.command()
@@ -39,7 +53,6 @@ def run(
     """Execute each lesson in a fresh kernel and print a table; exit status 1 when one fails."""
     from course_utils.cli.lessons import running
     from course_utils.cli.lessons.files import choose
-    from course_utils.errors import CourseError
 
     if write and profile != "mini":
         raise CourseError("The committed outputs are those of the mini profile: leave out --write, or --profile full.")

@@ -18,7 +18,7 @@ COUNT = rf"(?P<count>\d+|{'|'.join(COUNTS)})"
 CLAIM = re.compile(
     r"(?<![\w.])(?P<value>\d+(?:\.\d+)?)(?P<unit>\s?%|[ -](?:percent|per cent|(?:percentage )?points?)\b)?(?![\w]|\.\d)"
 )
-LABEL = re.compile(r"(?:Question|Exercise) \d\d\.\w+")
+NO_CLAIM = re.compile(r"(?:Question|Exercise) \d\d\.\w+|\d+% (?:confidence )?intervals?")  # a label, a convention
 NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e-?\d+)?", re.I)
 
 
@@ -85,7 +85,7 @@ def figures(page: Page) -> Found:
     known = [float(number) for text in texts for number in NUMBER.findall(text)]
     for cell in page.cells:
         for part in _claiming(cell):
-            for match in CLAIM.finditer(LABEL.sub("", part.text)):
+            for match in CLAIM.finditer(NO_CLAIM.sub("", part.text)):
                 if ("." in match["value"] or match["unit"]) and not part.cited and not _computed(match, known):
                     yield cell.number, f"'{match[0]}' is in no output of this lesson, and its paragraph has no source"
 
