@@ -138,7 +138,7 @@ def _folder(value: str) -> Path:
     A relative one is meant from the shell that it was set in (PWD); a notebook's kernel starts in another folder.
     """
     path = Path(value).expanduser()
-    here, in_shell = path.absolute(), Path(os.environ.get("PWD", "."), path).absolute()
+    here, in_shell = (Path(os.path.abspath(Path(start, path))) for start in (".", os.environ.get("PWD", ".")))
     return here if os.path.exists(here) else in_shell
 
 

@@ -206,7 +206,10 @@ def test_a_relative_folder_is_meant_from_the_shell(monkeypatch, tmp_path):
     monkeypatch.setenv("COURSE_DATA_MIRROR", "data")
     monkeypatch.setenv("COURSE_DATA_DIR", "new")
     assert (environment.mirror(), environment.data_dir()) == (tmp_path / "data", tmp_path / "new")
+    monkeypatch.setenv("COURSE_DATA_MIRROR", f"../{tmp_path.name}/data")
+    assert environment.mirror() == tmp_path / "data"  # ".." is taken out, so that no path shows it
     (tmp_path / "lessons" / "data").mkdir()
+    monkeypatch.setenv("COURSE_DATA_MIRROR", "data")
     assert environment.mirror() == tmp_path / "lessons" / "data"
 
 
