@@ -1,0 +1,150 @@
+"""Controls that answer in the page: classify a picture of one's own, and walk through a network's depths.
+
+They build under ipywidgets 7.7 (Colab) and 8. Where no kernel runs, as on GitHub, their output stands as plain HTML.
+"""
+
+import html
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as widgets
+from fastai.learner import Learner
+from IPython.display import display
+from PIL import Image
+
+from course_utils.data.pictures import open_picture
+from course_utils.errors import CourseError
+from course_utils.plots.network import feature_maps_figure
+from course_utils.plots.output import figure_html, image_html
+
+Classify = Callable[[Image.Image], Mapping[str, float]]
+THUMBNAIL = 160  # CSS pixels
+MOST_BARS = 10  # classes listed
+BAR = 20  # characters of a certain class's bar
+
+
+class ClassifyControl:
+    """An upload button, the picture, and what the classifier says of it; made by `classify_control`."""
+
+    def __init__(self, classify: Classify, example: Any, prepare: Callable[[Image.Image], Image.Image] | None):
+        self.classify, self.prepare = classify, prepare
+        self.result = ""
+        self.upload = widgets.FileUpload(
+            accept="image/*", multiple=False, description="Upload a picture", layout=widgets.Layout(width="auto")
+        )
+        self.answer = widgets.HTML(self._answer(example, "The example"))
+        self.box = widgets.VBox([self.upload, self.answer])
+        self.upload.observe(self._on_upload, "value")
+
+    def _on_upload(self, change: Any) -> None:
+        for name, content in _uploaded(change["new"]):
+            try:
+                self.answer.value = self._answer(content, name)
+            except Exception as problem:  # a callback's traceback would vanish in the log and leave the old answer
+                sentence = (
+                    str(problem) if isinstance(problem, CourseError) else f"{name} can't be classified: {problem}."
+                )
+                self.result = sentence
+                self.answer.value = f'<p role="alert"><strong>No answer.</strong> {html.escape(sentence)}</p>'
+
+    def _answer(self, source: Any, name: str) -> str:
+        picture = open_picture(source)
+        prepared = self.prepare(picture) if self.prepare else picture
+        shares = sorted(self.classify(prepared).items(), key=lambda item: -item[1])[:MOST_BARS]
+        self.result = f"{shares[0][0]} ({shares[0][1]:.0%})"
+        pictures = _thumbnail(picture, f"{name}: the picture to classify.")
+        if self.prepare:
+            pictures += " → " + _thumbnail(prepared, "The same picture as the network gets it.")
+        rows = "".join(
+            f"<tr><th>{html.escape(str(label))}</th><td>{share:.0%}</td>"
+            f'<td aria-hidden="true">{"█" * round(BAR * share)}</td></tr>'
+            for label, share in shares
+        )
+        return (
+            f'<figure style="margin:0">{pictures}</figure>'
+            f'<p role="status">{html.escape(name)}: <strong>{html.escape(self.result)}</strong></p>'
+            f"<table><tr><th>class</th><th>probability</th><td></td></tr>{rows}</table>"
+        )
+
+    def _ipython_display_(self) -> None:
+        _display(self.box, self.answer.value, f"Upload a picture. The example is classified as {self.result}.")
+
+
+class DepthSlider:
+    """A slider over the depths of a network and the feature maps there; made by `depth_slider`."""
+
+    def __init__(self, activations: Mapping[str, Any], picture: Any):
+        # All figures are drawn beforehand, so that a move of the slider only swaps one for another.
+        self.figures = {
+            name: figure_html(*feature_maps_figure(maps, picture, title=name)) for name, maps in activations.items()
+        }
+        self.slider = widgets.SelectionSlider(
+            options=list(self.figures), description="Depth", layout=widgets.Layout(width="480px")
+        )
+        self.shown = widgets.HTML(self.figures[self.slider.value])
+        self.box = widgets.VBox([self.slider, self.shown])
+        self.slider.observe(self._on_move, "value")
+
+    def _on_move(self, change: Any) -> None:
+        self.shown.value = self.figures[change["new"]]
+
+    def _ipython_display_(self) -> None:
+        names = ", ".join(self.figures)
+        _display(self.box, self.shown.value, f"A slider over the feature maps at {names}.")
+
+
+def classify_control(
+    classify: Learner | Classify,
+    example: bytes | str | Path | Image.Image,
+    prepare: Callable[[Image.Image], Image.Image] | None = None,
+) -> ClassifyControl:
+    """Let the learner upload a picture and read what the classifier says of it; the example is classified at once.
+
+    `classify`: a Learner, or a function from a PIL picture to the probability (0 to 1) of each class. `prepare` turns a
+    photograph into a picture like those of training; it is shown beside the original. An uploaded file that can't be
+    classified gets one sentence in the control; an example that can't raises CourseError.
+    """
+    return ClassifyControl(_classify_with(classify) if isinstance(classify, Learner) else classify, example, prepare)
+
+
+def depth_slider(activations: Mapping[str, Any], picture: Any) -> DepthSlider:
+    """Let the learner walk through the depths of a network and see a picture's feature maps at each.
+
+    `activations`: by the depth's name, from first to last, the maps (channels, height, width) of this one picture.
+    """
+    if not activations:
+        raise CourseError("There are no activations to show: give the feature maps of at least one depth by name.")
+    return DepthSlider(activations, picture)
+
+
+def _classify_with(learn: Learner) -> Classify:
+    def classify(picture: Image.Image) -> dict[str, float]:
+        with learn.no_bar(), learn.no_logging():
+            probabilities = learn.predict(picture)[2]
+        return dict(zip(map(str, learn.dls.vocab), probabilities.tolist(), strict=True))
+
+    return classify
+
+
+def _uploaded(value: Any) -> list[tuple[str, bytes]]:
+    """Names and contents in a FileUpload's value: a dict by name in ipywidgets 7, a tuple of dicts in 8."""
+    if isinstance(value, dict):
+        return [(name, bytes(file["content"])) for name, file in value.items()]
+    return [(file["name"], bytes(file["content"])) for file in value]
+
+
+def _thumbnail(picture: Image.Image, alt: str) -> str:
+    zoom = THUMBNAIL / max(picture.size)
+    size = [max(1, round(side * zoom)) for side in picture.size]
+    resample = Image.Resampling.NEAREST if zoom > 1 else Image.Resampling.LANCZOS
+    return image_html(picture.resize(size, resample), alt, width=size[0])
+
+
+def _display(box: widgets.VBox, static: str, text: str) -> None:
+    """Show the widget where a kernel serves it, the HTML where none does, the text in a terminal."""
+    live = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
+    display(
+        {"application/vnd.jupyter.widget-view+json": live, "text/html": static, "text/plain": text},
+        raw=True,
+    )

@@ -1,0 +1,170 @@
+"""Controls without a browser: answers, refusals and static output, under today's ipywidgets and under Colab's."""
+
+import datetime
+import importlib.metadata
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from course_utils import controls
+from course_utils.controls import classify_control, depth_slider
+from course_utils.errors import CourseError
+
+COLAB = "7.7.1"
+
+
+def classify(picture):
+    red = picture.resize((1, 1)).getpixel((0, 0))[0] / 255
+    return {"dark": 1 - red, "bright": red}
+
+
+def png(colour=(51, 0, 0)):
+    file = io.BytesIO()
+    Image.new("RGB", (40, 30), colour).save(file, "png")
+    return file.getvalue()
+
+
+def upload(control, name, content):
+    """What the browser's part of the widget does, which differs between the two versions."""
+    if importlib.metadata.version("ipywidgets") == COLAB:
+        button = control.upload
+        button.set_state({"metadata": [{"name": name}], "data": [memoryview(content)], "_counter": button._counter + 1})
+    else:
+        now = datetime.datetime.now(datetime.UTC)
+        file = {"name": name, "type": "image/png", "size": len(content), "last_modified": now}
+        control.upload.value = ({**file, "content": memoryview(content)},)
+
+
+def test_example_is_classified_at_once():
+    control = classify_control(classify, Image.new("RGB", (64, 48), "white"))
+    assert control.result == "bright (100%)"
+    answer = control.answer.value
+    assert '<p role="status">The example: <strong>bright (100%)</strong></p>' in answer
+    assert answer.index("<th>bright</th><td>100%</td>") < answer.index("<th>dark</th><td>0%</td>")
+    assert 'alt="The example: the picture to classify."' in answer
+
+
+@pytest.mark.parametrize("kind", ["bytes", "path", "text"])
+def test_example_may_be_a_file(kind, tmp_path):
+    path = tmp_path / "example.png"
+    path.write_bytes(png())
+    example = {"bytes": path.read_bytes(), "path": path, "text": str(path)}[kind]
+    assert classify_control(classify, example).result == "dark (80%)"
+
+
+def test_upload_is_classified_each_time():
+    control = classify_control(classify, Image.new("RGB", (64, 48), "white"))
+    upload(control, "mine.png", png())
+    assert control.result == "dark (80%)"
+    assert "mine.png: <strong>dark (80%)</strong>" in control.answer.value
+    upload(control, "other.png", png((255, 0, 0)))
+    assert control.result == "bright (100%)"
+    assert "mine.png" not in control.answer.value
+
+
+def test_prepare_stands_between_the_picture_and_the_classifier():
+    def invert(picture):
+        return picture.point(lambda value: 255 - value)
+
+    control = classify_control(classify, Image.new("RGB", (64, 48), "white"), prepare=invert)
+    assert control.result == "dark (100%)"
+    assert control.answer.value.count("<img ") == 2
+    assert 'alt="The same picture as the network gets it."' in control.answer.value
+
+
+def test_broken_file_gets_one_sentence_and_the_next_one_an_answer():
+    control = classify_control(classify, Image.new("RGB", (64, 48), "white"))
+    upload(control, "broken.png", b"this is no picture")
+    assert 'role="alert"' in control.answer.value and "<img" not in control.answer.value
+    assert control.result.endswith(".") and "\n" not in control.result and "Traceback" not in control.result
+    upload(control, "mine.png", png())
+    assert control.result == "dark (80%)"
+
+
+def test_failing_classifier_gets_one_sentence_too():
+    def fails_on_dark(picture):
+        if picture.getpixel((0, 0))[0] < 100:
+            raise ValueError("too dark to see")
+        return classify(picture)
+
+    control = classify_control(fails_on_dark, Image.new("RGB", (64, 48), "white"))
+    upload(control, "night.png", png())
+    assert control.result == "night.png can't be classified: too dark to see."
+
+
+def test_broken_example_is_the_authors_error():
+    with pytest.raises(CourseError):
+        classify_control(classify, b"this is no picture")
+
+
+def test_names_cannot_inject_html():
+    control = classify_control(lambda picture: {"<b>car</b>": 1.0}, Image.new("RGB", (64, 48)))
+    upload(control, "<script>x</script>.png", png())
+    assert "<script>" not in control.answer.value and "<b>" not in control.answer.value
+
+
+@pytest.mark.parametrize("size", [(1, 3000), (3000, 1), (1, 1)])
+def test_extreme_shapes_have_a_thumbnail(size):
+    assert "<img " in classify_control(classify, Image.new("RGB", size)).answer.value
+
+
+def test_static_output_holds_the_answer(monkeypatch):
+    outputs = []
+    monkeypatch.setattr(controls, "display", lambda data, raw: outputs.append(data))
+    control = classify_control(classify, Image.new("RGB", (64, 48), "white"))
+    slider = depth_slider({"stem": np.ones((4, 8, 8))}, np.zeros((16, 16, 3)))
+    control._ipython_display_()
+    slider._ipython_display_()
+    for output, box in zip(outputs, (control.box, slider.box), strict=True):
+        assert output["application/vnd.jupyter.widget-view+json"]["model_id"] == box.model_id
+    assert outputs[0]["text/html"] == control.answer.value
+    assert outputs[0]["text/plain"] == "Upload a picture. The example is classified as bright (100%)."
+    assert 'alt="stem: 4 of 4 feature maps of 8 by 8' in outputs[1]["text/html"]
+
+
+def test_depth_slider_shows_the_chosen_depth():
+    maps = {"stem": np.ones((4, 8, 8)), "stage 1": np.ones((16, 4, 4))}
+    slider = depth_slider(maps, np.zeros((16, 16, 3)))
+    assert slider.slider.options == ("stem", "stage 1")
+    assert 'alt="stem: 4 of 4' in slider.shown.value
+    slider.slider.value = "stage 1"
+    assert 'alt="stage 1: 16 of 16' in slider.shown.value
+
+
+def test_depth_slider_without_depths_is_refused():
+    with pytest.raises(CourseError, match="no activations"):
+        depth_slider({}, np.zeros((16, 16, 3)))
+
+
+def test_learner_is_asked_without_a_progress_bar(capsys):
+    from fastai.vision.all import Learner, nn
+
+    from course_utils.data import digits
+
+    dls = digits(n_per_class=2, bs=4)
+    learn = Learner(dls, nn.Sequential(nn.Flatten(), nn.LazyLinear(10)), loss_func=nn.CrossEntropyLoss())
+    control = classify_control(learn, Image.new("RGB", (8, 8)))
+    label, share = control.result.split()
+    assert label in dls.vocab and share.endswith("%)")
+    assert control.answer.value.count("<tr>") == 1 + 10
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.skipif(
+    importlib.metadata.version("ipywidgets") == COLAB, reason="this is the run under Colab's ipywidgets"
+)
+def test_controls_build_under_colabs_ipywidgets(request):
+    folder = Path(request.config.cache.mkdir(f"ipywidgets-{COLAB}"))
+    if not (folder / "ipywidgets").is_dir():
+        install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder]
+        subprocess.run([*install, f"ipywidgets=={COLAB}", "ipython_genutils"], check=True)
+    again = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not learner", __file__]
+    run = subprocess.run(again, env=os.environ | {"PYTHONPATH": str(folder)}, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout[-4000:]
+    assert " passed, 1 skipped" in run.stdout
