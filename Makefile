@@ -16,7 +16,8 @@ help: ## List the commands.
 setup: .venv/ready ## Set up .venv, and nothing more.
 
 lab: .venv/ready ## Open JupyterLab at lesson 00; it serves until stopped (ARGS="--port=9999" hands it options).
-	JUPYTER_CONFIG_PATH="$(CURDIR)" .venv/bin/jupyter lab $(HEADLESS) $(AS_ROOT) $(ARGS) lessons/00_start.ipynb
+	@JUPYTER_CONFIG_PATH="$(CURDIR)" .venv/bin/jupyter lab --LabApp.default_url=/lab/tree/lessons/00_start.ipynb \
+		$(HEADLESS) $(AS_ROOT) $(ARGS)
 
 lessons: .venv/ready ## Execute every lesson in the mini profile and print a table (ARGS="01 02" chooses lessons).
 	@.venv/bin/course lessons run $(ARGS)

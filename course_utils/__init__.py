@@ -1,7 +1,6 @@
 """The helper package that the lessons import; heavy libraries load only when a module that needs them does."""
 
 import sys
-from importlib.metadata import version
 
 # pip refuses an older Python by itself; a clone opened with one gets this sentence. Keep to syntax that it can read.
 if sys.version_info < (3, 11):  # noqa: UP036
@@ -10,4 +9,11 @@ if sys.version_info < (3, 11):  # noqa: UP036
         "install one of them and set the course up with it."
     )
 
-__version__ = version("fine-tuning-course")
+
+def __getattr__(name: str) -> str:
+    """`__version__`, looked up when asked for: importlib.metadata would take most of this module's import."""
+    if name != "__version__":
+        raise AttributeError(f"module 'course_utils' has no attribute {name!r}")
+    from importlib.metadata import version
+
+    return version("fine-tuning-course")

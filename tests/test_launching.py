@@ -1,0 +1,292 @@
+"""How the course is started: make, JupyterLab, Binder, a Codespace, Colab, and the links to them."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from course_utils.cli import links
+from course_utils.errors import CourseError
+
+ROOT = Path(__file__).parents[1]
+LOCAL = shutil.ignore_patterns(".venv", ".git", "__pycache__", "artefacts", "*.egg-info", "build", "course_utils")
+
+
+def make(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    outside = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "PYTHON"))}
+    command = ["make", "--no-print-directory", *arguments]
+    return subprocess.run(command, cwd=folder, env=outside | environment, capture_output=True, text=True)
+
+
+def script(path: Path, *lines: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
+    path.chmod(0o755)
+    return path
+
+
+# --------------------------------------------------------------------------------------------------------------- make
+
+
+@pytest.fixture
+def clone(tmp_path) -> Path:
+    """A clone that nothing was installed in yet."""
+    for name in ("Makefile", "pyproject.toml", "requirements.lock"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "labconfig", tmp_path / "labconfig")
+    (tmp_path / "lessons").mkdir()
+    (tmp_path / "lessons" / "00_start.ipynb").write_text(
+        '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+    )
+    return tmp_path
+
+
+@pytest.fixture
+def installed(clone) -> Path:
+    """A clone whose environment is up to date; its tools write what they were asked to a file, calls."""
+    for tool in ("python", "uv", "jupyter", "course"):
+        script(clone / ".venv" / "bin" / tool, f'echo "{tool} $*" >> "{clone}/calls"')
+    (clone / ".venv" / "ready").touch()
+    return clone
+
+
+def calls(folder: Path) -> list[str]:
+    return (folder / "calls").read_text().splitlines() if (folder / "calls").exists() else []
+
+
+def test_help_lists_every_command():
+    phony = re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.M)[1].split()
+    assert [line.split()[1] for line in make(ROOT, "help").stdout.splitlines()] == phony
+
+
+@pytest.mark.parametrize("target", ["lab", "lessons", "test", "lock"])
+def test_an_unfit_python_is_told_in_one_line(clone, target):
+    unfit = script(clone / "python3.8", "exit 1")
+    done = make(clone, target, f"PYTHON={unfit}")
+    assert done.returncode != 0 and not (clone / ".venv").exists()
+    assert done.stderr.count("\n") == 1 and "The course needs Python 3.11, 3.12 or 3.13" in done.stderr
+    assert f"make {target} PYTHON=" in done.stderr
+
+
+def test_a_fitting_python_is_taken_and_an_unfit_one_passed_over(clone):
+    unfit, fit = script(clone / "unfit", "exit 1"), script(clone / "fit", f'exec "{sys.executable}" "$@"')
+    assert f"{fit} -m venv" in make(clone, "-n", "setup", f"PYTHON={unfit} {fit}").stdout
+
+
+def test_a_second_call_starts_working_at_once(installed):
+    assert make(installed, "lessons").returncode == 0
+    assert calls(installed) == ["course lessons run"]
+
+
+@pytest.mark.parametrize("changed", ["requirements.lock", "pyproject.toml"])
+def test_a_change_of_the_dependencies_is_installed_once(installed, changed):
+    os.utime(installed / changed, (time.time() + 5, time.time() + 5))
+    os.utime(installed / ".venv" / "bin" / "uv", (0, 0))  # an old installer is no reason to start anew
+    assert make(installed, "setup").returncode == 0
+    (call,) = calls(installed)
+    assert call.startswith("uv pip install") and "--requirement requirements.lock --editable ." in call
+
+
+def test_pip_installs_where_uv_can_not(installed):
+    script(installed / ".venv" / "bin" / "uv", "exit 2")
+    (installed / ".venv" / "ready").unlink()
+    assert make(installed, "setup").returncode == 0
+    assert calls(installed) == ["python -m pip install --requirement requirements.lock --editable ."]
+    assert (installed / ".venv" / "ready").exists()
+
+
+def test_a_failed_installation_is_tried_again(installed):
+    for tool in ("uv", "python"):
+        script(installed / ".venv" / "bin" / tool, "exit 2")
+    (installed / ".venv" / "ready").unlink()
+    assert make(installed, "lab").returncode != 0
+    assert not (installed / ".venv" / "ready").exists() and not calls(installed)
+
+
+def test_the_lock_can_be_renewed_when_it_contradicts_the_project(installed):
+    """Then nothing can be installed from it, so renewing it must not install first."""
+    (installed / ".venv" / "ready").unlink()
+    assert make(installed, "lock").returncode == 0
+    (call,) = calls(installed)
+    assert call.startswith("uv pip compile") and "--upgrade" in call and "--output-file requirements.lock" in call
+
+
+@pytest.mark.parametrize(("display", "hidden"), [("", True), (":0", False)])
+def test_lab_opens_a_browser_only_on_a_display(installed, display, hidden):
+    make(installed, "lab", DISPLAY=display, WAYLAND_DISPLAY="")
+    (call,) = calls(installed)
+    assert "/lab/tree/lessons/00_start.ipynb" in call
+    assert ("--no-browser" in call) == (hidden and sys.platform != "darwin")
+    assert ("--allow-root" in call) == (os.geteuid() == 0)
+
+
+def test_lab_serves_the_first_lesson_without_news(clone):
+    """The real JupyterLab, from the environment that runs this test."""
+    (clone / ".venv").mkdir()
+    (clone / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+    (clone / ".venv" / "ready").touch()
+    outside = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    outside |= {"DISPLAY": "", "WAYLAND_DISPLAY": "", "JUPYTER_RUNTIME_DIR": str(clone / "runtime")}
+    log = clone / "log"
+    with log.open("w") as written:
+        lab = subprocess.Popen(
+            ["make", "lab", "ARGS=--port=0"],
+            cwd=clone,
+            env=outside,
+            stdout=written,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # so that it can be stopped with all that it started
+        )
+    try:
+        address = None
+        for _ in range(600):
+            address = re.search(r"(http://127\.0\.0\.1:\d+)(/lab/tree/lessons/00_start\.ipynb)\?(\S+)", log.read_text())
+            if address or lab.poll() is not None:
+                break
+            time.sleep(0.2)
+        assert address, log.read_text()
+        site, page, token = address.groups()
+        assert b"jupyter-config-data" in urllib.request.urlopen(f"{site}{page}?{token}", timeout=60).read()
+        news = "@jupyterlab/apputils-extension:notification"
+        told = json.load(urllib.request.urlopen(f"{site}/lab/api/settings/{news}?{token}", timeout=60))
+        assert told["schema"]["properties"]["fetchNews"]["default"] == "false"
+        assert told["schema"]["properties"]["checkForUpdates"]["default"] is False
+    finally:
+        with suppress(ProcessLookupError):  # it ended by itself, and the log tells why
+            os.killpg(lab.pid, signal.SIGTERM)
+        lab.wait(30)
+
+
+def test_ci_runs_what_a_person_runs(installed):
+    (installed / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "run", installed / ".ci" / "run")
+    subprocess.run(["bash", installed / ".ci" / "run"], check=True, capture_output=True, cwd="/", env=os.environ)
+    (call,) = calls(installed)
+    assert call.startswith("python -m pytest") and "--nbval-lax" in call and "tests lessons" in call
+
+
+# -------------------------------------------------------------------------------------------------------------- links
+
+
+@pytest.fixture
+def papers(tmp_path) -> Path:
+    """A copy of everything that the repository's address could stand in."""
+    return shutil.copytree(ROOT, tmp_path / "papers", ignore=LOCAL)
+
+
+def move(papers: Path, address: str) -> None:
+    project = papers / "pyproject.toml"
+    project.write_text(project.read_text().replace(links.read_address(papers), address))
+
+
+def test_every_link_agrees_with_pyproject():
+    assert [str(path) for path, _ in links.disagreeing(ROOT)] == []
+
+
+def test_a_new_address_reaches_every_place_that_held_the_old_one(papers):
+    old = links.read_address(papers).removeprefix("https://github.com/")
+    move(papers, "https://github.com/some-school/tuning.course")
+    moved = dict(links.disagreeing(papers))
+    assert {"README.md", "CITATION.cff", "00_start.py"} <= {path.name for path in moved}
+    for path, text in moved.items():
+        path.write_text(text)
+    assert list(links.disagreeing(papers)) == []
+    texts = {path: path.read_text(errors="ignore") for path in papers.rglob("*") if path.is_file()}
+    assert not [path for path, text in texts.items() if old in text]
+
+
+def test_the_command_rewrites_and_check_only_tells(papers):
+    move(papers, "https://github.com/some-school/course")
+    before = (papers / "README.md").read_text()
+    command = [Path(sys.executable).parent / "course", "links"]
+    check = subprocess.run([*command, "--check"], cwd=papers, capture_output=True, text=True)
+    assert check.returncode == 1 and "README.md disagrees with pyproject.toml" in check.stdout
+    assert (papers / "README.md").read_text() == before
+    assert subprocess.run(command, cwd=papers, capture_output=True).returncode == 0
+    assert subprocess.run([*command, "--check"], cwd=papers, capture_output=True).returncode == 0
+
+
+def test_links_to_other_repositories_are_left_alone():
+    other = "See https://github.com/someone/else and `pip install git+https://github.com/someone/else`."
+    assert links.derive(other, "https://github.com/some-school/course") == other
+
+
+def test_a_badge_copied_with_a_lesson_is_pointed_at_its_own_lesson(papers):
+    copied = papers / "lessons" / "text" / "99_copied.py"
+    shutil.copy(papers / "lessons" / "text" / "00_start.py", copied)
+    changes = dict(links.disagreeing(papers))
+    assert "/blob/main/lessons/99_copied.ipynb" in changes[copied]
+    assert "lessons/00_start.ipynb" not in changes[copied]
+    assert changes[papers / "README.md"].count("/lessons/99_copied.ipynb") == 2
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://github.com/owner", "https://github.com/owner/name.git", "https://github.com/owner/name/", "git@host:a/b"],
+)
+def test_an_address_that_makes_no_badge_is_refused(papers, address):
+    move(papers, address)
+    with pytest.raises(CourseError, match="Colab and Binder need"):
+        list(links.disagreeing(papers))
+
+
+def test_a_lesson_without_its_badge_is_told(papers):
+    text = papers / "lessons" / "text" / "00_start.py"
+    text.write_text(text.read_text().replace("[![Open in Colab]", "[![Elsewhere]"))
+    with pytest.raises(CourseError, match=r"00_start\.py has no Colab badge: put this"):
+        list(links.disagreeing(papers))
+
+
+def test_a_readme_without_its_table_is_told(papers):
+    (papers / "README.md").write_text("# A course\n")
+    with pytest.raises(CourseError, match=r"README\.md has lost its comments"):
+        list(links.disagreeing(papers))
+
+
+# -------------------------------------------------------------------------------------------------- Binder, Codespaces
+
+
+def test_binder_builds_from_these_files():
+    """What repo2docker would do, without Docker: its instructions, in order."""
+    command = [Path(sys.executable).parent / "jupyter-repo2docker", "--no-build", "--debug", ROOT]
+    done = subprocess.run(command, capture_output=True, text=True)
+    told = done.stdout + done.stderr
+    assert done.returncode == 0, told
+    assert "python=3.12" in told
+    steps = [
+        "COPY --chown=0:0 src/ ${REPO_DIR}/",  # the whole clone, so that the package and the lock are there
+        '-r "binder/requirements.txt"',
+        "RUN ./binder/postBuild",
+        'R2D_ENTRYPOINT="${REPO_DIR}/binder/start"',
+    ]
+    places = [told.find(step) for step in steps]
+    assert -1 not in places and places == sorted(places)
+
+
+def test_binder_installs_the_locked_versions_and_both_halves_of_torch_from_one_index():
+    lines = (ROOT / "binder" / "requirements.txt").read_text().splitlines()
+    assert {"-c ../requirements.lock", "torch", "torchvision", "-e ."} <= set(lines)
+
+
+def test_binders_scripts_run():
+    assert all(os.access(ROOT / "binder" / name, os.X_OK) for name in ("start", "postBuild"))
+    command = [ROOT / "binder" / "start", "env"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout.splitlines()
+    assert "OMP_NUM_THREADS=1" in told and f"JUPYTER_CONFIG_PATH={ROOT}" in told
+    imports = re.search(r'python -W ignore -c "(.+)"', (ROOT / "binder" / "postBuild").read_text())[1]
+    compile(imports, "postBuild", "exec")
+
+
+def test_a_codespace_sets_up_with_make_and_opens_a_lesson():
+    settings = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
+    assert make(ROOT, "-n", settings["postCreateCommand"].removeprefix("make ")).returncode == 0
+    assert all((ROOT / file).exists() for file in settings["customizations"]["codespaces"]["openFiles"])
