@@ -1,0 +1,398 @@
+"""Downloads against a server on this machine that breaks off, lies or is gone; archives that mean harm."""
+
+import errno
+import io
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+import zipfile
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+
+import pooch
+import pytest
+
+from course_utils.data import sources
+from course_utils.data.sources import CHUNK, SOURCES, Source, content_digest, fetch, fetch_archive, read_files, verify
+from course_utils.errors import CourseError
+
+FILES = {f"toy/{kind}/{i}.jpg": os.urandom(300_000) for kind in ("car", "truck") for i in range(3)}
+
+
+def zipped(files: dict[str, bytes], compression=zipfile.ZIP_STORED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def tarred(*members: tarfile.TarInfo, content: bytes = b"") -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for member in members:
+            member.size = len(content) if member.isreg() else 0
+            archive.addfile(member, io.BytesIO(content) if member.isreg() else None)
+    return buffer.getvalue()
+
+
+class Host(ThreadingHTTPServer):
+    """Serves `payload`; `faults` says, request by request, after how many bytes to hang up or which status to give."""
+
+    def __init__(self, payload: bytes):
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.payload, self.knows_ranges, self.faults, self.ranges, self.sent = payload, True, [], [], 0
+        self.url = f"http://127.0.0.1:{self.server_port}/toy.zip"
+
+
+class Answer(BaseHTTPRequestHandler):
+    server: Host
+
+    def do_GET(self):
+        host = self.server
+        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        start = int(asked[1]) if asked and host.knows_ranges else 0
+        host.ranges.append(int(asked[1]) if asked else None)
+        fault = host.faults.pop(0) if host.faults else None
+        if isinstance(fault, str):
+            return self.send_error(int(fault))
+        if start >= len(host.payload):
+            return self.send_error(416)
+        body = host.payload[start:]
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[:fault])
+        host.sent += len(body[:fault])
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def host():
+    server = Host(zipped(FILES))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """An empty data folder without a mirror, and no waiting between retries."""
+    monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.delenv("COURSE_DATA_MIRROR", raising=False)
+    monkeypatch.setattr("pooch.core.time", SimpleNamespace(sleep=lambda _: None))
+    return tmp_path / "data"
+
+
+def known(monkeypatch, **changes) -> Source:
+    toy = Source(
+        name="toy",
+        about="A toy",
+        url="http://127.0.0.1:9/toy.zip",
+        archive="toy.zip",
+        size=len(zipped(FILES)),
+        unpacked=2_000_000,
+        suffix=".jpg",
+        licence="CC0",
+        citation="nobody",
+        content=content_digest(FILES.items(), ".jpg"),
+    )
+    monkeypatch.setitem(SOURCES, "toy", replace(toy, **changes))
+    return SOURCES["toy"]
+
+
+@pytest.fixture
+def toy(host, monkeypatch) -> Source:
+    return known(monkeypatch, url=host.url)
+
+
+def left_in(folder: Path) -> list[str]:
+    """Every file below the data folder but the lock."""
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and p.suffix != ".lock")
+
+
+PART = "archives/.toy.zip.part"
+
+
+def test_fetch_downloads_once_and_unpacks_the_very_files(host, toy, folder, capsys):
+    unpacked = fetch("toy")
+    assert unpacked == folder / "toy"
+    assert {p.relative_to(unpacked).as_posix(): p.read_bytes() for p in unpacked.rglob("*.jpg")} == FILES
+    assert left_in(folder) == sorted(["archives/toy.zip", *(f"toy/{name}" for name in FILES)])
+    said = capsys.readouterr()
+    assert "Licence: CC0. Cite: nobody." in said.out
+    assert "toy: 100%" in said.err, "the progress bar"
+    assert fetch("toy") == unpacked and fetch_archive("toy") == folder / "archives/toy.zip"
+    assert len(host.ranges) == 1
+
+
+def test_a_cut_download_goes_on_where_it_broke_off(host, toy, folder):
+    host.faults = [500_000, 600_000]
+    fetch_archive("toy")
+    first, second, third = host.ranges
+    assert first is None and 0 <= 500_000 - second < CHUNK and 0 <= second + 600_000 - third < CHUNK
+    assert host.sent < len(host.payload) + 2 * CHUNK, "at most one chunk a break was sent twice"
+    assert left_in(folder) == ["archives/toy.zip"]
+
+
+def test_a_download_that_stays_cut_says_so_and_the_next_call_goes_on(host, toy, folder):
+    host.faults = [500_000, 0, 0, 0]
+    with pytest.raises(CourseError, match=r"'toy' broke off after 0\.5 of 1\.8 MB: call again and it goes on"):
+        fetch_archive("toy")
+    assert left_in(folder) == [PART]
+    came = (folder / PART).stat().st_size
+    fetch_archive("toy")
+    assert host.ranges[-1] == came > 0
+    assert left_in(folder) == ["archives/toy.zip"]
+
+
+def test_a_host_without_ranges_sends_all_again(host, toy, folder):
+    host.knows_ranges, host.faults = False, [500_000]
+    assert fetch_archive("toy").read_bytes() == host.payload
+
+
+def test_a_part_that_is_not_the_beginning_of_the_file_is_thrown_away(host, toy, folder):
+    (folder / "archives").mkdir(parents=True)
+    for stale in (b"x" * 500_000, b"x" * len(host.payload)):
+        (folder / PART).write_bytes(stale)
+        assert fetch_archive("toy").read_bytes() == host.payload
+        assert left_in(folder) == ["archives/toy.zip"]
+        (folder / "archives/toy.zip").unlink()
+
+
+def test_a_wrong_digest_is_tried_again_and_leaves_nothing(host, toy, folder):
+    host.payload = zipped(FILES | {"toy/car/0.jpg": b"another picture"})
+    with pytest.raises(CourseError, match=r"sent for 'toy' is not what the course knows .*deleted: try"):
+        fetch_archive("toy")
+    assert len(host.ranges) == 1 + sources.RETRIES
+    assert left_in(folder) == []
+
+
+def test_something_that_is_no_archive_leaves_nothing(host, toy, folder):
+    host.payload = b"<html>Please log in to this network</html>"
+    with pytest.raises(CourseError, match="not a sound archive"):
+        fetch("toy")
+    assert left_in(folder) == []
+
+
+def test_no_network(monkeypatch, folder):
+    known(monkeypatch)  # nobody listens on its port
+    with pytest.raises(CourseError, match=r"can't be reached.*go online, or download http.*COURSE_DATA_MIRROR\.$"):
+        fetch("toy")
+    assert left_in(folder) == []
+
+
+def test_a_host_that_refuses(host, toy, folder):
+    host.faults = ["404"] * 9
+    with pytest.raises(CourseError, match="answered 404 for 'toy': try again later, or download"):
+        fetch("toy")
+    assert left_in(folder) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_while_downloading(toy, folder):
+    (folder / "archives").mkdir(parents=True)
+    (folder / PART).symlink_to("/dev/full")
+    with pytest.raises(CourseError, match="is full, and 'toy' takes 2 MB there: free some room, or set"):
+        fetch("toy")
+    assert left_in(folder) == [] and not (folder / PART).is_symlink()
+
+
+def test_a_full_disk_while_unpacking(toy, folder, monkeypatch):
+    fetch_archive("toy")
+    write = Path.write_bytes
+
+    def fill_up(path: Path, content: bytes):
+        write(path, content[:100])
+        if path.name == "2.jpg":
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", fill_up)
+    with pytest.raises(CourseError, match="is full"):
+        fetch("toy")
+    assert left_in(folder) == ["archives/toy.zip"]
+
+
+def test_a_folder_that_becomes_read_only(toy, folder, monkeypatch):
+    def refuse(path, *_, **__):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(os, "mkdir", refuse)
+    with pytest.raises(CourseError, match=r"data can't be used \(Read-only file system\): make .* writable, or"):
+        fetch("toy")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder(toy, folder):
+    folder.mkdir(mode=0o555)
+    with pytest.raises(CourseError, match=r"can't be used|can be written"):
+        fetch("toy")
+
+
+def test_the_mirror_comes_before_the_network(host, toy, folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_DATA_MIRROR", str(tmp_path))
+    (tmp_path / "toy.zip").write_bytes(host.payload)
+    assert fetch_archive("toy") == tmp_path / "toy.zip"
+    assert (fetch("toy") / "toy/car/0.jpg").read_bytes() == FILES["toy/car/0.jpg"]
+    assert host.ranges == []
+
+
+def test_a_damaged_mirror_is_named_and_left_alone(toy, folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_DATA_MIRROR", str(tmp_path))
+    (tmp_path / "toy.zip").write_bytes(zipped(FILES)[:-500])
+    with pytest.raises(CourseError, match=r"toy\.zip is not the file that the course knows as 'toy'"):
+        fetch("toy")
+    assert (tmp_path / "toy.zip").exists()
+    assert left_in(folder) == []
+
+
+def test_two_processes_at_once_download_once(host, toy, folder):
+    code = (
+        "from course_utils.data.sources import SOURCES, Source, fetch\n"
+        f"SOURCES['toy'] = {toy!r}\n"
+        "print(sorted(p.name for p in fetch('toy').rglob('*.jpg')))"
+    )
+    both = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [process.communicate()[0].splitlines()[-1] for process in both]
+    assert said == [str(sorted(Path(name).name for name in FILES))] * 2
+    assert len(host.ranges) == 1
+    assert left_in(folder) == sorted(["archives/toy.zip", *(f"toy/{name}" for name in FILES)])
+
+
+def test_the_second_process_waits_and_says_so(host, toy, folder, capsys):
+    """The lock is held for two seconds: longer than the second that passes in silence."""
+    folder.mkdir()
+    held = threading.Event()
+
+    def hold():
+        with sources.FileLock(folder / ".toy.lock"):
+            held.set()
+            time.sleep(2)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait()
+    fetch_archive("toy")
+    holder.join()
+    assert "Another process is fetching 'toy': waiting for it." in capsys.readouterr().out
+
+
+def test_what_a_killed_process_left_is_cleared(toy, folder):
+    (folder / ".toy.part/toy").mkdir(parents=True)
+    (folder / ".toy.part/toy/half.jpg").write_bytes(b"half")
+    fetch("toy")
+    assert not (folder / ".toy.part").exists() and not (folder / "toy/toy/half.jpg").exists()
+
+
+def link(name: str, kind: bytes, target: str) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = kind, target
+    return member
+
+
+def zipped_link() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        info = zipfile.ZipInfo("toy/link.jpg")
+        info.external_attr = 0o120777 << 16
+        archive.writestr(info, "../../outside")
+    return buffer.getvalue()
+
+
+HARMFUL = {
+    "zip, upwards": (zipped({"toy/../../outside.jpg": b"x"}), "outside its folder"),
+    "zip, absolute": (zipped({"/outside.jpg": b"x"}), "outside its folder"),
+    "zip, Windows drive": (zipped({"C:/outside.jpg": b"x"}), "outside its folder"),
+    "zip, link": (zipped_link(), "a link"),
+    "zip, bomb": (zipped({"toy/zeros.jpg": bytes(10**7)}, zipfile.ZIP_DEFLATED), r"more than the 2 MB"),
+    "zip, many": (zipped({f"toy/{i}.jpg": bytes(100_000) for i in range(21)}), r"more than the 2 MB"),
+    "tar, upwards": (tarred(tarfile.TarInfo("../outside.jpg"), content=b"x"), "outside its folder"),
+    "tar, absolute": (tarred(tarfile.TarInfo("/outside.jpg"), content=b"x"), "outside its folder"),
+    "tar, symbolic link": (tarred(link("toy/a.jpg", tarfile.SYMTYPE, "/etc/passwd")), "a link"),
+    "tar, hard link": (tarred(link("toy/a.jpg", tarfile.LNKTYPE, "../../outside")), "a link"),
+    "tar, device": (tarred(link("toy/a.jpg", tarfile.CHRTYPE, "")), "a device"),
+}
+
+
+@pytest.mark.parametrize("archive, fault", HARMFUL.values(), ids=HARMFUL)
+def test_an_archive_that_means_harm_is_refused(archive, fault, monkeypatch, folder, tmp_path):
+    """Even when it is the very archive that the registry names."""
+    path = tmp_path / "mirror" / "toy.zip"
+    path.parent.mkdir()
+    path.write_bytes(archive)
+    monkeypatch.setenv("COURSE_DATA_MIRROR", str(path.parent))
+    known(monkeypatch, content=None, published=f"md5:{pooch.file_hash(str(path), alg='md5')}")
+    with pytest.raises(CourseError, match=fault):
+        fetch("toy")
+    assert left_in(tmp_path) == ["mirror/toy.zip"]
+
+
+def test_the_content_digest_outlives_a_repacked_archive(tmp_path):
+    digests = set()
+    backwards = dict(reversed(FILES.items()))
+    for name, archive in (
+        ("a.zip", zipped(FILES)),
+        ("b.zip", zipped(backwards, zipfile.ZIP_DEFLATED)),
+        ("c.zip", zipped(FILES | {"toy/README.md": b"a new read-me"})),
+    ):
+        (tmp_path / name).write_bytes(archive)
+        digests.add(content_digest(read_files(tmp_path / name, 2_000_000), ".jpg"))
+    with tarfile.open(tmp_path / "d.tar.gz", "w:gz") as archive:
+        for name, content in FILES.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    digests.add(content_digest(read_files(tmp_path / "d.tar.gz", 2_000_000), ".jpg"))
+    assert len(digests) == 1
+    renamed = {name.replace("car", "cat"): content for name, content in FILES.items()}
+    assert content_digest(renamed.items(), ".jpg") not in digests
+
+
+def test_verify(toy, folder):
+    assert verify("toy") is False
+    unpacked = fetch("toy")
+    assert verify("toy") is True
+    picture = unpacked / "toy/car/1.jpg"
+    picture.write_bytes(b"x" + picture.read_bytes()[1:])
+    with pytest.raises(CourseError, match=r"toy are not those of 'toy': delete that folder and fetch again"):
+        verify("toy")
+    (folder / "archives/toy.zip").write_bytes(b"short")
+    with pytest.raises(CourseError, match=r"toy\.zip is not the file that the course knows"):
+        verify("toy")
+
+
+def test_verify_compares_the_folder_with_the_archive_when_only_that_is_known(host, folder, monkeypatch, tmp_path):
+    (tmp_path / "toy.zip").write_bytes(host.payload)
+    known(monkeypatch, url=host.url, content=None, published=f"sha256:{pooch.file_hash(str(tmp_path / 'toy.zip'))}")
+    (fetch("toy") / "toy/car/1.jpg").unlink()
+    with pytest.raises(CourseError, match="delete that folder"):
+        verify("toy")
+
+
+def test_an_unknown_source_gets_the_names_and_the_nearest():
+    with pytest.raises(CourseError, match=r"no data source 'pet'.*cifar10, pets \(did you mean 'pets'\?\)"):
+        fetch("pet")
+
+
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+def test_the_registry_pins_what_it_names(source):
+    assert source.url.startswith("https://") and source.licence and source.citation and source.size > 0
+    assert source.content or source.published
+    if "github.com" in source.url:
+        assert re.search(r"/[0-9a-f]{40}\.zip$", source.url), "an address that can't change"
+
+
+def test_cifar10_in_the_mirror_is_the_one_we_know(mirror, folder, monkeypatch):
+    monkeypatch.setenv("COURSE_DATA_MIRROR", str(mirror))
+    assert verify("cifar10") is True
