@@ -1,0 +1,278 @@
+"""The store's DataLoaders are fastai's in every way a learner uses them, and give the very pictures they were given."""
+
+import copy
+import random
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+from fastai.data.core import DataLoaders, TfmdDL
+from fastai.data.transforms import Normalize
+from fastai.interpret import ClassificationInterpretation
+from fastai.learner import load_learner
+from fastai.metrics import accuracy
+from fastai.torch_core import TensorCategory, TensorImage, set_seed
+from fastai.vision.augment import aug_transforms
+from fastai.vision.core import imagenet_stats
+from fastai.vision.learner import default_split, model_meta, vision_learner
+from PIL import Image
+from torch import nn
+
+from course_utils.data import store as store_module
+from course_utils.data.splits import Split
+from course_utils.data.store import Store, make_loaders
+from course_utils.errors import CourseError
+
+matplotlib.use("Agg")
+VOCAB = ["red", "green", "blue"]
+SIDE = 12
+
+
+@pytest.fixture(scope="module")
+def pictures() -> Store:
+    """150 noisy pictures in three colours."""
+    labels = torch.arange(150) % 3
+    noise = torch.randint(0, 120, (150, 3, SIDE, SIDE), generator=torch.Generator().manual_seed(0))
+    noise[torch.arange(150), labels] += 130
+    return Store(noise.to(torch.uint8), labels, VOCAB)
+
+
+def loaders(store: Store, train: int = 65, **options):
+    split = Split(list(range(train)), list(range(100, 133)), list(range(133, 150)))
+    plain = {
+        "size": SIDE,
+        "bs": 16,
+        "order_seed": 0,
+        "augment": False,
+        "own_augment": aug_transforms(),
+        "normalize": True,
+    }
+    return make_loaders(store, split, what="colours", **plain | options)
+
+
+def tiny(weights: str | None = None) -> nn.Sequential:
+    """A network that learns colours, in the form that vision_learner cuts: body, pool, head."""
+    return nn.Sequential(nn.Conv2d(3, 8, 3, 2), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Linear(8, 3))
+
+
+@pytest.fixture(autouse=True)
+def tiny_has_statistics(monkeypatch):
+    monkeypatch.setitem(model_meta, tiny, {"cut": 3, "split": default_split, "stats": imagenet_stats, "weights": "any"})
+
+
+def learner(dls, pretrained: bool = False, path="."):
+    learn = vision_learner(dls, tiny, pretrained=pretrained, metrics=accuracy, path=path, lin_ftrs=[], ps=0.0)
+    learn.remove_cbs([cb for cb in learn.cbs if type(cb).__name__ == "ProgressCallback"])
+    learn.logger = lambda _: None
+    return learn
+
+
+@pytest.fixture(scope="module")
+def fitted(pictures, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        meta = {"cut": 3, "split": default_split, "stats": imagenet_stats, "weights": "any"}
+        patch.setitem(model_meta, tiny, meta)
+        set_seed(0)
+        learn = learner(loaders(pictures), path=tmp_path_factory.mktemp("learner"))
+        learn.fit(8, 0.03)
+    return learn
+
+
+def test_they_are_fastais_own(pictures):
+    dls = loaders(pictures)
+    assert isinstance(dls, DataLoaders) and all(isinstance(dl, TfmdDL) for dl in dls)
+    assert (list(dls.vocab), dls.c, dls.n_inp, len(dls.loaders)) == (VOCAB, 3, 1, 3)
+    assert dls.test is dls.loaders[2]
+    assert [len(part.dataset) for part in dls] == [65, 33, 17]
+    x, y = dls.one_batch()
+    assert (type(x), type(y)) == (TensorImage, TensorCategory)
+    assert (x.shape, x.dtype, y.shape, y.dtype) == ((16, 3, SIDE, SIDE), torch.float32, (16,), torch.int64)
+    picture, label = dls.valid_ds[0]
+    assert picture.size == (SIDE, SIDE) and dls.vocab[label] == VOCAB[100 % 3]
+    assert dls.about == "colours: 65 train, 33 valid, 17 test."
+
+
+@pytest.mark.parametrize("resident", [True, False], ids=["store on the device", "store off the device"])
+@pytest.mark.parametrize("part", [1, 2], ids=["valid", "test"])
+def test_a_pass_gives_every_picture_once_in_order(pictures, part, resident, monkeypatch):
+    monkeypatch.setattr(store_module, "RESIDENT", 2**30 if resident else 0)
+    dl = loaders(pictures, normalize=False)[part]
+    batches = list(dl)
+    assert torch.equal(torch.cat([x for x, _ in batches]), pictures.pictures[list(dl.items)] / 255)
+    assert torch.equal(torch.cat([y for _, y in batches]), pictures.labels[list(dl.items)])
+
+
+def test_a_training_pass_takes_whole_batches_of_different_pictures(pictures):
+    dls = loaders(pictures, normalize=False)
+    x, y = (torch.cat(each) for each in zip(*dls.train, strict=True))
+    assert len(x) == 64, "an incomplete last batch is dropped, as fastai does; one picture alone would stop BatchNorm"
+    known = (pictures.pictures[:65] / 255).flatten(1)
+    places = [(known == row).all(1).nonzero().item() for row in x.flatten(1)]
+    assert len(set(places)) == 64
+    assert torch.equal(y, pictures.labels[places])
+    again = torch.cat([x for x, _ in dls.train])
+    assert not torch.equal(x, again), "another order in every pass"
+
+
+def test_few_pictures_make_a_small_batch(pictures):
+    dls = loaders(pictures, train=6, bs=64)
+    assert [len(y) for _, y in dls.train] == [6]
+    assert [len(y) for _, y in dls.valid] == [33]
+
+
+def test_a_single_picture_at_the_end_does_not_stop_training(pictures):
+    learn = learner(loaders(pictures, train=65, bs=64))
+    learn.fit(1)
+    learn = learner(loaders(pictures, train=64, bs=32))
+    learn.fit(1)
+    assert len(learn.dls.valid) == 2 and [len(y) for _, y in learn.dls.valid][-1] == 1
+
+
+def test_batches_follow_the_seed_and_nothing_else(pictures):
+    random.seed(1)
+    first = [y for _, y in loaders(pictures, order_seed=5).train]
+    random.seed(2)
+    again = [y for _, y in loaders(pictures, order_seed=5).train]
+    other = [y for _, y in loaders(pictures, order_seed=6).train]
+    assert all(map(torch.equal, first, again)) and not all(map(torch.equal, first, other))
+
+
+def test_size_scales_the_batch_and_not_the_store(pictures):
+    dls = loaders(pictures, size=32, normalize=False)
+    (x, _), small = dls.valid.one_batch(), pictures.pictures[100:116] / 255
+    assert x.shape == (16, 3, 32, 32) and dls.valid_ds[0][0].size == (SIDE, SIDE)
+    assert torch.allclose(x.mean((2, 3)), small.mean((2, 3)), atol=0.02)
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+@pytest.mark.parametrize("pretrained", [True, False])
+def test_there_is_one_normalize_and_never_two(pictures, normalize, pretrained):
+    """A network from scratch is normalised like a pre-trained one, however many learners share the loaders."""
+    dls = loaders(pictures, normalize=normalize)
+    learner(dls, pretrained)
+    learner(dls, pretrained)
+    found = [[tfm for tfm in dl.after_batch.fs if isinstance(tfm, Normalize)] for dl in dls]
+    assert [len(each) for each in found] == [int(normalize or pretrained)] * 3
+    if normalize or pretrained:
+        mean, std = (torch.tensor(each)[:, None, None] for each in imagenet_stats)
+        x, _ = dls.test.one_batch()
+        assert torch.allclose(x, (pictures.pictures[133:149] / 255 - mean) / std, atol=1e-6)
+
+
+def test_augmentation_differs_for_each_picture_and_only_in_training():
+    photo = torch.randint(0, 255, (1, 3, SIDE, SIDE), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    same = Store(photo.repeat(150, 1, 1, 1), torch.arange(150) % 3, VOCAB)
+    dls = loaders(same, augment=True, normalize=False)
+    x, _ = dls.train.one_batch()
+    assert len(x.flatten(1).unique(dim=0)) == 16
+    for part in (dls.valid, dls.test):
+        assert torch.equal(torch.cat([x for x, _ in part]), (same.pictures / 255)[: len(part.dataset)])
+    x, _ = loaders(same, augment=False, normalize=False).train.one_batch()
+    assert len(x.flatten(1).unique(dim=0)) == 1
+    x, _ = loaders(same, augment=aug_transforms(max_lighting=0, do_flip=False), normalize=False).train.one_batch()
+    assert len(x.flatten(1).unique(dim=0)) > 1, "own transforms"
+
+
+def test_a_network_learns_from_them(fitted):
+    assert fitted.validate(ds_idx=1)[1] == 1
+    assert fitted.validate(dl=fitted.dls.test) == fitted.validate(ds_idx=2)
+
+
+def shown(figure=None) -> list[str]:
+    titles = [axes.get_title() for axes in (figure or matplotlib.pyplot.gcf()).axes if axes.has_data()]
+    matplotlib.pyplot.close("all")
+    return titles
+
+
+def test_show_batch_shows_pictures_with_their_labels(pictures):
+    dls = loaders(pictures)
+    for dl in dls:
+        dl.show_batch(max_n=4)
+        titles = shown()
+        assert len(titles) == 4 and set(titles) <= set(VOCAB)
+    dls.valid.show_batch(max_n=3)
+    images = [np.asarray(axes.images[0].get_array()) for axes in matplotlib.pyplot.gcf().axes if axes.images]
+    matplotlib.pyplot.close("all")
+    expected = pictures.pictures[100:103].permute(0, 2, 3, 1).numpy()
+    assert np.abs(np.stack(images).astype(int) - expected).max() <= 1, "decoded to the very pictures"
+    dls.train.show_batch(max_n=4, unique=True)
+    assert len(set(shown())) == 1
+
+
+def test_show_results_and_interpretation(fitted):
+    for ds_idx in (1, 2):
+        fitted.show_results(ds_idx=ds_idx, max_n=4)
+        truth_and_prediction = [title.split("\n") for title in shown()]
+        assert len(truth_and_prediction) == 4 and all(one == other in VOCAB for one, other in truth_and_prediction)
+    interp = ClassificationInterpretation.from_learner(fitted)
+    assert (interp.confusion_matrix() == np.diag([11, 11, 11])).all()
+    interp.plot_confusion_matrix()
+    shown()
+    losses, places = interp.top_losses(3)
+    interp.plot_top_losses(3)
+    truth = [VOCAB[fitted.dls.valid_ds[int(place)][1]] for place in places]
+    assert [title.split("/")[1].strip() for title in shown()] == truth
+    assert len(interp.losses) == 33 and losses[0] == interp.losses.max()
+
+
+def test_predict_treats_a_picture_from_outside_like_one_of_ours(fitted, pictures, tmp_path):
+    expected, _ = fitted.get_preds(ds_idx=2)
+    picture = Image.fromarray(pictures.pictures[133].permute(1, 2, 0).numpy())
+    picture.save(tmp_path / "a.png")
+    for source in (picture, tmp_path / "a.png", str(tmp_path / "a.png"), (tmp_path / "a.png").read_bytes(), 133):
+        label, place, chances = fitted.predict(source)
+        assert label == VOCAB[133 % 3] and place == 133 % 3
+        assert torch.allclose(chances, expected[0], atol=1e-5)
+    shown_too, *_ = fitted.predict(picture, with_input=True)
+    assert shown_too.shape == (3, SIDE, SIDE)
+
+
+def test_predict_takes_large_grey_and_transparent_pictures(fitted):
+    for mode, colour in (("L", 90), ("RGBA", (255, 0, 0, 128)), ("P", 3)):
+        assert fitted.predict(Image.new(mode, (300, 200), colour))[0] in VOCAB
+    assert fitted.predict(Image.new("RGB", (300, 200), (230, 60, 60)))[0] == "red"
+
+
+def test_test_dl(fitted, pictures):
+    dl = fitted.dls.test_dl([133, 134, 140], with_labels=True)
+    x, y = dl.one_batch()
+    assert y.tolist() == pictures.labels[[133, 134, 140]].tolist()
+    outside = [Image.fromarray(pictures.pictures[i].permute(1, 2, 0).numpy()) for i in (133, 134, 140)]
+    (found,) = fitted.dls.test_dl(outside).one_batch()
+    assert torch.allclose(found, x, atol=1e-6)
+    assert fitted.get_preds(dl=fitted.dls.test_dl(outside))[0].shape == (3, 3)
+
+
+def test_test_time_augmentation_augments(pictures):
+    set_seed(0)
+    learn = learner(loaders(pictures, augment=True))
+    (augmented, plain), _ = learn.tta(n=2, beta=None)
+    assert torch.allclose(plain, learn.get_preds()[0]) and not torch.allclose(augmented, plain)
+
+
+def test_an_exported_learner_carries_no_pictures(fitted, pictures, tmp_path, recwarn):
+    large = Store(pictures.pictures.repeat(1, 1, 16, 16), pictures.labels, VOCAB)
+    learn = learner(loaders(large), path=tmp_path)
+    learn.model = fitted.model
+    learn.export()
+    assert (tmp_path / "export.pkl").stat().st_size < large.pictures.nbytes / 10
+    again = load_learner(tmp_path / "export.pkl")
+    again.remove_cbs([cb for cb in again.cbs if type(cb).__name__ == "ProgressCallback"])
+    picture = Image.new("RGB", (50, 50), (60, 230, 60))
+    assert again.predict(picture)[0] == "green"
+    assert torch.allclose(again.predict(picture)[2], learn.predict(picture)[2])
+    assert len(learn.dls.train_ds) == 65, "the learner that was exported keeps its pictures"
+
+
+def test_a_copy_shares_the_pictures(pictures):
+    twin = copy.deepcopy(loaders(pictures, normalize=False))
+    assert torch.equal(twin.valid.one_batch()[0], pictures.pictures[100:116] / 255)
+    assert copy.deepcopy(pictures) is pictures
+
+
+@pytest.mark.parametrize("wrong", [{"size": 0}, {"size": 2.5}, {"bs": 0}, {"bs": "many"}])
+def test_wrong_numbers(pictures, wrong):
+    (name,) = wrong
+    with pytest.raises(CourseError, match=f"^{name} is .*give a whole number of at least 1"):
+        loaders(pictures, **wrong)

@@ -1,0 +1,183 @@
+"""vehicles: one call, photographs or drawings, and no picture on two sides."""
+
+import io
+import zipfile
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from course_utils.data import vehicles
+from course_utils.data.drawings import Knobs, draw
+from course_utils.data.sets import vehicles as module
+from course_utils.data.sources import SOURCES, content_digest, read_files
+from course_utils.data.splits import near_duplicates
+from course_utils.errors import CourseError
+
+SMALL = (4, 6)
+CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch, tmp_path):
+    """The mini profile, an empty data folder, no mirror, and nothing remembered of other tests."""
+    monkeypatch.setenv("COURSE_PROFILE", "mini")
+    monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.delenv("COURSE_DATA_MIRROR", raising=False)
+    module._photographs.cache_clear()
+    yield
+    module._photographs.cache_clear()
+
+
+def pictures_of(dls, part: int) -> np.ndarray:
+    return np.stack([np.asarray(picture) for picture, _ in dls[part].dataset])
+
+
+def seeds_of(dls, part: str) -> set[tuple]:
+    table = dls.factors[dls.factors.part == part]
+    return set(zip(table.kind, table.seed, strict=True))
+
+
+@pytest.mark.parametrize(
+    "task, vocab", [("cars or trucks", ["car", "truck"]), ("cars", ["car", "other"]), ("trucks", ["other", "truck"])]
+)
+def test_every_task_has_its_classes(task, vocab):
+    dls = vehicles(task, 3, split=SMALL)
+    assert list(dls.vocab) == vocab
+    assert [len(dl.dataset) for dl in dls] == [6, 8, 12]
+    assert dls.one_batch()[0].shape == (6, 3, 64, 64)
+    assert dls.about == f"drawings of {task}: 6 train, 8 valid, 12 test."
+
+
+def test_drawings_come_with_their_factors():
+    dls = vehicles("cars", 3, seed=2, split=SMALL)
+    for part, name in enumerate(("train", "valid", "test")):
+        rows = dls.factors.loc[list(dls[part].items)]
+        assert set(rows.part) == {name}
+        assert rows.label.tolist() == [dls.vocab[y] for _, y in dls[part].dataset]
+        drawn, _ = draw(rows.kind.tolist(), rows.seed.tolist())
+        assert (drawn == pictures_of(dls, part)).all(), "the table draws the very pictures"
+    assert set(dls.factors.kind[dls.factors.label == "other"]) <= {"house", "tree", "boat", "road", "bus"}
+
+
+def test_drawings_never_overlap_and_sweeps_are_paired_and_nested():
+    few, more, other = (
+        vehicles(n_per_class=2, split=SMALL),
+        vehicles(n_per_class=5, split=SMALL),
+        vehicles(n_per_class=5, split=SMALL, seed=9),
+    )
+    assert seeds_of(few, "train") < seeds_of(more, "train")
+    for part in ("valid", "test"):
+        assert seeds_of(few, part) == seeds_of(more, part)
+        assert few.factors.index[few.factors.part == part].equals(more.factors.index[more.factors.part == part])
+    assert (pictures_of(few, 2) == pictures_of(more, 2)).all()
+    everything = [seeds_of(dls, part) for dls in (more, other) for part in ("train", "valid", "test")]
+    assert len(set.union(*everything)) == sum(map(len, everything)), "no drawing twice, under no seed"
+
+
+def test_no_task_trains_on_another_tasks_test_pictures():
+    tasks = [vehicles(task, 5, split=SMALL) for task in module.TASKS]
+    trained = set.union(*(seeds_of(dls, "train") | seeds_of(dls, "valid") for dls in tasks))
+    assert not trained & set.union(*(seeds_of(dls, "test") for dls in tasks))
+
+
+def test_knobs_turn_the_same_scenes():
+    day, night = (vehicles(n_per_class=2, split=SMALL, knobs=knobs) for knobs in (None, Knobs(night=1.0)))
+    assert seeds_of(day, "test") == seeds_of(night, "test")
+    assert pictures_of(night, 2).mean() < pictures_of(day, 2).mean() / 1.5
+    assert set(night.factors.night) == {1.0}
+
+
+def test_an_unknown_task():
+    with pytest.raises(
+        CourseError, match=r"no vehicles task 'buses': choose one of 'cars or trucks', 'cars', 'trucks'\.$"
+    ):
+        vehicles("buses")
+
+
+def test_more_drawings_than_exist():
+    with pytest.raises(CourseError, match=r"^900 'car' labels were asked for and 840 exist: ask for at most 840\.$"):
+        vehicles(n_per_class=900, split=SMALL)
+
+
+def archive_like_cifar10(path, per_class: int = 16) -> None:
+    """A zip of CIFAR-10's layout: photographs of noise, 16 train and 8 test a class, a twin on both sides of each."""
+    random = np.random.default_rng(0)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("CIFAR/README.md", "nothing to see")
+        for name in CIFAR:
+            coarse = random.integers(0, 255, (per_class * 3 // 2, 6, 6, 3), np.uint8)
+            coarse[per_class] = coarse[0]  # the first test photograph is the first of train again
+            for i, pixels in enumerate(coarse):
+                part, number = ("train", i) if i < per_class else ("test", i - per_class)
+                buffer = io.BytesIO()
+                Image.fromarray(pixels).resize((32, 32), Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=95)
+                archive.writestr(f"CIFAR/{part}/{name}/{number:04d}.jpg", buffer.getvalue())
+
+
+@pytest.fixture
+def photographed(monkeypatch, tmp_path):
+    """The full profile, and a mirror with an archive like CIFAR-10's."""
+    archive = tmp_path / SOURCES["cifar10"].archive
+    archive_like_cifar10(archive)
+    digest = content_digest(read_files(archive, 10**8), ".jpg")
+    monkeypatch.setitem(SOURCES, "cifar10", replace(SOURCES["cifar10"], content=digest))
+    monkeypatch.setenv("COURSE_PROFILE", "full")
+    monkeypatch.setenv("COURSE_DATA_MIRROR", str(tmp_path))
+
+
+def test_the_same_call_gives_photographs_in_the_full_profile(photographed, capsys):
+    dls = vehicles(n_per_class=3, split=SMALL)
+    assert capsys.readouterr().out == "20 of 240 photographs have a near-duplicate; no two parts share one.\n"
+    assert dls.about.startswith("photographs of cars or trucks: 6 train, 8 valid, 12 test")
+    assert list(dls.vocab) == ["car", "truck"] and dls.factors is None
+    assert dls.valid_ds[0][0].size == (32, 32) and dls.one_batch()[0].shape == (6, 3, 64, 64)
+    vehicles(n_per_class=3, split=SMALL)
+    assert capsys.readouterr().out == "", "said once"
+
+
+def test_near_duplicates_of_test_photographs_are_left_out_and_counted(photographed):
+    dls = vehicles(split=(4, 8))
+    assert dls.near_duplicates == 2 and dls.about.endswith("2 near-duplicates left out.")
+    together = torch.tensor(np.concatenate([pictures_of(dls, part) for part in range(3)])).permute(0, 3, 1, 2)
+    assert len(near_duplicates(together)) == 0
+    assert [len(dl.dataset) for dl in dls] == [2 * (16 - 4 - 1), 8, 16]
+
+
+def test_others_are_the_eight_other_classes(photographed, monkeypatch):
+    monkeypatch.setattr(module, "OTHERS", 1)
+    cars = vehicles("cars", split=(2, 2), n_per_class=8)
+    assert list(cars.vocab) == ["car", "other"] and [len(dl.dataset) for dl in cars] == [16, 4, 4]
+
+
+def test_photographs_that_cannot_be_had_give_way_to_drawings(monkeypatch, capsys):
+    """Nobody listens on port 9 of this machine."""
+    monkeypatch.setitem(SOURCES, "cifar10", replace(SOURCES["cifar10"], url="http://127.0.0.1:9/cifar.zip"))
+    monkeypatch.setattr("course_utils.data.sources.RETRIES", 0)
+    monkeypatch.setenv("COURSE_PROFILE", "full")
+    dls = vehicles(n_per_class=2, split=SMALL)
+    (*_, sentence) = capsys.readouterr().out.splitlines()
+    assert sentence.startswith("Drawn vehicles stand in for the photographs. 127.0.0.1:9 can't be reached")
+    assert dls.factors is not None
+    vehicles(n_per_class=2, split=SMALL)
+    assert capsys.readouterr().out == "", "asked and said once"
+
+
+def test_knobs_need_drawings_in_the_full_profile_too(photographed):
+    assert vehicles(n_per_class=2, split=SMALL, knobs=Knobs(blur=1)).factors is not None
+
+
+def test_the_real_photographs(mirror, monkeypatch):
+    monkeypatch.setenv("COURSE_PROFILE", "full")
+    monkeypatch.setenv("COURSE_DATA_MIRROR", str(mirror))
+    dls = vehicles(seed=0, split=(100, 1000))
+    train, valid, test = (len(dl.dataset) for dl in dls)
+    assert (valid, test) == (200, 2000) and 9400 < train < 9800
+    assert train + valid + dls.near_duplicates == 10_000
+    assert {place for dl in dls for place in dl.items}.isdisjoint(np.flatnonzero(module._photographs()["kinds"] == 2))
+    for_test = module._photographs()["for_test"]
+    assert for_test[list(dls.test.items)].all() and not for_test[[*dls.train_ds.items, *dls.valid_ds.items]].any()
+    with pytest.raises(CourseError, match=r"^6,000 'car' labels were asked for and 4,\d\d\d exist"):
+        vehicles(n_per_class=6000)
