@@ -13,8 +13,8 @@ Source = bytes | bytearray | memoryview | str | PathLike | Image.Image
 
 MAX_BYTES = 50_000_000  # of a file
 MAX_PIXELS = 50_000_000  # to decode, about 200 MB; a JPEG is reduced while it is decoded and may have more
-MAX_SIDE = 1024  # pixels of what comes back; no network here sees more, and a page with full photographs is slow
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")  # JPEG opens MPO too, some phones' JPEG with a second view
+MAX_SIDE = 1024  # pixels of what comes back: no network here sees more, and full photographs make a page slow
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")  # JPEG includes MPO, a phone's two views
 ADVICE = "save it as PNG or JPEG and try again"
 # What else people upload, told by its first bytes.
 STRANGERS = {

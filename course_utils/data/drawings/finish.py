@@ -10,7 +10,7 @@ GRID = 8  # the painted style's brushwork is random on a grid of 8×8 and smooth
 
 
 def finish(scene: Scene, dice: Dice, knobs: Knobs, texture: np.ndarray) -> np.ndarray:
-    """The pixels uint8 (n, 64, 64, 3) of a scene; texture: raw random bytes uint8 (n, 64·64·3 + 8·8·2)."""
+    """The pixels uint8 (n, 64, 64, 3) of a scene; texture: random bytes, uint8 (n, 64·64·3 + 8·8)."""
     colours = _light(scene, dice, knobs)
     samples = scene.samples
     if knobs.style == "sketch":

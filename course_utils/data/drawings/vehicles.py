@@ -66,16 +66,17 @@ CABS = {
         (0, 1, 1, 0.66, 0.5, 0.3, 0, 0.5, 0.84, 0.84, 0.5),
     ),
 }
-# What a truck carries, across 0 to 1 of its bed; the last number is how much of the height it takes.
+# What a truck carries, across 0 to 1 of its bed and up 0 to 1.
 LOADS = {
-    "box": ((0, 0, 0, 0.02, 0.98, 1, 1, 1), (0, 0.5, 0.97, 1, 1, 0.97, 0.5, 0), (1,) * 8),
-    "curtain": ((0, 0, 0.01, 0.06, 0.94, 0.99, 1, 1), (0, 0.5, 0.9, 1, 1, 0.9, 0.5, 0), (0.9,) * 8),
-    "tipper": ((0.05, 0.02, -0.02, 0.2, 0.6, 1, 0.98, 0.96), (0, 0.5, 0.85, 1, 0.95, 0.8, 0.4, 0), (0.66,) * 8),
-    "tank": ((0.06, 0, 0, 0.08, 0.92, 1, 1, 0.94), (0, 0.25, 0.75, 1, 1, 0.75, 0.25, 0), (0.74,) * 8),
-    "logs": ((0.04, 0, 0.03, 0.14, 0.8, 0.93, 0.97, 0.95), (0, 0.3, 0.66, 1, 0.95, 0.66, 0.3, 0), (0.6,) * 8),
-    "crates": ((0.08, 0.08, 0.08, 0.3, 0.3, 0.8, 0.8, 0.8), (0, 0.4, 0.7, 0.7, 1, 1, 0.5, 0), (0.6,) * 8),
-    "empty bed": ((0, 0, 0, 0.04, 0.96, 1, 1, 1), (0, 0.5, 1, 1, 1, 1, 0.5, 0), (0.2,) * 8),
+    "box": ((0, 0, 0, 0.02, 0.98, 1, 1, 1), (0, 0.5, 0.97, 1, 1, 0.97, 0.5, 0)),
+    "curtain": ((0, 0, 0.01, 0.06, 0.94, 0.99, 1, 1), (0, 0.5, 0.9, 1, 1, 0.9, 0.5, 0)),
+    "tipper": ((0.05, 0.02, -0.02, 0.2, 0.6, 1, 0.98, 0.96), (0, 0.5, 0.85, 1, 0.95, 0.8, 0.4, 0)),
+    "tank": ((0.06, 0, 0, 0.08, 0.92, 1, 1, 0.94), (0, 0.25, 0.75, 1, 1, 0.75, 0.25, 0)),
+    "logs": ((0.04, 0, 0.03, 0.14, 0.8, 0.93, 0.97, 0.95), (0, 0.3, 0.66, 1, 0.95, 0.66, 0.3, 0)),
+    "crates": ((0.08, 0.08, 0.08, 0.3, 0.3, 0.8, 0.8, 0.8), (0, 0.4, 0.7, 0.7, 1, 1, 0.5, 0)),
+    "empty bed": ((0, 0, 0, 0.04, 0.96, 1, 1, 1), (0, 0.5, 1, 1, 1, 1, 0.5, 0)),
 }
+LOAD_HEIGHTS = dict(zip(LOADS, (1, 0.9, 0.66, 0.74, 0.6, 0.6, 0.2), strict=True))
 BUSES = {
     "city bus": ((-0.5, -0.5, -0.49, 0.47, 0.49, 0.5, 0.5, 0.5), (0.12, 0.9, 1, 1, 0.95, 0.5, 0.4, 0.12)),
     "coach": ((-0.5, -0.5, -0.47, 0.4, 0.46, 0.49, 0.5, 0.5), (0.12, 0.8, 1, 1, 0.9, 0.5, 0.35, 0.12)),
@@ -103,14 +104,13 @@ class Parts:
         lamps = dice.chance(0.4, "lamps_on")
         self.head = scene.paint(np.where(lamps[:, None], (255, 246, 200), (204, 204, 192)), glow=lamps * 1.0)
         self.tail = scene.paint((196, 40, 34), glow=lamps * 0.9)
-        self.body, self.body_paint, self.body_shade, self.body_light = self.coat("body_colour")
+        self.body_paint, self.body_shade, self.body_light = self.coat("body_colour")
         scene.disc(0, 0, self.length * 0.54, 1.4, scene.paint((46, 46, 50)))
 
-    def coat(self, name: str) -> tuple[np.ndarray, int, int, int]:
-        """A colour, and the paints for it in plain light, in shade and where light is reflected."""
+    def coat(self, name: str = "") -> tuple[int, int, int]:
+        """Paints of one colour: in plain light, in shade and where light is reflected."""
         colour = jitter(self.dice, table(PAINTS, self.dice.pick(tuple(PAINTS), name)), 14)
-        paints = self.scene.paint(colour), self.scene.paint(colour * 0.7), self.scene.paint(colour * 0.75 + 58)
-        return colour, *paints
+        return self.scene.paint(colour), self.scene.paint(colour * 0.7), self.scene.paint(colour * 0.75 + 58)
 
     def wheel(self, x, show=True) -> None:
         for share, paint in ((1.25, self.dark), (1.0, self.rubber), (0.6, self.rim), (0.2, self.rubber)):
@@ -131,7 +131,7 @@ def paint_car(scene: Scene, dice: Dice) -> None:
     ys = [high * y for y in table(CARS, body)[:, 1].T]
     rack = dice.chance(0.15)
     wide = dice.between(0.1, 0.2) * length
-    scene.box(xs[4] * 0.6, high, xs[4] * 0.6 + wide, high + dice.between(1, 4), parts.coat("")[2], rack)
+    scene.box(xs[4] * 0.6, high, xs[4] * 0.6 + wide, high + dice.between(1, 4), parts.coat()[1], rack)
     scene.polygon(xs, ys, parts.body_paint)
     scene.box(-0.49 * length, high * 0.14, 0.49 * length, high * 0.24, parts.body_shade)
     scene.box(-0.48 * length, high * 0.48, 0.44 * length, high * 0.52, parts.body_light)
@@ -172,9 +172,9 @@ def paint_truck(scene: Scene, dice: Dice) -> None:
     scene.box(end, radius * 1.1, 0.48 * length, floor, parts.dark)
     scene.box(start - bed * 0.45, radius * 0.6, start - bed * 0.3, radius * 1.4, parts.rim, dice.chance(0.5))
 
-    _, paint, shade, light = parts.coat("load_colour")
+    paint, shade, light = parts.coat("load_colour")
     outline = table(LOADS, load)
-    tall = (high - floor) * outline[:, 2, 0] * dice.between(0.88, 1.0)
+    tall = (high - floor) * table(LOAD_HEIGHTS, load) * dice.between(0.88, 1.0)
     scene.polygon([end + bed * x for x in outline[:, 0].T], [floor + tall * y for y in outline[:, 1].T], paint)
     scene.box(end, floor - 0.2, end + bed, floor + 1.0, shade)
     ribbed = dice.chance(0.5) & np.isin(load, (0, 1, 2, 4))
@@ -215,7 +215,7 @@ def paint_bus(scene: Scene, dice: Dice) -> None:
     xs = [length * x for x in table(BUSES, body)[:, 0].T]
     scene.polygon(xs, [high * y for y in table(BUSES, body)[:, 1].T], parts.body_paint)
     scene.box(-0.49 * length, high * 0.12, 0.49 * length, high * 0.2, parts.body_shade)
-    _, _, _, band = parts.coat("")
+    _, _, band = parts.coat()
     scene.box(-0.5 * length, high * 0.36, 0.49 * length, high * dice.between(0.4, 0.5), band, dice.chance(0.6))
 
     count = dice.keep("windows", 4 + dice.number((0, 1, 2, 3)))
