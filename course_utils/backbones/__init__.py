@@ -1,0 +1,50 @@
+"""Pre-trained networks: the bundled one, which needs no download, and the profile's choice of one."""
+
+from collections.abc import Callable
+
+from fastai.vision.learner import model_meta
+from torch import nn
+from torchvision.models import ResNet34_Weights, resnet18, resnet34
+
+from course_utils import environment
+from course_utils.backbones.resnet18_half import CLASSES, ResNet18Half
+from course_utils.backbones.weights import figures, load_weights, verify_weights
+
+__all__ = ["default", "figures", "resnet18_half", "verify_weights"]
+
+
+def resnet18_half(weights: str | None = None, num_classes: int = CLASSES) -> nn.Module:
+    """A ResNet-18 of half width, 2.85 million parameters: an architecture for `vision_learner`, like torchvision's.
+
+    `weights="DEFAULT"` brings those that the course pre-trained on Tiny ImageNet (see MODEL_CARD.md), None random ones.
+    Takes (batch, 3, height, width) normalised by ImageNet's statistics, gives (batch, num_classes) scores.
+    Raises CourseError when the bundled file is missing or damaged.
+    """
+    if weights not in ("DEFAULT", None):
+        raise ValueError(f"weights is {weights!r}: give 'DEFAULT' for the bundled ones or None for random ones.")
+    if weights and num_classes != CLASSES:
+        raise ValueError(f"The bundled weights have {CLASSES} classes, not {num_classes}: give weights=None.")
+    network = ResNet18Half(num_classes)
+    if weights:
+        network.load_state_dict(load_weights())
+    return network
+
+
+# fastai's own table: cut, layer groups and statistics of a ResNet fit as they are, since the children's order is the same.
+model_meta[resnet18_half] = dict(model_meta[resnet18])
+
+
+def default() -> Callable[..., nn.Module]:
+    """The profile's architecture for `vision_learner`: mini: `resnet18_half`, full: torchvision's `resnet34`.
+
+    Where ResNet-34's weights can't be had, says so in one sentence and gives `resnet18_half`.
+    """
+    if environment.profile() == "mini":
+        return resnet18_half
+    try:
+        ResNet34_Weights.DEFAULT.get_state_dict(progress=True, check_hash=True)  # kept in torch's cache folder
+    except (OSError, RuntimeError) as problem:
+        reason = getattr(problem, "reason", problem)
+        print(f"ResNet-34's weights can't be had ({reason}), so the lesson uses the bundled resnet18_half.")
+        return resnet18_half
+    return resnet34

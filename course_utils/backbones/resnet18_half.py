@@ -1,0 +1,45 @@
+"""The network of the bundled backbone: torchvision's ResNet-18 topology at half width."""
+
+from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock
+
+WIDTHS = (32, 64, 128, 256)
+CLASSES = 200  # of Tiny ImageNet, which the bundled weights were trained on
+
+
+def _stage(inputs: int, outputs: int, stride: int) -> nn.Sequential:
+    """Two basic blocks; the first one may halve the picture and change the width."""
+    shortcut = None
+    if stride != 1 or inputs != outputs:
+        shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+    return nn.Sequential(BasicBlock(inputs, outputs, stride, shortcut), BasicBlock(outputs, outputs))
+
+
+class ResNet18Half(nn.Module):
+    """ResNet-18 with 32-64-128-256 channels and torchvision's names for every part.
+
+    Takes normalised pictures (batch, 3, height, width) of 32 pixels or more and gives (batch, classes) scores.
+    The children stand in torchvision's order, so fastai's cut (-2) and layer groups for ResNets fit as they are.
+    Source: He et al. 2015, "Deep Residual Learning for Image Recognition".
+    """
+
+    def __init__(self, num_classes: int = CLASSES):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, WIDTHS[0], 7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(WIDTHS[0])
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        self.layer1 = _stage(WIDTHS[0], WIDTHS[0], stride=1)
+        self.layer2 = _stage(WIDTHS[0], WIDTHS[1], stride=2)
+        self.layer3 = _stage(WIDTHS[1], WIDTHS[2], stride=2)
+        self.layer4 = _stage(WIDTHS[2], WIDTHS[3], stride=2)
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(WIDTHS[3], num_classes)
+        for part in self.modules():
+            if isinstance(part, nn.Conv2d):
+                nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        features = self.maxpool(self.relu(self.bn1(self.conv1(pictures))))
+        features = self.layer4(self.layer3(self.layer2(self.layer1(features))))
+        return self.fc(self.avgpool(features).flatten(1))
