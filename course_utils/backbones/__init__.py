@@ -30,7 +30,7 @@ def resnet18_half(weights: str | None = None, num_classes: int = CLASSES) -> nn.
     return network
 
 
-# fastai's own table: cut, layer groups and statistics of a ResNet fit as they are, since the children's order is the same.
+# fastai's own table. A ResNet's cut, layer groups and statistics fit, since the order of the children is the same.
 model_meta[resnet18_half] = dict(model_meta[resnet18])
 
 

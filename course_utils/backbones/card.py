@@ -1,4 +1,4 @@
-"""The model card, rendered from the figures that the pre-training run wrote: `python -m course_utils.backbones.card`."""
+"""The model card, written from the figures of the pre-training run by `python -m course_utils.backbones.card`."""
 
 from course_utils.backbones.weights import FIGURES, WEIGHTS, figures
 
@@ -7,8 +7,8 @@ CARD = FIGURES.with_name("MODEL_CARD.md")
 TEMPLATE = """\
 # Model card: resnet18_half
 
-A small convolutional network for lessons about fine-tuning. It was pre-trained by this course, so that a laptop without a
-network has real pre-trained weights.
+A small convolutional network for lessons about fine-tuning, pre-trained by this course, so that a laptop without a
+network connection has real pre-trained weights.
 
 | | |
 |---|---|
@@ -26,25 +26,27 @@ network has real pre-trained weights.
 | top-1 | {top1:.1f} |
 | top-5 | {top5:.1f} |
 
-Measured on the shipped half-precision file. The validation pictures chose no setting and no checkpoint: there was one run,
-and its last weights are the ones shipped. One standard error of the top-1 figure is {standard_error:.1f} points.
+Measured on the shipped half-precision file. The validation pictures chose no checkpoint: the run's last weights are the
+ones shipped. One standard error of the top-1 figure is {standard_error:.1f} points.
 
 ## Data
 
-Tiny ImageNet (Stanford CS231n): {classes} classes of ImageNet at 64 px. The run saw {training_pictures:,} training pictures,
-350 a class, re-encoded as WebP.
+Tiny ImageNet (Stanford CS231n): {classes} classes of ImageNet at 64 px. The run saw {training_pictures:,}
+training pictures, 350 a class, re-encoded as WebP.
 
 ## Recipe
 
 | | |
 |---|---|
 | optimiser | SGD, Nesterov momentum {recipe[momentum]}, batches of {recipe[batch_size]} |
-| learning rate | linear rise to {recipe[peak_lr]} in the first {warm_up:.0f}% of the steps, then a cosine to zero, {dropped:.0f}% of it from {drop_at:.0f}% of the steps on |
+| learning rate | a linear rise to {recipe[peak_lr]} in {warm_up:.0f}% of the steps, then a cosine to zero |
+| | from {drop_at:.0f}% of the steps on, {dropped:.0f}% of that rate |
 | weight decay | {recipe[weight_decay]} on convolution and linear weights |
 | loss | cross-entropy, label smoothing {recipe[label_smoothing]} |
 | epochs | {recipe[epochs]}: {stages} |
 | augmentation | per picture: a random crop, a flip, ±{jitter:.0f}% brightness and contrast |
-| at the end | exponential average of the weights ({recipe[average_decay]} a step), BatchNorm statistics recomputed on plain pictures |
+| weights shipped | their exponential average ({recipe[average_decay]} a step) |
+| BatchNorm statistics | recomputed on plain training pictures at the end |
 | seed | {recipe[seed]} |
 | time | {minutes:.0f} minutes, on a machine that did other work beside it |
 | machine | {machine} |
@@ -54,7 +56,7 @@ Run it again with `torchrun --nproc-per-node 2 -m course_utils.backbones.pretrai
 ## Limits
 
 - It knows small everyday photographs of {classes} kinds. For real work, take a network trained on all of ImageNet.
-- The classes over-represent dogs, household goods and food, as ImageNet does, with its known geographic and social skew.
+- The classes over-represent animals, household goods and food, as ImageNet does.
 - Some classes are vehicles (sports car, school bus, freight car): a transfer to vehicle pictures is a near one.
 """
 

@@ -4,7 +4,8 @@
 
 One process a core, one thread each: on two cores that is 1.4 times as fast as one process with two threads, since
 no thread waits for another within a layer. The run can be stopped at any time and started again with the same command:
-it goes on from the last finished epoch. At its end it writes the weights (fp16 safetensors) and the model card's figures.
+it goes on from the last finished epoch. At its end it writes the weights (fp16 safetensors) and the figures that the
+model card states.
 """
 
 import argparse
@@ -63,7 +64,7 @@ class Recipe:
         return self.stages[-1][1:]
 
     def lr(self, done: float) -> float:
-        """Learning rate when a share `done` of the steps is behind: a linear rise, then a cosine to zero, with a drop."""
+        """Learning rate when a share `done` of the steps is behind: a linear rise, then a cosine with a drop."""
         if done < self.warm_up:
             return self.peak_lr * done / self.warm_up
         cosine = 0.5 * (1 + math.cos(math.pi * (done - self.warm_up) / (1 - self.warm_up)))
@@ -94,7 +95,7 @@ def normalise(pictures: Tensor) -> Tensor:
 
 
 def augment(pictures: Tensor, side: int, smallest: float, jitter: float, random: torch.Generator) -> Tensor:
-    """One crop, flip and light a picture (not a batch): a crop shared by the batch makes BatchNorm's statistics jump."""
+    """One crop, flip and light for each picture: a crop shared by the batch makes BatchNorm's statistics jump."""
     n = len(pictures)
 
     def uniform(low: float, high: float) -> Tensor:
