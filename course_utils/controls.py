@@ -19,6 +19,8 @@ from course_utils.plots.network import feature_maps_figure
 from course_utils.plots.output import figure_html, image_html
 
 Classify = Callable[[Image.Image], Mapping[str, float]]
+# A Jupyter server drops a larger message unless it is told otherwise, and neither the kernel nor the page learns of it.
+HINT = "JPEG or PNG, at most 10 MB"
 THUMBNAIL = 160  # CSS pixels
 MOST_BARS = 10  # classes listed
 BAR = 20  # characters of a certain class's bar
@@ -33,20 +35,23 @@ class ClassifyControl:
         self.upload = widgets.FileUpload(
             accept="image/*", multiple=False, description="Upload a picture", layout=widgets.Layout(width="auto")
         )
+        self.upload.tooltip = HINT  # ipywidgets 8 would show "null" instead; 7 has no such trait and ignores it
         self.answer = widgets.HTML(self._answer(example, "The example"))
-        self.box = widgets.VBox([self.upload, self.answer])
+        self.box = widgets.VBox([widgets.HBox([self.upload, widgets.HTML(HINT)]), self.answer])
         self.upload.observe(self._on_upload, "value")
 
     def _on_upload(self, change: Any) -> None:
         for name, content in _uploaded(change["new"]):
             try:
                 self.answer.value = self._answer(content, name)
+            except CourseError as problem:
+                self._refuse(str(problem))
             except Exception as problem:  # a callback's traceback would vanish in the log and leave the old answer
-                sentence = (
-                    str(problem) if isinstance(problem, CourseError) else f"{name} can't be classified: {problem}."
-                )
-                self.result = sentence
-                self.answer.value = f'<p role="alert"><strong>No answer.</strong> {html.escape(sentence)}</p>'
+                self._refuse(f"{name} can't be classified: {' '.join(str(problem).split())}.")
+
+    def _refuse(self, sentence: str) -> None:
+        self.result = sentence
+        self.answer.value = f'<p role="alert"><strong>No answer.</strong> {html.escape(sentence)}</p>'
 
     def _answer(self, source: Any, name: str) -> str:
         picture = open_picture(source)

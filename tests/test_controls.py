@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,16 @@ def test_depth_slider_shows_the_chosen_depth():
     assert 'alt="stem: 4 of 4' in slider.shown.value
     slider.slider.value = "stage 1"
     assert 'alt="stage 1: 16 of 16' in slider.shown.value
+
+
+def test_depth_slider_answers_at_once():
+    slider = depth_slider({f"stage {n}": np.random.rand(256, 8, 8) for n in range(5)}, np.zeros((16, 16, 3)))
+    seconds = []
+    for name in slider.figures:
+        began = time.perf_counter()
+        slider.slider.value = name
+        seconds.append(time.perf_counter() - began)
+    assert min(seconds[1:]) < 0.05, "the figures shall be drawn before the first move"  # drawing takes 0.2 s
 
 
 def test_depth_slider_without_depths_is_refused():
