@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 
 from course_utils.data.decoded import decoded
 from course_utils.data.pictures import open_picture
-from course_utils.data.sources import fetch
+from course_utils.data.sources import SOURCES, fetch
 from course_utils.data.splits import near_duplicates, split_by_class
 from course_utils.data.store import Store, StoreLoaders, chosen_seed, make_loaders
 from course_utils.environment import profile
@@ -49,7 +49,7 @@ def pets(
         )
     seed = chosen_seed(seed)
     files = sorted(fetch("pets").rglob("*.jpg"))
-    photographs = decoded(f"pets-{size}", lambda: _decode(files, size))
+    photographs = decoded(f"pets-{size}-{SOURCES['pets'].published[-12:]}", lambda: _decode(files, size))
     labels = [_breed(file) if task == "breeds" else _species(file) for file in files]
     vocab = sorted(set(labels))
     places = torch.tensor([vocab.index(label) for label in labels])
