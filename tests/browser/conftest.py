@@ -1,0 +1,154 @@
+"""JupyterLab on a folder of notebook copies, and a real browser that opens, runs and reads them."""
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+PATIENCE = 120_000  # ms for one step of Lab on a busy machine
+ROOT = Path(__file__).parents[2]
+ARTEFACTS = Path(__file__).parents[1] / "artefacts"
+EVERY_CELL = """{"@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"}}"""  # not only those in sight
+
+
+@dataclass
+class Notebook:
+    """A notebook that is open in the browser with its kernel ready."""
+
+    page: Page
+
+    def run_all(self, seconds: float) -> None:
+        """Run every cell as a learner would, and wait until all have run or one has failed."""
+        self.page.get_by_role("menuitem", name="Run", exact=True).click()
+        self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        self.page.wait_for_function(
+            """() => document.querySelector('[data-mime-type="application/vnd.jupyter.error"]') ||
+                [...document.querySelectorAll('.jp-CodeCell .jp-InputArea-prompt')]
+                    .every(prompt => /\\[\\d+\\]/.test(prompt.textContent))""",
+            timeout=1000 * seconds,
+        )
+
+    def problems(self) -> list[str]:
+        """What stands in the outputs as an error or on standard error."""
+        kinds = ("application/vnd.jupyter.error", "application/vnd.jupyter.stderr")
+        return self.outputs(", ".join(f'[data-mime-type="{kind}"]' for kind in kinds)).all_inner_texts()
+
+    def outputs(self, selector: str) -> Locator:
+        return self.page.locator(".jp-OutputArea").locator(selector)
+
+    def upload(self, file: Path) -> None:
+        """Choose a file in the upload control, from the keyboard."""
+        button = self.page.get_by_role("button", name="Upload a picture")
+        button.focus()
+        with self.page.expect_file_chooser() as chooser:
+            button.press("Enter")
+        chooser.value.set_files(file)
+
+
+@dataclass
+class Lab:
+    """A running JupyterLab and the folder that it serves."""
+
+    folder: Path
+    address: str
+    token: str
+
+    def copy(self, lesson: str, cleared: bool = True) -> str:
+        """Copy a lesson into the folder, without its outputs unless they are wanted, and return the file's name."""
+        notebook = nbformat.read(ROOT / "lessons" / f"{lesson}.ipynb", as_version=4)
+        for cell in notebook.cells if cleared else []:
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+        return self.write(lesson if cleared else f"{lesson}_committed", notebook)
+
+    def write(self, name: str, notebook: nbformat.NotebookNode) -> str:
+        nbformat.write(notebook, self.folder / f"{name}.ipynb")
+        return f"{name}.ipynb"
+
+    def open(self, page: Page, file: str) -> Notebook:
+        page.goto(f"{self.address}/lab/tree/{file}?token={self.token}&reset")
+        expect(page.locator("#jp-main-statusbar")).to_contain_text("Idle")
+        return Notebook(page)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    with sync_playwright() as playwright:
+        path = next((found for name in names if (found := shutil.which(name))), playwright.chromium.executable_path)
+        if not Path(path).exists():
+            missing = "no Chromium: install it (apt-get install chromium, or playwright install chromium)"
+            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(missing)
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])  # root has no sandbox
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page that leaves a picture of its end among the artefacts, whether the test passed or not."""
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    page.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
+    yield page
+    ARTEFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTEFACTS / f"{request.node.name}.png")
+    page.close()
+
+
+@pytest.fixture(scope="session")
+def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A JupyterLab of this checkout's settings; nothing starts where there is no browser to look at it."""
+    home, folder = tmp_path_factory.mktemp("jupyter"), tmp_path_factory.mktemp("lessons")
+    (home / "config" / "labconfig").mkdir(parents=True)
+    (home / "config" / "labconfig" / "default_setting_overrides.json").write_text(EVERY_CELL)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    lab = Lab(folder, f"http://127.0.0.1:{port}", secrets.token_hex(16))
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.port_retries=0"]
+    command += [f"--ServerApp.port={port}", "--ServerApp.ip=127.0.0.1", f"--IdentityProvider.token={lab.token}"]
+    own = {
+        "JUPYTER_CONFIG_PATH": ROOT,  # the settings that `make lab` and Binder use
+        "JUPYTER_CONFIG_DIR": home / "config",
+        "JUPYTER_DATA_DIR": home / "data",
+        "JUPYTER_RUNTIME_DIR": home / "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": home / "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": home / "workspaces",
+        "IPYTHONDIR": home / "ipython",
+    }
+    log = home / "lab.log"
+    with log.open("w") as written:
+        server = subprocess.Popen(
+            [*command, f"--ServerApp.root_dir={folder}"],
+            env=os.environ | {name: str(value) for name, value in own.items()},
+            stdout=written,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        _wait_for(lab, server, log)
+        yield lab
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def _wait_for(lab: Lab, server: subprocess.Popen, log: Path, seconds: float = 180) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            return urllib.request.urlopen(f"{lab.address}/api?token={lab.token}", timeout=5).close()
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"JupyterLab did not answer within {seconds:.0f} s:\n{log.read_text()[-2000:]}")

@@ -1,0 +1,45 @@
+"""Lesson 01 as a learner meets it: opened, run from top to bottom, then given a picture of one's own."""
+
+import re
+
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from course_utils.data.handwriting import photographed_digit
+
+pytestmark = pytest.mark.timeout(1500)
+LESSON = "01_first_finetune"
+ANSWER = r"{name}: [0-9] \([0-9]+%\)"
+
+
+def test_lesson_runs_and_classifies_an_own_picture(lab, page, tmp_path):
+    notebook = lab.open(page, lab.copy(LESSON))
+    notebook.run_all(seconds=1200)
+    assert notebook.problems() == []
+    answer = notebook.outputs("[role=status]")
+    expect(answer).to_have_text(re.compile(ANSWER.format(name="The example")))
+
+    photographed_digit(3, seed=1).save(tmp_path / "three.jpg")
+    notebook.upload(tmp_path / "three.jpg")
+    expect(answer).to_have_text(re.compile(ANSWER.format(name="three.jpg")))
+
+    (tmp_path / "broken.jpg").write_bytes((tmp_path / "three.jpg").read_bytes()[:300])
+    notebook.upload(tmp_path / "broken.jpg")
+    assert re.fullmatch(r"No answer\. [^\n]+\.", notebook.outputs("[role=alert]").inner_text())
+
+    Image.new("RGB", (4000, 3000), "white").save(tmp_path / "blank.png")
+    notebook.upload(tmp_path / "blank.png")
+    expect(notebook.outputs("[role=alert]")).to_contain_text("no digit to be seen")
+    assert notebook.problems() == []
+
+
+def test_committed_outputs_are_readable_before_anything_runs(lab, page):
+    notebook = lab.open(page, lab.copy(LESSON, cleared=False))
+    pictures = notebook.outputs("img")
+    expect(pictures).not_to_have_count(0)
+    for picture in pictures.all():
+        assert picture.get_attribute("alt").strip()
+        assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    expect(notebook.outputs("text=The example:")).to_have_text(re.compile(ANSWER.format(name="The example")))
+    expect(notebook.outputs("text=/model not found|Loading widget/")).to_have_count(0)
