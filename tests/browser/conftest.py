@@ -1,5 +1,6 @@
 """JupyterLab on a folder of notebook copies, and a real browser that opens, runs and reads them."""
 
+import json
 import os
 import secrets
 import shutil
@@ -19,6 +20,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 PATIENCE = 120_000  # ms for one step of Lab on a busy machine
 ROOT = Path(__file__).parents[2]
 ARTEFACTS = Path(__file__).parents[1] / "artefacts"
+TROUBLE = "[data-mime-type='application/vnd.jupyter.stderr']"  # what Lab marks errors with too
 EVERY_CELL = """{"@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"}}"""  # not only those in sight
 
 
@@ -33,16 +35,16 @@ class Notebook:
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         self.page.wait_for_function(
-            """() => document.querySelector('[data-mime-type="application/vnd.jupyter.error"]') ||
+            """trouble => document.querySelector(trouble) ||
                 [...document.querySelectorAll('.jp-CodeCell .jp-InputArea-prompt')]
                     .every(prompt => /\\[\\d+\\]/.test(prompt.textContent))""",
+            arg=TROUBLE,
             timeout=1000 * seconds,
         )
 
     def problems(self) -> list[str]:
         """What stands in the outputs as an error or on standard error."""
-        kinds = ("application/vnd.jupyter.error", "application/vnd.jupyter.stderr")
-        return self.outputs(", ".join(f'[data-mime-type="{kind}"]' for kind in kinds)).all_inner_texts()
+        return self.outputs(TROUBLE).all_inner_texts()
 
     def outputs(self, selector: str) -> Locator:
         return self.page.locator(".jp-OutputArea").locator(selector)
@@ -76,6 +78,16 @@ class Lab:
         nbformat.write(notebook, self.folder / f"{name}.ipynb")
         return f"{name}.ipynb"
 
+    def call(self, path: str, method: str = "GET") -> bytes:
+        request = urllib.request.Request(f"{self.address}/api{path}?token={self.token}", method=method)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.read()
+
+    def stop_kernels(self) -> None:
+        """Give back what the notebooks hold: each kernel has most of a gigabyte."""
+        for kernel in json.loads(self.call("/kernels")):
+            self.call(f"/kernels/{kernel['id']}", "DELETE")
+
     def open(self, page: Page, file: str) -> Notebook:
         page.goto(f"{self.address}/lab/tree/{file}?token={self.token}&reset")
         expect(page.locator("#jp-main-statusbar")).to_contain_text("Idle")
@@ -93,18 +105,6 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])  # root has no sandbox
         yield browser
         browser.close()
-
-
-@pytest.fixture
-def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A page that leaves a picture of its end among the artefacts, whether the test passed or not."""
-    page = browser.new_page(viewport={"width": 1280, "height": 1000})
-    page.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
-    yield page
-    ARTEFACTS.mkdir(exist_ok=True)
-    page.screenshot(path=ARTEFACTS / f"{request.node.name}.png")
-    page.close()
 
 
 @pytest.fixture(scope="session")
@@ -144,11 +144,25 @@ def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         server.wait(30)
 
 
+@pytest.fixture
+def page(browser: Browser, lab: Lab, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page that leaves a picture of its end among the artefacts, whether the test passed or not."""
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    page.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
+    yield page
+    ARTEFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTEFACTS / f"{request.node.name}.png")
+    page.close()
+    lab.stop_kernels()
+
+
 def _wait_for(lab: Lab, server: subprocess.Popen, log: Path, seconds: float = 180) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end and server.poll() is None:
         try:
-            return urllib.request.urlopen(f"{lab.address}/api?token={lab.token}", timeout=5).close()
+            lab.call("")
+            return
         except OSError:
             time.sleep(0.2)
     pytest.fail(f"JupyterLab did not answer within {seconds:.0f} s:\n{log.read_text()[-2000:]}")
