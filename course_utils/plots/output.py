@@ -12,7 +12,7 @@ from PIL import Image
 
 from course_utils.errors import CourseError
 
-MOST_BYTES = 60_000  # of one figure's HTML in a committed notebook
+MOST_BYTES = 60_000  # of one figure's PNG in a committed notebook
 SCREEN_DPI = 100  # CSS pixels an inch: a figure keeps its size on the page whatever resolution its file has
 LEAST_DPI = 40
 TITLE_CHARACTERS = 7.5  # an inch
@@ -26,21 +26,23 @@ def show(figure: Figure, alt: str) -> None:
 def figure_html(figure: Figure, alt: str) -> str:
     """Return HTML that embeds the figure with its alternative text, and close the figure.
 
-    The PNG is finer than the screen, or as coarse as it takes to keep the HTML within MOST_BYTES.
+    The PNG is finer than the screen; it gets fewer colours, and then fewer pixels, until it fits into MOST_BYTES.
     """
     plt.close(figure)  # or the notebook would show it again at the end of the cell
     if not alt.strip():
         raise CourseError("The figure has no alt text: say in a sentence what it shows, for those who can't see it.")
-    width = round(figure.get_figwidth() * SCREEN_DPI)
-    dpi = 1.6 * SCREEN_DPI
-    while True:
+    png, dpi = b"", 1.6 * SCREEN_DPI
+    while not png or (len(png) > MOST_BYTES and dpi > LEAST_DPI):
         drawn = io.BytesIO()
         figure.savefig(drawn, dpi=dpi, pil_kwargs={"compress_level": 1})
-        page = f'<figure style="margin:0">{image_html(Image.open(drawn), alt, width)}</figure>'
-        if len(page) <= MOST_BYTES or dpi < LEAST_DPI:
-            return page
+        # Pictures of few pixels grow cheaply: fewer colours save more bytes than fewer dots, and leave the text sharp.
+        for colours in (256, 128, 64):
+            png = _small_png(Image.open(drawn), colours)
+            if len(png) <= MOST_BYTES:
+                break
         figure.set_layout_engine("none")  # the layout is settled: only the resolution changes now
-        dpi *= 0.9 * (MOST_BYTES / len(page)) ** 0.5
+        dpi *= 0.8
+    return f'<figure style="margin:0">{_img(png, alt, round(figure.get_figwidth() * SCREEN_DPI))}</figure>'
 
 
 def add_title(figure: Figure, title: str) -> None:
@@ -52,7 +54,15 @@ def add_title(figure: Figure, title: str) -> None:
 
 def image_html(image: Image.Image, alt: str, width: int) -> str:
     """Return an `<img>` element that embeds the picture in at most 256 colours, `width` CSS pixels wide."""
+    return _img(_small_png(image, 256), alt, width)
+
+
+def _small_png(image: Image.Image, colours: int) -> bytes:
     png = io.BytesIO()
-    image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(png, "png", optimize=True)
-    source = "data:image/png;base64," + base64.b64encode(png.getvalue()).decode()
+    image.convert("RGB").quantize(colours, dither=Image.Dither.NONE).save(png, "png", optimize=True)
+    return png.getvalue()
+
+
+def _img(png: bytes, alt: str, width: int) -> str:
+    source = "data:image/png;base64," + base64.b64encode(png).decode()
     return f'<img alt="{html.escape(alt)}" width="{width}" style="max-width:100%" src="{source}">'
