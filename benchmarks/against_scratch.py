@@ -1,0 +1,65 @@
+"""Fine-tuning against training from scratch: the same pictures, epochs and number of learning rates tried.
+
+    COURSE_PROFILE=full COURSE_DATA_MIRROR=FOLDER python benchmarks/against_scratch.py
+
+Each arm chooses its learning rate by the validation accuracy of a split of its own; then both run on the same five
+splits, and the untouched test parts are compared.
+"""
+
+import argparse
+
+import fastai.callback.all  # noqa: F401  (gives every Learner its fine_tune and no_bar)
+from fastai.metrics import accuracy
+from fastai.torch_core import set_seed
+from fastai.vision.learner import vision_learner
+
+from course_utils import data
+from course_utils.backbones import resnet18_half
+from course_utils.environment import silence_known_warnings
+from course_utils.experiments import mean_interval, paired_difference
+
+LABELS, SIZES = {"digits": 20, "vehicles": 100}, {"digits": 48, "vehicles": 64}
+LR_MULT = 3  # how much slower the earliest layers learn than the head
+RATES = (2e-3, 5e-3, 1e-2, 2e-2)
+TUNING_SEED, SEEDS = 100, range(5)
+
+
+def run(name: str, labels: int, pretrained: bool, rate: float, seed: int, epochs: int) -> tuple[float, float]:
+    """Validation and test accuracy of one training; both arms see every picture `epochs` + 1 times."""
+    dls = data.load(name, n_per_class=labels, seed=seed, size=SIZES[name], bs=16)
+    set_seed(seed)
+    learn = vision_learner(dls, resnet18_half, pretrained=pretrained, metrics=accuracy)
+    with learn.no_bar(), learn.no_logging():
+        if pretrained:
+            learn.fine_tune(epochs, rate, lr_mult=LR_MULT)
+        else:
+            learn.fit_one_cycle(epochs + 1, rate)
+        return learn.validate()[1], learn.validate(dl=dls.test)[1]
+
+
+def compare(name: str, labels: int, epochs: int) -> None:
+    """Both arms: choose a rate, run five times, print accuracies and their paired difference."""
+    tested = {}
+    for arm, pretrained in (("fine-tuned", True), ("from scratch", False)):
+        valid = {rate: run(name, labels, pretrained, rate, TUNING_SEED, epochs)[0] for rate in RATES}
+        rate = max(valid, key=valid.get)
+        tested[arm] = [run(name, labels, pretrained, rate, seed, epochs)[1] for seed in SEEDS]
+        mean, half = mean_interval(tested[arm])
+        print(f"{name}, {labels} labels a class, {arm}: {mean:.1%} ± {half:.1%} (rate {rate})", flush=True)
+    mean, half = paired_difference(*tested.values())
+    print(f"{name}: difference {100 * mean:.1f} ± {100 * half:.1f} points", flush=True)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("names", nargs="*", default=list(LABELS), help="data sets (digits vehicles)")
+    arguments.add_argument("--labels", type=int, help="a class (digits 20, vehicles 100)")
+    arguments.add_argument("--epochs", type=int, default=8)
+    given = arguments.parse_args()
+    silence_known_warnings()
+    for name in given.names:
+        compare(name, given.labels or LABELS[name], given.epochs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,280 @@
+# %% [markdown]
+# # 01 · What does fine-tuning buy in one minute?
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/fine-tuning-course/fine-tuning-course/blob/main/lessons/01_first_finetune.ipynb)
+#
+# Five lines turn a network that knows photographs into one that reads handwriting. Then we ask what the photographs
+# were good for, look at its mistakes, and give it a digit of yours.
+
+# %%
+import sys
+
+if "google.colab" in sys.modules:
+    print("Installing the course.")
+    # %pip install -q --no-deps "fine-tuning-course @ git+https://github.com/fine-tuning-course/fine-tuning-course"
+from course_utils.environment import setup
+
+course = setup("01_first_finetune")
+
+# %% [markdown]
+# ## Predict first
+#
+# We have ten kinds of digits, and 20 labelled pictures of each. The network was trained on photographs of animals, cars
+# and furniture. It has never seen a digit.
+
+# %% [markdown] tags=["question"]
+# ### Question 01.1 — before and after
+#
+# The network gets a new last part for ten classes. How many test digits will it get right before training, and after
+# a few seconds of fine-tuning?
+#
+# - **A** — none before, about half after
+# - **B** — about one in ten before, more than nine in ten after
+# - **C** — about half before, since it is pre-trained; nearly all after
+#
+# <details><summary>Answer</summary>
+#
+# **B** — because the new part starts with random weights: with ten classes it guesses, however good the rest is.
+# A few seconds are enough to connect it to what the rest already sees.
+#
+# </details>
+
+# %% [markdown]
+# ## Five lines
+#
+# `vision_learner` joins pictures and network, and `accuracy` is the share of right answers: both are fastai's. The
+# digits and the pre-trained network, `default()`, are the course's. `dls.test` takes no part in the training.
+
+# %%
+from fastai.vision.all import accuracy, set_seed, vision_learner
+
+from course_utils import data
+from course_utils.backbones import default
+
+dls = data.digits(n_per_class=20, size=48, bs=16)
+learn = vision_learner(dls, default(), metrics=accuracy)
+untrained = learn.validate(dl=dls.test)[1]
+learn.fine_tune(8, 1e-2, lr_mult=3)
+tuned = learn.validate(dl=dls.test)[1]
+
+# %%
+assert untrained < 0.3 and tuned > 0.9, "expected a guess before and nine in ten after: restart and run all cells"
+print(f"right on {len(dls.test.dataset)} test pictures: {untrained:.1%} before, {tuned:.1%} after")
+
+# %% [markdown]
+# That is *fine-tuning*: to go on training a network that was trained for something else. The first table is the new
+# part's training alone, the second one the whole network's. `lr_mult=3` lets the first layers learn a third as fast as
+# the last.
+
+# %% [markdown]
+# ## Six steps, line by line
+#
+# | step | where it happened |
+# |---|---|
+# | choose a pre-trained network | `default()` |
+# | prepare the data | `data.digits(...)` |
+# | adapt the *head*, the last part | `vision_learner(...)` |
+# | *freeze* the *body*, all the rest | `vision_learner(...)` |
+# | train the head, *unfreeze*, train all | `learn.fine_tune(...)` |
+# | evaluate | `learn.validate(dl=dls.test)` |
+
+# %% [markdown]
+# A frozen weight gets no update. How many do?
+
+# %%
+def trainable(learn):
+    return sum(weights.numel() for weights in learn.model.parameters() if weights.requires_grad)
+
+
+learn.unfreeze()
+everything = trainable(learn)
+learn.freeze()
+print(f"frozen: {trainable(learn):,} trainable weights; unfrozen: {everything:,}")
+
+# %% [markdown] tags=["question"]
+# ### Question 01.2 — freezing
+#
+# Why does `fine_tune` train the head alone at first?
+#
+# - **A** — To save time: the first epoch is cheaper.
+# - **B** — The head's random weights would send large, misleading changes into the body.
+# - **C** — A frozen body can't be changed by mistake in the second stage either.
+#
+# <details><summary>Answer</summary>
+#
+# **B** — because at first the head's answers are noise, and so is what they ask of the body. It does save a little time,
+# but that is a side effect. In the second stage the body is free to change.
+#
+# </details>
+
+# %% [markdown]
+# ## Was it the photographs?
+#
+# Perhaps this network learns digits as well from random weights. That is the *from scratch* baseline. To be fair it gets
+# the same pictures, as many epochs, and a learning rate that suits it. We go down to ten labels of each digit.
+
+# %% [markdown] tags=["question"]
+# ### Question 01.3 — from scratch
+#
+# Same network, ten labels of each digit, same number of epochs, random weights. Test accuracy?
+#
+# - **A** — about the same: digits look nothing like photographs
+# - **B** — some points lower, since 100 pictures are few to learn to see from
+# - **C** — about one in ten: it can't learn from 100 pictures
+#
+# <details><summary>Answer</summary>
+#
+# **B** — because it must learn edges, strokes and shapes from those pictures alone. The pre-trained body brings some
+# of them along, although its photographs showed no digits. The next cells measure how much that is worth.
+#
+# </details>
+
+# %%
+def run(pretrained, seed, rate=1e-2):
+    set_seed(seed)
+    dls = data.digits(n_per_class=10, size=48, bs=16, seed=seed, split=(0.05, 0.3))
+    learn = vision_learner(dls, default(), pretrained=pretrained, metrics=accuracy)
+    with learn.no_bar(), learn.no_logging():
+        learn.fine_tune(8, rate, lr_mult=3) if pretrained else learn.fit_one_cycle(9, rate)
+        return learn.validate(dl=dls.test)[1]
+
+
+# %% [markdown]
+# Five splits of the data, the same ones for both arms. `benchmarks/against_scratch.py` also lets each arm choose among
+# four learning rates. First the pre-trained network:
+
+# %%
+fine_tuned = [run(True, seed) for seed in range(5)]
+
+# %% [markdown]
+# Then the same network from scratch:
+
+# %% tags=["result"]
+from course_utils.experiments import mean_interval, paired_difference
+
+scratch = [run(False, seed) for seed in range(5)]
+arms = {"fine-tuned": mean_interval(fine_tuned), "from scratch": mean_interval(scratch)}
+gain, half = paired_difference(fine_tuned, scratch)
+assert gain > 0, "fine-tuning should win on these few labels: look at the runs one by one"
+print(", ".join(f"{arm} {mean:.1%} ± {spread:.1%}" for arm, (mean, spread) in arms.items()))
+
+# %%
+print(f"gain from the photographs: {100 * gain:.1f} ± {100 * half:.1f} points")
+
+# %% [markdown]
+# What the network learned from photographs of other things helps it to read digits, as far as the gain exceeds its ±.
+# It is no miracle: scratch learns most of this task too. Pictures more like photographs gain more.
+
+# %% [markdown]
+# ## Its mistakes
+#
+# One number hides which mistakes are made. A *confusion matrix* counts them: a row is the true digit, a column
+# what the network said. Right answers stand on the diagonal.
+
+# %%
+from fastai.vision.all import ClassificationInterpretation
+
+from course_utils.plots import plot_confusion, plot_top_losses
+
+with learn.no_bar():
+    interpretation = ClassificationInterpretation.from_learner(learn, dl=dls.test)
+    plot_confusion(interpretation.confusion_matrix(), dls.vocab)
+
+# %% [markdown]
+# These are the pictures on which the true digit got the least probability, the *top losses*. Would you have
+# read them?
+
+# %%
+with learn.no_bar():
+    probabilities, truth = learn.get_preds(dl=dls.test)
+pictures = [picture for picture, _ in dls.test.dataset]
+plot_top_losses(pictures, truth, probabilities, dls.vocab, n=10)
+
+# %% [markdown]
+# ## A digit of yours
+#
+# Write a digit with a thick pen on plain paper and photograph it. The network knows white strokes on black, 8 pixels
+# high, so `match_digits` brings your picture to that form first. A drawn seven stands in until you upload one.
+
+# %%
+from course_utils.controls import classify_control
+from course_utils.data.handwriting import EXAMPLE, match_digits
+
+classify_control(learn, EXAMPLE, prepare=match_digits)
+
+# %% [markdown] tags=["question"]
+# ### Question 01.4 — a letter
+#
+# You upload a photograph of the letter **A**. What will the network say?
+#
+# - **A** — that it is no digit
+# - **B** — a digit, perhaps with a high probability
+# - **C** — all ten digits with one tenth each
+#
+# <details><summary>Answer</summary>
+#
+# **B** — because its ten probabilities always add up to one, so some digit must win, and nothing in its training taught it
+# to doubt. A probability says which of the *known* classes fits best, not whether any does. Try it.
+#
+# </details>
+
+# %% [markdown]
+# ## Exercises
+#
+# Write your own lines first: a solution and its check stand below each task.
+
+# %% [markdown] tags=["exercise"]
+# ### Exercise 01.A — count by hand
+#
+# `probabilities` has one row for each test picture and one column for each digit, `truth` the true digits. Bind `by_hand`
+# to the share of pictures whose most probable digit is the true one.
+
+# %% tags=["solution"]
+by_hand = (probabilities.argmax(dim=1) == truth).float().mean().item()
+
+# %% tags=["check"]
+assert 0 <= by_hand <= 1, "by_hand should be a share between 0 and 1: divide by the number of pictures"
+assert abs(by_hand - tuned) < 1e-6, "by_hand should be the test accuracy: compare argmax(dim=1) with truth"
+
+# %% [markdown] tags=["exercise"]
+# ### Exercise 01.B — fewer labels
+#
+# Fine-tune again with five labelled pictures of each digit, and nothing else changed. Bind `few` to the test accuracy.
+# Guess it first.
+
+# %% tags=["solution"]
+dls_few = data.digits(n_per_class=5, size=48, bs=16)
+learn_few = vision_learner(dls_few, default(), metrics=accuracy)
+with learn_few.no_bar(), learn_few.no_logging():
+    learn_few.fine_tune(8, 1e-2, lr_mult=3)
+few = learn_few.validate(dl=dls_few.test)[1]
+
+# %% tags=["check"]
+assert few < tuned, "few should be lower than with 20 labels: did you pass n_per_class=5?"
+assert few > untrained, "few should beat the untrained head: did you call fine_tune?"
+print(f"5 labels of each digit: {few:.1%}, 20 labels: {tuned:.1%}")
+
+# %% [markdown]
+# ## What would break this
+#
+# - **Other pictures.** Without `match_digits` a photograph of ink on paper is unlike anything in the training set.
+# - **More labels.** The more labels there are, the less the starting weights matter:
+#   [He et al. 2018](https://arxiv.org/abs/1811.08883) found that on large data training from scratch catches up, given time.
+# - **One run.** Five splits gave five accuracies. A single one could have been any of them.
+# - **The test part as a guide.** Had it chosen the learning rate, its accuracy would flatter.
+
+# %% [markdown]
+# ## Recap
+#
+# - Fine-tuning goes on training a network that was trained for something else.
+# - It has six steps: choose, prepare, adapt the head, freeze, train and unfreeze, evaluate.
+# - The new head starts as a guess; it is trained first, alone.
+# - The gain over training from scratch was measured on equal terms, with an interval.
+# - A classifier names one of its classes for any picture at all.
+
+# %% [markdown]
+# ## Further reading
+#
+# - [fastai's vision tutorial](https://docs.fast.ai/tutorial.vision.html): the same lines on other data.
+# - [Yosinski et al. 2014](https://arxiv.org/abs/1411.1792): how transferable the features of each layer are.
+# - [He et al. 2018](https://arxiv.org/abs/1811.08883): when pre-training stops to matter.

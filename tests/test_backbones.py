@@ -1,0 +1,220 @@
+"""The bundled network: weights, fastai's view of it, precisions, and the script that trained it."""
+
+import dataclasses
+import json
+import math
+import re
+import subprocess
+import sys
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from fastai.vision.all import DataLoaders, Learner, TensorCategory, TensorImage, imagenet_stats, vision_learner
+from fastai.vision.learner import model_meta
+from PIL import Image
+from torchvision.models import resnet18
+
+from course_utils import backbones
+from course_utils.backbones import card, pretrain, resnet18_half, weights
+from course_utils.errors import CourseError
+
+
+@pytest.fixture(scope="module")
+def pretrained() -> torch.nn.Module:
+    return resnet18_half("DEFAULT").eval()
+
+
+@pytest.fixture(scope="module")
+def pictures() -> torch.Tensor:
+    return torch.randn(8, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+
+
+def test_it_is_torchvisions_resnet18_at_half_width():
+    half, whole = resnet18_half().state_dict(), resnet18(num_classes=200).state_dict()
+    assert list(half) == list(whole)
+    for name, value in whole.items():
+        halved = [n if n in (3, 7, 200) or i > 1 else n // 2 for i, n in enumerate(value.shape)]
+        assert list(half[name].shape) == halved, name
+    assert sum(p.numel() for p in resnet18_half().parameters()) == weights.figures()["parameters"]
+
+
+def test_its_steps_are_torchvisions(pictures):
+    """With a full-width network's modules in its place, the forward pass gives torchvision's own scores."""
+    whole, half = resnet18(num_classes=200).eval(), resnet18_half().eval()
+    for name, part in whole.named_children():
+        setattr(half, name, part)
+    assert torch.equal(half(pictures), whole(pictures))
+
+
+def test_bundled_weights_are_fast_to_check_and_small():
+    backbones.verify_weights()
+    assert weights.WEIGHTS.stat().st_size == weights.figures()["bytes"] < 6e6
+    assert {t.dtype for t in weights.load_weights().values()} == {torch.float16, torch.int64}
+
+
+@pytest.mark.parametrize(
+    ("damage", "word"),
+    [
+        (lambda file: file.unlink(), "no such file"),
+        (lambda file: file.write_bytes(file.read_bytes()[:-1]), "damaged"),
+        (lambda file: file.write_bytes(b"\0" + file.read_bytes()[1:]), "damaged"),
+        (lambda file: file.write_bytes(b""), "damaged"),
+    ],
+)
+def test_missing_or_damaged_weights_get_one_sentence(damage, word, tmp_path, monkeypatch):
+    copy = tmp_path / weights.WEIGHTS.name
+    copy.write_bytes(weights.WEIGHTS.read_bytes())
+    monkeypatch.setattr(weights, "WEIGHTS", copy)
+    damage(copy)
+    with pytest.raises(CourseError, match=rf"(?s)^[^\n]*{word}[^\n]*install the course again[^\n]*$"):
+        resnet18_half("DEFAULT")
+    with pytest.raises(CourseError) as caught:
+        backbones.verify_weights()
+    assert str(tmp_path) not in str(caught.value)
+
+
+def test_wrong_arguments_name_the_right_ones():
+    with pytest.raises(ValueError, match="'DEFAULT'"):
+        resnet18_half("imagenet")
+    with pytest.raises(ValueError, match="weights=None"):
+        resnet18_half("DEFAULT", num_classes=2)
+
+
+def _learner(pretrained: bool) -> Learner:
+    items = [(TensorImage(torch.rand(3, 64, 64)), TensorCategory(i % 2)) for i in range(8)]
+    loaders = DataLoaders.from_dsets(items, items, bs=4, device=torch.device("cpu"), num_workers=0)
+    return vision_learner(loaders, resnet18_half, n_out=2, pretrained=pretrained, loss_func=torch.nn.CrossEntropyLoss())
+
+
+def test_fastai_cuts_groups_and_normalises_it_like_a_resnet():
+    learner = _learner(pretrained=True)
+    assert model_meta[resnet18_half]["stats"] == imagenet_stats
+    body, head = learner.model
+    shipped = weights.load_weights()
+    assert torch.equal(body[0].weight, shipped["conv1.weight"].float())
+    assert torch.equal(body[7][1].conv2.weight, shipped["layer4.1.conv2.weight"].float())
+    assert len(body) == 8 and head[-1].out_features == 2
+    learner.create_opt()
+    groups = learner.opt.param_lists
+    assert len(groups) == 3
+    assert [p.shape for p in groups[2]] == [p.shape for p in head.parameters()]
+    assert len(groups[0]) == sum(1 for _ in body[:6].parameters())
+    frozen = {name for name, p in learner.model.named_parameters() if not p.requires_grad}
+    assert "0.0.weight" in frozen and not any(name.startswith("1.") for name in frozen)
+
+
+def test_an_untrained_one_has_random_weights():
+    first, second = _learner(pretrained=False).model[0][0].weight, _learner(pretrained=False).model[0][0].weight
+    assert not torch.equal(first, second)
+
+
+def test_other_precisions_and_layouts_give_the_same_answers(pretrained, pictures):
+    with torch.inference_mode():
+        scores = pretrained(pictures)
+        assert torch.isfinite(scores).all()
+        last = resnet18_half("DEFAULT").eval().to(memory_format=torch.channels_last)
+        torch.testing.assert_close(last(pictures.to(memory_format=torch.channels_last)), scores, rtol=1e-3, atol=1e-3)
+        with torch.autocast("cpu", torch.bfloat16):
+            rough = pretrained(pictures)
+    assert rough.dtype == torch.bfloat16
+    close = torch.nn.functional.cosine_similarity(rough.float(), scores)
+    assert close.min() > 0.99
+
+
+def test_full_profile_takes_resnet34_and_falls_back_in_one_sentence(monkeypatch, capsys):
+    def unreachable(*_, **__):
+        raise OSError("no network")
+
+    monkeypatch.setenv("COURSE_PROFILE", "mini")
+    assert backbones.default() is resnet18_half
+    monkeypatch.setenv("COURSE_PROFILE", "full")
+    monkeypatch.setattr(backbones.ResNet34_Weights.DEFAULT.__class__, "get_state_dict", lambda *_, **__: {})
+    assert backbones.default() is backbones.resnet34
+    monkeypatch.setattr(backbones.ResNet34_Weights.DEFAULT.__class__, "get_state_dict", unreachable)
+    assert backbones.default() is resnet18_half
+    said = capsys.readouterr().out.strip()
+    assert "no network" in said and "resnet18_half" in said and "\n" not in said
+
+
+def test_the_model_card_states_the_runs_figures():
+    assert card.CARD.read_text() == card.render(weights.figures()), "python -m course_utils.backbones.card renews it"
+
+
+def test_shipped_accuracy_is_what_the_file_gives(mirror, pretrained):
+    """The card's top-1 on every tenth validation picture of the archive, within its sampling error."""
+    archive = mirror / "tiny-imagenet-200-webp.zip"
+    with zipfile.ZipFile(archive) as z:
+        names = sorted(n for n in z.namelist() if n.split("/")[1] == "val" and n.endswith(".webp"))
+        classes = sorted({n.split("/")[2] for n in names})
+        names = names[::10]
+        decoded = [np.asarray(Image.open(BytesIO(z.read(n))).convert("RGB")) for n in names]
+    seen = torch.from_numpy(np.stack(decoded)).permute(0, 3, 1, 2)
+    labels = torch.tensor([classes.index(n.split("/")[2]) for n in names])
+    top1, top5 = pretrain.accuracy(pretrained, seen, labels)
+    figures = weights.figures()
+    for measured, stated in ((top1, figures["top1"]), (top5, figures["top5"])):
+        assert abs(measured - stated) < 3 * math.sqrt(stated * (100 - stated) / len(names))
+
+
+def _archive(file: Path, side: int = 64) -> None:
+    random = np.random.default_rng(0)
+    with zipfile.ZipFile(file, "w") as z:
+        for part, count in (("train", 12), ("val", 3)):
+            for label, shade in (("n1", 40), ("n2", 120), ("n3", 200), ("n4", 250), ("n5", 5)):
+                for i in range(count):
+                    coded = BytesIO()
+                    noise = random.integers(0, 5, (side, side, 3), dtype=np.uint8)
+                    Image.fromarray(noise + np.uint8(shade)).save(coded, "webp")
+                    z.writestr(f"tiny/{part}/{label}/{i}.webp", coded.getvalue())
+
+
+def test_a_stopped_pre_training_goes_on_where_it_was(tmp_path):
+    """Two runs, one of them killed after its first epoch, end with the same weights."""
+    _archive(tmp_path / "tiny.zip")
+    script = (
+        "import sys, torch, torch.distributed as dist; from pathlib import Path\n"
+        "from course_utils.backbones.pretrain import Recipe, pretrain\n"
+        "dist.init_process_group('gloo', init_method=f'file://{sys.argv[2]}.rendezvous', rank=0, world_size=1)\n"
+        "torch.manual_seed(9); torch.use_deterministic_algorithms(True); torch.set_num_threads(1)\n"
+        "if sys.argv[3] == 'stop':\n"
+        "    save = torch.save\n"
+        "    def stop(*a, **k):\n"
+        "        Path(sys.argv[2], 'checkpoint.pt').exists() and sys.exit(7)\n"
+        "        save(*a, **k)\n"
+        "    torch.save = stop\n"
+        "pretrain(Path(sys.argv[1]), Path(sys.argv[2]), Recipe(epochs=3, batch_size=20, peak_lr=.1))\n"
+    )
+
+    def run(out: str, how: str) -> int:
+        (tmp_path / f"{out}.rendezvous").unlink(missing_ok=True)
+        command = [sys.executable, "-c", script, str(tmp_path / "tiny.zip"), str(tmp_path / out), how]
+        return subprocess.run(command, capture_output=True).returncode
+
+    assert run("whole", "go") == 0
+    assert run("cut", "stop") == 7
+    assert run("cut", "go") == 0
+    whole, cut = (json.loads((tmp_path / out / "resnet18_half.json").read_text()) for out in ("whole", "cut"))
+    assert whole["sha256"] == cut["sha256"]
+    assert [row["epoch"] for row in cut["history"]] == [1, 2, 3]
+    assert set(whole) == set(weights.figures())
+
+
+def test_augmentation_is_drawn_per_picture():
+    same = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8).expand(16, -1, -1, -1)
+    views = pretrain.augment(same, 32, 0.35, 0.2, torch.Generator().manual_seed(0))
+    assert views.shape == (16, 3, 32, 32)
+    assert len({tuple(view.flatten()[:50].tolist()) for view in views}) == 16
+
+
+def test_the_schedule_rises_and_falls_to_zero():
+    recipe = pretrain.Recipe()
+    rates = [recipe.lr(i / 1000) for i in range(1001)]
+    assert max(rates) == pytest.approx(recipe.peak_lr) and rates[0] == 0 and rates[-1] == pytest.approx(0)
+    assert rates.index(max(rates)) == round(1000 * recipe.warm_up)
+    sides = [recipe.stage(epoch)[0] for epoch in range(recipe.epochs)]
+    assert sides == sorted(sides) and sides[-1] == pretrain.VIEW
+    assert re.fullmatch(r"[a-z_ ]+", " ".join(dataclasses.asdict(recipe)))
