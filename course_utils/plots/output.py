@@ -14,7 +14,6 @@ from course_utils.errors import CourseError
 
 MOST_BYTES = 60_000  # of one figure's PNG in a committed notebook
 SCREEN_DPI = 100  # CSS pixels an inch: a figure keeps its size on the page whatever resolution its file has
-LEAST_DPI = 40
 TITLE_CHARACTERS = 7.5  # an inch
 
 
@@ -32,7 +31,7 @@ def figure_html(figure: Figure, alt: str) -> str:
     if not alt.strip():
         raise CourseError("The figure has no alt text: say in a sentence what it shows, for those who can't see it.")
     png, dpi = b"", 1.6 * SCREEN_DPI
-    while not png or (len(png) > MOST_BYTES and dpi > LEAST_DPI):
+    while not png or len(png) > MOST_BYTES:
         drawn = io.BytesIO()
         figure.savefig(drawn, dpi=dpi, pil_kwargs={"compress_level": 1})
         # Pictures of few pixels grow cheaply: fewer colours save more bytes than fewer dots, and leave the text sharp.
