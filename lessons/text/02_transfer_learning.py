@@ -112,7 +112,7 @@ print(f'"car" is said of {of_trucks:.0%} of the trucks and of {of_others:.0%} of
 
 # %% [markdown]
 # One architecture, three sets of weights: random, your detector's, and *pre-trained* ones, which come from photographs of
-# [200 kinds of things](https://github.com/fine-tuning-course/fine-tuning-course/blob/main/course_utils/backbones/MODEL_CARD.md).
+# [200 kinds of things](../course_utils/backbones/MODEL_CARD.md).
 
 # %%
 import torch
