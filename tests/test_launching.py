@@ -155,6 +155,11 @@ def test_lab_serves_the_first_lesson_without_news(clone):
             time.sleep(0.2)
         assert address, log.read_text()
         site, page, token = address.groups()
+        for _ in range(240):  # Lab prints its address before it listens, on a busy machine some seconds before
+            with suppress(OSError):
+                urllib.request.urlopen(f"{site}{page}?{token}", timeout=60).close()
+                break
+            time.sleep(0.5)
         assert b"jupyter-config-data" in urllib.request.urlopen(f"{site}{page}?{token}", timeout=60).read()
         news = "@jupyterlab/apputils-extension:notification"
         told = json.load(urllib.request.urlopen(f"{site}/lab/api/settings/{news}?{token}", timeout=60))
