@@ -1,0 +1,66 @@
+"""Did it move, and how far? Fingerprints and distances of a network's weights, block by block and layer by layer."""
+
+import hashlib
+from collections.abc import Mapping
+
+import pandas as pd
+import torch
+
+from course_utils.errors import CourseError
+from course_utils.surgery.blocks import Network, blocks, model_of
+
+State = Mapping[str, torch.Tensor]
+STATISTICS = ("running_mean", "running_var")
+
+
+def snapshot(network: Network) -> dict[str, torch.Tensor]:
+    """A copy of all weights and BatchNorm statistics as they are now."""
+    return {name: tensor.detach().cpu().clone() for name, tensor in model_of(network).state_dict().items()}
+
+
+def fingerprints(network: Network) -> pd.DataFrame:
+    """Twelve digits of a SHA-256 for each block: one of its weights, one of its BatchNorm statistics ("" without any).
+
+    Equal digits mean equal bytes: not one weight changed.
+    """
+    state, rows = snapshot(network), []
+    for block in blocks(network):
+        own = {name: t for name, t in state.items() if name.startswith(tuple(f"{layer}." for layer in block.layers))}
+        statistics = {name: t for name, t in own.items() if name.endswith(STATISTICS)}
+        weights = {name: t for name, t in own.items() if name not in statistics and t.is_floating_point()}
+        rows.append((block.name, _digest(weights), _digest(statistics)))
+    return pd.DataFrame(rows, columns=["block", "weights", "statistics"])
+
+
+def _digest(state: State) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        digest.update(name.encode())
+        digest.update(state[name].contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:12] if state else ""
+
+
+def drift(before: State, after: Network | State) -> pd.DataFrame:
+    """How far every tensor moved: a row for each, with its `layer`, its `kind` and the relative `change`.
+
+    change: the length of the difference over the length of the start (‖after - before‖ / ‖before‖), 0 if nothing moved;
+        infinite where the start was all zeros
+    kind: "weight" (convolutions and linear layers), "affine" (biases and BatchNorm's weights) or "statistics"
+    Raises CourseError if a tensor has another shape or is missing: the two are not states of one network.
+    """
+    after = after if isinstance(after, Mapping) else snapshot(after)
+    if unlike := [name for name in before if name not in after or before[name].shape != after[name].shape]:
+        raise CourseError(
+            f"{len(unlike)} tensors have no partner of their shape, such as {unlike[0]}: "
+            "compare two states of one network, before and after training but not after a new head."
+        )
+    rows = []
+    for name, start in before.items():
+        if not start.is_floating_point():
+            continue
+        layer, _, tensor = name.rpartition(".")
+        kind = "statistics" if tensor in STATISTICS else "weight" if start.ndim > 1 else "affine"
+        moved = torch.linalg.vector_norm(after[name].cpu().double() - start.cpu().double())
+        length = torch.linalg.vector_norm(start.cpu().double())
+        rows.append((layer, kind, (moved / length).item() if moved else 0.0))
+    return pd.DataFrame(rows, columns=["layer", "kind", "change"])
