@@ -49,6 +49,13 @@ def unfreeze(network: Network) -> None:
         _hold(block, False)
 
 
+def thaw(network: Network, depth: int | str) -> None:
+    """Let one block train, BatchNorm and dropout included; the others stay as they are."""
+    block = blocks(network)[place(network, depth)]
+    _set_trainable(block, True)
+    _hold(block, False)
+
+
 def set_batchnorm(block: Block | nn.Module, how: BatchNorm) -> None:
     """Let the BatchNorm layers of a block train, or fix their weights and their running statistics."""
     if how not in ("train", "fixed"):
