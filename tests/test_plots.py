@@ -16,10 +16,13 @@ from course_utils.errors import CourseError
 from course_utils.plots import (
     output,
     plot_confusion,
+    plot_drift,
     plot_feature_maps,
     plot_filters,
+    plot_grid,
     plot_learning_curve,
     plot_neighbours,
+    plot_network,
     plot_pictures,
     plot_probe_by_depth,
     plot_top_losses,
@@ -336,3 +339,44 @@ def test_every_figure_takes_a_text_of_its_own(drawn):
     plot_feature_maps(torch.zeros(1, 2, 2), alt=own)
     plot_neighbours(pictures(1), [pictures(1)], ["a"], [["a"]], alt=own)
     assert [alt for _, alt in drawn] == [own] * 8
+
+
+def blocks_table():
+    return pd.DataFrame(
+        {
+            "block": ["stem", "stage 1", "head"],
+            "output": [(32, 16, 16), (64, 8, 8), (10,)],
+            "parameters": [4800, 74000, 2570],
+            "trainable": [0, 128, 2570],
+        }
+    )
+
+
+def test_a_network_is_drawn_with_what_trains_in_words(drawn):
+    plot_network(blocks_table())
+    ((figure, alt),) = drawn
+    assert "2,698 of 81,370 weights train" in alt
+    assert "stem frozen (0 of 4,800); stage 1 in part (128 of 74,000); head trains (2,570 of 2,570)" in alt
+    written = " ".join(text.get_text() for text in figure.axes[0].texts)
+    assert "64 × 8 × 8" in written and "74.0 k" in written
+
+
+def test_drift_says_what_did_not_move(drawn):
+    table = pd.DataFrame({"layer": ["a", "b", "c"], "kind": "weight", "change": [0.0, 0.02, 0.5]})
+    plot_drift({"frozen": table.assign(change=0.0), "full": table})
+    ((figure, alt),) = drawn
+    assert "frozen: 3 of 3 did not move" in alt and "full: 1 of 3 did not move, c moved most (0.5)" in alt
+    assert figure.axes[0].get_yticklabels()[0].get_text() == "0"
+    with pytest.raises(CourseError, match="no rows of kind 'statistics'"):
+        plot_drift(table, "statistics")
+    with pytest.raises(CourseError, match="lacks the column"):
+        plot_network(table)
+
+
+def test_the_grid_marks_the_best_and_leaves_out_failed_runs(drawn):
+    runs = [("full", 5, 0.80), ("full", 5, 0.84), ("head", 5, 0.60), ("head", 5, 0.62), ("head", 5, None)]
+    plot_grid(pd.DataFrame(runs, columns=["strategy", "labels", "accuracy"]))
+    ((figure, alt),) = drawn
+    assert "5: full 82.0%" in alt and "1 runs failed" in alt
+    bold = [text.get_text() for text in figure.axes[0].texts if text.get_fontweight() == "bold"]
+    assert len(bold) == 1 and bold[0].startswith("82.0%")

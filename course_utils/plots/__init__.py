@@ -1,16 +1,20 @@
 """Every figure of the course: drawn from plain data, readable without colour, shown with an alternative text."""
 
-from course_utils.plots.accuracy import plot_confusion, plot_learning_curve, plot_probe_by_depth
+from course_utils.plots.accuracy import plot_confusion, plot_grid, plot_learning_curve, plot_probe_by_depth
 from course_utils.plots.network import plot_feature_maps, plot_filters
 from course_utils.plots.output import show
 from course_utils.plots.pictures import plot_neighbours, plot_pictures, plot_top_losses
+from course_utils.plots.weights import plot_drift, plot_network
 
 __all__ = [
     "plot_confusion",
+    "plot_drift",
     "plot_feature_maps",
     "plot_filters",
+    "plot_grid",
     "plot_learning_curve",
     "plot_neighbours",
+    "plot_network",
     "plot_pictures",
     "plot_probe_by_depth",
     "plot_top_losses",

@@ -85,6 +85,43 @@ def plot_learning_curve(
     show(figure, alt or f"{title}. {'; '.join(told)}.")
 
 
+def plot_grid(
+    table: pd.DataFrame,
+    rows: str = "strategy",
+    columns: str = "labels",
+    *,
+    title: str | None = None,
+    alt: str | None = None,
+) -> None:
+    """Show mean accuracy and its 95% interval in a field for each row and column; the best of each column is in bold.
+
+    `table`: one row a run with the columns `rows`, `columns` and accuracy (0 to 1), at least two runs a field. Runs
+    without an accuracy are left out, and the alternative text says how many.
+    """
+    done = table.dropna(subset="accuracy") if "accuracy" in table else table
+    points = _points(done, [rows, columns])
+    across, down = sorted(points[columns].unique()), list(points[rows].unique())
+    figure = Figure(figsize=(2.6 + 1.5 * len(across), 1.4 + 0.5 * len(down)), layout="constrained")
+    axis = figure.subplots()
+    means = points.pivot(index=rows, columns=columns, values="mean").loc[down, across]
+    axis.imshow(means, cmap="Blues", aspect="auto", vmin=means.min().min() - 0.1, vmax=means.max().max() + 0.15)
+    best = {column: means[column].idxmax() for column in across}
+    for _, point in points.iterrows():
+        weight = "bold" if best[point[columns]] == point[rows] else "normal"
+        place = across.index(point[columns]), down.index(point[rows])
+        axis.text(*place, _said(point), ha="center", va="center", fontweight=weight, fontsize="small")
+    axis.set_xticks(range(len(across)), across)
+    axis.set_yticks(range(len(down)), down)
+    axis.grid(False)
+    axis.set(xlabel={"labels": "labels per class"}.get(columns, columns))
+    title = title or "Accuracy (mean, 95% interval)"
+    add_title(figure, title)
+    chosen = {column: points[(points[columns] == column) & (points[rows] == best[column])].iloc[0] for column in across}
+    told = "; ".join(f"{column}: {best[column]} {_said(point)}" for column, point in chosen.items())
+    failed = f" {len(table) - len(done)} runs failed and are left out." if len(done) < len(table) else ""
+    show(figure, alt or f"{title}. Best by {columns}: {told}.{failed}")
+
+
 def plot_probe_by_depth(
     table: pd.DataFrame, chance: Mapping[str, float], *, title: str | None = None, alt: str | None = None
 ) -> None:
