@@ -104,7 +104,8 @@ def plot_grid(
     figure = Figure(figsize=(2.6 + 1.5 * len(across), 1.4 + 0.5 * len(down)), layout="constrained")
     axis = figure.subplots()
     means = points.pivot(index=rows, columns=columns, values="mean").loc[down, across]
-    axis.imshow(means, cmap="Blues", aspect="auto", vmin=means.min().min() - 0.1, vmax=means.max().max() + 0.15)
+    low, high = means.min().min(), means.max().max()
+    axis.imshow(means, cmap="Blues", aspect="auto", vmin=low, vmax=high + (high - low) + 0.01)  # pale, for black ink
     best = {column: means[column].idxmax() for column in across}
     for _, point in points.iterrows():
         weight = "bold" if best[point[columns]] == point[rows] else "normal"

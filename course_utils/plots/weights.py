@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from course_utils.errors import CourseError
 from course_utils.plots.output import add_title, show
@@ -80,9 +81,11 @@ def plot_drift(
             + (f", {most.layer} moved most ({most.change:.2g})" if most.change else "")
         )
     axis.set_yscale("log")
-    ticks = 10.0 ** np.arange(np.ceil(np.log10(lowest)), np.floor(np.log10(highest)) + 1)
+    decades = np.arange(np.floor(np.log10(lowest)), np.ceil(np.log10(highest)) + 1)
+    ticks = [t for t in np.outer(10.0**decades, [1, 3] if len(decades) < 5 else [1]).flat if lowest <= t <= ceiling]
     axis.set_yticks([floor, *ticks], ["0", *(f"{tick:g}" for tick in ticks)])
     axis.minorticks_off()
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set(xlabel="layer, from input to output", ylabel="relative change", ylim=(floor / 1.5, ceiling * 1.5))
     if len(tables) > 1:
         axis.legend()
