@@ -1,9 +1,7 @@
 """The bundled network: weights, fastai's view of it, precisions, and the script that trained it."""
 
-import dataclasses
 import json
 import math
-import re
 import subprocess
 import sys
 import zipfile
@@ -177,7 +175,7 @@ def test_a_stopped_pre_training_goes_on_where_it_was(tmp_path):
     _archive(tmp_path / "tiny.zip")
     script = (
         "import sys, torch, torch.distributed as dist; from pathlib import Path\n"
-        "from course_utils.backbones.pretrain import Recipe, pretrain\n"
+        "from course_utils.backbones.pretrain import Cycle, Recipe, pretrain\n"
         "dist.init_process_group('gloo', init_method=f'file://{sys.argv[2]}.rendezvous', rank=0, world_size=1)\n"
         "torch.manual_seed(9); torch.use_deterministic_algorithms(True); torch.set_num_threads(1)\n"
         "if sys.argv[3] == 'stop':\n"
@@ -186,7 +184,8 @@ def test_a_stopped_pre_training_goes_on_where_it_was(tmp_path):
         "        Path(sys.argv[2], 'checkpoint.pt').exists() and sys.exit(7)\n"
         "        save(*a, **k)\n"
         "    torch.save = stop\n"
-        "pretrain(Path(sys.argv[1]), Path(sys.argv[2]), Recipe(epochs=3, batch_size=20, peak_lr=.1))\n"
+        "pretrain(Path(sys.argv[1]), Path(sys.argv[2]), Recipe((Cycle(((1, 32, .5),), 20, .1, .1), "
+        "Cycle(((1, 48, .5), (1, 64, .5)), 10, .05, .1))))\n"
     )
 
     def run(out: str, how: str) -> int:
@@ -210,11 +209,20 @@ def test_augmentation_is_drawn_per_picture():
     assert len({tuple(view.flatten()[:50].tolist()) for view in views}) == 16
 
 
-def test_the_schedule_rises_and_falls_to_zero():
-    recipe = pretrain.Recipe()
-    rates = [recipe.lr(i / 1000) for i in range(1001)]
-    assert max(rates) == pytest.approx(recipe.peak_lr) and rates[0] == 0 and rates[-1] == pytest.approx(0)
-    assert rates.index(max(rates)) == round(1000 * recipe.warm_up)
-    sides = [recipe.stage(epoch)[0] for epoch in range(recipe.epochs)]
+@pytest.mark.parametrize("cycle", pretrain.Recipe().cycles)
+def test_each_cycle_rises_and_falls_to_zero(cycle):
+    rates = [cycle.lr(i / 1000) for i in range(1001)]
+    assert max(rates) == pytest.approx(cycle.peak_lr) and rates[0] == 0 and rates[-1] == pytest.approx(0)
+    assert rates.index(max(rates)) == round(1000 * cycle.warm_up)
+    sides = [cycle.stage(epoch)[0] for epoch in range(cycle.epochs)]
     assert sides == sorted(sides) and sides[-1] == pretrain.VIEW
-    assert re.fullmatch(r"[a-z_ ]+", " ".join(dataclasses.asdict(recipe)))
+
+
+def test_epochs_of_the_run_fall_into_cycles():
+    recipe = pretrain.Recipe()
+    first, second, third = recipe.cycles
+    assert recipe.epochs == first.epochs + second.epochs + third.epochs
+    assert recipe.cycle(first.epochs - 1) == (first, first.epochs - 1)
+    assert recipe.cycle(first.epochs) == (second, 0)
+    with pytest.raises(IndexError):
+        recipe.cycle(recipe.epochs)

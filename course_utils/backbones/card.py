@@ -38,12 +38,10 @@ training pictures, 350 a class, re-encoded as WebP.
 
 | | |
 |---|---|
-| optimiser | SGD, Nesterov momentum {recipe[momentum]}, batches of {recipe[batch_size]} |
-| learning rate | a linear rise to {recipe[peak_lr]} in {warm_up:.0f}% of the steps, then a cosine to zero |
-| | from {drop_at:.0f}% of the steps on, {dropped:.0f}% of that rate |
+| optimiser | SGD, Nesterov momentum {recipe[momentum]} |
+{cycles}
 | weight decay | {recipe[weight_decay]} on convolution and linear weights |
 | loss | cross-entropy, label smoothing {recipe[label_smoothing]} |
-| epochs | {recipe[epochs]}: {stages} |
 | augmentation | per picture: a random crop, a flip, ±{jitter:.0f}% brightness and contrast |
 | weights shipped | their exponential average ({recipe[average_decay]} a step) |
 | BatchNorm statistics | recomputed on plain training pictures at the end |
@@ -61,26 +59,31 @@ Run it again with `torchrun --nproc-per-node 2 -m course_utils.backbones.pretrai
 """
 
 
+def _cycle(number: int, cycle: dict) -> str:
+    """The card's line about one rise and fall of the learning rate."""
+    stages = ", ".join(
+        f"{epochs} epochs at {side} px (crops of at least {smallest:.0%} of the area)"
+        for epochs, side, smallest in cycle["stages"]
+    )
+    start, part = cycle["late"]
+    late = f"; from {start:.0%} of the steps on, {part:.0%} of that rate" if part < 1 else ""
+    return (
+        f"| cycle {number} | {stages}, in batches of {cycle['batch_size']}; the learning rate rises linearly to "
+        f"{cycle['peak_lr']} in {cycle['warm_up']:.0%} of the steps and falls as a cosine to zero{late} |"
+    )
+
+
 def render(figures: dict) -> str:
     """The card as Markdown."""
     recipe = figures["recipe"]
-    stages = []
-    start = 0
-    for share, side, smallest in recipe["stages"]:
-        end = sum(epoch < share * recipe["epochs"] for epoch in range(recipe["epochs"]))
-        stages.append(f"{end - start} at {side} px (crops of at least {smallest:.0%} of the area)")
-        start = end
     return TEMPLATE.format(
         **figures,
         classes=200,
         file=WEIGHTS.name,
         megabytes=figures["bytes"] / 1e6,
         standard_error=(figures["top1"] * (100 - figures["top1"]) / figures["validation_pictures"]) ** 0.5,
-        warm_up=100 * recipe["warm_up"],
-        drop_at=100 * recipe["drop"][0],
-        dropped=100 * recipe["drop"][1],
         jitter=100 * recipe["jitter"],
-        stages=", then ".join(stages),
+        cycles="\n".join(_cycle(number, cycle) for number, cycle in enumerate(recipe["cycles"], 1)),
     )
 
 
