@@ -19,7 +19,7 @@ from course_utils.machine import Facts, Gpu, observe
 if TYPE_CHECKING:
     import torch
 
-LESSONS = ("00_start", "01_first_finetune", "02_transfer_learning", "03_head_replacement")
+LESSONS = ("00_start", "01_first_finetune", "02_transfer_learning", "03_head_replacement", "04_freezing")
 PROFILES = ("mini", "full")
 SEED = 42
 GIB = 2**30

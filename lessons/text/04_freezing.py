@@ -1,0 +1,395 @@
+# %% [markdown]
+# # 04 · What exactly stays still?
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/fine-tuning-course/fine-tuning-course/blob/main/lessons/04_freezing.ipynb)
+#
+# "The body is frozen" sounds as if nothing in it moves. You compare every tensor before and after training, find four ways
+# in which a frozen body moves, and gain something from the case in which it doesn't.
+
+# %%
+import sys
+
+if "google.colab" in sys.modules:
+    print("Installing the course.")
+    # %pip install -q --no-deps "fine-tuning-course @ git+https://github.com/fine-tuning-course/fine-tuning-course"
+from course_utils.environment import setup
+
+course = setup("04_freezing")
+
+# %% [markdown]
+# ## Predict first
+#
+# `learn.freeze()` sets `requires_grad=False` in the body. An epoch of training follows.
+
+# %% [markdown] tags=["question"]
+# ### Question 04.1 — after an epoch
+#
+# We compare the body's tensors, before and after. What has changed?
+#
+# - **A** — nothing: it was frozen
+# - **B** — no convolution, but every BatchNorm layer
+# - **C** — everything, a little
+#
+# <details><summary>Answer</summary>
+#
+# **B** — because fastai lets BatchNorm train in a frozen body, and a running mean is no trained weight at all: it follows
+# whatever passes by in training mode. The next cell counts.
+#
+# </details>
+
+# %%
+from fastai.vision.all import accuracy, set_seed, vision_learner
+
+from course_utils import data
+from course_utils.backbones import resnet18_half
+
+
+def learner(seed=course.seed, bs=16, **options):
+    digits = data.digits(n_per_class=10, size=48, bs=bs, augment=False, split=(0.01, 0.2), seed=seed)
+    set_seed(seed)
+    return vision_learner(digits, resnet18_half, metrics=accuracy, **options)
+
+
+# %%
+learn = learner()
+learn.freeze()
+before = {name: tensor.clone() for name, tensor in learn.model[0].state_dict().items()}
+with learn.no_bar(), learn.no_logging():
+    learn.fit_one_cycle(1, 1e-2)
+after = learn.model[0].state_dict()
+moved = [name for name in after if not after[name].equal(before[name])]
+print(f"{len(moved)} of {len(after)} tensors of the frozen body moved")
+
+# %%
+convolutions = [name for name in after if after[name].ndim == 4]
+assert moved and not set(moved) & set(convolutions), (
+    "BatchNorm should move and no convolution: restart and run all cells"
+)
+print(f"convolutions that moved: {len(set(moved) & set(convolutions))} of {len(convolutions)}")
+print("moved in the first BatchNorm layer:", ", ".join(name for name in moved if name.startswith("1.")))
+
+# %% [markdown]
+# All that moved belongs to BatchNorm: two weights (gamma, beta), two running statistics and a counter for each layer.
+
+# %% [markdown]
+# ## Who trains?
+#
+# `requires_grad` says which weights get a gradient. `describe` sums it up by block; the drawing is lesson 03's.
+
+# %%
+from course_utils.plots import plot_drift, plot_network
+from course_utils.surgery import describe
+
+plot_network(describe(learn), title="After learn.freeze()")
+
+# %% [markdown]
+# `freeze_to` of the course freezes up to a depth that you name, and asks what BatchNorm shall do. `"fixed"` stops its weights
+# and its statistics. `drift` measures how far each tensor moved, relative to its length.
+
+# %%
+from course_utils.surgery import drift, freeze, freeze_to, snapshot, unfreeze
+
+
+def train(learn, epochs=2):
+    set_seed(course.seed)
+    start = snapshot(learn)
+    with learn.no_bar(), learn.no_logging():
+        learn.fit_one_cycle(epochs, 1e-2)
+    return drift(start, learn)
+
+
+# %%
+def drift_of(prepare):
+    learn = learner()
+    prepare(learn)
+    return train(learn)
+
+
+# %%
+tables = {
+    "head only": drift_of(lambda learn: freeze(learn, batchnorm="fixed")),
+    "from stage 3 on": drift_of(lambda learn: freeze_to(learn, "stage 3", batchnorm="fixed")),
+    "everything": drift_of(unfreeze),
+}
+
+# %%
+plot_drift(tables, title="How far convolutions and linear layers moved")
+still = {name: int((table.change == 0).sum()) for name, table in tables.items()}
+print("tensors that did not move:", still)
+assert still["head only"] > still["from stage 3 on"] > 0 == still["everything"], (
+    "freezing should show: look at the figure"
+)
+
+# %% [markdown]
+# Where a line touches the floor, not one bit changed. Of what trains, the last stage moves far: at one rate for all, it
+# changes more than the new head.
+
+# %% [markdown] tags=["question"]
+# ### Question 04.2 — which BatchNorm?
+#
+# The body is frozen, the head trains for 18 steps on digits. Should BatchNorm keep the statistics of the photographs (fixed),
+# or follow the digits (train), as fastai lets it?
+#
+# - **A** — fixed: better here by far
+# - **B** — train: better here by far, since digits look nothing like photographs
+# - **C** — it makes no difference
+#
+# <details><summary>Answer</summary>
+#
+# **A** — because running statistics lag behind: each step moves them a tenth of the way. In training the batch's own
+# statistics are used, so the loss falls all the same; the test then uses the running ones, which fit neither old nor new.
+# With more steps they arrive, as the next cells show.
+#
+# </details>
+
+# %% [markdown]
+# ## What BatchNorm costs, or brings
+#
+# Five splits, both ways, the same head, epochs and rate. First in batches of 16, which makes 18 steps.
+
+
+# %%
+def run(batchnorm, seed, bs):
+    learn = learner(seed, bs)
+    freeze(learn, batchnorm=batchnorm)
+    with learn.no_bar(), learn.no_logging():
+        learn.fit_one_cycle(3, 1e-2)
+        return learn.validate(dl=learn.dls.test)[1]
+
+
+# %%
+from course_utils.experiments import mean_interval, paired_difference
+
+
+def compare(bs):
+    fixed, trained = ([run(how, seed, bs) for seed in range(5)] for how in ("fixed", "train"))
+    print("BatchNorm fixed {:.1%} ± {:.1%}, ".format(*mean_interval(fixed)), end="")
+    print("train {:.1%} ± {:.1%}".format(*mean_interval(trained)))
+    return [100 * value for value in paired_difference(trained, fixed)]
+
+
+# %%
+short, short_half = compare(bs=16)
+
+# %% [markdown]
+# Now twice the steps on the same pictures, in as many epochs: batches of 8.
+
+# %% tags=["result"]
+longer, longer_half = compare(bs=8)
+assert short < longer, "more steps should help BatchNorm that trains: look at the runs one by one"
+said = f"{short:+.1f} ± {short_half:.1f} points, {longer:+.1f} ± {longer_half:.1f} in twice the steps"
+print(f"BatchNorm training in a frozen body: {said}")
+
+# %% [markdown]
+# A side effect that nobody asked for cost more than most choices do. It is a matter of steps: name what BatchNorm does when you
+# report "frozen", and fix it when the training is short.
+
+# %% [markdown]
+# ## eval() doesn't last
+#
+# `eval()` stops running statistics and dropout. But a learner calls `train()` before each epoch, for the whole network.
+
+# %%
+body = learn.model[0]
+body.eval()
+print("in training mode after eval():", body.training)
+_ = learn.model.train()
+print("in training mode after the next train():", body.training)
+
+# %% [markdown]
+# So dropout in a frozen body stays active too. `hold_in_eval(layer)` of the course sets the mode again each time that the layer is
+# called; `batchnorm="fixed"` uses it.
+
+# %% [markdown]
+# ## Frozen too late
+#
+# Now the subtle one. Train everything, then freeze, then train on. The gradients of the body are still there, set to zero. An
+# optimiser with weight decay shrinks every weight that has a gradient.
+
+
+# %%
+def late(freeze_it):
+    learn = learner(wd=0.1, train_bn=False)
+    learn.unfreeze()
+    train(learn, 1)
+    freeze_it(learn)
+    table = train(learn, 2)
+    return table[(table.kind == "weight") & table.layer.str.startswith("0.")].change.max()
+
+
+# %%
+by_fastai, by_course = late(lambda learn: learn.freeze()), late(lambda learn: freeze(learn, batchnorm="fixed"))
+print(f"largest move of a 'frozen' convolution: fastai's freeze {by_fastai:.2%}, gradients dropped {by_course:.2%}")
+assert by_fastai > 0 == by_course, "weights with a zero gradient should shrink, those without stay: restart and run all"
+
+# %% [markdown] tags=["question"]
+# ### Question 04.3 — zero or none
+#
+# Why does a gradient of zero move a weight, while `grad = None` doesn't?
+#
+# - **A** — Rounding: zero is never quite zero.
+# - **B** — The optimiser skips weights without a gradient; with one, decay and momentum still act.
+# - **C** — `requires_grad` was still on.
+#
+# <details><summary>Answer</summary>
+#
+# **B** — because decay subtracts a share of the weight itself, and momentum goes on with earlier gradients. Both ask only
+# whether there is a gradient, not whether it is zero.
+#
+# </details>
+
+# %% [markdown]
+# ## What a frozen step costs
+#
+# The backward pass stops at the first block that trains. We time steps on one batch, by depth, and take the fastest of seven: the machine can only add time.
+
+# %%
+from itertools import pairwise
+from time import perf_counter
+
+
+def milliseconds(learn, repeats=7):
+    times = [perf_counter()]
+    for _ in range(repeats):
+        learn.loss_func(learn.model(x), y).backward()
+        times.append(perf_counter())
+    return 1000 * min(end - begin for begin, end in pairwise(times))
+
+
+# %%
+learn = learner()
+x, y = learn.dls.train.one_batch()
+unfreeze(learn)
+_ = learn.model.train()
+
+# %%
+cost = {"stem": milliseconds(learn)}
+for depth in ("stage 2", "stage 4", "head"):
+    freeze_to(learn, depth, batchnorm="fixed")
+    cost[depth] = milliseconds(learn)
+print("ms a step, by the first block that trains:", {depth: round(time) for depth, time in cost.items()})
+assert cost["head"] < cost["stem"], "a step with a frozen body should be shorter: run the cell again on a quiet machine"
+
+# %% [markdown]
+# With a frozen body about the forward pass is left, and it gives the same numbers for the same picture in every epoch.
+
+# %% [markdown] tags=["question"]
+# ### Question 04.4 — the same numbers
+#
+# The body is frozen, BatchNorm fixed, no augmentation, 20 epochs. How often must each picture pass the body?
+#
+# - **A** — 20 times, once an epoch
+# - **B** — once
+# - **C** — never: the head sees the pictures themselves
+#
+# <details><summary>Answer</summary>
+#
+# **B** — because its output never changes. Store it, and 19 of 20 passes are saved. With random augmentation each epoch sees
+# other pictures, and the saving is gone: then some versions of each picture can be stored.
+#
+# </details>
+
+# %% [markdown]
+# ## Frozen means cached
+#
+# In lesson 03 you stored features by hand. `cached_body` does so for a learner: same order, same random numbers, and so the same
+# weights at the end.
+
+# %%
+from contextlib import nullcontext
+
+from course_utils.caching import cached_body
+
+
+def head_only(how):
+    learn, start = learner(), perf_counter()
+    freeze(learn, batchnorm="fixed")
+    with how(learn):
+        train(learn, epochs=10)
+    return perf_counter() - start, snapshot(learn)
+
+
+# %%
+(slow, plain), (fast, stored) = head_only(nullcontext), head_only(cached_body)
+furthest = max((plain[name].float() - stored[name].float()).abs().max().item() for name in plain)
+print(f"uncached {slow:.1f} s, cached {fast:.1f} s: {slow / fast:.1f} times as fast; largest difference {furthest:.0e}")
+assert furthest < 1e-3 and fast < slow, "the cache should give the same weights in less time: run the cell again"
+
+# %% [markdown]
+# The difference is rounding. The cached time includes the one pass over the pictures; more epochs gain more. It refuses
+# whenever the result would change:
+
+# %%
+from course_utils.errors import CourseError
+
+learn = learner()
+try:
+    with cached_body(learn):
+        learn.fit(1)
+except CourseError as error:
+    print("refused:", error)
+
+# %% [markdown]
+# ## Exercises
+#
+# Write your own lines first: a solution and its check stand below each task.
+
+# %% [markdown] tags=["exercise"]
+# ### Exercise 04.A — freeze by hand
+#
+# Set `requires_grad` of all weights in `network`, in plain torch, so that only `layer4` and `fc` train. Bind `count` to the
+# number of weights that train.
+
+# %% tags=["solution"]
+network = resnet18_half(weights="DEFAULT")
+for name, weights in network.named_parameters():
+    weights.requires_grad = name.startswith(("layer4", "fc"))
+count = sum(weights.numel() for weights in network.parameters() if weights.requires_grad)
+
+# %% tags=["check"]
+table = describe(network).set_index("block")
+assert (table.trainable[:"stage 3"] == 0).all(), "nothing before layer4 should train, BatchNorm included"
+assert count == table.parameters["stage 4"] + table.parameters["head"], "all of layer4 and fc should train"
+print(f"{count:,} weights train; but the running statistics of all blocks still move in training mode")
+
+# %% [markdown] tags=["exercise"]
+# ### Exercise 04.B — nothing at all
+#
+# Bind `quiet` to a learner of `learner()` whose body doesn't move in a training epoch, not one bit, and
+# train it for an epoch with `train`. Bind what `train` returns to `found`.
+
+# %% tags=["solution"]
+quiet = learner()
+freeze(quiet, batchnorm="fixed")
+found = train(quiet, 1)
+
+# %% tags=["check"]
+body_rows, head_rows = (found[found.layer.str.startswith(part)] for part in ("0.", "1."))
+assert (body_rows.change == 0).all(), "the body moved: did you fix BatchNorm too?"
+assert (head_rows.change > 0).any(), "the head should train: did you train it?"
+print(f"{len(body_rows)} tensors of the body stood still")
+
+# %% [markdown]
+# ## What would break this
+#
+# - **Networks without BatchNorm** (VGG16, transformers) have no statistics to move: the first trap is gone, the others stay.
+# - **Longer training.** Given steps, BatchNorm's statistics arrive, and then following the data may help.
+# - **Another optimiser.** Plain torch sets gradients to `None` by default; the late freeze shrinks nothing there unless you
+#   ask for zeros.
+# - **Small batches.** BatchNorm that trains on a few pictures follows noise.
+
+# %% [markdown]
+# ## Recap
+#
+# - `requires_grad=False` stops the gradient, and nothing else.
+# - BatchNorm moves in training mode, whatever is frozen, and lags in short runs: choose "train" or "fixed", and say which.
+# - `eval()` lasts until the next `train()`.
+# - Freeze before training, or drop old gradients: decay and momentum act on zeros.
+# - What is really frozen can be computed once: the same weights, sooner.
+
+# %% [markdown]
+# ## Further reading
+#
+# - [Ioffe and Szegedy 2015](https://arxiv.org/abs/1502.03167): BatchNorm.
+# - [Li et al. 2016](https://arxiv.org/abs/1603.04779): adapting a network by its BatchNorm statistics alone.
+# - [fastai's training callbacks](https://docs.fast.ai/callback.training.html): `BnFreeze` and its kin.
