@@ -100,7 +100,12 @@ def cached_body(learn: Learner, *, copies: int = 1, budget: int = BUDGET) -> Ite
     with evaluating(model), _randomness_kept():
         loaders = [_in_order(dl) for dl in data.loaders[:2]]
         first = loaders[0].one_batch()
-        _check(model, body, tail, first, copies)
+        _check(model, body, tail, first)
+        if copies == 1 and not torch.equal(first[0], loaders[0].one_batch()[0]):
+            raise CourseError(
+                "The training pictures differ each time they are read, so their features do too: take the random part "
+                "out of their transforms (a Resize that crops is one), or store some versions with copies=4."
+            )
         with torch.no_grad():
             shape = tuple(body(first[0]).shape[1:])
         stored = [
@@ -203,7 +208,7 @@ def _random_transforms(dl: DataLoader) -> list[str]:
         inner = getattr(each, "fs", None) or getattr(getattr(each, "transforms", None), "fs", None)
         if inner:
             waiting += list(inner)
-        elif isinstance(each, RandTransform) and type(each).__name__ != "Resize":  # fastai's Resize is random when told
+        elif isinstance(each, RandTransform) and type(each).__name__ != "Resize":  # random for some shapes only
             found.append(type(each).__name__)
     return sorted(set(found))
 
@@ -217,7 +222,7 @@ def _in_order(dl: DataLoader) -> DataLoader:
 
 
 @torch.no_grad()
-def _check(model: nn.Module, body: nn.Module, tail: nn.Module, batch: tuple, copies: int) -> None:
+def _check(model: nn.Module, body: nn.Module, tail: nn.Module, batch: tuple) -> None:
     """Refuse a network that does more than pass pictures through its blocks in order."""
     if len(batch) < 2 or not isinstance(batch[0], Tensor):
         raise CourseError("Caching needs batches of one input tensor and its targets.")

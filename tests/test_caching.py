@@ -5,7 +5,7 @@ import tempfile
 
 import pytest
 import torch
-from fastai.vision.all import CrossEntropyLossFlat, Learner, accuracy, set_seed, vision_learner
+from fastai.vision.all import CrossEntropyLossFlat, Learner, TensorImage, Transform, accuracy, set_seed, vision_learner
 from torch import nn
 
 from course_utils import data, surgery
@@ -111,6 +111,17 @@ def test_augmentation_is_refused_or_stored_in_copies():
         before = surgery.snapshot(learn)
         assert not close(before, train(learn, 4))
         assert learn.dls.train.turn == 3
+
+
+def test_randomness_that_no_name_gives_away_is_refused():
+    class Noise(Transform):
+        def encodes(self, pictures: TensorImage):
+            return pictures + 0.01 * torch.randn_like(pictures)
+
+    learn = learner(augment=[Noise()])
+    surgery.freeze(learn, batchnorm="fixed")
+    with pytest.raises(CourseError, match="differ each time"), cached_body(learn):
+        pass
 
 
 def test_what_would_change_the_result_is_refused():

@@ -3,7 +3,7 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/fine-tuning-course/fine-tuning-course/blob/main/lessons/04_freezing.ipynb)
 #
-# "The body is frozen" sounds as if nothing in it moves. You compare every tensor before and after training, find four ways
+# "The body is frozen" sounds as if nothing in it moves. You compare every tensor before and after training, find the ways
 # in which a frozen body moves, and gain something from the case in which it doesn't.
 
 # %%
@@ -138,7 +138,7 @@ assert still["head only"] > still["from stage 3 on"] > 0 == still["everything"],
 #
 # **A** — because running statistics lag behind: each step moves them a tenth of the way. In training the batch's own
 # statistics are used, so the loss falls all the same; the test then uses the running ones, which fit neither old nor new.
-# With more steps they arrive, as the next cells show.
+# With more steps the gap shrinks, as the next cells show.
 #
 # </details>
 
@@ -181,8 +181,8 @@ said = f"{short:+.1f} ± {short_half:.1f} points, {longer:+.1f} ± {longer_half:
 print(f"BatchNorm training in a frozen body: {said}")
 
 # %% [markdown]
-# A side effect that nobody asked for cost more than most choices do. It is a matter of steps: name what BatchNorm does when you
-# report "frozen", and fix it when the training is short.
+# A side effect that nobody asked for cost this much. It is a matter of steps: name what BatchNorm does when you report
+# "frozen", and fix it when the training is short.
 
 # %% [markdown]
 # ## eval() doesn't last
