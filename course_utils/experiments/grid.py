@@ -134,7 +134,7 @@ class Experiment:
 
     def _finish(self, runs: list[dict]) -> None:
         """Do those of the runs that are not done, and write each one down as soon as it ends."""
-        done = {_key(row) for row in self.rows}
+        done = {(row["strategy"], row["labels"], row["seed"], row["lr"]) for row in self.rows}
         runs = [run for run in runs if (run["name"], run["labels"], run["seed"], run["strategy"].lr) not in done]
         results = joblib.Parallel(n_jobs=self.jobs, return_as="generator_unordered")(
             joblib.delayed(train_and_test)(**run) for run in runs
@@ -178,10 +178,6 @@ class Experiment:
         return found[1:]
 
 
-def _key(row: Mapping) -> tuple:
-    return row["name"] if "name" in row else row["strategy"], row["labels"], row["seed"], row["lr"]
-
-
 def train_and_test(
     name: str,
     strategy: Strategy,
@@ -193,7 +189,8 @@ def train_and_test(
     profile: str,
 ) -> dict:
     """One run as a row of the table; whatever goes wrong in it is the row's `error`."""
-    os.environ["COURSE_PROFILE"] = profile  # a process of its own would choose anew
+    if environment.profile() != profile:  # a process of its own chooses anew
+        os.environ["COURSE_PROFILE"] = profile
     row = {"strategy": name, "labels": labels, "seed": seed, "lr": strategy.lr}
     nothing = {"accuracy": None, "seconds": None, "steps": None, "trainable": None, "memory_mb": None}
     try:
