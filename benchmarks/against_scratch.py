@@ -24,9 +24,9 @@ RATES = (2e-3, 5e-3, 1e-2, 2e-2)
 TUNING_SEED, SEEDS = 100, range(5)
 
 
-def run(name: str, labels: int, pretrained: bool, rate: float, seed: int, epochs: int) -> tuple[float, float]:
+def run(name: str, labels: int, pretrained: bool, rate: float, seed: int, epochs: int, bs: int) -> tuple[float, float]:
     """Validation and test accuracy of one training; both arms see every picture `epochs` + 1 times."""
-    dls = data.load(name, n_per_class=labels, seed=seed, size=SIZES[name], bs=16)
+    dls = data.load(name, n_per_class=labels, seed=seed, size=SIZES[name], bs=bs)
     set_seed(seed)
     learn = vision_learner(dls, resnet18_half, pretrained=pretrained, metrics=accuracy)
     with learn.no_bar(), learn.no_logging():
@@ -37,13 +37,13 @@ def run(name: str, labels: int, pretrained: bool, rate: float, seed: int, epochs
         return learn.validate()[1], learn.validate(dl=dls.test)[1]
 
 
-def compare(name: str, labels: int, epochs: int) -> None:
+def compare(name: str, labels: int, epochs: int, bs: int) -> None:
     """Both arms: choose a rate, run five times, print accuracies and their paired difference."""
     tested = {}
     for arm, pretrained in (("fine-tuned", True), ("from scratch", False)):
-        valid = {rate: run(name, labels, pretrained, rate, TUNING_SEED, epochs)[0] for rate in RATES}
+        valid = {rate: run(name, labels, pretrained, rate, TUNING_SEED, epochs, bs)[0] for rate in RATES}
         rate = max(valid, key=valid.get)
-        tested[arm] = [run(name, labels, pretrained, rate, seed, epochs)[1] for seed in SEEDS]
+        tested[arm] = [run(name, labels, pretrained, rate, seed, epochs, bs)[1] for seed in SEEDS]
         mean, half = mean_interval(tested[arm])
         print(f"{name}, {labels} labels a class, {arm}: {mean:.1%} ± {half:.1%} (rate {rate})", flush=True)
     mean, half = paired_difference(*tested.values())
@@ -55,10 +55,11 @@ def main() -> None:
     arguments.add_argument("names", nargs="*", default=list(LABELS), help="data sets (digits vehicles)")
     arguments.add_argument("--labels", type=int, help="a class (digits 20, vehicles 100)")
     arguments.add_argument("--epochs", type=int, default=8)
+    arguments.add_argument("--bs", type=int, default=16, help="pictures a batch (16); fewer where labels are few")
     given = arguments.parse_args()
     silence_known_warnings()
     for name in given.names:
-        compare(name, given.labels or LABELS[name], given.epochs)
+        compare(name, given.labels or LABELS[name], given.epochs, given.bs)
 
 
 if __name__ == "__main__":

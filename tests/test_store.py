@@ -38,8 +38,8 @@ def pictures() -> Store:
     return Store(noise.to(torch.uint8), labels, VOCAB)
 
 
-def loaders(store: Store, train: int = 65, **options):
-    split = Split(list(range(train)), list(range(100, 133)), list(range(133, 150)))
+def loaders(store: Store, train: int = 65, valid: range = range(100, 133), **options):
+    split = Split(list(range(train)), list(valid), list(range(133, 150)))
     plain = {
         "size": SIDE,
         "bs": 16,
@@ -124,7 +124,7 @@ def test_few_pictures_make_a_small_batch(pictures):
 def test_a_single_picture_at_the_end_does_not_stop_training(pictures):
     learn = learner(loaders(pictures, train=65, bs=64))
     learn.fit(1)
-    learn = learner(loaders(pictures, train=64, bs=32))
+    learn = learner(loaders(pictures, train=64, bs=32, valid=range(64, 129)))
     learn.fit(1)
     assert len(learn.dls.valid) == 2 and [len(y) for _, y in learn.dls.valid][-1] == 1
 
@@ -140,8 +140,8 @@ def test_batches_follow_the_seed_and_nothing_else(pictures):
 
 def test_size_scales_the_batch_and_not_the_store(pictures):
     dls = loaders(pictures, size=32, normalize=False)
-    (x, _), small = dls.valid.one_batch(), pictures.pictures[100:116] / 255
-    assert x.shape == (16, 3, 32, 32) and dls.valid_ds[0][0].size == (SIDE, SIDE)
+    (x, _), small = dls.valid.one_batch(), pictures.pictures[100:133] / 255
+    assert x.shape == (33, 3, 32, 32) and dls.valid_ds[0][0].size == (SIDE, SIDE)
     assert torch.allclose(x.mean((2, 3)), small.mean((2, 3)), atol=0.02)
 
 
@@ -157,7 +157,7 @@ def test_there_is_one_normalize_and_never_two(pictures, normalize, pretrained):
     if normalize or pretrained:
         mean, std = (torch.tensor(each)[:, None, None] for each in imagenet_stats)
         x, _ = dls.test.one_batch()
-        assert torch.allclose(x, (pictures.pictures[133:149] / 255 - mean) / std, atol=1e-6)
+        assert torch.allclose(x, (pictures.pictures[133:150] / 255 - mean) / std, atol=1e-6)
 
 
 def test_augmentation_differs_for_each_picture_and_only_in_training():
@@ -267,8 +267,14 @@ def test_an_exported_learner_carries_no_pictures(fitted, pictures, tmp_path, rec
 
 def test_a_copy_shares_the_pictures(pictures):
     twin = copy.deepcopy(loaders(pictures, normalize=False))
-    assert torch.equal(twin.valid.one_batch()[0], pictures.pictures[100:116] / 255)
+    assert torch.equal(twin.valid.one_batch()[0], pictures.pictures[100:133] / 255)
     assert copy.deepcopy(pictures) is pictures
+
+
+def test_valid_and_test_come_in_larger_batches_since_only_training_cares(pictures):
+    dls = loaders(pictures, train=64, bs=4)
+    assert (dls.train.bs, dls.valid.bs, dls.test.bs) == (4, 64, 64)
+    assert loaders(pictures, train=128, bs=128).test.bs == 128
 
 
 @pytest.mark.parametrize("wrong", [{"size": 0}, {"size": 2.5}, {"bs": 0}, {"bs": "many"}])

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RESIDENT = 2**29  # bytes: a store up to this size lives on the device itself
+LEAST_EVALUATED = 64  # pictures a batch outside of training, which keeps nothing for gradients
 
 
 class Store:
@@ -155,7 +156,8 @@ def make_loaders(
     """DataLoaders (train, valid, test) over a store.
 
     size: pixels a side in a batch; a picture from outside is first brought to the store's own side, as training was
-    bs: pictures a batch; train gets smaller batches when it has fewer pictures, and drops an incomplete last batch
+    bs: pictures a batch; train gets smaller batches when it has fewer pictures, and drops an incomplete last batch;
+        valid and test have at least 64, since their batch size changes nothing but the time
     augment: True for the data set's own batch transforms, False for none, or a list of batch transforms
     normalize: with ImageNet's statistics, here, so that a network from scratch gets what a pre-trained one gets
         (vision_learner adds a Normalize for pre-trained networks alone, and only where there is none yet)
@@ -177,7 +179,7 @@ def make_loaders(
     )
     dls = datasets.dataloaders(
         bs=min(bs, len(split.train)),
-        val_bs=bs,
+        val_bs=max(bs, LEAST_EVALUATED),
         after_item=[Resize(store.pictures.shape[-1]), ToTensor()],
         after_batch=after_batch,
         num_workers=0,
