@@ -19,7 +19,13 @@ from course_utils.machine import Facts, Gpu, observe
 if TYPE_CHECKING:
     import torch
 
-LESSONS = ("00_start", "01_first_finetune", "02_transfer_learning", "03_head_replacement", "04_freezing")
+LESSONS = (
+    "00_start",
+    "01_first_finetune",
+    "02_transfer_learning",
+    "03_head_replacement",
+    "04_freezing",
+)
 PROFILES = ("mini", "full")
 SEED = 42
 GIB = 2**30
@@ -270,8 +276,15 @@ def _apply(environment: Environment, facts: Facts) -> None:
 
 
 def silence_known_warnings() -> None:
-    """Hide the third-party warnings that a learner can do nothing about, each by its exact origin."""
+    """Hide the third-party warnings that a learner can do nothing about, each by its exact origin.
+
+    Here, and in the processes that will be started from here, such as joblib's.
+    """
     # Importing fastai.layers (2.8) scripts its Mish activation, and torch 2.15 announces the end of torch.jit.script.
+    message, module = "`torch.jit.script` is deprecated", "torch.jit._script"
     warnings.filterwarnings(
-        "ignore", message=r"`torch\.jit\.script` is deprecated", category=FutureWarning, module=r"torch\.jit\._script$"
+        "ignore", message=re.escape(message), category=FutureWarning, module=re.escape(module) + "$"
     )
+    inherited = os.environ.get("PYTHONWARNINGS", "").split(",")
+    known = f"ignore:{message}:FutureWarning:{module}"
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, dict.fromkeys([*inherited, known])))

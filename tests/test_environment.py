@@ -360,3 +360,19 @@ def test_the_palette_can_be_told_apart_without_colour_vision(kind):
         apart = np.linalg.norm(seen_as(shades[a], kind) - seen_as(shades[b], kind))
         assert apart > 10, (cycle[a], cycle[b])
     assert len({entry["linestyle"] for entry in cycle[:4]}) == 4
+
+
+WARN = "import warnings; warnings.warn_explicit({!r}, FutureWarning, 'file.py', 1, module='torch.jit._script')"
+
+
+def test_known_warnings_are_hidden_in_processes_started_from_here_too(monkeypatch):
+    monkeypatch.setenv("PYTHONWARNINGS", "error::SyntaxWarning")
+    environment.silence_known_warnings()
+    environment.silence_known_warnings()
+    assert os.environ["PYTHONWARNINGS"].count(",") == 1, "a setting from outside stays, ours is added once"
+
+    def said(message: str) -> str:
+        return subprocess.run([sys.executable, "-c", WARN.format(message)], capture_output=True, text=True).stderr
+
+    assert said("`torch.jit.script` is deprecated. Please switch.") == ""
+    assert "something else" in said("something else is deprecated")
