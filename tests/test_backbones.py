@@ -14,6 +14,7 @@ import torch
 from fastai.vision.all import DataLoaders, Learner, TensorCategory, TensorImage, imagenet_stats, vision_learner
 from fastai.vision.learner import model_meta
 from PIL import Image
+from safetensors.torch import load_file
 from torchvision.models import resnet18
 
 from course_utils import backbones
@@ -142,6 +143,11 @@ def test_the_model_card_states_the_runs_figures():
     assert card.CARD.read_text() == card.render(weights.figures()), "python -m course_utils.backbones.card renews it"
 
 
+def test_the_shipped_figures_reach_the_promised_accuracy():
+    figures = weights.figures()
+    assert figures["top1"] >= 45 and figures["validation_pictures"] == 10_000
+
+
 def test_shipped_accuracy_is_what_the_file_gives(mirror, pretrained):
     """The card's top-1 on every tenth validation picture of the archive, within its sampling error."""
     archive = mirror / "tiny-imagenet-200-webp.zip"
@@ -200,6 +206,10 @@ def test_a_stopped_pre_training_goes_on_where_it_was(tmp_path):
     assert whole["sha256"] == cut["sha256"]
     assert [row["epoch"] for row in cut["history"]] == [1, 2, 3]
     assert set(whole) == set(weights.figures())
+    ends = [load_file(tmp_path / "whole" / f"end-{epochs}.safetensors") for epochs in (1, 3)]
+    shipped = load_file(tmp_path / "whole" / "resnet18_half.safetensors")
+    mean = (ends[0]["conv1.weight"].float() + ends[1]["conv1.weight"].float()) / 2
+    assert torch.equal(shipped["conv1.weight"], mean.half()), "what is shipped is the average of the cycles' ends"
 
 
 def test_augmentation_is_drawn_per_picture():
@@ -220,8 +230,8 @@ def test_each_cycle_rises_and_falls_to_zero(cycle):
 
 def test_epochs_of_the_run_fall_into_cycles():
     recipe = pretrain.Recipe()
-    first, second, third = recipe.cycles
-    assert recipe.epochs == first.epochs + second.epochs + third.epochs
+    first, second, *later = recipe.cycles
+    assert recipe.epochs == first.epochs + second.epochs + sum(cycle.epochs for cycle in later)
     assert recipe.cycle(first.epochs - 1) == (first, first.epochs - 1)
     assert recipe.cycle(first.epochs) == (second, 0)
     with pytest.raises(IndexError):
