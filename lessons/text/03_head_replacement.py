@@ -211,13 +211,13 @@ assert min(map(min, by_head.values())) > 0.5, "every head should read the frozen
 
 # %% [markdown]
 # Five splits, the same for all heads. Where the interval of a difference includes zero, the larger head brought nothing
-# that we could measure. What does fastai's head have that the two layers lack? Maxima and dropout, rather than size.
+# that we could measure. fastai's head is not only larger than the two layers: it also has maxima and dropout.
 
 # %% [markdown]
 # ## Remove more than one layer
 #
-# In lesson 02 the last stage was not the best for digits. So cut it off too: `cut` keeps the blocks up to the one that you
-# name. The head stays linear, and as wide as the block before it.
+# In lesson 02 the last stage was not needed to tell digits apart. So cut it off too: `cut` keeps the blocks up to the one
+# that you name. The head stays linear, and as wide as the block before it.
 
 # %%
 from course_utils.surgery import cut
