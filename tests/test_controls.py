@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from course_utils import controls
-from course_utils.controls import classify_control, depth_slider
+from course_utils.controls import classify_control, depth_slider, output
 from course_utils.errors import CourseError
 
 COLAB = "7.7.1"
@@ -117,13 +116,13 @@ def test_extreme_shapes_have_a_thumbnail(size):
 
 def test_static_output_holds_the_answer(monkeypatch):
     outputs = []
-    monkeypatch.setattr(controls, "display", lambda data, raw: outputs.append(data))
+    monkeypatch.setattr(output, "display", lambda data, raw: outputs.append(data))
     control = classify_control(classify, Image.new("RGB", (64, 48), "white"))
     slider = depth_slider({"stem": np.ones((4, 8, 8))}, np.zeros((16, 16, 3)))
     control._ipython_display_()
     slider._ipython_display_()
-    for output, box in zip(outputs, (control.box, slider.box), strict=True):
-        assert output["application/vnd.jupyter.widget-view+json"]["model_id"] == box.model_id
+    for data, box in zip(outputs, (control.box, slider.box), strict=True):
+        assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == box.model_id
     assert outputs[0]["text/html"] == control.answer.value
     assert outputs[0]["text/plain"] == "Upload a picture. The example is classified as bright (100%)."
     assert 'alt="stem: 4 of 4 feature maps of 8 by 8' in outputs[1]["text/html"]
@@ -175,7 +174,8 @@ def test_controls_build_under_colabs_ipywidgets(request):
     if not (folder / "ipywidgets").is_dir():
         install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder]
         subprocess.run([*install, f"ipywidgets=={COLAB}", "ipython_genutils"], check=True)
-    again = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not learner", __file__]
+    again = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not learner"]
+    again += sorted(Path(__file__).parent.glob("test_controls*.py"))
     run = subprocess.run(again, env=os.environ | {"PYTHONPATH": str(folder)}, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout[-4000:]
     assert " passed, 1 skipped" in run.stdout

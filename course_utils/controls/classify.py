@@ -1,7 +1,4 @@
-"""Controls that answer in the page: classify a picture of one's own, and walk through a network's depths.
-
-They build under ipywidgets 7.7 (Colab) and 8. Where no kernel runs, as on GitHub, their output stands as plain HTML.
-"""
+"""A control that classifies the learner's own picture."""
 
 import html
 from collections.abc import Callable, Mapping
@@ -10,13 +7,12 @@ from typing import Any
 
 import ipywidgets as widgets
 from fastai.learner import Learner
-from IPython.display import display
 from PIL import Image
 
+from course_utils.controls.output import show_control
 from course_utils.data.pictures import open_picture
 from course_utils.errors import CourseError
-from course_utils.plots.network import feature_maps_figure
-from course_utils.plots.output import figure_html, image_html
+from course_utils.plots.output import image_html
 
 Classify = Callable[[Image.Image], Mapping[str, float]]
 # A Jupyter server drops a larger message unless it is told otherwise, and neither the kernel nor the page learns of it.
@@ -73,30 +69,7 @@ class ClassifyControl:
         )
 
     def _ipython_display_(self) -> None:
-        _display(self.box, self.answer.value, f"Upload a picture. The example is classified as {self.result}.")
-
-
-class DepthSlider:
-    """A slider over the depths of a network and the feature maps there; made by `depth_slider`."""
-
-    def __init__(self, activations: Mapping[str, Any], picture: Any):
-        # All figures are drawn beforehand, so that a move of the slider only swaps one for another.
-        self.figures = {
-            name: figure_html(*feature_maps_figure(maps, picture, title=name)) for name, maps in activations.items()
-        }
-        self.slider = widgets.SelectionSlider(
-            options=list(self.figures), description="Depth", layout=widgets.Layout(width="480px")
-        )
-        self.shown = widgets.HTML(self.figures[self.slider.value])
-        self.box = widgets.VBox([self.slider, self.shown])
-        self.slider.observe(self._on_move, "value")
-
-    def _on_move(self, change: Any) -> None:
-        self.shown.value = self.figures[change["new"]]
-
-    def _ipython_display_(self) -> None:
-        names = ", ".join(self.figures)
-        _display(self.box, self.shown.value, f"A slider over the feature maps at {names}.")
+        show_control(self.box, self.answer.value, f"Upload a picture. The example is classified as {self.result}.")
 
 
 def classify_control(
@@ -111,16 +84,6 @@ def classify_control(
     classified gets one sentence in the control; an example that can't raises CourseError.
     """
     return ClassifyControl(_classify_with(classify) if isinstance(classify, Learner) else classify, example, prepare)
-
-
-def depth_slider(activations: Mapping[str, Any], picture: Any) -> DepthSlider:
-    """Let the learner walk through the depths of a network and see a picture's feature maps at each.
-
-    `activations`: by the depth's name, from first to last, the maps (channels, height, width) of this one picture.
-    """
-    if not activations:
-        raise CourseError("There are no activations to show: give the feature maps of at least one depth by name.")
-    return DepthSlider(activations, picture)
 
 
 def _classify_with(learn: Learner) -> Classify:
@@ -144,12 +107,3 @@ def _thumbnail(picture: Image.Image, alt: str) -> str:
     size = [max(1, round(side * zoom)) for side in picture.size]
     resample = Image.Resampling.NEAREST if zoom > 1 else Image.Resampling.LANCZOS
     return image_html(picture.resize(size, resample), alt, width=size[0])
-
-
-def _display(box: widgets.VBox, static: str, text: str) -> None:
-    """Show the widget where a kernel serves it, the HTML where none does, the text in a terminal."""
-    live = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
-    display(
-        {"application/vnd.jupyter.widget-view+json": live, "text/html": static, "text/plain": text},
-        raw=True,
-    )

@@ -1,0 +1,198 @@
+"""What freezing saves, and what the frozen part already knows: weights, memory, seconds and a probe at each depth."""
+
+import copy
+import random
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from statistics import median
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from fastai.data.load import DataLoader
+from fastai.learner import Learner
+from torch import Tensor, nn
+
+from course_utils.errors import CourseError
+from course_utils.surgery import Block, blocks, freeze_to, unfreeze
+from course_utils.surgery.blocks import evaluating
+from course_utils.surgery.freezing import BatchNorm
+from course_utils.training import check_data
+
+MB = 2**20
+MEMORY = ("activations_mb", "gradients_mb", "optimizer_mb")
+
+
+def freezing_costs(
+    learn: Learner, *, batchnorm: BatchNorm = "fixed", repeats: int = 5, pictures: int = 500
+) -> pd.DataFrame:
+    """A row for each depth that a network can be frozen to; all is measured on a copy, and the learner stays as it is.
+
+    depth: the first block that trains, as `surgery.freeze_to` takes it; at the first block nothing is frozen
+    frozen: the blocks before it, such as "stem to stage 2", or "nothing"
+    trainable: how many weights train
+    activations_mb, gradients_mb, optimizer_mb: memory in MiB that one training step holds beside the weights: what the
+        forward pass keeps for the backward pass, one number for each gradient, and the optimizer's own; counted tensor
+        by tensor, so the same at every run; what a library needs for a moment comes on top. memory_mb: their sum
+    seconds: of a step on one batch (forward, loss, backward, update), the median of `repeats`, without data loading
+    accuracy: of a linear probe on the output of the frozen blocks (Alain and Bengio 2016), averaged over each map: it
+        is computed once for each picture, scaled, and read by a logistic regression. That is no forecast of training
+        the rest of the network. Without frozen blocks there is nothing to read, and it is missing
+    pictures: validation pictures that the probe was tested on
+
+    batchnorm: what BatchNorm does in frozen blocks; with "train" its weights need gradients back to the input
+    pictures: the probe learns from at most so many training pictures, without augmentation, and is tested on as many
+    Raises CourseError for a network of one block, and for data without whole batches, classes or validation pictures.
+    """
+    if "forward" in vars(learn.model):
+        raise CourseError("This learner trains on stored features: measure it before or after `with cached_body(...)`.")
+    parts = blocks(learn)
+    if len(parts) < 2:
+        raise CourseError(
+            f"This network has one block, {parts[0].name!r}, so nothing can be frozen before it: give a network of a "
+            "body and a head."
+        )
+    if repeats < 1 or pictures < 1:
+        raise CourseError(f"repeats is {repeats} and pictures is {pictures}: give whole numbers of at least 1.")
+    check_data(learn)
+    rows = []
+    with _randomness_kept():
+        model = copy.deepcopy(learn.model).to(learn.dls.device or "cpu")
+        model.zero_grad()
+        accuracies, tested = _probes(model, learn, pictures)
+        with _plainly(learn.dls.train) as loader:
+            batch = loader.one_batch()
+        for place, block in enumerate(parts):
+            if place:
+                freeze_to(model, place, batchnorm=batchnorm)
+            else:
+                unfreeze(model)
+            frozen = [before.name for before in parts[:place]]
+            trainable = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+            memory, seconds = _step(model.train(), learn, batch, repeats)
+            said = " to ".join(dict.fromkeys([frozen[0], frozen[-1]])) if frozen else "nothing"
+            rows.append((block.name, said, trainable, *memory, sum(memory), seconds, accuracies[place], tested))
+    columns = ["depth", "frozen", "trainable", *MEMORY, "memory_mb", "seconds", "accuracy", "pictures"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _step(model: nn.Module, learn: Learner, batch: tuple, repeats: int) -> tuple[list[float], float]:
+    """Memory in MiB (activations, gradients, optimizer) of a training step, and its seconds."""
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    optimizer = learn.opt_func(weights, lr=1e-4)
+    x, y = (part.as_subclass(Tensor) for part in batch)
+    own = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), *model.buffers())}
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    # The first step counts, and warms up: the memory for gradients and the optimizer's state is taken in it.
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        loss = learn.loss_func(model(x), y)
+    loss.backward()
+    gradients = _bytes(weight.grad for weight in weights)
+    optimizer.step()
+    state = _bytes(_tensors(optimizer.state_dict()["state"]))
+    optimizer.zero_grad()
+    seconds = []
+    for _ in range(repeats):
+        _wait_for(x.device)
+        start = time.perf_counter()
+        learn.loss_func(model(x), y).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        _wait_for(x.device)
+        seconds.append(time.perf_counter() - start)
+    model.zero_grad()  # frozen weights hold no gradient in the next measurement
+    return [size / MB for size in (sum(kept.values()), gradients, state)], median(seconds)
+
+
+def _bytes(tensors: Iterable[Tensor | None]) -> int:
+    return sum(tensor.nbytes for tensor in tensors if tensor is not None)
+
+
+def _tensors(state: Any) -> Iterator[Tensor]:
+    """The tensors in an optimizer's state, which is nested in one way by fastai and in another by torch."""
+    if isinstance(state, Tensor):
+        yield state
+    elif isinstance(state, dict):
+        yield from (tensor for value in state.values() for tensor in _tensors(value))
+    elif isinstance(state, list | tuple):
+        yield from (tensor for value in state for tensor in _tensors(value))
+
+
+def _wait_for(device: torch.device) -> None:
+    """Computations on an accelerator run behind the program's back."""
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)
+
+
+def _probes(model: nn.Module, learn: Learner, pictures: int) -> tuple[list[float], int]:
+    """Accuracy of a linear probe before each block (NaN before the first), and the number of pictures tested."""
+    from sklearn.linear_model import LogisticRegression  # here, since importing it takes longer than measuring
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    if not len(learn.dls.valid.dataset):
+        raise CourseError("There are no validation pictures to test the probe on: load the data with some.")
+    body = blocks(model)[:-1]
+    known, labels = _features(model, body, learn.dls.train, pictures)
+    asked, truth = _features(model, body, learn.dls.valid, pictures)
+    accuracies = [float("nan")]
+    for x, x_asked in zip(known, asked, strict=True):
+        reader = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(x, labels)
+        accuracies.append(float(reader.score(x_asked, truth)))
+    return accuracies, len(truth)
+
+
+@torch.no_grad()
+def _features(model: nn.Module, body: list[Block], dl: DataLoader, most: int) -> tuple[list[np.ndarray], np.ndarray]:
+    """Averaged outputs (pictures, channels) of each block of the body, and the classes."""
+    found: list[list[Tensor]] = [[] for _ in body]
+
+    def keep(place: int):
+        return lambda module, inputs, output: found[place].append(
+            output.flatten(2).mean(2).cpu() if output.ndim > 2 else output.cpu()
+        )
+
+    hooks = [list(block.layers.values())[-1].register_forward_hook(keep(n)) for n, block in enumerate(body)]
+    classes = []
+    try:
+        with evaluating(model), _plainly(dl, most) as loader:
+            for x, y in loader:
+                if y.ndim != 1 or y.is_floating_point():
+                    raise CourseError("A probe needs one class for each picture: give a learner that classifies.")
+                model(x.as_subclass(Tensor))
+                classes.append(y.as_subclass(Tensor).cpu())
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return [torch.cat(outputs).float().numpy() for outputs in found], torch.cat(classes).numpy()
+
+
+@contextmanager
+def _plainly(dl: DataLoader, most: int | None = None) -> Iterator[DataLoader]:
+    """The pictures of a loader in order and not augmented; where there are more than `most`, so many evenly spaced."""
+    n = len(dl.dataset)
+    chosen = np.linspace(0, n - 1, min(n, most or n)).round().astype(int).tolist()
+    as_validation = getattr(dl.dataset, "set_split_idx", None)  # fastai's augmentation leaves validation pictures alone
+    with as_validation(1) if as_validation else nullcontext():
+        yield dl.new(shuffle=False, drop_last=False, get_idxs=lambda: chosen)
+
+
+@contextmanager
+def _randomness_kept() -> Iterator[None]:
+    """Whatever is drawn inside, the random numbers outside stay the same."""
+    state = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        random.setstate(state[0])
+        np.random.set_state(state[1])

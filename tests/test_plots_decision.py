@@ -1,0 +1,104 @@
+"""The decision chart: who leads, who ties, what is refused, and what a reader without the picture is told."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+
+from course_utils.errors import CourseError
+from course_utils.experiments import paired_difference
+from course_utils.plots import output, plot_decision
+from course_utils.plots.decision import decisions
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Figures as they were drawn, and their texts."""
+    figures = []
+    real = output.figure_html
+    monkeypatch.setattr(output, "figure_html", lambda figure, alt: figures.append((figure, alt)) or real(figure, alt))
+    monkeypatch.setattr(output, "display", lambda data, raw: None)
+    with plt.style.context("course_utils.course"):
+        yield figures
+
+
+def runs(**arms):
+    """Rows of one field: an arm's accuracies by seed."""
+    return [("noise", 5, arm, seed, value) for arm, values in arms.items() for seed, value in enumerate(values)]
+
+
+def table(rows):
+    return pd.DataFrame(rows, columns=["target", "labels", "strategy", "seed", "accuracy"])
+
+
+CLEAR = runs(head=(0.50, 0.52, 0.48), all=(0.70, 0.72, 0.69))
+CLOSE = runs(head=(0.50, 0.60, 0.52), all=(0.52, 0.58, 0.55), first=(0.10, 0.11, 0.12))
+
+
+def test_the_best_arm_stands_alone_when_its_paired_lead_excludes_zero():
+    [found] = decisions(table(CLEAR)).to_dict("records")
+    lead, half = paired_difference((0.70, 0.72, 0.69), (0.50, 0.52, 0.48))
+    assert found["best"] == "all" and found["tied"] == ("all",)
+    assert found["lead"] == pytest.approx(lead) and found["half_width"] == pytest.approx(half)
+
+
+def test_arms_tie_where_the_interval_of_their_difference_covers_zero():
+    [found] = decisions(table(CLOSE)).to_dict("records")
+    assert found["tied"] == ("all", "head")  # the best one first, and not the arm that is clearly behind
+
+
+def test_equal_arms_tie():
+    [found] = decisions(table(runs(head=(0.5, 0.6), all=(0.5, 0.6)))).to_dict("records")
+    assert set(found["tied"]) == {"head", "all"} and found["lead"] == 0
+
+
+def test_runs_are_paired_by_seed_whatever_their_order():
+    rows = runs(head=(0.1, 0.5, 0.9), all=(0.2, 0.6, 1.0))
+    [found] = decisions(table([rows[i] for i in (5, 0, 3, 2, 4, 1)])).to_dict("records")
+    assert found["tied"] == ("all",) and found["lead"] == pytest.approx(0.1) and found["half_width"] < 1e-9
+
+
+def test_each_field_decides_for_itself():
+    other = [("swapped", *row[1:]) for row in runs(head=(0.9, 0.92), all=(0.4, 0.41))]
+    found = decisions(table(CLEAR + other))
+    assert list(zip(found.target, found.labels, found.best, strict=True)) == [
+        ("noise", 5, "all"),
+        ("swapped", 5, "head"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (runs(all=(0.1, 0.2)), "at least two arms"),
+        (runs(all=(0.1, 0.2), head=(0.1,)), "same seeds"),
+        (runs(all=(0.1,), head=(0.1,)), "more seeds"),
+    ],
+)
+def test_runs_that_cannot_be_compared_are_refused(rows, said):
+    with pytest.raises(CourseError, match=said):
+        decisions(table(rows))
+
+
+def test_a_missing_column_is_named():
+    with pytest.raises(CourseError, match="seed"):
+        plot_decision(table(CLEAR).drop(columns="seed"))
+
+
+def test_the_chart_says_who_leads_by_how_much_and_where_there_is_a_tie(drawn):
+    plot_decision(table(CLEAR + [("blur", *row[1:]) for row in CLOSE]), title="My chart")
+    [(figure, alt)] = drawn
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert texts[0].startswith("all\n+20.3 ± ") and texts[1] == "tie: all, head"
+    assert alt.startswith("My chart. noise, 5: all +20.3 ± ") and "blur, 5: tie: all, head" in alt
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["all", "tie"]
+
+
+def test_columns_stand_in_order_and_names_of_columns_are_free(drawn):
+    rows = [(f"{labels} pictures", labels, arm, seed, value) for labels in (20, 5) for _, _, arm, seed, value in CLEAR]
+    renamed = table(rows).rename(columns={"target": "shift", "strategy": "what trains"})
+    plot_decision(renamed, "shift", "labels", arm="what trains", alt="Said otherwise")
+    [(figure, alt)] = drawn
+    assert alt == "Said otherwise"
+    axis = figure.axes[0]
+    assert [tick.get_text() for tick in axis.get_xticklabels()] == ["5", "20"]
+    assert axis.get_xlabel() == "labels per class"
