@@ -10,11 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import joblib
 import pandas as pd
 import psutil
 import torch
-from fastai.callback.core import Callback
+from fastai.callback.core import Callback, CancelValidException
 from fastai.metrics import accuracy
 from fastai.torch_core import set_seed
 from fastai.vision.learner import vision_learner
@@ -24,6 +23,7 @@ from tqdm.auto import tqdm
 from course_utils import data, environment
 from course_utils.backbones import default
 from course_utils.errors import CourseError
+from course_utils.experiments.parallel import unordered
 from course_utils.training import Strategy, suit_device
 
 TUNING_SEED = 1000  # a split on which rates are chosen, and on which nothing is compared
@@ -136,9 +136,7 @@ class Experiment:
         """Do those of the runs that are not done, and write each one down as soon as it ends."""
         done = {(row["strategy"], row["labels"], row["seed"], row["lr"]) for row in self.rows}
         runs = [run for run in runs if (run["name"], run["labels"], run["seed"], run["strategy"].lr) not in done]
-        results = joblib.Parallel(n_jobs=self.jobs, return_as="generator_unordered")(
-            joblib.delayed(train_and_test)(**run) for run in runs
-        )
+        results = unordered(_train_and_test, runs, self.jobs)
         for row in tqdm(results, total=len(runs), desc="runs", leave=False, disable=not runs):
             self.rows.append(row)
             if self.keep:
@@ -198,11 +196,12 @@ def train_and_test(
         with peak_memory() as memory:
             dls = data.load(dataset, n_per_class=labels, seed=seed, **options)
             learn = vision_learner(dls, arch, pretrained=strategy.pretrained, metrics=accuracy)
-            learn.add_cb(counter := StepCounter())
+            learn.add_cbs([counter := StepCounter(), quick := NoValidation()])
             with learn.no_bar(), learn.no_logging():
                 start = time.perf_counter()
                 strategy.train(suit_device(learn))
                 seconds = time.perf_counter() - start
+                learn.remove_cb(quick)
                 part = dls.valid if seed == TUNING_SEED else dls.test
                 reached = float(learn.validate(dl=part)[1])
         trainable = sum(weight.numel() for weight in learn.model.parameters() if weight.requires_grad)
@@ -212,6 +211,10 @@ def train_and_test(
         return row | nothing | {"error": f"{type(problem).__name__}: {problem}"}
 
 
+def _train_and_test(run: dict) -> dict:
+    return train_and_test(**run)
+
+
 class StepCounter(Callback):
     """Counts weight updates."""
 
@@ -219,6 +222,13 @@ class StepCounter(Callback):
 
     def after_step(self) -> None:
         self.steps += 1
+
+
+class NoValidation(Callback):
+    """Leaves out the look at the validation part after each epoch, for which nothing here waits."""
+
+    def before_validate(self) -> None:
+        raise CancelValidException
 
 
 @dataclass

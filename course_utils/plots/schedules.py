@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -44,7 +45,8 @@ def plot_schedules(
     for axis in panels[len(tables) :]:
         axis.remove()
     called = _CALLED.get(value, value)
-    figure.supxlabel("training step", fontsize="medium")
+    for axis in panels[max(len(tables) - across, 0) : len(tables)]:  # a label of the figure would lie on the legend
+        axis.set_xlabel("training step")
     figure.supylabel(called, fontsize="medium")
     figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=4)
     title = title or f"{called[0].upper()}{called[1:]} over the steps, by parameter group"
@@ -54,14 +56,15 @@ def plot_schedules(
 
 def _draw(axis: Axes, table: pd.DataFrame, value: str, legend: dict[str, Line2D]) -> str:
     """Draw one panel, add what is new to the legend, and say in words what the panel shows."""
-    told, changes = [], set()
+    told, changes, looks = [], set(), list(matplotlib.rcParams["axes.prop_cycle"])
     for number, (group, line) in enumerate(table.groupby("group", sort=False)):
         line = line.sort_values("step")
         frozen = line["frozen"].to_numpy(bool) if "frozen" in line else np.zeros(len(line), bool)
         changes |= set(line["step"].iloc[1:][frozen[1:] != frozen[:-1]])
+        look = looks[number % len(looks)]
         # Each state is one line with gaps, so that none joins two stretches over the other state.
-        axis.plot(line["step"], line[value].where(frozen), color=f"C{number}", **_PALE)
-        (drawn,) = axis.plot(line["step"], line[value].where(~frozen), color=f"C{number}")
+        axis.plot(line["step"], line[value].where(frozen), color=look["color"], linestyle="-", **_PALE)
+        (drawn,) = axis.plot(line["step"], line[value].where(~frozen), **look)
         legend.setdefault(str(group), drawn)
         if frozen.any():
             legend["pale: frozen"] = Line2D([], [], color="0.3", linestyle="-", **_PALE)
