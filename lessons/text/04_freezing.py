@@ -158,11 +158,11 @@ def run(batchnorm, seed, bs):
 
 
 # %%
-from course_utils.experiments import mean_interval, paired_difference
+from course_utils.experiments import mean_interval, paired_difference, run_parallel
 
 
 def compare(bs):
-    fixed, trained = ([run(how, seed, bs) for seed in range(5)] for how in ("fixed", "train"))
+    fixed, trained = (run_parallel(run, [(how, seed, bs) for seed in range(5)]) for how in ("fixed", "train"))
     print("BatchNorm fixed {:.1%} ± {:.1%}, ".format(*mean_interval(fixed)), end="")
     print("train {:.1%} ± {:.1%}".format(*mean_interval(trained)))
     return [100 * value for value in paired_difference(trained, fixed)]
@@ -271,7 +271,18 @@ print("ms a step, by the first block that trains:", {depth: round(time) for dept
 assert cost["head"] < cost["stem"], "a step with a frozen body should be shorter: run the cell again on a quiet machine"
 
 # %% [markdown]
-# With a frozen body about the forward pass is left, and it gives the same numbers for the same picture in every epoch.
+# With a frozen body about the forward pass is left. Memory shrinks too: what does not train needs no gradient, no averages of
+# the optimiser, and no outputs kept for the backward pass. Move the slider; `accuracy` is that of a linear layer on what the
+# frozen blocks give.
+
+# %%
+from course_utils.controls import freeze_slider
+
+digits = data.digits(n_per_class=10, size=48, bs=16, augment=False, split=(0.2, 0.2))
+freeze_slider(vision_learner(digits, resnet18_half))
+
+# %% [markdown]
+# And a frozen body gives the same numbers for the same picture in every epoch.
 
 # %% [markdown] tags=["question"]
 # ### Question 04.4 — the same numbers
