@@ -25,6 +25,9 @@ LESSONS = (
     "02_transfer_learning",
     "03_head_replacement",
     "04_freezing",
+    "05_full_or_partial",
+    "06_inside_fine_tune",
+    "07_against_scratch",
 )
 PROFILES = ("mini", "full")
 SEED = 42

@@ -1,0 +1,405 @@
+# %% [markdown]
+# # 07 · When does fine-tuning win, and by how much?
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/fine-tuning-course/fine-tuning-course/blob/main/lessons/07_against_scratch.ipynb)
+#
+# "Fine-tuning is better" is half a sentence. Better than which baseline, with how many labels, at what price? You run
+# as fair a comparison as a minute allows, and then look for its limits.
+
+# %%
+import sys
+
+if "google.colab" in sys.modules:
+    print("Installing the course.")
+    # %pip install -q --no-deps "fine-tuning-course @ git+https://github.com/fine-tuning-course/fine-tuning-course"
+from course_utils.environment import setup
+
+course = setup("07_against_scratch")
+
+# %% [markdown]
+# ## Predict first
+#
+# Two networks of one shape learn to read digits. One starts from weights that know photographs, the other from random
+# ones: *from scratch*. In the same few steps, with 20 labels of each digit, fine-tuning will be far ahead.
+
+# %% [markdown] tags=["question"]
+# ### Question 07.1 — twice the steps
+#
+# Now the baseline may train for twice as many epochs, on the same pictures. How much of fine-tuning's lead is left?
+#
+# - **A** — nearly all: random weights lack what photographs teach
+# - **B** — about half
+# - **C** — so little that five repeats can't tell it from nothing
+#
+# <details><summary>Answer</summary>
+#
+# **C** — because most of what the baseline lacked was steps. Edges and strokes can be learned from digits too. You
+# will measure it, with intervals, and then with fewer labels.
+#
+# </details>
+
+# %% [markdown]
+# ## A baseline that could win
+#
+# Many comparisons are lost before they begin. `vision_learner` normalises the pictures of pre-trained networks only.
+# Here is one batch, first without and then with the normalisation that the course's data brings for both arms.
+
+# %%
+from fastai.vision.all import accuracy, set_seed, vision_learner
+
+from course_utils import data
+from course_utils.backbones import resnet18_half
+
+
+def mean_of_batch(pretrained, normalize):
+    dls = data.digits(n_per_class=5, size=24, bs=20, augment=False, normalize=normalize, seed=0)
+    vision_learner(dls, resnet18_half, pretrained=pretrained)
+    return dls.one_batch()[0].mean().item()
+
+
+# %%
+for normalize, whose in ((False, "fastai's alone"), (True, "the course's")):
+    tuned, scratch = mean_of_batch(True, normalize), mean_of_batch(False, normalize)
+    print(f"normalisation {whose}: mean {tuned:+.2f} pre-trained, {scratch:+.2f} from scratch")
+
+# %% [markdown]
+# In the first line the arms get different numbers for the same pictures, in the second one the same.
+
+# %% [markdown]
+# ## A short network
+#
+# Five seeds of everything in a minute need a small network: as in lesson 06, we keep the body up to stage 2.
+# `vision_learner` cuts it at the last pooling layer, and adds its head.
+
+# %%
+from torch import nn
+
+
+def shorter(pretrained):
+    network = resnet18_half("DEFAULT" if pretrained else None)
+    return nn.Sequential(*list(network.children())[:6], nn.AdaptiveAvgPool2d(1))
+
+
+# %% [markdown]
+# One run of each arm in plain fastai: the same pictures, epochs, and rate, five labels of each digit.
+
+
+# %%
+def run(pretrained, epochs=8, rate=1e-2, seed=0):
+    dls = data.digits(n_per_class=5, size=24, bs=20, augment=False, split=(0.01, 0.3), seed=seed)
+    set_seed(seed)
+    learn = vision_learner(dls, shorter, pretrained=pretrained, metrics=accuracy)
+    with learn.no_bar(), learn.no_logging():
+        learn.fine_tune(epochs - 1, rate, lr_mult=3) if pretrained else learn.fit_one_cycle(epochs, rate)
+        return learn.validate(dl=dls.test)[1]
+
+
+# %%
+print(f"one run each: fine-tuned {run(True):.1%}, from scratch {run(False):.1%}")
+
+# %% [markdown]
+# That is an anecdote: one split, and a rate that nobody chose.
+
+# %% [markdown] tags=["question"]
+# ### Question 07.2 — fair by what rule
+#
+# Which comparison of the two arms is fair?
+#
+# - **A** — both at the rate that is best for fine-tuning
+# - **B** — both at fastai's default rate
+# - **C** — each at its own best of the same three rates, chosen on a split that takes no part in the comparison
+#
+# <details><summary>Answer</summary>
+#
+# **C** — because A and B favour whichever arm the rate happens to suit, while C spends the same effort on both.
+# Choosing on the test pictures would flatter both.
+#
+# </details>
+
+# %% [markdown]
+# ## Each arm chooses its rate
+#
+# `Experiment` does this for a list of strategies. With `rates`, each strategy tries all of them on a split of its
+# own, with 20 labels of each digit here, and the validation part decides.
+
+# %%
+from course_utils.experiments import Experiment
+from course_utils.training import FineTune, FromScratch
+
+ARMS = ["fine-tuned", "from scratch", "from scratch, 2× epochs"]
+options = {"size": 24, "bs": 20, "augment": False, "split": (0.1, 0.2)}
+settings = {"options": options, "arch": shorter, "jobs": 2}
+arms = [FineTune(4, lr_mult=3), FromScratch(4)]
+trial = Experiment(arms, [20], seeds=[0], rates=[1e-3, 3e-3, 1e-2], names=ARMS[:2], **settings)
+_ = trial.run()
+
+# %%
+tried = trial.tuning.pivot(index="strategy", columns="lr", values="accuracy").loc[ARMS[:2]]
+rates = {arm: float(rate) for arm, rate in tried.idxmax(axis=1).items()}
+print(tried.map("{:.1%}".format).assign(chosen=rates).to_string())
+
+# %% [markdown]
+# The columns are rates, the figures validation accuracies. Of one split: good enough to choose, not to compare. Now
+# the duel, at the chosen rates. The third arm is the stronger baseline: the same as the second, for twice the epochs.
+
+
+# %%
+def duel(labels, epochs, names):
+    fast, slow = rates[ARMS[0]], rates[ARMS[1]]
+    arms = [FineTune(epochs, fast, lr_mult=3), FromScratch(epochs, slow), FromScratch(2 * epochs, slow)]
+    arms = dict(zip(ARMS, arms, strict=True))
+    few = settings | {"options": options | {"split": (0.01, 0.2)}}  # nothing is chosen here: hardly any valid part
+    return Experiment([arms[name] for name in names], [labels], names=names, **few).run()
+
+
+# %% [markdown]
+# Five seeds. Each is one split for all three arms, so that differences are *paired*.
+
+# %%
+equal_steps = duel(20, 4, ARMS[:2])
+
+# %%
+import pandas as pd
+
+table20 = pd.concat([equal_steps, duel(20, 4, ARMS[2:])])
+
+# %%
+from course_utils.experiments import paired_difference
+
+
+def compare(table, one, other):
+    one, other = (table[table.strategy == name].accuracy.to_list() for name in (one, other))
+    return tuple(100 * value for value in paired_difference(one, other))
+
+
+for baseline in ARMS[1:]:
+    gain, half = compare(table20, ARMS[0], baseline)
+    print(f"20 labels, fine-tuned over {baseline}: {gain:+.1f} ± {half:.1f} points")
+
+# %% [markdown]
+# Read both lines. The first compares equal steps, the second gives the baseline what it lacks. How much of the gain
+# is left? In so few steps BatchNorm's statistics lag too (lesson 04), and random weights move further: part of the
+# first line is theirs.
+
+# %% [markdown] tags=["question"]
+# ### Question 07.3 — fewer labels
+#
+# From 20 labels of each digit down to five: what happens to the gain of fine-tuning over the longer training from
+# scratch?
+#
+# - **A** — it shrinks: fine-tuning needs labels too
+# - **B** — it grows
+# - **C** — it stays as it was
+#
+# <details><summary>Answer</summary>
+#
+# **B** — because a good start is worth most where there is least to learn from. Look at the intervals below, though:
+# five seeds hardly settle it. With labels and steps enough, random weights get there too.
+#
+# </details>
+
+# %% [markdown]
+# Five labels of each digit in as many steps: fewer pictures, more epochs. The chosen rates stay.
+
+# %%
+table5 = duel(5, 20, [ARMS[0], ARMS[2]])
+
+# %% [markdown]
+# ## The curves
+#
+# All runs in one figure: a point is the mean of five seeds, a band its 95% interval.
+
+# %%
+from course_utils.plots import plot_learning_curve
+
+runs = pd.concat([table5, table20])
+plot_learning_curve(runs[runs.strategy != ARMS[1]], title="Accuracy on digits by labels")
+
+# %% [markdown]
+# Read the figure *across*, too: start at fine-tuning's first point, and go right until the baseline is as high. How
+# far you go is how many labels were saved. By hand, on the mean curve, with a logarithmic axis as in the figure:
+
+# %%
+import numpy as np
+
+means = runs.groupby(["strategy", "labels"]).accuracy.mean()
+curve, target = means[ARMS[2]], means[ARMS[0], 5]
+needed = np.exp(np.interp(target, curve, np.log(curve.index)))
+print(f"fine-tuning reaches {target:.1%} with 5 labels, the longer training from scratch with about {needed:.0f}")
+
+# %% [markdown]
+# `label_saving` reads the curve of each seed, and so gives an interval. It says "at least" where some seed's baseline
+# never gets there with the labels that we measured, and "at most" where it is there from the first point on.
+
+# %%
+from course_utils.experiments.saving import label_saving
+
+saving = label_saving(runs, ARMS[0], ARMS[2], labels=5)
+print(f"{ARMS[2]}: {saving} as many labels as fine-tuning with 5")
+
+# %% tags=["result"]
+tables = {5: table5, 20: table20}
+gains = {labels: compare(table, ARMS[0], ARMS[2]) for labels, table in tables.items()}
+assert compare(table20, *ARMS[:2])[0] > 0, "in equal steps fine-tuning should be ahead: look at the runs one by one"
+said = ", ".join(f"{gain:+.1f} ± {half:.1f} with {labels}" for labels, (gain, half) in gains.items())
+print(f"gain over scratch with twice the epochs, in points by labels: {said}")
+
+# %% [markdown]
+# Where an interval holds zero, we could not tell the arms apart; where it lies below zero, the baseline has won. With
+# 20 labels the lead in equal steps was one of *time*: do not report it as one of accuracy. With five, what is left is
+# close to what five seeds can see.
+
+# %% [markdown]
+# ## The price
+#
+# Accuracy is one column of the bill. Here are the others, for 20 labels of each digit: means of five runs.
+
+# %%
+columns = ["accuracy", "seconds", "steps", "trainable"]
+price = runs[runs.labels == 20].groupby("strategy", sort=False)[columns].mean()
+price["ms a step"] = 1000 * price.seconds / price.steps
+print(price.round({"accuracy": 3, "seconds": 2, "ms a step": 0}).to_string())
+
+# %% [markdown]
+# A step costs about the same in all arms: the weights that train in the end are the same. What fine-tuning saves is
+# steps. Energy is no column: these machines have no meter that we can read, and seconds times a guessed wattage would
+# only be the seconds again.
+
+# %% [markdown]
+# Someone paid for the start. How long was that?
+
+# %%
+from course_utils.backbones import figures
+
+once, each = 60 * figures()["minutes"], price.seconds[ARMS[2]]
+print(f"pre-training: {once / 60:.0f} minutes, as long as {once / each:,.0f} of the longer runs from scratch")
+
+# %% [markdown]
+# For a single small task, pre-training doesn't pay. Reuse does: the bill is paid once, for all who start from these
+# weights.
+
+# %% [markdown]
+# ## Where fine-tuning loses
+#
+# A good start doesn't excuse bad settings. We now let fine-tuning be the careless arm: fastai's default rate and
+# `lr_mult`, against the tuned training from scratch, in as many steps.
+
+# %% [markdown] tags=["question"]
+# ### Question 07.4 — defaults
+#
+# `learn.fine_tune(3)` with its defaults, 20 labels of each digit, against training from scratch at its chosen rate.
+# Who wins?
+#
+# - **A** — fine-tuning: a good start is worth more than a good rate
+# - **B** — from scratch
+# - **C** — nobody: with as many steps they tie
+#
+# <details><summary>Answer</summary>
+#
+# **B** — because the defaults are made for many steps: at a low rate, a hundred times lower for the first layers, the
+# few steps here hardly move anything. The rate can cost more than the start brings.
+#
+# </details>
+
+# %%
+careless = FineTune(4, lr=2e-3, lr_mult=100)  # what learn.fine_tune(3) does
+few = settings | {"options": options | {"split": (0.01, 0.2)}}
+default = Experiment([careless], [20], names=["fine-tuned, defaults"], **few).run()
+
+# %%
+both = pd.concat([default, table20])
+lost = {other: compare(both, "fine-tuned, defaults", other) for other in ARMS[:2]}
+for other, (change, half) in lost.items():
+    print(f"fine-tuned with fastai's defaults over {other} at its chosen rate: {change:+.1f} ± {half:.1f} points")
+assert lost[ARMS[0]][0] < -5, "in so few steps the default rate should be too low: look at both tables"
+
+# %% [markdown]
+# So "fine-tuning loses" may be a report about a rate.
+#
+# Another way to lose is *negative transfer*: the target lacks what the source taught.
+# `benchmarks/negative_transfer.py` shuffles the fields of every digit, so that edges are gone; it takes a few
+# minutes.
+
+# %% [markdown]
+# ## What a scratch builder must choose
+#
+# | choice | fine-tuning | from scratch |
+# |---|---|---|
+# | number, types and order of layers | come with the weights | yours |
+# | nodes (channels) in each | come with the weights | yours |
+# | regularisation | yours | yours |
+# | learning rate | yours | yours |
+#
+# Three values for each choice, one choice after the other or all combinations. The cost:
+
+# %%
+for name, choices in {"fine-tuning": 2, "from scratch": 6}.items():
+    seconds = price.seconds[ARMS[0] if name == "fine-tuning" else ARMS[2]]
+    for how, count in {"one after the other": 1 + 2 * choices, "all combinations": 3**choices}.items():
+        print(f"{name}, {how}: {count} runs, {count * seconds:,.0f} s")
+
+# %% [markdown]
+# These seconds are for our toy runs; the ratio is what carries over. A scratch builder can start from a published
+# architecture too, and then has the same two choices left.
+
+# %% [markdown]
+# ## Exercises
+#
+# Write your own lines first: a solution and its check stand below each task.
+
+# %% [markdown] tags=["exercise"]
+# ### Exercise 07.A — the unfair duel
+#
+# `tried` holds the validation accuracies from which the rates were chosen. Bind `cost` to what a careless rate costs
+# training "from scratch": its best accuracy less its worst, in points.
+
+# %% tags=["solution"]
+cost = 100 * (tried.loc["from scratch"].max() - tried.loc["from scratch"].min())
+
+# %% tags=["check"]
+rows = trial.tuning[trial.tuning.strategy == "from scratch"].accuracy
+assert 0 <= cost <= 100, "cost should be a positive number of points: best less worst, times 100"
+assert abs(cost - 100 * np.ptp(rows)) < 1e-6, "cost should compare the rates of 'from scratch' alone"
+print(f"a careless rate costs the baseline {cost:.1f} points; compare with the gain")
+
+# %% [markdown] tags=["exercise"]
+# ### Exercise 07.B — does training longer help?
+#
+# Bind `longer` to the gain of "from scratch, 2× epochs" over "from scratch" at 20 labels, as a pair: mean and
+# half-width in points, paired by seed.
+
+# %% tags=["solution"]
+longer = compare(table20, "from scratch, 2× epochs", "from scratch")
+
+# %% tags=["check"]
+by_arm = table20.pivot(index="seed", columns="strategy", values="accuracy")
+assert len(longer) == 2 and longer[1] > 0, "longer should be two numbers, the mean and its half-width"
+right = 100 * (by_arm[ARMS[2]] - by_arm[ARMS[1]]).mean()
+assert abs(longer[0] - right) < 1e-6, "longer should compare the third arm with the second in table20, in points"
+print(f"training twice as long from scratch: {longer[0]:+.1f} ± {longer[1]:.1f} points")
+
+# %% [markdown]
+# ## What would break this
+#
+# - **A larger network.** Ours was cut short to fit a minute. A deeper one is harder to train from scratch.
+# - **A nearer source.** Photographs are far from digits. Lesson 02's trucks stand nearer to them.
+# - **Other rates at other sizes.** They were chosen at 20 labels and for the shorter training, then used for all.
+# - **Five seeds.** An interval over five runs is wide. It covers splits and starts, not other data sets.
+# - **Accuracy alone.** [Hendrycks et al. 2019](https://arxiv.org/abs/1901.09960) find that pre-training helps calibration and
+#   robustness even where accuracy ties.
+
+# %% [markdown]
+# ## Recap
+#
+# - A fair baseline gets the same pictures, normalised the same way, and chooses its rate on the same budget.
+# - Then give it more epochs: what is left of the lead is what the start is worth.
+# - The lead can be read in steps, in points and in labels: say which, with an interval.
+# - A step costs the same; fine-tuning saves steps, and all the choices that came with the weights.
+# - A careless rate can cost more than the start brings: tune both arms, or believe neither.
+
+# %% [markdown]
+# ## Further reading
+#
+# - [He et al. 2018](https://arxiv.org/abs/1811.08883): from scratch catches up, given data and time.
+# - [Kornblith et al. 2019](https://arxiv.org/abs/1805.08974): which networks transfer, and where little is gained.
+# - [Raghu et al. 2019](https://arxiv.org/abs/1902.07208): medical pictures, where pre-training brings less than one expects.
