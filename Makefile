@@ -1,5 +1,5 @@
 # The course's commands. Each first sets up .venv from requirements.lock, unless that was done since the lock changed.
-.PHONY: help setup lab lessons test lock
+.PHONY: help setup lab lessons test bench lock
 
 # The first that fits of the Pythons named by PYTHON=, or of the usual ones; empty when none does.
 FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
@@ -27,6 +27,9 @@ test: .venv/ready ## Run every test, the lessons as nbval cells among them (ARGS
 		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; }
 	OMP_NUM_THREADS=1 COURSE_PROFILE=mini .venv/bin/python -m pytest -n 2 --dist loadfile \
 		--nbval-lax --nbval-current-env --nbval-cell-timeout=300 tests lessons $(ARGS)
+
+bench: .venv/ready ## Measure the course beside stock fastai and plain PyTorch, 15 minutes (ARGS="--quick" tries it).
+	@.venv/bin/python benchmarks/bench.py $(ARGS)
 
 lock: .venv/bin/uv ## Renew requirements.lock: the newest versions that pyproject.toml admits, on every system.
 	.venv/bin/uv pip compile --quiet --universal --upgrade --python-version 3.11 --extra lab --extra test \
