@@ -28,7 +28,7 @@ test: .venv/ready ## Run every test, the lessons as nbval cells among them (ARGS
 	OMP_NUM_THREADS=1 COURSE_PROFILE=mini .venv/bin/python -m pytest -n 2 --dist loadfile \
 		--nbval-lax --nbval-current-env --nbval-cell-timeout=300 tests lessons $(ARGS)
 
-bench: .venv/ready ## Measure the course beside stock fastai and plain PyTorch, 15 minutes (ARGS="--quick" tries it).
+bench: .venv/ready ## Measure the course beside stock fastai and plain PyTorch, half an hour (ARGS="--quick" tries it).
 	@.venv/bin/python benchmarks/bench.py $(ARGS)
 
 lock: .venv/bin/uv ## Renew requirements.lock: the newest versions that pyproject.toml admits, on every system.

@@ -162,7 +162,10 @@ def task_table(runs: pd.DataFrame, ratios: pd.DataFrame) -> str:
 def _reached(runs: pd.DataFrame, cell: str) -> str:
     """The time to the goal, with how many repeats got there when not all did."""
     count = runs.goal.notna().sum()
-    return "not reached" if not count else cell if count == len(runs) else f"{cell}, {count} of {len(runs)} repeats"
+    told = [cell] if cell else []  # without it, ours never got there
+    if not cell or count < len(runs):
+        told.append(f"{count} of {len(runs)} repeats")
+    return ", ".join(told) if count else "not reached"
 
 
 def _points(mean: float, half: float) -> str:
