@@ -97,7 +97,7 @@ def cached_body(learn: Learner, *, copies: int = 1, budget: int = BUDGET) -> Ite
             f"The training pictures are augmented at random ({', '.join(names)}), so their features change with every "
             "epoch: load the data with augment=False, or store some versions of each picture with copies=4."
         )
-    with evaluating(model), _randomness_kept():
+    with evaluating(model), randomness_kept():
         loaders = [_in_order(dl) for dl in data.loaders[:2]]
         first = loaders[0].one_batch()
         _check(model, body, tail, first)
@@ -149,7 +149,7 @@ class _Guard(Callback):
             self._refuse("blocks whose outputs are stored were unfrozen")
         if _digest(self.body) != self.weights:
             self._refuse("the weights of the frozen blocks changed")
-        with evaluating(self.body), _randomness_kept(), torch.no_grad():
+        with evaluating(self.body), randomness_kept(), torch.no_grad():
             pictures, *targets = self.pictures.one_batch()
             now, n = self.body(pictures).cpu(), len(pictures)
         pairs = [(new, old[:n]) for new, old in zip(targets, self.stored.targets, strict=True)]
@@ -273,7 +273,7 @@ def _digest(module: nn.Module) -> str:
 
 
 @contextmanager
-def _randomness_kept() -> Iterator[None]:
+def randomness_kept() -> Iterator[None]:
     """Whatever is drawn inside, the random numbers outside stay the same."""
     state = random.getstate(), np.random.get_state()
     try:

@@ -1,7 +1,6 @@
 """What freezing saves, and what the frozen part already knows: weights, memory, seconds and a probe at each depth."""
 
 import copy
-import random
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -15,6 +14,7 @@ from fastai.data.load import DataLoader
 from fastai.learner import Learner
 from torch import Tensor, nn
 
+from course_utils.caching import randomness_kept
 from course_utils.errors import CourseError
 from course_utils.surgery import Block, blocks, freeze_to, unfreeze
 from course_utils.surgery.blocks import evaluating
@@ -58,7 +58,7 @@ def freezing_costs(
         raise CourseError(f"repeats is {repeats} and pictures is {pictures}: give whole numbers of at least 1.")
     check_data(learn)
     rows = []
-    with _randomness_kept():
+    with randomness_kept():
         model = copy.deepcopy(learn.model).to(learn.dls.device or "cpu")
         model.zero_grad()
         accuracies, tested = _probes(model, learn, pictures)
@@ -184,15 +184,3 @@ def _plainly(dl: DataLoader, most: int | None = None) -> Iterator[DataLoader]:
     as_validation = getattr(dl.dataset, "set_split_idx", None)  # fastai's augmentation leaves validation pictures alone
     with as_validation(1) if as_validation else nullcontext():
         yield dl.new(shuffle=False, drop_last=False, get_idxs=lambda: chosen)
-
-
-@contextmanager
-def _randomness_kept() -> Iterator[None]:
-    """Whatever is drawn inside, the random numbers outside stay the same."""
-    state = random.getstate(), np.random.get_state()
-    try:
-        with torch.random.fork_rng():
-            yield
-    finally:
-        random.setstate(state[0])
-        np.random.set_state(state[1])
