@@ -94,12 +94,13 @@ def test_what_is_imported_is_declared(pattern, without, extras):
     """IPython is ipywidgets' and ipykernel's own foundation, and pinning it apart from them would break Colab."""
     declared = {canonicalize_name(requirement.name) for requirement in wanted(*extras)} | {"ipython"}
     owners = packages_distributions()
+    own = {"course_utils", "conftest", *(path.stem for path in (ROOT / "benchmarks").glob("*.py"))}
     undeclared = {
         f"{path.relative_to(ROOT)}: {name}"
         for path in ROOT.glob(pattern)
         if without is None or not path.is_relative_to(ROOT / without)
         for name in imported(path)
-        if name not in sys.stdlib_module_names and name not in ("course_utils", "conftest")
+        if name not in sys.stdlib_module_names and name not in own
         if not declared & {canonicalize_name(owner) for owner in owners.get(name, [])}
     }
     assert not undeclared
