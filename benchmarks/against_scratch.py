@@ -16,9 +16,9 @@ from fastai.vision.learner import vision_learner
 from course_utils import data
 from course_utils.backbones import resnet18_half
 from course_utils.environment import silence_known_warnings
-from course_utils.experiments import mean_interval, paired_difference
+from course_utils.experiments import mean_interval, paired_difference, run_parallel
 
-LABELS, SIZES = {"digits": 20, "vehicles": 100}, {"digits": 48, "vehicles": 64}
+LABELS, SIZES, EPOCHS = {"digits": 20, "vehicles": 100}, {"digits": 48, "vehicles": 64}, {"digits": 8, "vehicles": 20}
 LR_MULT = 3  # how much slower the earliest layers learn than the head
 RATES = (2e-3, 5e-3, 1e-2, 2e-2)
 TUNING_SEED, SEEDS = 100, range(5)
@@ -41,9 +41,10 @@ def compare(name: str, labels: int, epochs: int, bs: int) -> None:
     """Both arms: choose a rate, run five times, print accuracies and their paired difference."""
     tested = {}
     for arm, pretrained in (("fine-tuned", True), ("from scratch", False)):
-        valid = {rate: run(name, labels, pretrained, rate, TUNING_SEED, epochs, bs)[0] for rate in RATES}
-        rate = max(valid, key=valid.get)
-        tested[arm] = [run(name, labels, pretrained, rate, seed, epochs, bs)[1] for seed in SEEDS]
+        tried = run_parallel(run, [(name, labels, pretrained, rate, TUNING_SEED, epochs, bs) for rate in RATES])
+        rate, _ = max(zip(RATES, tried, strict=True), key=lambda one: one[1][0])
+        runs = run_parallel(run, [(name, labels, pretrained, rate, seed, epochs, bs) for seed in SEEDS])
+        tested[arm] = [test for _, test in runs]
         mean, half = mean_interval(tested[arm])
         print(f"{name}, {labels} labels a class, {arm}: {mean:.1%} ± {half:.1%} (rate {rate})", flush=True)
     mean, half = paired_difference(*tested.values())
@@ -54,12 +55,12 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("names", nargs="*", default=list(LABELS), help="data sets (digits vehicles)")
     arguments.add_argument("--labels", type=int, help="a class (digits 20, vehicles 100)")
-    arguments.add_argument("--epochs", type=int, default=8)
+    arguments.add_argument("--epochs", type=int, help="after the frozen one (digits 8, vehicles 20)")
     arguments.add_argument("--bs", type=int, default=16, help="pictures a batch (16); fewer where labels are few")
     given = arguments.parse_args()
     silence_known_warnings()
     for name in given.names:
-        compare(name, given.labels or LABELS[name], given.epochs, given.bs)
+        compare(name, given.labels or LABELS[name], given.epochs or EPOCHS[name], given.bs)
 
 
 if __name__ == "__main__":
