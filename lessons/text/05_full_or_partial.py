@@ -494,6 +494,7 @@ for target, labels, tied in decisions(grid)[["target", "labels", "tied"]].itertu
 # - **Longer training and more labels.** Everything here is 60 steps or less; thawing more asks for more of both.
 # - **Many comparisons.** The best of three is picked after looking, and one interval in twenty misses: a chart of fields
 #   can hold a false lead.
+# - **Other shifts.** Negatives were picked after trials: with noise and at night the head alone did as well.
 # - **One source network**, drawn pictures, a small test part: the chart is yours, and not a law.
 
 # %% [markdown]
