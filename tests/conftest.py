@@ -17,3 +17,15 @@ def mirror() -> Path:
     if not BESIDE_CLONE.is_dir():
         pytest.skip(f"no data mirror: put the archives into {BESIDE_CLONE}, or set COURSE_DATA_MIRROR to their folder")
     return BESIDE_CLONE
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Figures as they were drawn, and their texts."""
+    from course_utils.plots import output
+
+    figures = []
+    real = output.figure_html
+    monkeypatch.setattr(output, "figure_html", lambda figure, alt: figures.append((figure, alt)) or real(figure, alt))
+    monkeypatch.setattr(output, "display", lambda data, raw: None)
+    return figures

@@ -45,16 +45,6 @@ def shown(monkeypatch):
     return outputs
 
 
-@pytest.fixture
-def drawn(monkeypatch):
-    """Figures as they were drawn, and their texts."""
-    figures = []
-    real = output.figure_html
-    monkeypatch.setattr(output, "figure_html", lambda figure, alt: figures.append((figure, alt)) or real(figure, alt))
-    monkeypatch.setattr(output, "display", lambda data, raw: None)
-    return figures
-
-
 def png_in(html: str) -> bytes:
     return base64.b64decode(re.search(r'src="data:image/png;base64,([^"]+)"', html)[1])
 

@@ -6,19 +6,14 @@ import pytest
 
 from course_utils.errors import CourseError
 from course_utils.experiments import paired_difference
-from course_utils.plots import output, plot_decision
+from course_utils.plots import plot_decision
 from course_utils.plots.decision import decisions
 
 
-@pytest.fixture
-def drawn(monkeypatch):
-    """Figures as they were drawn, and their texts."""
-    figures = []
-    real = output.figure_html
-    monkeypatch.setattr(output, "figure_html", lambda figure, alt: figures.append((figure, alt)) or real(figure, alt))
-    monkeypatch.setattr(output, "display", lambda data, raw: None)
+@pytest.fixture(autouse=True)
+def style():
     with plt.style.context("course_utils.course"):
-        yield figures
+        yield
 
 
 def runs(**arms):

@@ -16,16 +16,6 @@ def style():
 
 
 @pytest.fixture
-def drawn(monkeypatch):
-    """Figures as they were drawn, and their texts."""
-    figures = []
-    real = output.figure_html
-    monkeypatch.setattr(output, "figure_html", lambda figure, alt: figures.append((figure, alt)) or real(figure, alt))
-    monkeypatch.setattr(output, "display", lambda data, raw: None)
-    return figures
-
-
-@pytest.fixture
 def table():
     """Four steps of two groups; the body is frozen in the first two."""
     steps = [0, 1, 2, 3] * 2
