@@ -18,7 +18,7 @@ def list_sources() -> None:
         state = "here" if is_here(source.name) else "not here"
         typer.echo(f"{source.name} ({source.size / 1e6:.0f} MB, {state})")
         typer.echo(f"  {source.about}\n  licence: {source.licence}\n  cite: {source.citation}\n  from: {source.url}")
-    typer.echo("The data sets 'digits' and 'vehicles' (drawn) need no download.")
+    typer.echo("The data sets 'digits', 'vehicles' (drawn) and 'scans' (drawn) need no download.")
 
 
 @app.command()

@@ -9,11 +9,12 @@ from course_utils.errors import CourseError
 if TYPE_CHECKING:
     from course_utils.data.sets.digits import digits
     from course_utils.data.sets.pets import pets
+    from course_utils.data.sets.scans import scans
     from course_utils.data.sets.vehicles import vehicles
     from course_utils.data.store import StoreLoaders
 
-DATA_SETS = ("digits", "vehicles", "pets")
-__all__ = ["DATA_SETS", "digits", "load", "pets", "vehicles"]
+DATA_SETS = ("digits", "vehicles", "pets", "scans")
+__all__ = ["DATA_SETS", "digits", "load", "pets", "scans", "vehicles"]
 
 
 def load(name: str, **options) -> "StoreLoaders":
