@@ -225,6 +225,23 @@ def test_links_to_other_repositories_are_left_alone():
     assert links.derive(other, "https://github.com/some-school/course") == other
 
 
+def test_what_colab_lacks_is_installed_before_the_course_in_every_lesson(papers):
+    project = papers / "pyproject.toml"
+    line = "%pip install -q --no-deps "
+    for now, wanted in (('["one-thing", "another"]', "one-thing another"), ('["a"]', "a"), ("[]", None)):
+        project.write_text(re.sub(r"^colab-lacks = .*$", f"colab-lacks = {now}", project.read_text(), flags=re.M))
+        for path, text in list(links.disagreeing(papers)):
+            path.write_text(text)
+        assert list(links.disagreeing(papers)) == []
+        for path in (papers / "lessons" / "text").glob("*.py"):
+            notebook = json.loads((papers / "lessons" / f"{path.stem}.ipynb").read_text())
+            setup = next(cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code")
+            for source in (path.read_text(), "".join(setup)):
+                installs = [found.partition(line)[2] for found in source.splitlines() if line in found]
+                assert installs[:-1] == ([wanted] if wanted else [])
+                assert installs[-1].startswith('"fine-tuning-course @ git+')
+
+
 def test_a_badge_copied_with_a_lesson_is_pointed_at_its_own_lesson(papers):
     copied = papers / "lessons" / "text" / "99_copied.py"
     shutil.copy(papers / "lessons" / "text" / "00_start.py", copied)

@@ -10,7 +10,7 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Iterator
-from importlib.metadata import packages_distributions
+from importlib.metadata import packages_distributions, requires
 from itertools import product
 from pathlib import Path
 
@@ -61,6 +61,13 @@ def test_the_lock_holds_exact_public_versions_and_no_address():
         assert re.fullmatch(r"==[\w.]+", str(pin.specifier)), f"{pin}: not one exact version, or a local build"
         assert pin.url is None
     assert not re.search(r"://|--|file:|/", (ROOT / "requirements.lock").read_text(encoding="utf-8"))
+
+
+def test_what_colab_lacks_is_declared_or_needed_by_what_is():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    ours = {canonicalize_name(requirement.name) for requirement in wanted()}
+    theirs = {canonicalize_name(Requirement(line).name) for name in ours for line in requires(name) or ()}
+    assert set(project["tool"]["course"]["colab-lacks"]) <= ours | theirs
 
 
 def test_colabs_versions_are_admitted():

@@ -34,10 +34,10 @@ def disagreeing(root: Path) -> Iterator[tuple[Path, str]]:
 
     Raises CourseError when root is no clone, the address is not GitHub's, or a lesson or the README lacks its place.
     """
-    address = read_address(root)
+    address, lacking = read_address(root), read_lacking(root)
     for path in sorted(path for pattern in FILES for path in root.glob(pattern)):
         text = path.read_text(encoding="utf-8")
-        derived = derive(text, address)
+        derived = write_install_lines(derive(text, address), lacking)
         if path.parent.name in ("lessons", "text"):
             derived = point_to_itself(derived, path, address)
         if path.name == "README.md":
@@ -60,6 +60,22 @@ def read_address(root: Path) -> str:
             "https://github.com/OWNER/NAME there, without .git or a slash at its end."
         )
     return address
+
+
+def read_lacking(root: Path) -> list[str]:
+    """The packages that Colab lacks, from [tool.course]."""
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    return project.get("tool", {}).get("course", {}).get("colab-lacks", [])
+
+
+def write_install_lines(text: str, lacking: list[str]) -> str:
+    """The text with a line before each one that installs the course alone, which installs what Colab lacks beside it.
+
+    A notebook is changed as text, too: its quotes are escaped there, and a line has an end of its own.
+    """
+    text = re.sub(r'^.*%pip install -q --no-deps [\w -]+(\\n",)?\n', "", text, flags=re.M)
+    course = r'^(.*%pip install -q --no-deps )(\\?")[\w-]+ @ git\+https://[\w./-]+\2(.*)$'
+    return re.sub(course, rf"\1{' '.join(lacking)}\3\n\g<0>", text, flags=re.M) if lacking else text
 
 
 def derive(text: str, address: str) -> str:

@@ -4,9 +4,9 @@ from importlib import import_module
 
 from course_utils.experiments.intervals import mean_interval, paired_difference
 
-__all__ = ["Experiment", "freezing_costs", "mean_interval", "paired_difference", "run_parallel"]
+__all__ = ["Experiment", "freezing_costs", "mean_interval", "paired_difference", "run_parallel", "tune"]
 
-_MODULES = {"Experiment": "grid", "freezing_costs": "costs", "run_parallel": "parallel"}
+_MODULES = {"Experiment": "grid", "freezing_costs": "costs", "run_parallel": "parallel", "tune": "tuning"}
 
 
 def __getattr__(name: str):

@@ -20,6 +20,7 @@ TAGS = {"question", "exercise", "solution", "check", "result", "nbval-check-outp
 SETUP = re.compile(
     r'import sys\n+if "google\.colab" in sys\.modules:\n'
     r'    print\("[^"\n]+"\)\n'
+    r"(?:    %pip install -q --no-deps [\w -]+\n)?"
     r'    %pip install -q --no-deps "fine-tuning-course @ git\+https://[^"\s]+"\n'
     r"from course_utils\.environment import setup\n+"
     r'course = setup\("(?P<name>\w+)"\)'
