@@ -28,6 +28,8 @@ LESSONS = (
     "05_full_or_partial",
     "06_inside_fine_tune",
     "07_against_scratch",
+    "08_when_it_goes_wrong",
+    "09_tuning",
 )
 PROFILES = ("mini", "full")
 SEED = 42

@@ -7,19 +7,26 @@ from course_utils.plots.network import plot_feature_maps, plot_filters
 from course_utils.plots.output import show
 from course_utils.plots.pictures import plot_neighbours, plot_pictures, plot_top_losses
 from course_utils.plots.schedules import plot_schedules
+from course_utils.plots.troubles import plot_before_after, plot_detection
+from course_utils.plots.tuning import plot_history, plot_importance, plot_parallel
 from course_utils.plots.weights import plot_drift, plot_network
 
 __all__ = [
+    "plot_before_after",
     "plot_confusion",
     "plot_decision",
+    "plot_detection",
     "plot_drift",
     "plot_feature_maps",
     "plot_filters",
     "plot_freezing_costs",
     "plot_grid",
+    "plot_history",
+    "plot_importance",
     "plot_learning_curve",
     "plot_neighbours",
     "plot_network",
+    "plot_parallel",
     "plot_pictures",
     "plot_probe_by_depth",
     "plot_schedules",

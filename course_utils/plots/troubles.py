@@ -1,0 +1,140 @@
+"""Figures of trouble and cure: before and after over repeats, and what each threshold finds and alarms."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from course_utils.errors import CourseError
+from course_utils.experiments import mean_interval
+from course_utils.plots.output import add_title, show
+from course_utils.plots.pixels import to_numpy
+
+_ACROSS = 3  # panels in a row
+_LOOKS = [("C0", "-"), ("C1", "--"), ("C2", "-."), ("C3", ":")]
+
+
+def plot_before_after(table: pd.DataFrame, *, title: str | None = None, alt: str | None = None) -> None:
+    """Show a panel for each trouble: its arms from top to bottom, mean and 95% interval, a thin line for each seed.
+
+    `table`: one row a run with the columns trouble, measure (what the value is), arm, seed and value: 0 to 1, or a loss
+    where the measure's name says so. Seeds pair the arms of a trouble. A missing column or a single run of an arm
+    raises CourseError.
+    """
+    _need(table, ["trouble", "measure", "arm", "seed", "value"])
+    troubles = list(table.trouble.unique())
+    across = min(len(troubles), _ACROSS)
+    down = -(-len(troubles) // across)
+    figure = Figure(figsize=(3.6 * across, 1.9 * down + 0.4), layout="constrained")
+    panels = figure.subplots(down, across, squeeze=False).flatten()
+    for axis in panels[len(troubles) :]:
+        axis.remove()
+    told = [_draw_arms(axis, name, table[table.trouble == name]) for axis, name in zip(panels, troubles, strict=False)]
+    title = title or "Each trouble and its cure (mean, 95% interval)"
+    add_title(figure, title)
+    show(figure, alt or f"{title}. {'; '.join(told)}.")
+
+
+def _draw_arms(axis: Axes, name: str, runs: pd.DataFrame) -> str:
+    """Draw a panel, and say in words what it shows."""
+    arms = list(runs.arm.unique())
+    by_seed = runs.pivot(index="seed", columns="arm", values="value")[arms]
+    axis.plot(by_seed.T, range(len(arms)), color="0.75", linewidth=1, linestyle="-", marker="", zorder=1)
+    spreads = [mean_interval(by_seed[arm].dropna()) for arm in arms]
+    for place, (mean, half) in enumerate(spreads):
+        marker = "s" if place == 0 else "o"  # how the number came; what was tried
+        axis.errorbar(mean, place, xerr=half, fmt=marker, color=f"C{min(place, 1)}", capsize=4, zorder=2)
+    axis.set_yticks(range(len(arms)), arms, fontsize="small")
+    axis.set_ylim(len(arms) - 0.5, -0.5)
+    measure = runs.measure.iloc[0]
+    share = "loss" not in measure
+    if share:
+        axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axis.xaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10]))
+    axis.tick_params(axis="x", labelsize="small")
+    axis.set_title(name, fontsize="medium")
+    axis.set_xlabel(measure, fontsize="small")
+    number = "{:.1%} ± {:.1%}" if share else "{:.2f} ± {:.2f}"
+    said = ", ".join(f"{arm} {number.format(*spread)}" for arm, spread in zip(arms, spreads, strict=True))
+    return f"{name}, {measure}: {said}"
+
+
+def plot_detection(
+    scores: Mapping[str, Any],
+    truth: Any,
+    *,
+    positive: str = "positive",
+    title: str | None = None,
+    alt: str | None = None,
+) -> None:
+    """Show precision against recall and the ROC curve of one or more classifiers of the same pictures.
+
+    `scores`: by name, a probability of the positive class for each picture (N,); `truth`: 1 for the positive class,
+    else 0 (N,). Raises CourseError where a class is missing in `truth`, since the curves are then undefined.
+    """
+    figure, derived, _ = detection_figure(scores, truth, positive=positive, title=title)
+    show(figure, alt or derived)
+
+
+def detection_figure(
+    scores: Mapping[str, Any], truth: Any, *, positive: str, title: str | None = None
+) -> tuple[Figure, str, list[Axes]]:
+    """Return the figure of `plot_detection`, its alternative text, and its panels: precision-recall, then ROC."""
+    from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
+
+    named = {name: check_scores(values, truth, positive) for name, values in scores.items()}
+    figure = Figure(figsize=(7.2, 4.0), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    told, share = [], 0.0
+    for number, (name, (values, right_or_not)) in enumerate(named.items()):
+        colour, dash = _LOOKS[number % len(_LOOKS)]
+        precision, recall, _ = precision_recall_curve(right_or_not, values)
+        false_alarms, found, _ = roc_curve(right_or_not, values)
+        area, mean = roc_auc_score(right_or_not, values), average_precision_score(right_or_not, values)
+        share = right_or_not.mean()
+        look = {"color": colour, "linestyle": dash, "drawstyle": "steps-post"}
+        left.plot(recall[::-1], precision[::-1], **look, label=f"{name} {mean:.2f}".strip())
+        right.plot(false_alarms, found, **look, label=f"{name} {area:.2f}".strip())
+        told.append(f"{name or 'scores'}: average precision {mean:.2f}, ROC AUC {area:.2f}")
+    chance = {"color": "0.35", "linestyle": (0, (1, 2)), "linewidth": 1.5}
+    left.axhline(share, **chance, label=f"guessing {share:.2f}")
+    right.plot([0, 1], [0, 1], **chance, label="guessing 0.50")
+    left.set(xlabel=f"recall: share of {positive} found", ylabel="precision: share of alarms right")
+    right.set(xlabel="share of the others alarmed", ylabel="recall")
+    left.set_title("precision and recall", fontsize="medium", fontweight="normal")
+    right.set_title("ROC", fontsize="medium", fontweight="normal")
+    for axis, what in ((left, "average precision"), (right, "area below")):
+        axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.04))
+        axis.legend(title=what, fontsize="small", title_fontsize="small")
+    title = title or f"What every threshold finds: {positive}"
+    add_title(figure, title)
+    return figure, f"{title}. {'; '.join(told)}. {share:.1%} of the pictures are {positive}.", [left, right]
+
+
+def check_scores(scores: Any, truth: Any, positive: str = "positive") -> tuple[np.ndarray, np.ndarray]:
+    """Scores (N,) and truth (N, bool) as arrays; CourseError where they don't fit or a class has no picture."""
+    values, right = np.asarray(to_numpy(scores), dtype=float), np.asarray(to_numpy(truth))
+    if values.ndim != 1 or values.shape != right.shape or not np.isfinite(values).all() or set(right) - {0, 1}:
+        raise CourseError(
+            f"Curves need a finite score and a truth of 0 or 1 for each picture: these have shapes {values.shape} and "
+            f"{right.shape}."
+        )
+    positives = int(right.sum())
+    if positives in (0, len(right)):
+        missing = f"no picture is {positive}" if not positives else f"all pictures are {positive}"
+        undefined = "recall, precision and ROC AUC are" if not positives else "ROC AUC is"
+        raise CourseError(
+            f"Of {len(right)} pictures here {missing}, so {undefined} undefined: split class by class, or take more."
+        )
+    return values, right.astype(bool)
+
+
+def _need(table: pd.DataFrame, columns: Sequence[str]) -> None:
+    if missing := [column for column in columns if column not in table]:
+        raise CourseError(f"The table lacks the column {', '.join(missing)}: give one row a run with these columns.")
+    if table.empty:
+        raise CourseError("The table has no runs.")
