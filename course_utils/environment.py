@@ -143,6 +143,15 @@ def mirror() -> Path | None:
     return folder
 
 
+def progress_file() -> Path:
+    """The file of the learner's answers, which need not exist yet: COURSE_PROGRESS, or else in the user's own data."""
+    from platformdirs import user_data_path
+
+    if value := os.environ.get("COURSE_PROGRESS"):
+        return _folder(value)
+    return user_data_path("fine-tuning-course", appauthor=False) / "progress.sqlite"
+
+
 def _folder(value: str) -> Path:
     """A variable's folder, absolute.
 

@@ -175,7 +175,8 @@ def test_controls_build_under_colabs_ipywidgets(request):
         install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder]
         subprocess.run([*install, f"ipywidgets=={COLAB}", "ipython_genutils"], check=True)
     again = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not learner"]
-    again += sorted(Path(__file__).parent.glob("test_controls*.py"))
+    here = Path(__file__).parent
+    again += [*sorted(here.glob("test_controls*.py")), here / "test_quiz_widgets.py"]
     run = subprocess.run(again, env=os.environ | {"PYTHONPATH": str(folder)}, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout[-4000:]
     assert " passed, 1 skipped" in run.stdout

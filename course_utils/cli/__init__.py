@@ -13,6 +13,8 @@ COMMANDS = {
     "doctor": "Check this machine, and say what to do about each failure.",
     "lessons": "Build, run and check the lessons.",
     "links": "Derive every badge and install line from the address in pyproject.toml.",
+    "progress": "Show how you stand in the quizzes; export or erase it.",
+    "quiz": "Check the quizzes.",
     "tune": "Search for the settings of a lesson's fine-tuning.",
 }
 

@@ -4,21 +4,24 @@ choose a threshold.
 They build under ipywidgets 7.7 (Colab) and 8. Where no kernel runs, as on GitHub, their output stands as plain HTML.
 """
 
-from course_utils.controls.classify import ClassifyControl, classify_control
-from course_utils.controls.depths import DepthSlider, depth_slider
-from course_utils.controls.freezing import FreezeSlider, freeze_slider
-from course_utils.controls.strategies import StrategyExplorer, strategy_explorer
-from course_utils.controls.threshold import ThresholdSlider, threshold_slider
+from importlib import import_module
 
-__all__ = [
-    "ClassifyControl",
-    "DepthSlider",
-    "FreezeSlider",
-    "StrategyExplorer",
-    "ThresholdSlider",
-    "classify_control",
-    "depth_slider",
-    "freeze_slider",
-    "strategy_explorer",
-    "threshold_slider",
-]
+_MODULES = {
+    "ClassifyControl": "classify",
+    "DepthSlider": "depths",
+    "FreezeSlider": "freezing",
+    "StrategyExplorer": "strategies",
+    "ThresholdSlider": "threshold",
+    "classify_control": "classify",
+    "depth_slider": "depths",
+    "freeze_slider": "freezing",
+    "strategy_explorer": "strategies",
+    "threshold_slider": "threshold",
+}
+__all__ = list(_MODULES)
+
+
+def __getattr__(name: str):
+    if name in _MODULES:  # they bring torch and pandas, which `output`, and a quiz that uses it, don't need
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,52 @@
+"""`course progress`: how the learner stands; export and erase what is stored."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(add_completion=False)
+
+
+@app.callback(invoke_without_command=True)
+def show(context: typer.Context) -> None:
+    """Show how you stand in each lesson, and what to see again today."""
+    if context.invoked_subcommand:
+        return
+    from course_utils.quiz import overview, progress
+
+    lessons = overview.lessons()
+    typer.echo("lesson  answered     right  first try  due today")
+    for one in lessons:
+        first = f"{one.first / one.answered:.0%}" if one.answered else "–"
+        due = one.due or ""
+        typer.echo(f"{one.number:6}  {f'{one.answered} of {one.items}':11}  {one.right:5}  {first:>9}  {due:>9}")
+    due = progress.due_items()
+    again = f"To see again today: {', '.join(due)}" if due else "Nothing to see again today"
+    typer.echo(f"{again}. In a notebook: from course_utils.quiz import review; review()")
+
+
+@app.command()
+def export(
+    file: Annotated[Path | None, typer.Argument(help="The JSON file to write; the screen when left out.")] = None,
+) -> None:
+    """Write everything that is stored about you as JSON."""
+    from course_utils.quiz import progress
+
+    content = json.dumps(progress.export(), indent=1)
+    if file is None:
+        typer.echo(content)
+        return
+    file.write_text(content + "\n", encoding="utf-8")
+    typer.echo(f"Written to {file}.")
+
+
+@app.command()
+def erase(yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False) -> None:
+    """Delete everything that is stored about you."""
+    from course_utils.quiz import progress
+
+    if not yes:
+        typer.confirm("Delete all your answers and guesses?", abort=True)
+    typer.echo("Erased." if progress.erase() else "There was nothing to erase.")

@@ -1,0 +1,141 @@
+"""Judges an answer to an item: right or not, and what the learner is told. No torch, and nothing of a notebook."""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from course_utils.quiz.items import Number, OneChoice, Order, Prediction, SeveralChoices, ShortText, plain
+
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(?![\d.,])")
+NUMBER = re.compile(r"(?P<number>[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:e[+-]?\d+)?)\s*(?P<unit>.*)", re.I)
+UNITS = {"%": {"%", "percent", "per cent"}, "points": {"points", "point", "percentage points"}}
+UNITS["×"] = {"×", "x", "times", "fold"}
+LONGEST = 200  # characters of a written answer
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """right: True or False, or None when the answer can't be judged (nothing chosen, no number): that is no try."""
+
+    right: bool | None
+    feedback: tuple[str, ...]
+
+
+def judge(item: OneChoice | SeveralChoices | Number | ShortText | Order, answer: object) -> Verdict:
+    """Judge an answer.
+
+    answer: the set of the chosen options' places for the choices, the list of the steps' places for an order, what was
+    typed for a number and a short text (a number may also be an int or a float).
+    """
+    return _JUDGES[type(item)](item, answer)
+
+
+def _places(answer: object, parts: Sequence) -> list[int]:
+    """The places that an answer names; none when one of them isn't there: an answer noted before the item changed."""
+    known = type(answer) in (list, tuple, set, frozenset)
+    known = known and all(type(place) is int and 0 <= place < len(parts) for place in answer)
+    return list(answer) if known else []
+
+
+def _one(item: OneChoice, answer: Iterable[int]) -> Verdict:
+    chosen = set(_places(answer, item.options))
+    if len(chosen) != 1:
+        return Verdict(None, ("Tick one answer first.",))
+    (place,) = chosen
+    return Verdict(place in item.key, (item.options[place].feedback,))
+
+
+def _several(item: SeveralChoices, answer: Iterable[int]) -> Verdict:
+    chosen = set(_places(answer, item.options))
+    if not chosen:
+        return Verdict(None, ("Tick every answer that is true; at least one is.",))
+    if chosen == item.key:
+        return Verdict(True, tuple(item.options[place].feedback for place in sorted(chosen)))
+    wrong = tuple(item.options[place].feedback for place in sorted(chosen - item.key))
+    missed = len(item.key - chosen)
+    more = (f"{missed} true answer{'s are' if missed > 1 else ' is'} still missing.",) if missed else ()
+    return Verdict(False, wrong + more)
+
+
+def _number(item: Number, answer: object) -> Verdict:
+    value, trouble = read_number(answer, item.unit)
+    if trouble:
+        return Verdict(None, (trouble,))
+    if abs(value - item.answer) <= item.tolerance + 1e-9 * abs(item.answer):  # or .1 + .2 would not be .3
+        return Verdict(True, ())
+    near = [
+        mistake for mistake in item.mistakes if abs(value - mistake.answer) <= mistake.tolerance + 1e-9 * abs(value)
+    ]
+    if near:
+        return Verdict(False, (near[0].feedback,))
+    return Verdict(False, (f"{value:g}{_spaced(item.unit)} is too {'high' if value > item.answer else 'low'}.",))
+
+
+def read_number(answer: object, unit: str) -> tuple[float, str]:
+    """(value, what is wrong with it or ""): of an int, a float, or a text with a point or a comma, unit or none."""
+    asked = f"a number{f' in {unit}' if unit else ''}, like 12.5"
+    if type(answer) in (int, float):  # exactly: a bool is no number here, and a subclass may lie when compared
+        try:
+            value = float(answer)
+        except OverflowError:  # an int beyond what a float holds
+            value = math.inf
+    elif type(answer) is str:
+        typed = answer.strip()[:LONGEST].replace("\N{MINUS SIGN}", "-")  # the minus sign of print
+        if thousands := THOUSANDS.match(typed):
+            plain_one, decimal = (thousands[0].replace(",", sign) for sign in ("", "."))
+            return math.nan, f"Is that {plain_one} or {decimal}? Write it without a comma."
+        match = NUMBER.fullmatch(typed)
+        if not match:
+            return math.nan, f"Write {asked}."
+        named = match["unit"].strip().casefold()
+        if named and named not in UNITS.get(unit, {unit.casefold(), unit.casefold().removesuffix("s")}):
+            return (
+                math.nan,
+                f"The unit should be {unit}: write {asked}." if unit else f"No unit is needed: write {asked}.",
+            )
+        value = float(match["number"].replace(",", "."))
+    else:
+        return math.nan, f"That is no number but a {type(answer).__name__}: write {asked}."
+    return (value, "") if math.isfinite(value) else (value, f"That is no finite number: write {asked}.")
+
+
+def _text(item: ShortText, answer: object) -> Verdict:
+    if type(answer) is not str or not plain(answer):
+        return Verdict(None, ("Write a word or two first.",))
+    given = plain(answer[:LONGEST])
+    if given in {plain(text) for text in item.accept}:
+        return Verdict(True, ())
+    for mistake in item.mistakes:
+        if given in {plain(text) for text in mistake.answers}:
+            return Verdict(False, (mistake.feedback,))
+    return Verdict(False, ("That isn't it.",))
+
+
+def _order(item: Order, answer: Iterable[int]) -> Verdict:
+    order = _places(answer, item.steps)
+    if sorted(order) != list(range(len(item.steps))):
+        return Verdict(None, (f"Name each of the {len(item.steps)} letters once.",))
+    wrong = next((place for place, step in enumerate(order) if place != step), None)
+    if wrong is None:
+        return Verdict(True, ())
+    fit = (
+        f"The first {wrong} fit." if wrong > 1 else "The first one fits." if wrong else "The first one doesn't fit yet."
+    )
+    return Verdict(False, (fit, item.steps[order[wrong]].feedback))
+
+
+_JUDGES = {OneChoice: _one, SeveralChoices: _several, Number: _number, ShortText: _text, Order: _order}
+
+
+def compare(item: Prediction, guess: float, found: float) -> Verdict:
+    """A guess beside what a cell found; near is right, and neither costs anything."""
+    off = guess - found
+    said = f"You guessed {guess:g}{_spaced(item.unit)}; the cell found {found:.3g}{_spaced(item.unit)}."
+    if abs(off) <= item.within:
+        return Verdict(True, (said, "That is near."))
+    return Verdict(False, (said, f"The guess was too {'high' if off > 0 else 'low'} by {abs(off):.3g}."))
+
+
+def _spaced(unit: str) -> str:
+    return unit if unit in ("", "%", "×") else f" {unit}"

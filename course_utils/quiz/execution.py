@@ -1,0 +1,240 @@
+"""Runs a learner's code against an item: within a time limit, its printing cut short, compared by exact types."""
+
+import _thread
+import ast
+import copy
+import io
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from typing import Any
+from zlib import crc32
+
+from course_utils.errors import CourseError
+from course_utils.quiz.answers import Verdict
+from course_utils.quiz.comparing import as_plain, same
+from course_utils.quiz.items import Code, Model
+
+MOST_PRINTED = 2_000  # characters of what the learner's code prints
+SHOWN = 120  # characters of a value in a sentence
+BLANK = "write your lines here"  # how the NotImplementedError of a blank begins; `...` is the blank of a value
+
+
+class TooLong(Exception):
+    """The learner's code was interrupted at the item's limit."""
+
+
+class Prints(io.StringIO):
+    """Keeps the beginning of what is printed, and drops the rest."""
+
+    def write(self, text: str) -> int:
+        super().write(text[: max(0, MOST_PRINTED - self.tell())])
+        return len(text)
+
+    def close(self) -> None:
+        """What was printed is still wanted when the learner's code has closed its output."""
+
+
+@contextmanager
+def limited(seconds: float) -> Iterator[Prints]:
+    """Run what stands inside for so many seconds at most, and catch what it prints. TooLong when the time is up.
+
+    The interrupt is the Stop button's: code that swallows KeyboardInterrupt goes on until the learner stops it.
+    """
+    passed, over, deciding = threading.Event(), threading.Event(), threading.Lock()
+
+    def interrupt() -> None:
+        with deciding:  # never an interrupt after the end
+            if not over.is_set():
+                passed.set()
+                _interrupt_main()
+
+    printed = Prints()
+    timer = threading.Timer(seconds, interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        try:
+            with redirect_stdout(printed), redirect_stderr(printed):
+                yield printed
+        finally:
+            with deciding:
+                over.set()
+            timer.cancel()
+    except KeyboardInterrupt:
+        if passed.is_set():
+            raise TooLong(f"it was interrupted after {seconds:g} seconds: does a loop never end?") from None
+        raise
+
+
+def _interrupt_main() -> None:
+    """As the Stop button: a real signal where there is one, since it also wakes a sleep."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
+
+
+def run_item(item: Code | Model, answer: Any, context: Mapping[str, Any]) -> Verdict:
+    """Judge what the learner's code bound to the item's name; `context` holds the lesson's names that it needs."""
+    if missing := [name for name in item.needs if name not in context]:
+        given = ", ".join(f"{name}={name}" for name in item.needs)
+        raise CourseError(f"The check needs {', '.join(missing)}: call check('{item.id}', {item.name}, {given}).")
+    if answer is ...:
+        return _unwritten(item)
+    try:
+        with limited(item.limit) as printed:
+            verdict = _JUDGES[type(item)](item, answer, dict(context))
+    except TooLong as error:
+        return Verdict(False, (f"{item.name} isn't finished: {error}",))
+    except KeyboardInterrupt:  # the learner's own
+        raise
+    except BaseException as error:
+        if type(error) is NotImplementedError and (not error.args or str(error).startswith(BLANK)):
+            return _unwritten(item)  # torch has NotImplementedErrors of its own
+        return Verdict(False, (f"{item.name} stopped with {told(error)}",))
+    said = printed.getvalue().strip()
+    if said and not verdict.right:
+        return Verdict(verdict.right, (*verdict.feedback, f"It printed: {short(said)}"))
+    return verdict
+
+
+def _unwritten(item: Code | Model) -> Verdict:
+    return Verdict(None, (f"{item.name} isn't written yet.", f"A hint: {item.hints[0]}"))
+
+
+def told(error: BaseException) -> str:
+    """An error of the learner's code in a sentence, with the line of their own cell where there is one."""
+    lines = []
+    trace = error.__traceback__
+    while trace:
+        if "ipykernel" in trace.tb_frame.f_code.co_filename or trace.tb_frame.f_code.co_filename.startswith("<ipython"):
+            lines.append(trace.tb_lineno)
+        trace = trace.tb_next
+    where = f" in line {lines[-1]} of its cell" if lines else ""
+    with suppress(Exception):  # an error's own text may fail
+        return f"{type(error).__name__}{where}: {short(str(error)) or 'no message'}"
+    return f"{type(error).__name__}{where}."
+
+
+def short(text: str) -> str:
+    """One line of at most SHOWN characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"
+
+
+def _code(item: Code, answer: Any, context: dict[str, Any]) -> Verdict:
+    if item.reference:
+        verdict = _compared(item, answer, context)
+        if not verdict.right:
+            return verdict
+    if item.expect:
+        return _expected(item, answer, context)
+    return Verdict(True, ())
+
+
+def _compared(item: Code, answer: Any, context: dict[str, Any]) -> Verdict:
+    if item.inputs is None:
+        outcome = answer
+        expected = bound(item.reference, item.name, context)
+    else:
+        if not callable(answer):
+            return Verdict(False, (f"{item.name} should be a function, and is {_value(answer)}.",))
+        import numpy as np
+
+        rng = np.random.default_rng(crc32(item.id.encode()))
+        inputs = eval(item.inputs, context | {"rng": rng})
+        expected = _results(bound(item.reference, item.name, context), inputs)
+        outcome = _results(answer, inputs)
+    if same(expected, outcome, item.tolerance):
+        return Verdict(True, ())
+    for mistake in item.mistakes:
+        with suppress(Exception):
+            wrong = bound(mistake.code, item.name, context)
+            if same(_results(wrong, inputs) if item.inputs else wrong, outcome, item.tolerance):
+                return Verdict(False, (mistake.feedback,))
+    if item.inputs is None:
+        return Verdict(False, (f"{item.name} should be {_value(expected)}, and is {_value(outcome)}.",))
+    place = next(n for n in range(len(inputs)) if not same(expected[n], outcome[n], item.tolerance))
+    call = f"{item.name}({', '.join(_value(argument) for argument in inputs[place])})"
+    return Verdict(False, (f"{call} should give {_value(expected[place])}, and gave {_value(outcome[place])}.",))
+
+
+def _results(function: Any, inputs: list[tuple]) -> list:
+    return [function(*copy.deepcopy(arguments)) for arguments in inputs]  # copies: a function may change what it gets
+
+
+def bound(code: str, name: str, context: Mapping[str, Any]) -> Any:
+    """What an item's own code binds to `name`."""
+    names = dict(context)
+    exec(compile(code, f"<the item's {name}>", "exec"), names)
+    return names[name]
+
+
+def _expected(item: Code | Model, answer: Any, context: dict[str, Any]) -> Verdict:
+    """The first assertion of the item that fails, by its message; what it raises else is the answer's fault too."""
+    names, check = context | {item.name: answer}, f"<the check of {item.id}>"
+    try:
+        exec(compile(ast.parse(item.expect), check, "exec"), names)
+    except AssertionError as error:
+        if _raised_in(error) != check:
+            raise  # an assertion of the learner's own
+        return Verdict(False, (str(error),))
+    return Verdict(True, (str(names["said"]),) if "said" in names else ())
+
+
+def _raised_in(error: BaseException) -> str:
+    """The file whose code raised an error."""
+    trace = error.__traceback__
+    while trace.tb_next:
+        trace = trace.tb_next
+    return trace.tb_frame.f_code.co_filename
+
+
+def _model(item: Model, answer: Any, context: dict[str, Any]) -> Verdict:
+    import torch
+
+    network = getattr(answer, "model", answer)
+    if not isinstance(network, torch.nn.Module):
+        return Verdict(False, (f"{item.name} should be a learner or a network, and is {_value(answer)}.",))
+    names = dict(context)
+    exec(compile(item.held_out, f"<the pictures of {item.id}>", "exec"), names)
+    inputs, truth = names["inputs"], names["truth"]
+    weights = next(network.parameters(), inputs)
+    modes = [(layer, layer.training) for layer in network.modules()]
+    network.eval()
+    try:
+        with torch.no_grad():
+            parts = [network(part.to(weights.device)) for part in inputs.split(100)]
+    finally:
+        for layer, mode in modes:  # one by one: some may be held in eval
+            layer.training = mode
+    with torch._C.DisableTorchFunctionSubclass():  # a tensor of the learner's own class could lie
+        scores = torch.cat([part.detach().cpu().as_subclass(torch.Tensor) for part in parts])
+    if scores.ndim != 2 or len(scores) != len(truth):
+        return Verdict(
+            False, (f"{item.name} should give one row of scores a picture, and gave {tuple(scores.shape)}.",)
+        )
+    share = (scores.argmax(1) == truth).float().mean().item()
+    if item.expect and not (verdict := _expected(item, answer, names | {"share": share})).right:
+        return verdict
+    said = f"{item.name} is right for {share:.0%} of the held-out pictures"
+    if share < item.at_least:
+        return Verdict(False, (f"{said}; {item.at_least:.0%} are asked for.",))
+    return Verdict(True, (f"{said}.",))
+
+
+_JUDGES = {Code: _code, Model: _model}
+
+
+def _value(value: Any) -> str:
+    """A value in a sentence."""
+    plain = as_plain(value)
+    if type(plain) is float:
+        return f"{plain:.4g}"
+    if callable(plain):
+        return f"the function {getattr(plain, '__name__', '')}".strip()
+    with suppress(Exception):
+        return short(repr(plain))
+    return f"a {type(value).__name__}"

@@ -1,0 +1,67 @@
+"""The calls of a lesson that need no widget: `check` an exercise, and what a cell `found` beside a guess."""
+
+import html
+from typing import Any
+
+from IPython.display import display
+
+from course_utils.errors import CourseError
+from course_utils.quiz import progress
+from course_utils.quiz.answers import Verdict, compare
+from course_utils.quiz.items import Code, Model, Prediction
+from course_utils.quiz.reading import item as item_of
+from course_utils.quiz.text import explanation_html, inline, section_html
+
+SIGNS = {True: "Right.", False: "Not yet.", None: "To do."}  # words: a colour or a tick alone says nothing aloud
+
+
+def check(identifier: str, answer: Any, **context: Any) -> None:
+    """Check what an exercise's cell bound, and say in words what was expected.
+
+    identifier: the exercise, "05.A"; context: the lesson's names that the check needs, as keywords. Errors of the
+    learner's code, endless loops and floods of text are told in a sentence; a blank still unwritten costs nothing.
+    Raises CourseError for an unknown exercise and for names that are missing.
+    """
+    from course_utils.quiz.execution import run_item
+
+    item = item_of(identifier)
+    if not isinstance(item, (Code, Model)):
+        raise CourseError(f"{identifier} is a question of kind {item.kind!r}: show it with ask({identifier!r}).")
+    verdict = run_item(item, answer, context)
+    if verdict.right is not None:
+        progress.record(item.id, verdict.right)
+    _say(verdict, item)
+
+
+def found(identifier: str, value: float) -> None:
+    """Say what a cell found beside what the learner had guessed; without a guess, say only what was found.
+
+    identifier: an item of kind prediction; value: the finding, in the item's unit.
+    """
+    item = item_of(identifier)
+    if not isinstance(item, Prediction):
+        raise CourseError(f"{identifier} is of kind {item.kind!r}, and only a prediction is compared with a finding.")
+    guess = progress.guess_of(item.id)
+    if guess is None:
+        unit = f" {item.unit}" if item.unit else ""
+        _say(
+            Verdict(None, (f"The cell found {value:.3g}{unit}. You noted no guess in {item.label.split(' — ')[0]}.",)),
+            item,
+        )
+        return
+    verdict = compare(item, guess, float(value))
+    progress.record(item.id, bool(verdict.right), guess)
+    _say(verdict, item)
+
+
+def _say(verdict: Verdict, item: Code | Model | Prediction) -> None:
+    guessed = isinstance(item, Prediction)
+    sign = "" if guessed else SIGNS[verdict.right]
+    told = [sign, *verdict.feedback]
+    page = f'<p role="status"><strong>{html.escape(sign)}</strong> {" ".join(map(inline, verdict.feedback))}</p>'
+    if verdict.right is False and not guessed:
+        page += f"<p>Look again at {section_html(item)}.</p>"
+    if verdict.right or guessed:
+        page += explanation_html(item)
+        told.append(item.explanation)
+    display({"text/html": page, "text/plain": " ".join(told).strip()}, raw=True)

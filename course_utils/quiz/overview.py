@@ -1,0 +1,149 @@
+"""How a learner stands: the summary at a lesson's end, the table of all lessons, and what to see again today."""
+
+import html
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import ipywidgets as widgets
+
+from course_utils.controls.output import show_control
+from course_utils.quiz import progress, reading
+from course_utils.quiz.items import Code, Item, Model, Prediction
+from course_utils.quiz.text import section_html, static_html
+from course_utils.quiz.widgets import ask
+
+REVIEWED = 5  # items at once
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One line of the table: how many items, how many answered, right at last, right at the first try, due today."""
+
+    number: str
+    items: int
+    answered: int
+    right: int
+    first: int
+    due: int
+
+
+def lessons() -> list[Lesson]:
+    """Every lesson that has a quiz, in order."""
+    standings, due = progress.standings(), set(progress.due_items())
+    found = []
+    for number in reading.numbers():
+        ids = [item.id for item in reading.lesson_quiz(number).items]
+        mine = [standings[one] for one in ids if one in standings]
+        right, first = (sum(getattr(one, name) for one in mine) for name in ("last_right", "first_right"))
+        found.append(Lesson(number, len(ids), len(mine), right, first, sum(one in due for one in ids)))
+    return found
+
+
+def table_html() -> str:
+    """The lessons as an HTML table."""
+    head = "".join(
+        f"<th scope='col'>{name}</th>" for name in ("Lesson", "Answered", "Right", "At the first try", "Due today")
+    )
+    rows = (
+        f"<tr><th scope='row'>{one.number}</th><td>{one.answered} of {one.items}</td><td>{one.right}</td>"
+        f"<td>{_share(one.first, one.answered)}</td><td>{one.due or ''}</td></tr>"
+        for one in lessons()
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.0%}" if whole else "–"
+
+
+class Summary:
+    """A lesson's items and how each stands; it follows every answer given in the same notebook."""
+
+    def __init__(self, number: str):
+        self.items = reading.lesson_quiz(number).items
+        self.shown = widgets.HTML()
+        progress.watch(self._show)
+        self._show()
+
+    def _show(self) -> None:
+        standings = progress.standings()
+        right = sum(standings[item.id].last_right for item in self.items if item.id in standings)
+        rows = "".join(f"<li>{row}</li>" for row in self._rows(standings))
+        self.result = f"{right} of {len(self.items)} right so far."
+        self.shown.value = f'<p role="status">{self.result}</p><ul>{rows}</ul>'
+
+    def _rows(self, standings: dict[str, progress.Standing]) -> Iterator[str]:
+        for item in self.items:
+            state = _state(item, standings.get(item.id))
+            again = "" if state.startswith("right") else f" — see {section_html(item)}"
+            yield f"{html.escape(item.label)}: {state}{again}"
+
+    def _ipython_display_(self) -> None:
+        still = "".join(f"<li>{html.escape(item.label)}</li>" for item in self.items)
+        words = f"{len(self.items)} questions and exercises; run the cell to see how you stand."
+        show_control(self.shown, f"<p>{words}</p><ul>{still}</ul>", words)
+
+
+def _state(item: Item, standing: progress.Standing | None) -> str:
+    if standing is None:
+        return "to do" if not isinstance(item, Prediction) else "no guess compared yet"
+    if not standing.last_right:
+        return "not near" if isinstance(item, Prediction) else "not yet"
+    if standing.first_right:
+        return "right at the first try" if not isinstance(item, Prediction) else "right, near at the first guess"
+    return f"right after {standing.tries} tries"
+
+
+def summary(number: str) -> Summary:
+    """Show how the learner stands in a lesson, "04"; CourseError for a lesson without a quiz."""
+    return Summary(number)
+
+
+class ProgressTable:
+    """How the learner stands in all lessons; it follows the answers given in the same notebook."""
+
+    def __init__(self) -> None:
+        self.shown = widgets.HTML()
+        progress.watch(self._show)
+        self._show()
+
+    def _show(self) -> None:
+        due = progress.due_items()
+        again = f"To see again today: {', '.join(due)}. Call review()." if due else "Nothing to see again today."
+        self.shown.value = f'{table_html()}<p role="status">{again}</p>'
+
+    def _ipython_display_(self) -> None:
+        words = "Run the cell to see how you stand."
+        show_control(self.shown, f"<p>{words}</p>", words)
+
+
+def progress_table() -> ProgressTable:
+    """Show how the learner stands in every lesson, and what to see again today."""
+    return ProgressTable()
+
+
+class Review:
+    """Today's questions, the longest overdue first."""
+
+    def __init__(self, limit: int):
+        kinds = {item.id: item for number in reading.numbers() for item in reading.lesson_quiz(number).items}
+        due = [
+            one
+            for one in progress.due_items()
+            if one in kinds and not isinstance(kinds[one], (Code, Model, Prediction))
+        ]
+        self.due = due[:limit]
+        more = f" {len(due) - limit} more are waiting." if len(due) > limit else ""
+        self.result = f"{len(self.due)} to see again today.{more}" if due else "Nothing to see again today."
+        self.questions = [ask(one) for one in self.due]
+        heading = widgets.HTML(f'<p role="status">{self.result}</p>')
+        self.box = widgets.VBox([heading, *(question.box for question in self.questions)])
+
+    def _ipython_display_(self) -> None:
+        page = "".join(static_html(question.item) for question in self.questions)
+        show_control(self.box, f"<p>{self.result}</p>{page}", self.result)
+
+
+def review(limit: int = REVIEWED) -> Review:
+    """Ask again what was missed: at once, then after one, three, seven and twenty-one days, while answered rightly."""
+    return Review(limit)

@@ -1,0 +1,128 @@
+"""What `course quiz check` asks of items beyond their form: keys that are told twice, no giveaways, no dead links.
+
+A key is a line that is easily swapped in an edit. So each item's explanation has to agree with it: it speaks of the
+right option more than of the others, says the number in bold, holds the accepted words, or names the steps in order.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from course_utils.errors import CourseError
+from course_utils.quiz.items import (
+    AnyItem,
+    Code,
+    Model,
+    Number,
+    OneChoice,
+    Order,
+    Prediction,
+    Quiz,
+    SeveralChoices,
+    ShortText,
+    plain,
+)
+from course_utils.quiz.text import figure_file
+
+FEWEST = 8  # items a lesson
+MOST_IN_ONE_PLACE = 0.6  # of a lesson's questions may have the right option at one place, or as the longest
+FEW = 3  # questions of one choice, fewer than which a pattern can't be told from chance
+COMMON = """
+a an and are as at be been before but by can do does each for from has have here how if in into is it its just more most
+no not of on one only or other out so some such than that the their them then there they this to too was what when where
+which while who why will with you your
+"""
+STOPWORDS = frozenset(COMMON.split())
+BOLD = re.compile(r"\*\*(.+?)\*\*")
+DIGITS = re.compile(r"[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?", re.I)
+
+
+def faults(quiz: Quiz, headings: Iterable[str] | None = None) -> Iterator[tuple[str, str]]:
+    """(item's id or "", what is wrong) for each rule that is broken; `headings` are those of the lesson."""
+    if len(quiz.items) < FEWEST:
+        yield "", f"{len(quiz.items)} items: a lesson has at least {FEWEST}"
+    yield from ((item.id, fault) for item in quiz.items for fault in _of_item(item))
+    yield from (("", fault) for fault in _patterns([item for item in quiz.items if isinstance(item, OneChoice)]))
+    if headings is not None:
+        known = set(headings)
+        for item in quiz.items:
+            if item.section not in known:
+                yield item.id, f"the lesson has no section {item.section!r}"
+
+
+def _of_item(item: AnyItem) -> Iterator[str]:
+    if item.figure:
+        try:
+            figure_file(item)
+        except CourseError as error:
+            yield str(error)
+    if not (item.source == "measured" or re.search(r"\]\(https?://", item.source)):
+        yield "the source should be a Markdown link, or `measured` when the lesson's own cells show it"
+    if len(item.explanation.split()) < 8:
+        yield "the explanation has fewer than eight words: say why"
+    yield from _key_told_twice(item)
+
+
+def _key_told_twice(item: AnyItem) -> Iterator[str]:
+    match item:
+        case OneChoice():
+            yield from _favoured(item)
+        case SeveralChoices():
+            for option in item.options:
+                opening = "True:" if option.right else "False:"
+                if not option.feedback.startswith(opening):
+                    yield f"the feedback on {option.text!r} should begin with {opening!r}, as the key says"
+        case Number():
+            told = [float(number) for bold in BOLD.findall(item.explanation) for number in DIGITS.findall(bold)]
+            if len(told) != 1 or abs(told[0] - item.answer) > max(item.tolerance, 1e-9):
+                yield f"the explanation should say the answer in bold, **{item.answer:g}**, and no other number so"
+        case ShortText():
+            if not any(plain(text) in plain(item.explanation) for text in item.accept):
+                yield f"the explanation holds none of the accepted answers ({', '.join(item.accept)})"
+        case Order():
+            places = [_place(step.cue, item.explanation) for step in item.steps]
+            if -1 in places:
+                yield f"the explanation lacks the cue {item.steps[places.index(-1)].cue!r}"
+            elif places != sorted(set(places)):
+                yield "the explanation names the steps' cues in another order than the key"
+        case Prediction() | Code() | Model():  # a cell finds it, or solution and mistakes are run by the tests
+            pass
+
+
+def _place(cue: str, text: str) -> int:
+    """Where a cue stands in a text as the beginning of a word; -1 when it doesn't."""
+    found = re.search(rf"\b{re.escape(cue)}", text, re.I)
+    return found.start() if found else -1
+
+
+def _favoured(item: OneChoice) -> Iterator[str]:
+    """The explanation must share more of its words with the right option than with any other."""
+    words = [_stems(option.text) for option in item.options]
+    common = Counter(stem for option in words for stem in option)
+    own = [{stem for stem in option if common[stem] == 1} for option in words]
+    told = _stems(item.explanation)
+    shares = [len(option & told) / len(option) if option else 0.0 for option in own]
+    (right,) = item.key
+    rival = max((share, place) for place, share in enumerate(shares) if place != right)
+    if shares[right] <= rival[0]:
+        yield (
+            f"the explanation speaks of {item.options[rival[1]].text!r} as much as of {item.options[right].text!r}, "
+            "which is marked right: say in the option's own words why it is"
+        )
+
+
+def _stems(text: str) -> set[str]:
+    """The content words of a text, cut to five letters so that 'freezes' and 'freezing' are one."""
+    return {word[:5] for word in re.findall(r"[a-z_]+|\d+(?:\.\d+)?", text.casefold()) if word not in STOPWORDS}
+
+
+def _patterns(items: list[OneChoice]) -> Iterator[str]:
+    """Giveaways over a whole quiz: the right option as written always at one place, or always the longest."""
+    if len(items) < FEW:
+        return
+    place, often = Counter(min(item.key) for item in items).most_common(1)[0]
+    if often > MOST_IN_ONE_PLACE * len(items):
+        yield f"the right option is number {place + 1} in {often} of {len(items)} questions: move some"
+    longest = sum(len(item.options[min(item.key)].text) == max(len(o.text) for o in item.options) for item in items)
+    if longest > MOST_IN_ONE_PLACE * len(items):
+        yield f"the right option is the longest in {longest} of {len(items)} questions: shorten some of them"

@@ -1,0 +1,234 @@
+"""Questions that answer in the page, by mouse or keyboard; each builds under ipywidgets 7.7 (Colab) and 8."""
+
+import warnings
+from string import ascii_uppercase
+
+import ipywidgets as widgets
+
+from course_utils.controls.output import show_control
+from course_utils.errors import CourseError
+from course_utils.quiz import progress
+from course_utils.quiz.answers import Verdict, judge, read_number
+from course_utils.quiz.items import Code, Item, Model, OneChoice, Order, Prediction, SeveralChoices, ShortText
+from course_utils.quiz.reading import item as item_of
+from course_utils.quiz.text import (
+    answer_html,
+    explanation_html,
+    inline,
+    lettered,
+    section_html,
+    shuffled,
+    static_html,
+    static_text,
+    stem_html,
+)
+
+ENOUGH = 2  # wrong tries after which the answer may be shown
+# A checkbox's own label is cut off at the end of its line, and options are sentences.
+STYLE = """<style>
+.course-option, .course-option label {height: auto !important; max-width: 100%; overflow: visible}
+.course-option label span, .course-option .widget-label-basic {white-space: normal !important; line-height: 1.4}
+</style>"""
+
+
+class Ticks:
+    """A checkbox for each option; in a question with one right answer, ticking one takes the tick from the others."""
+
+    def __init__(self, item: OneChoice | SeveralChoices, order: list[int]):
+        self.order = order
+        self.boxes = [
+            widgets.Checkbox(
+                description=f"{letter} — {text.replace('`', '')}",  # a label holds no code font
+                indent=False,
+                layout=widgets.Layout(width="100%", height="auto"),
+                style={"description_width": "initial"},
+            )
+            for letter, text in lettered(item, order)
+        ]
+        for box in self.boxes:
+            box.add_class("course-option")
+            if isinstance(item, OneChoice):
+                box.observe(self._only, "value")
+        self.view = widgets.VBox([widgets.HTML(STYLE), *self.boxes])
+
+    def _only(self, change: dict) -> None:
+        if change["new"]:
+            for box in self.boxes:
+                if box is not change["owner"]:
+                    box.value = False
+
+    @property
+    def answer(self) -> list[int]:
+        """The ticked options' places in the item."""
+        return sorted(place for place, box in zip(self.order, self.boxes, strict=True) if box.value)
+
+    @answer.setter
+    def answer(self, places: list[int]) -> None:
+        for place, box in zip(self.order, self.boxes, strict=True):
+            box.value = place in places
+
+
+class Line:
+    """A line to write in: a number, a word or two, or the letters of steps in their order."""
+
+    def __init__(self, item: Item, order: list[int] | None):
+        self.order = order
+        label, example = _asked(item)
+        self.field = widgets.Text(
+            description=label,
+            placeholder=example,
+            layout=widgets.Layout(width="360px"),
+            style={"description_width": "initial"},
+        )
+        steps = [widgets.HTMLMath(_steps_html(item, order))] if order is not None else []
+        self.view = widgets.VBox([*steps, self.field])
+
+    @property
+    def answer(self) -> str | list[int]:
+        """What was written; for an order, the steps' places (without those letters that name no step)."""
+        if self.order is None:
+            return self.field.value
+        letters = [letter for letter in self.field.value.upper() if letter in ascii_uppercase]
+        return [self.order[n] if (n := ascii_uppercase.index(letter)) < len(self.order) else -1 for letter in letters]
+
+    @answer.setter
+    def answer(self, answer: str | list[int]) -> None:
+        if self.order is None:
+            self.field.value = str(answer)
+        else:
+            self.field.value = " ".join(ascii_uppercase[self.order.index(place)] for place in answer)
+
+
+def _asked(item: Item) -> tuple[str, str]:
+    """A line's label and the example within it."""
+    if isinstance(item, Order):
+        return "The letters in order:", " ".join(ascii_uppercase[: len(item.steps)])
+    if isinstance(item, ShortText):
+        return "Your answer:", "a word or two"
+    unit = f" ({item.unit})" if item.unit else ""
+    return (f"Your guess{unit}:" if isinstance(item, Prediction) else f"Your answer{unit}:"), "a number"
+
+
+def _steps_html(item: Order, order: list[int]) -> str:
+    rows = (f"<li><strong>{letter}</strong> — {inline(text)}</li>" for letter, text in lettered(item, order))
+    return f"<ul style='line-height:1.5'>{''.join(rows)}</ul>"
+
+
+class Question:
+    """One item in the page; made by `ask` and `predict`."""
+
+    def __init__(self, item: Item):
+        self.item = item
+        self.whose = progress.learner()
+        has_parts = isinstance(item, (OneChoice, SeveralChoices, Order))
+        order = shuffled(item, self.whose) if has_parts else None
+        self.input = Ticks(item, order) if isinstance(item, (OneChoice, SeveralChoices)) else Line(item, order)
+        self.hints = self.wrong = 0
+        self.done = False
+        self.check = _button("Note my guess" if isinstance(item, Prediction) else "Check", self._check)
+        self.hint = _button("Hint", self._hint)
+        self.show = _button("Show the answer", self._show)
+        self.show.layout.display = "none"
+        self.said = widgets.HTMLMath()
+        if isinstance(self.input, Line):
+            _on_enter(self.input.field, self._check)
+        buttons = widgets.HBox([self.check, self.hint, self.show])
+        self.box = widgets.VBox([widgets.HTMLMath(stem_html(item)), self.input.view, buttons, self.said])
+        self._restore()
+
+    def _restore(self) -> None:
+        """Show what was answered before, unless today it is to be asked again."""
+        if isinstance(self.item, Prediction):
+            if (guess := progress.guess_of(self.item.id)) is not None:
+                self.input.answer = f"{guess:g}"
+                self._say(f"<strong>Noted.</strong> Your guess is {guess:g}. You may change it.")
+            return
+        last = progress.last_answer(self.item.id)
+        if last is None or last[1] is None or self.item.id in progress.due_items():
+            return
+        verdict = judge(self.item, last[1])
+        if verdict.right is not None:  # an answer to what the item was before it was changed
+            self.input.answer = last[1]
+            self._tell(verdict, again=True)
+
+    def _check(self, _=None) -> None:
+        if isinstance(self.item, Prediction):
+            self._note()
+            return
+        answer = self.input.answer
+        verdict = judge(self.item, answer)
+        if verdict.right is not None and not self.done:  # once it is right, more looking around is no new try
+            progress.record(self.item.id, verdict.right, answer, self.hints)
+            self.wrong += not verdict.right
+        self._tell(verdict)
+
+    def _note(self) -> None:
+        guess, trouble = read_number(self.input.answer, self.item.unit)
+        if not trouble and not self.item.low <= guess <= self.item.high:
+            trouble = f"A guess lies between {self.item.low:g} and {self.item.high:g}."
+        if trouble:
+            self._say(f"<strong>Not noted.</strong> {inline(trouble)}")
+            return
+        progress.keep_guess(self.item.id, guess)
+        self._say(f"<strong>Noted:</strong> {guess:g}. A cell below compares it with what it finds.")
+
+    def _tell(self, verdict: Verdict, again: bool = False) -> None:
+        told = " ".join(inline(part) for part in verdict.feedback)
+        before = "You answered this before. " if again else ""
+        if verdict.right is None:
+            self._say(told)
+        elif verdict.right:
+            self.done = True
+            self.show.layout.display = "none"
+            self._say(f"{before}<strong>Right.</strong> {told} {explanation_html(self.item)}")
+        else:
+            if self.wrong >= ENOUGH:
+                self.show.layout.display = ""
+            self._say(
+                f"{before}<strong>Not yet.</strong> {told} Look again at {section_html(self.item)}, and try again."
+            )
+
+    def _hint(self, _=None) -> None:
+        hints = self.item.hints
+        self.hints = min(self.hints + 1, len(hints))
+        more = "" if self.hints < len(hints) else " That was the last hint."
+        self._say(f"<strong>Hint {self.hints} of {len(hints)}.</strong> {inline(hints[self.hints - 1])}{more}")
+
+    def _show(self, _=None) -> None:
+        self.done = True
+        self._say(answer_html(self.item, self.whose))
+
+    def _say(self, page: str) -> None:
+        self.result = page
+        self.said.value = f'<div role="status" class="jp-RenderedHTMLCommon">{page}</div>'  # links and code as in Lab
+
+    def _ipython_display_(self) -> None:
+        show_control(self.box, static_html(self.item), static_text(self.item))
+
+
+def ask(identifier: str) -> Question:
+    """Show a question by its id, "04.2". Raises CourseError for an unknown one, and for exercises."""
+    item = item_of(identifier)
+    if isinstance(item, (Code, Model)):
+        raise CourseError(f"{identifier} is an exercise: write its cell, then call check({identifier!r}, {item.name}).")
+    return Question(item)
+
+
+def predict(identifier: str) -> Question:
+    """Ask for a guess that `found` compares with a later cell's finding. Raises CourseError for other kinds."""
+    item = item_of(identifier)
+    if not isinstance(item, Prediction):
+        raise CourseError(f"{identifier} is of kind {item.kind!r}: show it with ask({identifier!r}).")
+    return Question(item)
+
+
+def _button(words: str, pressed) -> widgets.Button:
+    button = widgets.Button(description=words, layout=widgets.Layout(width="auto"))
+    button.on_click(pressed)
+    return button
+
+
+def _on_enter(field: widgets.Text, pressed) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # what ipywidgets 8 offers instead also fires on leaving
+        field.on_submit(pressed)

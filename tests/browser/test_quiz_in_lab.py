@@ -1,0 +1,144 @@
+"""Practice in a real JupyterLab: every kind of question by mouse and keyboard, kept over a reload, readable for all."""
+
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, expect
+
+ARTEFACTS = Path(__file__).parents[1] / "artefacts"
+KINDS = Path(__file__).parents[1] / "kinds.yaml"
+FIRST = """\
+from pathlib import Path
+from course_utils.quiz import ask, check, found, predict, reading, summary
+reading.FOLDER = Path({folder!r})"""
+ASKED = {f"90.{n}": f'ask("90.{n}")' for n in range(1, 6)} | {"90.6": 'predict("90.6")'}
+REST = ['found("90.6", 5.5)', "def double(x):\n    return x**2", 'check("90.A", double)', 'summary("90")']
+# A wrong answer and its feedback, then a right one: what is ticked or written.
+ANSWERS = {
+    "90.1": ("nothing at all", "Look at requires_grad of BatchNorm", "the head and BatchNorm"),
+    "90.2": ("the labels", "they are given", ("running statistics", "the head")),
+    "90.3": ("85,61 %", "averages over batches", "86.67"),
+    "90.4": ("Fit", "That one calls it", " TRAIN. "),
+}
+
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture
+def quiz(lab, page, tmp_path, monkeypatch):
+    """The notebook of all kinds, run in Lab, with a progress of its own."""
+    shutil.copy(KINDS, tmp_path / "90_kinds.yaml")
+    answers = f'import os\nos.environ["COURSE_PROGRESS"] = {str(tmp_path / "progress.sqlite")!r}\n'
+    sources = [answers + FIRST.format(folder=str(tmp_path)), *ASKED.values(), *REST]
+    cells = [nbformat.v4.new_markdown_cell("# Kinds\n\n## A section"), *map(nbformat.v4.new_code_cell, sources)]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    file = lab.write("kinds", nbformat.v4.new_notebook(cells=cells, metadata=kernel))
+    notebook = lab.open(page, file)
+    notebook.run_all(seconds=300)
+    assert notebook.problems() == []
+    return notebook
+
+
+def block(page, item: str) -> Locator:
+    """The output of one question."""
+    return page.locator(".jp-OutputArea-output").filter(has_text=f"Question {item}").first
+
+
+def answer(page, item: str, given, by_keyboard: bool) -> Locator:
+    """Give an answer and have it checked; the place where the feedback stands."""
+    where = block(page, item)
+    boxes = where.get_by_role("checkbox")
+    wanted = [given] if isinstance(given, str) else list(given)
+    if boxes.count():
+        for box in boxes.all():
+            label = box.evaluate("box => box.closest('label').innerText")
+            if box.is_checked() != any(label.strip().endswith(f"— {text}") for text in wanted):
+                box.focus() if by_keyboard else box.click()
+                if by_keyboard:
+                    box.press("Space")
+    else:
+        field = where.get_by_role("textbox")
+        field.fill("")
+        field.focus() if by_keyboard else field.click()
+        page.keyboard.type(given)
+        if by_keyboard:
+            field.press("Enter")
+            return where.locator("[role=status]")
+    button = where.get_by_role("button", name=re.compile("Check|Note my guess"))
+    if by_keyboard:
+        button.focus()
+        button.press("Enter")
+        expect(button).to_be_focused()
+    else:
+        button.click()
+    return where.locator("[role=status]")
+
+
+def letters(page, item: str, texts: list[str]) -> str:
+    """The letters that the steps have in this learner's order."""
+    shown = block(page, item).locator("li").all_inner_texts()
+    return " ".join(next(line[0] for line in shown if line.endswith(text)) for text in texts)
+
+
+@pytest.mark.parametrize("by_keyboard", [False, True], ids=["mouse", "keyboard"])
+def test_every_kind_answers(quiz, page, by_keyboard):
+    for item, (wrong, feedback, right) in ANSWERS.items():
+        expect(answer(page, item, wrong, by_keyboard)).to_contain_text(feedback)
+        expect(block(page, item).locator("[role=status]")).to_contain_text("Not yet.")
+        block(page, item).screenshot(path=ARTEFACTS / f"quiz_{item}_wrong.png")
+        expect(answer(page, item, right, by_keyboard)).to_contain_text("Right.")
+        block(page, item).screenshot(path=ARTEFACTS / f"quiz_{item}_right.png")
+    steps = ["freeze the body", "train the head", "train everything"]
+    expect(answer(page, "90.5", letters(page, "90.5", steps[::-1]), by_keyboard)).to_contain_text("comes last")
+    expect(answer(page, "90.5", letters(page, "90.5", steps), by_keyboard)).to_contain_text("Right.")
+    expect(answer(page, "90.6", "1000", by_keyboard)).to_contain_text("between 1 and 100")
+    expect(answer(page, "90.6", "4", by_keyboard)).to_contain_text("Noted: 4")
+    for item in ("90.5", "90.6"):
+        block(page, item).screenshot(path=ARTEFACTS / f"quiz_{item}.png")
+    expect(page.locator(".jp-OutputArea-output").last).to_contain_text("Question 90.1 — frozen: right after 2 tries")
+    assert quiz.problems() == []
+
+
+def test_hints_come_one_by_one_and_the_answer_after_two_misses(quiz, page):
+    where = block(page, "90.1")
+    for words in ("Hint 1 of 2", "Hint 2 of 2", "That was the last hint"):
+        where.get_by_role("button", name="Hint").click()
+        expect(where.locator("[role=status]")).to_contain_text(words)
+    show = where.get_by_role("button", name="Show the answer")
+    answer(page, "90.1", "nothing at all", False)
+    expect(show).to_be_hidden()
+    answer(page, "90.1", "everything", False)
+    show.click()
+    expect(where.locator("[role=status]")).to_contain_text("since fastai spares BatchNorm")
+
+
+def test_feedback_leads_to_the_section(quiz, page):
+    said = answer(page, "90.4", "fit", False)
+    heading = page.get_by_role("heading", name="A section")
+    expect(heading).not_to_be_in_viewport()
+    said.get_by_role("link", name="A section").click()
+    expect(heading).to_be_in_viewport()
+
+
+def test_answers_are_kept_when_the_page_is_loaded_anew(quiz, page, lab):
+    expect(answer(page, "90.3", "86.67", False)).to_contain_text("Right.")
+    answer(page, "90.6", "4", False)
+    lab.stop_kernels()
+    again = lab.open(page, "kinds.ipynb")
+    again.run_all(seconds=300)
+    expect(block(page, "90.3").locator("[role=status]")).to_contain_text("You answered this before. Right.")
+    expect(block(page, "90.3").get_by_role("textbox")).to_have_value("86.67")
+    outputs = page.locator(".jp-OutputArea")
+    expect(outputs.filter(has_text="You guessed 4")).to_contain_text("the cell found 5.5×. That is near.")
+    expect(outputs.filter(has_text="That is the square.")).to_contain_text("Not yet.")
+
+
+def test_nothing_serious_stands_in_the_way_of_a_screen_reader(quiz, page):
+    answer(page, "90.1", "nothing at all", True)
+    found = Axe().run(page, context=".jp-Notebook .jp-OutputArea").response["violations"]
+    serious = [one for one in found if one["impact"] in ("serious", "critical")]
+    assert not serious, [(one["id"], one["help"], [node["html"][:200] for node in one["nodes"]]) for one in serious]

@@ -1,0 +1,241 @@
+"""Questions without a browser: what they say, keep and show, under today's ipywidgets and under Colab's."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from course_utils.errors import CourseError
+from course_utils.quiz import ask, check, exercises, found, predict, progress, progress_table, reading, review, summary
+from course_utils.quiz import widgets as quiz_widgets
+from course_utils.quiz.text import shuffled, static_html, static_text
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def quiz(tmp_path, monkeypatch):
+    """Lesson 90 with an item of every kind, and a progress of its own."""
+    (tmp_path / "90_kinds.yaml").write_text((HERE / "kinds.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    monkeypatch.setattr(reading, "FOLDER", tmp_path)
+    monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "progress.sqlite"))
+    reading.lesson_quiz.cache_clear()
+    yield
+    reading.lesson_quiz.cache_clear()
+    progress._watching.clear()
+
+
+@pytest.fixture
+def said(monkeypatch):
+    """What check and found display."""
+    shown = []
+    monkeypatch.setattr(exercises, "display", lambda data, raw: shown.append(data))
+    return shown
+
+
+def tick(question, *texts):
+    for place, box in zip(question.input.order, question.input.boxes, strict=True):
+        box.value = question.item.options[place].text in texts
+
+
+def test_one_choice_answers_each_option_and_counts_the_tries():
+    question = ask("90.1")
+    question.check.click()
+    assert question.result == "Tick one answer first." and not progress.standings()
+    tick(question, "nothing at all")
+    question.check.click()
+    assert "Not yet." in question.result and "<code>requires_grad</code>" in question.result
+    assert "A section" in question.result and "spares BatchNorm" not in question.result
+    tick(question, "the head and BatchNorm")
+    question.check.click()
+    assert "Right." in question.result and "since fastai spares BatchNorm" in question.result
+    tick(question, "everything")
+    question.check.click()  # looking around after the right answer is no new try
+    standing = progress.standings()["90.1"]
+    assert (standing.tries, standing.first_right, standing.last_right) == (2, False, True)
+
+
+def test_ticking_one_takes_the_tick_from_the_others():
+    question = ask("90.1")
+    for box in question.input.boxes:
+        box.value = True
+    assert [box.value for box in question.input.boxes] == [False, False, True]
+    several = ask("90.2")
+    for box in several.input.boxes:
+        box.value = True
+    assert several.input.answer == [0, 1, 2]
+
+
+def test_several_choices_say_what_is_missing():
+    question = ask("90.2")
+    tick(question, "running statistics")
+    question.check.click()
+    assert "1 true answer is still missing." in question.result and "the head" not in question.result
+    tick(question, "running statistics", "the head")
+    question.check.click()
+    assert "Right." in question.result
+
+
+@pytest.mark.parametrize(
+    ("item", "given", "told"),
+    [
+        ("90.3", "about 80", "Write a number in %"),
+        ("90.3", "85,61 %", "averages over batches"),
+        ("90.3", "86.65%", "Right."),
+        ("90.4", "", "Write a word"),
+        ("90.4", "Fit", "That one calls it."),
+        ("90.4", " TRAIN. ", "Right."),
+        ("90.5", "A A", "each of the 3 letters"),
+        ("90.5", "A B Z", "each of the 3 letters"),
+    ],
+)
+def test_lines_answer(item, given, told):
+    question = ask(item)
+    question.input.field.value = given
+    question.check.click()
+    assert told in question.result
+
+
+def test_an_order_is_given_in_the_letters_that_are_shown():
+    question = ask("90.5")
+    right = " ".join("ABC"[question.input.order.index(step)] for step in range(3))
+    question.input.field.value = right[::-1]
+    question.check.click()
+    assert "Not yet." in question.result and "comes last" in question.result
+    question.input.field.value = right.lower().replace(" ", ",")
+    question.check.click()
+    assert "Right." in question.result
+
+
+def test_enter_checks_a_line():
+    question = ask("90.4")
+    question.input.field.value = "train"
+    question.input.field._handle_string_msg(question.input.field, {"event": "submit"}, [])
+    assert "Right." in question.result
+
+
+def test_hints_one_by_one_and_the_answer_after_two_misses():
+    question = ask("90.1")
+    for told in ("Hint 1 of 2", "Hint 2 of 2", "That was the last hint"):
+        question.hint.click()
+        assert told in question.result
+    assert question.show.layout.display == "none"
+    for text in ("nothing at all", "everything"):
+        tick(question, text)
+        question.check.click()
+    assert question.show.layout.display == ""
+    question.show.click()
+    assert "the head and BatchNorm" in question.result
+
+
+def test_an_answer_is_shown_again_unless_it_is_due():
+    question = ask("90.3")
+    question.input.field.value = "86.67"
+    question.check.click()
+    again = ask("90.3")
+    assert again.input.field.value == "86.67" and "You answered this before." in again.result
+    wrong = ask("90.4")
+    wrong.input.field.value = "fit"
+    wrong.check.click()
+    assert ask("90.4").input.field.value == ""  # missed, so it is asked anew
+    assert review().due == ["90.4"]
+
+
+def test_a_guess_is_noted_and_compared(said):
+    found("90.6", 5.5)
+    assert "You noted no guess" in said[-1]["text/plain"]
+    question = predict("90.6")
+    for given, told in (("many", "Write a number"), ("1000", "between 1 and 100"), ("4", "Noted:")):
+        question.input.field.value = given
+        question.check.click()
+        assert told in question.result
+    assert "Your guess is 4" in predict("90.6").result
+    found("90.6", 5.5)
+    assert "You guessed 4×; the cell found 5.5×. That is near." in said[-1]["text/plain"]
+    found("90.6", 50)
+    assert "too low by 46" in said[-1]["text/plain"]
+
+
+def test_exercises_are_checked_in_words(said):
+    check("90.A", ...)
+    assert said[-1]["text/plain"].startswith("To do. double isn't written yet.") and not progress.standings()
+    check("90.A", lambda x: x**2)
+    assert said[-1]["text/plain"] == "Not yet. That is the square."
+    check("90.A", lambda x: 2 * x)
+    assert said[-1]["text/plain"].startswith("Right.")
+    assert 'role="status"' in said[-1]["text/html"]
+    assert progress.standings()["90.A"].tries == 2
+
+
+def test_wrong_calls_say_what_to_do():
+    for call, told in (
+        (lambda: ask("90.A"), r"check\('90\.A', double\)"),
+        (lambda: check("90.1", 1), r"ask\('90\.1'\)"),
+        (lambda: predict("90.1"), r"ask\('90\.1'\)"),
+        (lambda: found("90.1", 1), "only a prediction"),
+        (lambda: ask("90.9"), "choose one of 90.1, 90.2"),
+        (lambda: ask("91.1"), "no quiz for lesson '91': choose one of 90"),
+        (lambda: ask("frozen"), "like '04.2'"),
+        (lambda: summary("7"), "choose one of 90"),
+    ):
+        with pytest.raises(CourseError, match=told):
+            call()
+
+
+def test_summary_and_table_follow_the_answers():
+    shown, table = summary("90"), progress_table()
+    assert "0 of 7 right so far." in shown.shown.value
+    question = ask("90.4")
+    question.input.field.value = "train"
+    question.check.click()
+    assert "1 of 7 right so far." in shown.shown.value and "right at the first try" in shown.shown.value
+    assert "<td>1 of 7</td><td>1</td><td>100%</td>" in table.shown.value
+
+
+def test_a_static_page_reads_without_a_kernel():
+    for item in reading.lesson_quiz("90").items:
+        page = static_html(item)
+        assert item.topic in page and "<details><summary>Answer</summary>" in page
+        question, answer = page.split("<details>")
+        assert item.topic in static_text(item) and item.explanation not in static_text(item)
+        assert item.explanation.split()[0] in answer and item.explanation not in question
+
+
+def test_options_are_shuffled_alike_for_one_learner_and_differently_for_others():
+    item = reading.item("90.1")
+    orders = {tuple(shuffled(item, f"learner {n}")) for n in range(30)}
+    assert len(orders) == 6 and all(shuffled(item, "me") == shuffled(item, "me") for _ in range(3))
+    steps = reading.item("90.5")
+    assert all(shuffled(steps, f"learner {n}") != [0, 1, 2] for n in range(30))
+
+
+def test_a_question_shows_and_checks_at_once():
+    ask("90.1")  # imports
+    shown, checked = [], []
+    for item in ("90.2", "90.3", "90.4"):  # the fastest of three: other tests run beside this one
+        start = time.perf_counter()
+        question = ask(item)
+        shown.append(time.perf_counter() - start)
+        if item == "90.2":
+            tick(question, "the labels")
+        else:
+            question.input.field.value = "7"
+        start = time.perf_counter()
+        question.check.click()
+        checked.append(time.perf_counter() - start)
+        assert "Not yet." in question.result
+    assert min(shown) < 0.3 and min(checked) < 0.05
+
+
+def test_questions_bring_no_torch():
+    code = "import sys\nfrom course_utils.quiz import ask, predict, summary, review, found, check\n"
+    code += "print(sorted({'torch', 'fastai', 'matplotlib', 'pandas', 'numpy'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_labels_of_options_may_be_long(monkeypatch):
+    assert "white-space: normal" in quiz_widgets.STYLE
+    assert all("course-option" in box._dom_classes for box in ask("90.1").input.boxes)
