@@ -12,17 +12,23 @@ from typer.testing import CliRunner
 
 from course_utils.cli.lessons import app, building, checking, running
 from course_utils.cli.lessons.cleaning import CONTROL, WIDGET, clean
-from course_utils.cli.lessons.files import Lesson, choose, read_notebook
+from course_utils.cli.lessons.files import Lesson, choose, read_notebook, read_solutions
 from course_utils.errors import CourseError
+from course_utils.quiz import reading
 
 GOOD = (Path(__file__).parent / "toy_lesson.txt").read_text(encoding="utf-8")
 TOP = Path(__file__).parents[1]
 
 
 @pytest.fixture
-def toy(tmp_path: Path):
-    """Makes the lesson 07_toy from a text."""
+def toy(tmp_path: Path, monkeypatch):
+    """Makes the lesson 07_toy from a text, with a quiz."""
     shutil.copy(TOP / "jupytext.toml", tmp_path)
+    quizzes = tmp_path / "quizzes"
+    quizzes.mkdir()
+    shutil.copy(TOP / "tests" / "toy_quiz.yaml", quizzes / "07_toy.yaml")
+    monkeypatch.setattr(reading, "FOLDER", quizzes)
+    reading.lesson_quiz.cache_clear()
 
     def make(text: str = GOOD) -> Lesson:
         lesson = Lesson(tmp_path / "lessons", "07_toy")
@@ -30,14 +36,19 @@ def toy(tmp_path: Path):
         lesson.text.write_text(text, encoding="utf-8", newline="\n")
         return lesson
 
-    return make
+    yield make
+    reading.lesson_quiz.cache_clear()
 
 
 def executed(lesson: Lesson, outputs: dict[int, list] | None = None) -> Lesson:
     """Build the lesson and pretend that it ran; `outputs` by number of the code cell, from 1."""
     building.build(lesson)
+    for cell in (solutions := read_solutions(lesson)).cells:
+        if cell.cell_type == "code":
+            cell.execution_count = 1
+    nbformat.write(solutions, lesson.solutions)
     notebook = read_notebook(lesson)
-    given = {2: [new_output("stream", name="stdout", text="tuned 95.2%\n")], **(outputs or {})}
+    given = {3: [new_output("stream", name="stdout", text="tuned 95.2%\n")], **(outputs or {})}
     for count, cell in enumerate((c for c in notebook.cells if c.cell_type == "code"), 1):
         cell.execution_count, cell.outputs = count, given.get(count, [])
     nbformat.write(notebook, lesson.notebook)
@@ -151,34 +162,28 @@ TEXT_DEFECTS = {
     "a long cell": ("tuned = 0.952\n", "tuned = 0.952\n" + "print(7)\n" * 6, "9 lines of code"),
     "a misspelt tag": ('["result"]', '["results"]', "unknown tag 'results'"),
     "no result cell": ('# %% tags=["result"]', "# %%", "0 cells are tagged result"),
-    "too few questions": (
-        '# %% [markdown] tags=["question"]\n# ### Question 07.3',
-        "# %% [markdown]\n# ###",
-        "2 practice",
-    ),
-    "a question's number": ("Question 07.2", "Question 07.4", "should begin '### Question 07.2"),
-    "options out of order": ("- **B** — two\n# - **C**", "- **C** — two\n# - **B**", "in order from A"),
-    "one option": ("# - **A** — first\n", "", "2 to 6 options"),
-    "an answer without reason": ("because one of each", "one of each", "the answer should be folded"),
-    "an answer that is no option": ("**B** — because one", "**D** — because one", "option D"),
-    "an answer in the open": ("<details><summary>Answer</summary>\n#\n# **B**", "#\n# **B**", "should be folded"),
+    "a question that isn't asked": ('# %%\nask("07.3")\n\n', "", "item 07.3 of the quiz is asked 0 times"),
+    "a question asked twice": ('ask("07.3")', 'ask("07.2")', "item 07.2 of the quiz is asked 2 times"),
+    "an unknown question": ('ask("07.3")', 'ask("07.9")', "an item that the quiz doesn't have"),
+    "a question shown as a guess": ('ask("07.3")', 'predict("07.3")', "show it with ask"),
+    "a guess without a finding": ('ask("07.3")', 'predict("07.3")', "no later cell calls found('07.3', …)"),
+    "a question among other code": ('ask("07.3")', 'ask("07.3")\nprint(1)', "should end a cell with nothing else"),
+    "a result before the questions": ('ask("07.1")\n', "ask\n", "predict first"),
     "an exercise's letter": ("Exercise 07.B", "Exercise 07.C", "should begin '### Exercise 07.B"),
-    "no solution": ('# %% tags=["solution"]\nanswer', "# %%\nanswer", "after an exercise come"),
-    "a check without a message": ('answer == 4, "the answer should be 4: count again"', "answer == 4", "has a message"),
-    "a check that asserts nothing": ('assert answer == 4, "the answer should be 4: count again"', "answer", "asserts"),
+    "a check of another exercise": ('check("07.B", answer)', 'check("07.A", answer)', "should call check('07.B', …)"),
+    "no solution": ('# %% tags=["solution"]\n### BEGIN', "# %%\n### BEGIN", "after an exercise come"),
     "one exercise": ('# %% [markdown] tags=["exercise"]\n# ### Exercise 07.B', "# %% [markdown]\n# ###", "1 exercises"),
+    "no summary": ('summary("07")', "print(7)", "the quiz should end with summary('07')"),
     "no limits section": ("## What would break this", "## Limits of this", "the last h2 sections should be"),
     "a recap of four": ("# - four\n", "", "it has 4"),
     "nothing to read": ("[docs](https://docs.fast.ai/)", "the docs", "at least two links"),
     "a wordy cell": ("One sentence that", LONG + "that", "words: at most 60"),
-    "a wordy question": ("How many labels", "word " * 110 + "labels", "words: at most 110"),
     "a stale count": ("Write your own", "Three exercises: write your own", "'three exercises', but the lesson has 2"),
     "a stale count in digits": ("One sentence", "Here are 4 practice questions", "but the lesson has 3"),
-    "a stale count of cells": ("What the next line does", "The next two cells do", "'next two cells', but 1 come"),
+    "a stale count of cells": ("What the next line does", "The next three cells do", "'next three cells', but 2 come"),
     "a percentage from nowhere": ("reached 95%", "reached 97%", "'97%' is in no output"),
     "a decimal from nowhere": ("reached 95%", "reached 95.4%", "'95.4%' is in no output"),
     "points from nowhere": ("reached 95%", "gained 12 points", "'12 points' is in no output"),
-    "a figure from nowhere in an answer": ("because one of each", "because 37% of them", "'37%' is in no output"),
     "a machine path in code": ("print(7)", 'print("/home/me/x")', "machine path in the source: '/home/me/x"),
     "a Windows path in prose": ("One sentence", r"`C:\Users\me`", "machine path in the source"),
     "a picture without alt text": ("One sentence", "![](https://x.org/a.png)", "has the alt text ''"),
@@ -208,7 +213,7 @@ def test_prose_cells_are_short_on_average(toy):
 def test_prose_between_two_code_cells_is_limited_together(toy):
     cell = "# %% [markdown]\n# " + "word " * 30 + "\n\n"
     found = checking.check(executed(toy(GOOD.replace('# %% tags=["result"]', cell * 3 + '# %% tags=["result"]'))))
-    assert [f.message for f in found] == ["102 words of prose before the next code cell: at most 90"]
+    assert [f.message for f in found] == ["95 words of prose before the next code cell: at most 90"]
 
 
 @pytest.mark.parametrize(
@@ -264,9 +269,49 @@ def test_check_finds_in_the_outputs(toy, defect):
 def test_a_described_small_picture_and_a_deliberate_error_are_fine(toy):
     picture = html('<figure><img alt="two bars, tuned above scratch" src="data:image/png;base64,AAAA"></figure>')
     assert checking.check(executed(toy(), {1: [picture]})) == []
-    text = GOOD.replace('# %% tags=["solution"]\nanswer', '# %% tags=["solution", "raises-exception"]\nanswer')
+    text = GOOD.replace("# %%\nprint(7)", '# %% tags=["raises-exception"]\nprint(7)')
     error = new_output("error", ename="ValueError", evalue="no", traceback=["ValueError: no"])
     assert checking.check(executed(toy(text), {6: [error]})) == []
+
+
+def test_a_measured_answer_may_not_tell_figures_from_nowhere(toy):
+    lesson = executed(toy())
+    file = reading.FOLDER / "07_toy.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("because one of each", "as 37% of them show, one of each"))
+    reading.lesson_quiz.cache_clear()
+    (finding,) = checking.check(lesson)
+    assert "'37%' is in no output" in finding.message
+
+
+def test_the_notebook_gets_blanks_and_the_solutions_their_own(toy):
+    lesson = toy()
+    building.build(lesson)
+    sources = [cell.source for cell in read_notebook(lesson).cells if cell.cell_type == "code"]
+    blank_function, blank_value = (source for source in sources if "your" in source)
+    assert blank_function.startswith("def double(x):\n    raise NotImplementedError(") and "2 * x" not in blank_function
+    assert blank_value == "answer = ...  # write your own lines here"
+    solved = [cell.source for cell in read_solutions(lesson).cells]
+    assert "def double(x):\n    return 2 * x" in solved and "answer = 4" in solved
+    assert not any("SOLUTION" in source for source in sources + solved)
+
+
+def test_a_solution_without_markers_is_refused(toy):
+    with pytest.raises(CourseError, match="no lines between '### BEGIN SOLUTION'"):
+        building.build(toy(GOOD.replace("### BEGIN SOLUTION\nanswer", "answer")))
+
+
+def test_a_run_names_a_solution_that_fails_its_check(toy, one_thread):
+    where = f"reading.FOLDER = Path({str(reading.FOLDER)!r})"
+    there = f"# %%\nfrom pathlib import Path\n\nfrom course_utils.quiz import reading\n\n{where}\n\n"
+    practice = (
+        there + GOOD[GOOD.index("# %% [markdown]\n# ## Exercises") : GOOD.index("# %% [markdown]\n# ## What would")]
+    )
+    good = running.run(toy(practice), write=True)
+    assert not good.failure
+    checks = [cell for cell in read_solutions(toy(practice)).cells if cell.id.startswith("check")]
+    assert all(cell.outputs[0].data["text/plain"].startswith("Right.") for cell in checks)
+    bad = running.run(toy(practice.replace("answer = 4", "answer = 3")))
+    assert "check-b" in bad.failure and "Count again." in bad.failure
 
 
 def test_check_finds_cells_out_of_order_and_execution_times(toy):
@@ -292,7 +337,7 @@ def test_check_finds_a_lesson_that_never_ran(toy):
     [
         (lambda text: text.replace("tuned = 0.952", "tuned = 0.1"), "the notebook holds another cell here"),
         (lambda text: text.replace('tags=["result"]', 'tags=["check"]'), "the notebook holds another cell here"),
-        (lambda text: text + "\n# %%\nprint(8)\n", "21 cells in the text, 20 in the notebook"),
+        (lambda text: text + "\n# %%\nprint(8)\n", "23 cells in the text, 22 in the notebook"),
     ],
 )
 def test_check_finds_a_notebook_that_isnt_its_text(toy, edit, message):

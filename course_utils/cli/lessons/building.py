@@ -1,4 +1,4 @@
-"""Text to notebook, one way: `course lessons build`."""
+"""Text to notebooks, one way: `course lessons build`."""
 
 import subprocess
 import sys
@@ -7,7 +7,16 @@ import nbformat
 from jupytext.combine import combine_inputs_with_outputs
 from nbformat import NotebookNode
 
-from course_utils.cli.lessons.files import Lesson, read_notebook, read_text, text_format, write_notebook, write_text
+from course_utils.cli.lessons import exercises
+from course_utils.cli.lessons.files import (
+    Lesson,
+    read_notebook,
+    read_solutions,
+    read_text,
+    text_format,
+    write_notebook,
+    write_text,
+)
 from course_utils.errors import CourseError
 
 METADATA = {
@@ -17,18 +26,34 @@ METADATA = {
 
 
 def build(lesson: Lesson) -> bool:
-    """Write the notebook from the text; True when the file changed."""
-    return write_notebook(assemble(lesson), lesson)
+    """Write the notebook, and that of the solutions, from the text; True when a file changed."""
+    changed = write_notebook(assemble(lesson), lesson.notebook)
+    return write_notebook(assemble_solutions(lesson), lesson.solutions) or changed
 
 
 def assemble(lesson: Lesson) -> NotebookNode:
-    """The text as a notebook, with what is still valid of the notebook on disk.
+    """The text as a notebook with blanks for its exercises, and what is still valid of the notebook on disk.
 
     A cell keeps its id where jupytext recognises it, and its outputs where its source is the same to the letter.
     """
-    notebook = read_text(lesson)
+    notebook = exercises.blanked(read_text(lesson))
     if lesson.notebook.exists():
         notebook = update(notebook, read_notebook(lesson), text_format(lesson))
+    return _dressed(notebook)
+
+
+def assemble_solutions(lesson: Lesson) -> NotebookNode:
+    """The text's tasks, solutions and checks as a notebook, with the outputs that are still valid."""
+    notebook = exercises.solutions(read_text(lesson), lesson.name)
+    if lesson.solutions.exists():
+        known = {(cell.id, cell.source): cell for cell in read_solutions(lesson).cells if cell.cell_type == "code"}
+        for cell in notebook.cells:
+            if old := known.get((cell.id, cell.source)):
+                cell.outputs, cell.execution_count = old.outputs, old.execution_count
+    return _dressed(notebook)
+
+
+def _dressed(notebook: NotebookNode) -> NotebookNode:
     notebook.metadata = nbformat.from_dict(METADATA)
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook

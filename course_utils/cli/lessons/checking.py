@@ -1,17 +1,19 @@
 """The lint of the lessons: `course lessons check`.
 
-The plain form of a lesson, which practice widgets and graded assignments can be derived from later:
+The form of a lesson:
 
 - The first cell's h1 is `# 01 · A question?`; the first code cell is the setup cell, the same everywhere but for the
   lesson's name.
-- A practice question is a Markdown cell tagged `question`: heading `### Question 01.1 — topic`, the question, options
-  as a list `- **A** — …`, and the answer folded in `<details><summary>Answer</summary>`, beginning `**B** — because`.
+- Each item of quizzes/01_….yaml is asked once: a question by `ask("01.1")`, a guess by `predict("01.2")` and, in a
+  later cell, `found("01.2", value)`, each call at the end of a cell of its own.
 - An exercise is a Markdown cell tagged `exercise` with the heading `### Exercise 01.A — topic`, a code cell tagged
-  `solution` (its source is the solution), and a code cell tagged `check` (assertions with messages).
+  `solution` (between markers, see `exercises`; the notebook gets its blank), and a code cell tagged `check` that calls
+  `check("01.A", name)`.
 - One code cell is tagged `result`; the last line it prints is the lesson's result in the table of `course lessons run`.
 - Output that is the same on every machine may be tagged `nbval-check-output`; a cell that fails on purpose is tagged
   `raises-exception`.
-- The last h2 sections are Exercises, What would break this, Recap (five lines), Further reading.
+- The last h2 sections are Exercises, What would break this, Recap (five lines), Quiz (it ends with `summary("01")`),
+  Further reading.
 
 Limits and exact rules: `form` (structure), `prose` (length, figures, counts), `outputs` (what is committed).
 """
@@ -24,7 +26,8 @@ from dataclasses import dataclass
 from nbformat import NotebookNode
 
 from course_utils.cli.lessons import form, outputs, prose
-from course_utils.cli.lessons.files import Lesson, locate, read_notebook, read_text, title
+from course_utils.cli.lessons.exercises import blanked, solutions
+from course_utils.cli.lessons.files import Lesson, locate, read_notebook, read_solutions, read_text, title
 from course_utils.cli.lessons.page import Page
 
 
@@ -41,8 +44,9 @@ class Finding:
 
 def check(lesson: Lesson) -> list[Finding]:
     """Everything to mend in a lesson; empty when it's clean."""
-    text, notebook = read_text(lesson), read_notebook(lesson)
-    stale = list(_differences(lesson, text, notebook))
+    notebook = read_notebook(lesson)
+    stale = list(_differences(lesson, blanked(read_text(lesson)), notebook))
+    stale += _other_solutions(lesson)
     if stale:  # the cells' numbers don't fit the text's lines, and the outputs tell of other code
         return stale
     page = Page.of(lesson.name, notebook)
@@ -53,6 +57,8 @@ def check(lesson: Lesson) -> list[Finding]:
         Finding(f"{lesson.text}:{lines[number]} ({title(notebook.cells[number])})", message)
         for number, message in sorted(found)
     ]
+    if any(cell.cell_type == "code" and not cell.execution_count for cell in read_solutions(lesson).cells):
+        named.append(Finding(str(lesson.solutions), "its cells weren't run: `course lessons run --write`"))
     return named + list(_ruff(lesson))
 
 
@@ -67,6 +73,15 @@ def _differences(lesson: Lesson, text: NotebookNode, notebook: NotebookNode) -> 
     if len(text.cells) != len(notebook.cells):
         counts = f"{len(text.cells)} cells in the text, {len(notebook.cells)} in the notebook"
         yield Finding(str(lesson.text), f"{counts}: {build}")
+
+
+def _other_solutions(lesson: Lesson) -> Iterator[Finding]:
+    """The notebook of the solutions holds the text's."""
+    theirs, ours = read_solutions(lesson), solutions(read_text(lesson), lesson.name)
+    if [_content(cell) for cell in theirs.cells] != [_content(cell) for cell in ours.cells]:
+        yield Finding(
+            str(lesson.solutions), f"other solutions than the text's: run `course lessons build {lesson.name}`"
+        )
 
 
 def _content(cell: NotebookNode) -> tuple:

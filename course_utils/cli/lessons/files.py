@@ -14,7 +14,7 @@ from course_utils.errors import CourseError
 
 @dataclass(frozen=True)
 class Lesson:
-    """A lesson's two files: folder/text/NAME.py, the source, and folder/NAME.ipynb, built from it."""
+    """A lesson's files: folder/text/NAME.py, the source; from it folder/NAME.ipynb and folder/solutions/NAME.ipynb."""
 
     folder: Path
     name: str
@@ -26,6 +26,10 @@ class Lesson:
     @property
     def notebook(self) -> Path:
         return self.folder / f"{self.name}.ipynb"
+
+    @property
+    def solutions(self) -> Path:
+        return self.folder / "solutions" / f"{self.name}.ipynb"
 
 
 def choose(folder: Path, names: list[str] | None = None) -> list[Lesson]:
@@ -74,23 +78,33 @@ def text_format(lesson: Lesson) -> dict:
 
 def read_notebook(lesson: Lesson) -> NotebookNode:
     """The lesson's notebook, validated; CourseError when it is missing or no notebook."""
+    return _read(lesson.notebook, lesson)
+
+
+def read_solutions(lesson: Lesson) -> NotebookNode:
+    """The notebook of the lesson's solutions, validated; CourseError when it is missing or no notebook."""
+    return _read(lesson.solutions, lesson)
+
+
+def _read(file: Path, lesson: Lesson) -> NotebookNode:
     try:
-        return nbformat.read(lesson.notebook, as_version=4)
+        return nbformat.read(file, as_version=4)
     except FileNotFoundError:
         reason = "is missing"
     except (nbformat.reader.NotJSONError, nbformat.ValidationError, AttributeError):
         reason = "isn't a valid notebook"
-    raise CourseError(f"{lesson.notebook} {reason}: run `course lessons build {lesson.name}`.")
+    raise CourseError(f"{file} {reason}: run `course lessons build {lesson.name}`.")
 
 
-def write_notebook(notebook: NotebookNode, lesson: Lesson) -> bool:
+def write_notebook(notebook: NotebookNode, file: Path) -> bool:
     """Write the notebook with sorted keys when its content differs from the file's; True when it did."""
     content = nbformat.writes(notebook) + "\n"
-    if lesson.notebook.exists() and lesson.notebook.read_text(encoding="utf-8") == content:
+    if file.exists() and file.read_text(encoding="utf-8") == content:
         return False
-    part = lesson.notebook.with_suffix(".part")
+    file.parent.mkdir(exist_ok=True)
+    part = file.with_suffix(".part")
     part.write_text(content, encoding="utf-8", newline="\n")
-    part.replace(lesson.notebook)
+    part.replace(file)
     return True
 
 

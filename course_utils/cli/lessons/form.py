@@ -1,22 +1,25 @@
-"""The form of a lesson: title, setup cell, outline, questions, exercises, closing sections.
+"""The form of a lesson: title, setup cell, outline, practice, closing sections.
 
 A rule takes a Page and yields (cell number, message). The form itself is written down in `checking`.
 """
 
-import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from string import ascii_uppercase
 
+from course_utils.cli.lessons.exercises import calls
 from course_utils.cli.lessons.page import Cell, Page
+from course_utils.errors import CourseError
+from course_utils.quiz.items import Code, Model, Prediction
+from course_utils.quiz.reading import lesson_quiz
 
 Found = Iterator[tuple[int, str]]
 
 CODE_LINES = 8
-QUESTIONS, EXERCISES = range(3, 6), 2
-CLOSING = ["Exercises", "What would break this", "Recap", "Further reading"]
-TAGS = {"question", "exercise", "solution", "check", "result", "nbval-check-output", "raises-exception"}
+EXERCISES = 2
+CLOSING = ["Exercises", "What would break this", "Recap", "Quiz", "Further reading"]
+TAGS = {"exercise", "blank", "check", "result", "nbval-check-output", "raises-exception"}
 SETUP = re.compile(
     r'import sys\n+if "google\.colab" in sys\.modules:\n'
     r'    print\("[^"\n]+"\)\n'
@@ -24,10 +27,6 @@ SETUP = re.compile(
     r'    %pip install -q --no-deps "fine-tuning-course @ git\+https://[^"\s]+"\n'
     r"from course_utils\.environment import setup\n+"
     r'course = setup\("(?P<name>\w+)"\)'
-)
-OPTION = re.compile(r"^- \*\*([A-Z])\*\* — \S", re.M)
-ANSWER = re.compile(
-    r"^<details><summary>Answer</summary>\n\n\*\*([A-Z])\*\* — (because .+?)\n\n</details>$", re.M | re.S
 )
 
 
@@ -82,55 +81,70 @@ def known_tags(page: Page) -> Found:
             yield cell.number, f"unknown tag {tag!r}: use one of {', '.join(sorted(TAGS))}"
 
 
-def questions(page: Page) -> Found:
-    """Three to five questions in the agreed form, numbered in order, the first before the result."""
-    asked = page.tagged("question")
-    if len(asked) not in QUESTIONS:
-        yield 0, f"{len(asked)} practice questions: there should be {QUESTIONS[0]} to {QUESTIONS[-1]}"
-    for count, cell in enumerate(asked, 1):
-        yield from ((cell.number, message) for message in _question(cell, f"Question {page.number}.{count}"))
+def practice(page: Page) -> Found:
+    """Each item of the lesson's quiz is asked once, in a cell of its own; the first before the result."""
+    try:
+        items = {item.id: item for item in lesson_quiz(page.number).items}
+    except CourseError as error:
+        yield 0, str(error)
+        return
+    asked = Counter(identifier for _, _, identifier in page.practice)
+    for identifier in items:
+        if asked[identifier] != 1:
+            yield 0, f"item {identifier} of the quiz is asked {asked[identifier]} times: once is right"
+    for cell, function, identifier in page.practice:
+        if identifier not in items:
+            yield cell.number, f"{function}({identifier!r}) asks for an item that the quiz doesn't have"
+        elif (due := _function(items[identifier])) != function:
+            yield cell.number, f"item {identifier} is of kind {items[identifier].kind!r}: show it with {due}"
+        if function != "check" and not _alone(cell):
+            yield cell.number, f"{function}({identifier!r}) should end a cell with nothing else but imports"
     result = page.tagged("result")
-    if asked and result and asked[0].number > result[0].number:
-        yield asked[0].number, "predict first: a question must stand before the cell tagged result"
+    if page.questions and result and page.questions[0].number > result[0].number:
+        yield page.questions[0].number, "predict first: a question must stand before the cell tagged result"
+    yield from _findings(page)
 
 
-def _question(cell: Cell, label: str) -> Iterator[str]:
-    if not _labelled(cell, label):
-        yield f"the cell should begin '### {label} — topic' and have no other heading"
-    options = OPTION.findall(cell.source)
-    if not 2 <= len(options) <= 6 or options != list(ascii_uppercase[: len(options)]):
-        yield "a question has 2 to 6 options, each a line '- **A** — …', in order from A"
-    answer = ANSWER.search(cell.source)
-    if not answer:
-        yield "the answer should be folded: <details><summary>Answer</summary>, blank line, '**B** — because …'"
-    elif answer[1] not in options:
-        yield f"the answer names option {answer[1]}, which isn't there"
+def _function(item) -> str:
+    return "check" if isinstance(item, (Code, Model)) else "predict" if isinstance(item, Prediction) else "ask"
+
+
+def _alone(cell: Cell) -> bool:
+    lines = [line for line in cell.source.splitlines() if line.strip() and not re.match(r"(from|import) ", line)]
+    return len(lines) == 1
+
+
+def _findings(page: Page) -> Found:
+    """Each guess is compared later with what a cell found."""
+    told = {call.args[0].value: cell.number for cell in page.code for call in calls(cell.source, "found")}
+    for cell, function, identifier in page.practice:
+        if function == "predict" and told.get(identifier, -1) < cell.number:
+            yield cell.number, f"no later cell calls found({identifier!r}, …) to compare the guess"
+
+
+def exercises(page: Page) -> Found:
+    """Two exercises: the task, its blank, and a check."""
+    tasks = page.tagged("exercise")
+    if len(tasks) != EXERCISES:
+        yield 0, f"{len(tasks)} exercises: there should be {EXERCISES}"
+    for letter, cell in zip("AB", tasks, strict=False):
+        label = f"Exercise {page.number}.{letter}"
+        if not _labelled(cell, label):
+            yield cell.number, f"the cell should begin '### {label} — topic' and have no other heading"
+        following = [after.tags for after in page.cells[cell.number + 1 : cell.number + 3]]
+        if ["blank" in tags for tags in following[:1]] + ["check" in tags for tags in following[1:]] != [True, True]:
+            yield cell.number, "after an exercise come its cell tagged solution and its cell tagged check"
+    for tag in ("blank", "check"):
+        if len(page.tagged(tag)) > len(tasks):
+            yield page.tagged(tag)[-1].number, f"there are more cells tagged {tag} than exercises"
+    for letter, cell in zip("AB", page.tagged("check"), strict=False):
+        if [identifier for one, _, identifier in page.practice if one is cell] != [f"{page.number}.{letter}"]:
+            yield cell.number, f"the check should call check('{page.number}.{letter}', …)"
 
 
 def _labelled(cell: Cell, label: str) -> bool:
     level_and_text = cell.headings[0] if len(cell.headings) == 1 else (0, "")
     return level_and_text[0] == 3 and bool(re.fullmatch(rf"{re.escape(label)} — \S.*", level_and_text[1]))
-
-
-def exercises(page: Page) -> Found:
-    """Two exercises: the task, its solution, and a check whose every assertion says what to look at."""
-    tasks = page.tagged("exercise")
-    if len(tasks) != EXERCISES:
-        yield 0, f"{len(tasks)} exercises: there should be {EXERCISES}"
-    for letter, cell in zip(ascii_uppercase, tasks, strict=False):
-        label = f"Exercise {page.number}.{letter}"
-        if not _labelled(cell, label):
-            yield cell.number, f"the cell should begin '### {label} — topic' and have no other heading"
-        following = [after.tags for after in page.cells[cell.number + 1 : cell.number + 3]]
-        if ["solution" in tags for tags in following[:1]] + ["check" in tags for tags in following[1:]] != [True, True]:
-            yield cell.number, "after an exercise come its cell tagged solution and its cell tagged check"
-    for tag in ("solution", "check"):
-        if len(page.tagged(tag)) > len(tasks):
-            yield page.tagged(tag)[-1].number, f"there are more cells tagged {tag} than exercises"
-    for cell in page.tagged("check"):
-        asserts = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Assert)]
-        if not asserts or any(node.msg is None for node in asserts):
-            yield cell.number, "a check asserts, and each assertion has a message for the learner"
 
 
 def result(page: Page) -> Found:
@@ -140,7 +154,8 @@ def result(page: Page) -> Found:
         yield 0, f"{len(tagged)} cells are tagged result: one code cell must print the lesson's result in its last line"
     elif not any(out.output_type == "stream" and out.text.strip() for out in tagged[0].outputs):
         yield tagged[0].number, "the cell tagged result must print the lesson's result in its last line"
-    if not any(cell.outputs for cell in page.code[1:3]):
+    shown = [cell for cell in page.code if cell not in page.questions]
+    if not any(cell.outputs for cell in shown[1:3]):
         yield 0, "a result at once: code cell 2 or 3 should show something"
 
 
@@ -151,10 +166,12 @@ def closing(page: Page) -> Found:
     if last != CLOSING:
         yield 0, f"the last h2 sections should be {', '.join(CLOSING)}; they are {', '.join(last)}"
         return
-    recap, reading = sections["Recap"], sections["Further reading"]
+    recap, quiz, reading = sections["Recap"], sections["Quiz"], sections["Further reading"]
     lines = sum(token.type == "list_item_open" for cell in recap for token in cell.tokens)
     if lines != 5:
         yield recap[0].number, f"the recap is a list of five lines; it has {lines}"
+    if not any(calls(quiz[-1].source, "summary")):
+        yield quiz[-1].number, f"the quiz should end with summary('{page.number}')"
     if sum(len(cell.links) for cell in reading) < 2:
         yield reading[0].number, "further reading should have at least two links"
     for cell in page.tagged("exercise"):
@@ -171,4 +188,4 @@ def links(page: Page, folder: Path) -> Found:
                 yield cell.number, f"{target} isn't there"
 
 
-RULES = (title, outline, setup_cell, code_length, known_tags, questions, exercises, result, closing)
+RULES = (title, outline, setup_cell, code_length, known_tags, practice, exercises, result, closing)

@@ -10,6 +10,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from nbformat import NotebookNode
 
+from course_utils.cli.lessons.exercises import calls
+
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 
 
@@ -61,7 +63,7 @@ class Cell:
 
     @property
     def is_prose(self) -> bool:
-        return not self.is_code and not {"question", "exercise"} & set(self.tags)
+        return not self.is_code and "exercise" not in self.tags
 
     @property
     def outputs(self) -> list[NotebookNode]:
@@ -144,6 +146,18 @@ class Page:
     @property
     def code(self) -> list[Cell]:
         return [cell for cell in self.cells if cell.is_code]
+
+    @cached_property
+    def practice(self) -> list[tuple[Cell, str, str]]:
+        """(cell, function, item's id) of each call that puts an item before the learner."""
+        functions = ("ask", "predict", "check")
+        named = ((cell, call) for cell in self.code for call in calls(cell.source, *functions))
+        return [(cell, call.func.id, getattr(call.args[0], "value", "")) for cell, call in named if call.args]
+
+    @cached_property
+    def questions(self) -> list[Cell]:
+        """The cells that show a question."""
+        return [cell for cell, function, _ in self.practice if function != "check"]
 
     def tagged(self, tag: str) -> list[Cell]:
         return [cell for cell in self.cells if tag in cell.tags]

@@ -7,10 +7,14 @@ exercises or following cells.
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from statistics import mean
 
-from course_utils.cli.lessons.form import ANSWER, CLOSING, Found
+from course_utils.cli.lessons.form import CLOSING, Found
 from course_utils.cli.lessons.page import Cell, Page, Paragraph
+from course_utils.errors import CourseError
+from course_utils.quiz.items import OneChoice, Prediction, SeveralChoices
+from course_utils.quiz.reading import lesson_quiz
 
 CELL_WORDS, MEAN_WORDS, STRETCH_WORDS, TASK_WORDS = 60, 40, 90, 110
 COUNTS = ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
@@ -54,7 +58,7 @@ def _stretches(page: Page, counted: set[int]) -> Iterator[tuple[int, int]]:
 
 def counts(page: Page) -> Found:
     """'three exercises', '4 questions', 'the next two cells' agree with the lesson."""
-    actual = {"question": len(page.tagged("question")), "exercise": len(page.tagged("exercise"))}
+    actual = {"question": len(page.questions), "exercise": len(page.tagged("exercise"))}
     for cell in page.cells:
         text = " ".join(part.text for part in cell.paragraphs).lower()
         for match in re.finditer(rf"\b{COUNT} (?:practice )?(?P<thing>question|exercise)s\b", text):
@@ -75,27 +79,33 @@ def _code_cells_until_heading(page: Page, cell: Cell) -> int:
     for after in page.cells[cell.number + 1 :]:
         if after.headings:
             break
-        following += after.is_code
+        following += after.is_code and after not in page.questions
     return following
 
 
 def figures(page: Page) -> Found:
     """A decimal or a percentage in prose is computed in the lesson, or its paragraph cites a source."""
-    texts = [text for cell in page.code for text in (cell.source, *cell.texts())]
+    asking = {cell.number for cell, _, _ in page.practice}  # what an item says itself proves nothing
+    texts = [text for cell in page.code if cell.number not in asking for text in (cell.source, *cell.texts())]
     known = [float(number) for text in texts for number in NUMBER.findall(text)]
-    for cell in page.cells:
-        for part in _claiming(cell):
-            for match in CLAIM.finditer(NO_CLAIM.sub("", part.text)):
-                if ("." in match["value"] or match["unit"]) and not part.cited and not _computed(match, known):
-                    yield cell.number, f"'{match[0]}' is in no output of this lesson, and its paragraph has no source"
+    for number, part in _claiming(page):
+        for match in CLAIM.finditer(NO_CLAIM.sub("", part.text)):
+            if ("." in match["value"] or match["unit"]) and not part.cited and not _computed(match, known):
+                yield number, f"'{match[0]}' is in no output of this lesson, and its paragraph has no source"
 
 
-def _claiming(cell: Cell) -> list[Paragraph]:
-    """The paragraphs whose figures must be true: of a question, the answer only."""
-    if "question" not in cell.tags:
-        return cell.paragraphs
-    answer = ANSWER.search(cell.source)
-    return [Paragraph(answer[2], "](http" in answer[2] or "[source]" in answer[2])] if answer else []
+def _claiming(page: Page) -> Iterator[tuple[int, Paragraph]]:
+    """(cell, paragraph) whose figures must be true: the prose, and what measured questions tell."""
+    yield from ((cell.number, part) for cell in page.cells for part in cell.paragraphs)
+    with suppress(CourseError):  # another rule names a faulty quiz
+        items = {item.id: item for item in lesson_quiz(page.number).items}
+        for cell, _, identifier in page.practice:
+            item = items.get(identifier)
+            if isinstance(item, (OneChoice, SeveralChoices, Prediction)):
+                told = [option.feedback for option in getattr(item, "options", [])]
+                yield from (
+                    (cell.number, Paragraph(text, item.source != "measured")) for text in [item.explanation, *told]
+                )
 
 
 def _computed(claim: re.Match, known: list[float]) -> bool:

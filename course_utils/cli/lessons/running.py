@@ -1,7 +1,8 @@
-"""Execute a lesson in a fresh kernel and measure it: `course lessons run`."""
+"""Execute a lesson in a fresh kernel and measure it, then its solutions in the same kernel: `course lessons run`."""
 
 import os
 import re
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, DeadKernelError
 from nbformat import NotebookNode
 
-from course_utils.cli.lessons.building import assemble
+from course_utils.cli.lessons.building import assemble, assemble_solutions
 from course_utils.cli.lessons.cleaning import clean
 from course_utils.cli.lessons.files import Lesson, locate, title, write_notebook
 
@@ -41,7 +42,7 @@ class Report:
 
 def run(lesson: Lesson, profile: str = "mini", write: bool = False) -> Report:
     """Execute the lesson's text in a fresh kernel; with `write`, save the cleaned outputs if it ran through."""
-    notebook = assemble(lesson)
+    notebook, solutions = assemble(lesson), assemble_solutions(lesson)
     report = Report(lesson.name)
     client = NotebookClient(
         notebook,
@@ -53,7 +54,7 @@ def run(lesson: Lesson, profile: str = "mini", write: bool = False) -> Report:
         record_timing=False,
         extra_arguments=["--log-level=ERROR"],
     )
-    with _peak_of_children(report), client.setup_kernel(env={**os.environ, "COURSE_PROFILE": profile}):
+    with _surroundings(profile) as surroundings, _peak_of_children(report), client.setup_kernel(env=surroundings):
         for number, cell in enumerate(notebook.cells):
             if cell.cell_type == "code":
                 began = time.perf_counter()
@@ -64,14 +65,42 @@ def run(lesson: Lesson, profile: str = "mini", write: bool = False) -> Report:
                     break
                 finally:
                     _note_cell(report, cell, time.perf_counter() - began)
+        if not report.failure:
+            report.failure = _run_solutions(lesson, client, solutions)
     report.warnings += _limits(report)
     if report.failure:
         return report
     report.result = _result(notebook)
     if write:
-        clean(notebook, Path.home(), lesson.folder.resolve().parent)
-        write_notebook(notebook, lesson)
+        for executed, file in ((notebook, lesson.notebook), (solutions, lesson.solutions)):
+            clean(executed, Path.home(), lesson.folder.resolve().parent)
+            write_notebook(executed, file)
     return report
+
+
+def _run_solutions(lesson: Lesson, client: NotebookClient, solutions: NotebookNode) -> str:
+    """Execute solutions and checks after the lesson; what failed, or "". Their time isn't the lesson's."""
+    client.nb = solutions  # the client puts each cell that it has run back into its notebook
+    code = [(number, cell) for number, cell in enumerate(solutions.cells) if cell.cell_type == "code"]
+    for count, (number, cell) in enumerate(code, 1):
+        try:
+            client.execute_cell(cell, number)
+            cell.execution_count = count  # not counted on from the lesson, whose edits would change it
+        except (CellControlSignal, DeadKernelError) as error:
+            return (
+                f"{lesson.solutions} ({cell.id}): {getattr(error, 'ename', 'stopped')}: {getattr(error, 'evalue', '')}"
+            )
+        said = " ".join(out.get("data", {}).get("text/plain", "") for out in cell.outputs)
+        if cell.id.startswith("check-") and not said.startswith("Right."):
+            return f"{lesson.solutions} ({cell.id}): the solution fails its check: {said}"
+    return ""
+
+
+@contextmanager
+def _surroundings(profile: str) -> Iterator[dict[str, str]]:
+    """The kernel's environment: the profile, and a file of answers that is nobody's."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield os.environ | {"COURSE_PROFILE": profile, "COURSE_PROGRESS": str(Path(folder, "progress.sqlite"))}
 
 
 def _memory(processes: list[psutil.Process], attribute: str) -> int:
