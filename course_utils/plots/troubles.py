@@ -29,7 +29,7 @@ def plot_before_after(table: pd.DataFrame, *, title: str | None = None, alt: str
     troubles = list(table.trouble.unique())
     across = min(len(troubles), _ACROSS)
     down = -(-len(troubles) // across)
-    figure = Figure(figsize=(3.6 * across, 1.9 * down + 0.4), layout="constrained")
+    figure = Figure(figsize=(3.0 * across, 1.65 * down + 0.4), layout="constrained")
     panels = figure.subplots(down, across, squeeze=False).flatten()
     for axis in panels[len(troubles) :]:
         axis.remove()

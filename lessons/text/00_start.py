@@ -23,21 +23,10 @@ course = setup("00_start")
 # Every lesson starts with that cell. It chose a *device*, which computes, and a *profile*, which says which pictures
 # and which network the lesson takes. Guess before you read on:
 
-# %% [markdown] tags=["question"]
-# ### Question 00.1 — the mini profile
-#
-# A laptop has no graphics card (GPU), so the setup cell chooses the *mini* profile. What differs in its lessons?
-#
-# - **A** — The cells: a laptop gets an easier lesson with other code.
-# - **B** — The network and the pictures: they are smaller, and the cells are the same.
-# - **C** — The results: they were stored beforehand, since a laptop can't train a network.
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because a data set is only a name, such as `vehicles`, and the profile says which pictures stand behind it.
-# Every result is computed while you watch, on a laptop too.
-#
-# </details>
+# %%
+from course_utils.quiz import ask
+
+ask("00.1")
 
 # %% [markdown]
 # ## Pictures and a network
@@ -68,7 +57,12 @@ print("its scores:", tuple(learn.model(pictures).shape), "= pictures, classes")
 
 # %% [markdown]
 # Training repeats one step: compute the scores, measure how wrong they are (the *loss*), and find out how each weight
-# should change. How fast is that here? One measurement says little, so the next cell takes ten.
+# should change. How fast is that here? One measurement says little, so the next cell takes ten. Note your guess first.
+
+# %%
+from course_utils.quiz import found, predict
+
+predict("00.4")
 
 # %%
 from time import perf_counter
@@ -86,26 +80,14 @@ from course_utils.experiments import mean_interval
 
 mean, half = mean_interval(speeds)
 print(f"ready: {mean:.0f} ± {half:.0f} pictures a second on {course.device.type}")
+found("00.4", mean)
 
 # %% [markdown]
 # The number after ± is half of a *95% interval*: were the ten measurements taken again and again, such an interval would
 # hold the true speed 19 times in 20. Each comparison in this course has one.
 
-# %% [markdown] tags=["question"]
-# ### Question 00.2 — two machines
-#
-# Your machine measures 300 ± 20 pictures a second, a friend's 310 ± 25. Which is faster?
-#
-# - **A** — The friend's: 310 is more than 300.
-# - **B** — These measurements don't tell.
-# - **C** — They are equally fast.
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because the intervals overlap almost wholly: a difference of 10 is well within what chance does here. That is no
-# proof of equal speed either. More measurements would narrow the intervals.
-#
-# </details>
+# %%
+ask("00.2")
 
 # %% [markdown]
 # ## The same numbers again
@@ -128,6 +110,9 @@ print("the same if we just go on:   ", torch.equal(first, torch.rand(3)))
 # Another machine may still give slightly different results: sums of many numbers depend on their order, and so on the
 # number of threads. So no lesson asks you to match a decimal.
 
+# %%
+ask("00.6")
+
 # %% [markdown]
 # ## What a notebook remembers
 #
@@ -140,67 +125,80 @@ runs = 0
 runs = runs + 1
 print("runs:", runs)
 
-# %% [markdown] tags=["question"]
-# ### Question 00.3 — the order that counts
-#
-# You run the cell `runs = 0` once and then the next cell three times. What does the last one print?
-#
-# - **A** — `runs: 1`, because the notebook reads from top to bottom.
-# - **B** — `runs: 3`, because each run goes on with what is in memory.
-# - **C** — An error, because a cell can't change its own name.
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because the order in which you *run* cells counts, and not their order on the page. When a result puzzles you,
-# choose **Run → Restart Kernel and Run All Cells**: then both orders are the same.
-#
-# </details>
+# %%
+ask("00.3")
 
 # %% [markdown]
-# ## How a check answers
+# ## How practice works
 #
-# After each exercise stands a check. It is silent when your answer is right. When it isn't, its last line says what to
-# look at. Here is one that fails on purpose:
+# *Check* answers to what *you* chose. A wrong answer costs nothing: read what it says, look at the section that it names,
+# and try again. *Hint* helps a step further. After two wrong tries you may ask for the answer. The options stand in an order
+# of your own, so compare answers with a friend, not letters.
+
+# %%
+ask("00.5")
+
+# %% [markdown]
+# A *guess* is noted before an experiment; the cell that finds the number says how near it was. An *exercise* has a cell with
+# a blank. Write your lines there and run the cell, then `check` below it: it tries your code and says in words what is missing.
+# A blank left as it is costs nothing.
+
+# %%
+ask("00.8")
+
+# %% [markdown]
+# Experiments are checked as well: a cell stops when its result isn't what the text goes on to say. The last line then says what
+# to look at. Here is one that fails on purpose:
 
 # %% tags=["raises-exception"]
 answer = 41
 assert answer == 42, "answer should be 42: you are one short"
 
+
 # %% [markdown]
 # ## Exercises
 #
-# Write your own lines first: a solution and its check stand below each task.
+# Write your own lines in place of the blanks; the check below tells you what is still missing. The solutions are in the
+# folder `solutions`.
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 00.A — count the pictures
 #
-# `dls.train_ds`, `dls.valid_ds` and `dls.test.dataset` are the three parts of the digits. Bind `total` to the number of
-# pictures in all three.
+# `dls.train_ds`, `dls.valid_ds` and `dls.test.dataset` are the three parts of the digits. Write `count_pictures(dls)`, which
+# returns the number of pictures in all three.
 
 # %% tags=["solution"]
-total = len(dls.train_ds) + len(dls.valid_ds) + len(dls.test.dataset)
+def count_pictures(dls):
+    ### BEGIN SOLUTION
+    return len(dls.train_ds) + len(dls.valid_ds) + len(dls.test.dataset)
+    ### END SOLUTION
+
 
 # %% tags=["check"]
-assert total != len(dls.train_ds) + len(dls.valid_ds), "total lacks the test part: add len(dls.test.dataset)"
-assert total == sum(len(part.dataset) for part in dls.loaders), "total should be the sum of the three lengths"
-print("right:", total, "pictures")
+from course_utils.quiz import check
+
+check("00.A", count_pictures)
+
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 00.B — shuffle alike
 #
-# `torch.randperm(5)` shuffles five numbers. Bind `one` and `two` to two shuffles of your own that come out the same, each
-# made by its own call of `torch.randperm(5)`.
+# `torch.randperm(5)` shuffles the numbers from 0 to 4. Write `shuffle_twice(seed)`, which returns two shuffles that come out
+# the same, each made by its own call of `torch.randperm(5)`. Another `seed` should give another pair.
 
 # %% tags=["solution"]
-set_seed(course.seed)
-one = torch.randperm(5)
-set_seed(course.seed)
-two = torch.randperm(5)
+def shuffle_twice(seed):
+    ### BEGIN SOLUTION
+    set_seed(seed)
+    one = torch.randperm(5)
+    set_seed(seed)
+    two = torch.randperm(5)
+    return one, two
+    ### END SOLUTION
+
 
 # %% tags=["check"]
-assert one is not two, "one and two are the same object: call torch.randperm(5) twice"
-assert torch.equal(one, two), "one and two differ: set the same seed before each of the two calls"
-assert sorted(one.tolist()) == list(range(5)), "one should hold 0 to 4: shuffle with torch.randperm(5)"
+check("00.B", shuffle_twice)
 
 # %% [markdown]
 # ## What would break this
@@ -219,6 +217,33 @@ assert sorted(one.tolist()) == list(range(5)), "one should hold 0 to 4: shuffle 
 # - A measurement is repeated, and has an interval.
 # - A seed makes random numbers repeat on one machine.
 # - When in doubt: restart the kernel and run all cells.
+
+# %% [markdown]
+# ## Quiz
+
+# %%
+ask("00.7")
+
+# %%
+ask("00.9")
+
+# %% [markdown]
+# Your answers are kept in one small file on this machine, and nothing is sent anywhere. The next cell shows how you stand in all
+# lessons; in a terminal, `course progress` does.
+
+# %%
+from course_utils.quiz import progress_table
+
+progress_table()
+
+# %% [markdown]
+# What you missed is due again at once. When it is right, it comes back after a day, then after three, seven and twenty-one. Run
+# `from course_utils.quiz import review; review()` in any notebook to be asked what is due today.
+
+# %%
+from course_utils.quiz import summary
+
+summary("00")
 
 # %% [markdown]
 # ## Further reading

@@ -23,22 +23,10 @@ course = setup("01_first_finetune")
 # We have ten kinds of digits, and 20 labelled pictures of each. The network was trained on photographs of animals, cars
 # and furniture. It has never seen a digit.
 
-# %% [markdown] tags=["question"]
-# ### Question 01.1 — before and after
-#
-# The network gets a new last part for ten classes. How many test digits will it get right before training, and after
-# a few seconds of fine-tuning?
-#
-# - **A** — none before, about half after
-# - **B** — about one in ten before, more than nine in ten after
-# - **C** — about half before, since it is pre-trained; nearly all after
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because the new part starts with random weights: with ten classes it guesses, however good the rest is.
-# A few seconds are enough to connect it to what the rest already sees.
-#
-# </details>
+# %%
+from course_utils.quiz import ask
+
+ask("01.1")
 
 # %% [markdown]
 # ## Five lines
@@ -62,6 +50,7 @@ tuned = learn.validate(dl=dls.test)[1]
 assert untrained < 0.3 and tuned > 0.9, "expected a guess before and nine in ten after: restart and run all cells"
 print(f"right on {len(dls.test.dataset)} test pictures: {untrained:.1%} before, {tuned:.1%} after")
 
+
 # %% [markdown]
 # That is *fine-tuning*: to go on training a network that was trained for something else. The first table is the new
 # part's training alone, the second one the whole network's. `lr_mult=3` lets the first layers learn a third as fast as
@@ -82,7 +71,6 @@ print(f"right on {len(dls.test.dataset)} test pictures: {untrained:.1%} before, 
 # %% [markdown]
 # A frozen weight gets no update. How many do?
 
-
 # %%
 def trainable(learn):
     return sum(weights.numel() for weights in learn.model.parameters() if weights.requires_grad)
@@ -93,21 +81,8 @@ everything = trainable(learn)
 learn.freeze()
 print(f"frozen: {trainable(learn):,} trainable weights; unfrozen: {everything:,}")
 
-# %% [markdown] tags=["question"]
-# ### Question 01.2 — freezing
-#
-# Why does `fine_tune` train the head alone at first?
-#
-# - **A** — To save time: the first epoch is cheaper.
-# - **B** — The head's random weights would send large, misleading changes into the body.
-# - **C** — A frozen body can't be changed by mistake in the second stage either.
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because at first the head's answers are noise, and so is what they ask of the body. It does save a little time,
-# but that is a side effect. In the second stage the body is free to change.
-#
-# </details>
+# %%
+ask("01.2")
 
 # %% [markdown]
 # ## Was it the photographs?
@@ -116,21 +91,8 @@ print(f"frozen: {trainable(learn):,} trainable weights; unfrozen: {everything:,}
 # the same pictures, as many epochs, and the learning rate that suited it best in trials, half of ours. We go down to five
 # labels of each digit.
 
-# %% [markdown] tags=["question"]
-# ### Question 01.3 — from scratch
-#
-# Same network, five labels of each digit, same number of epochs, random weights. Test accuracy?
-#
-# - **A** — about the same: digits look nothing like photographs
-# - **B** — clearly lower, since 50 pictures are few to learn to see from
-# - **C** — about one in ten: it can't learn from 50 pictures
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because it must learn edges, strokes and shapes from those pictures alone. The pre-trained body brings some
-# of them along, although its photographs showed no digits. The next cells measure how much that is worth.
-#
-# </details>
+# %%
+ask("01.3")
 
 
 # %%
@@ -142,6 +104,11 @@ def run(pretrained, seed, rate=1e-2):
         learn.fine_tune(6, rate, lr_mult=3) if pretrained else learn.fit_one_cycle(7, rate)
         return learn.validate(dl=dls.test)[1]
 
+
+# %%
+from course_utils.quiz import found, predict
+
+predict("01.5")
 
 # %% [markdown]
 # Five splits of the data, the same ones for both arms. `run_parallel` runs several at a time where it can. First the
@@ -166,6 +133,7 @@ print(", ".join(f"{arm} {mean:.1%} ± {spread:.1%}" for arm, (mean, spread) in a
 
 # %%
 print(f"gain from the photographs: {100 * gain:.1f} ± {100 * half:.1f} points")
+found("01.5", 100 * gain)
 
 # %% [markdown]
 # What the network learned from photographs of other things helps it to read digits, as far as the gain exceeds its ±.
@@ -185,6 +153,9 @@ from course_utils.plots import plot_confusion, plot_top_losses
 with learn.no_bar():
     interpretation = ClassificationInterpretation.from_learner(learn, dl=dls.test)
     plot_confusion(interpretation.confusion_matrix(), dls.vocab)
+
+# %%
+ask("01.9")
 
 # %% [markdown]
 # These are the pictures on which the true digit got the least probability, the *top losses*. Would you have
@@ -208,57 +179,51 @@ from course_utils.data.handwriting import EXAMPLE, match_digits
 
 classify_control(learn, EXAMPLE, prepare=match_digits)
 
-# %% [markdown] tags=["question"]
-# ### Question 01.4 — a letter
-#
-# You upload a photograph of the letter **A**. What will the network say?
-#
-# - **A** — that it is no digit
-# - **B** — a digit, perhaps with a high probability
-# - **C** — all ten digits with one tenth each
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because its ten probabilities always add up to one, so some digit must win, and nothing in its training taught it
-# to doubt. A probability says which of the *known* classes fits best, not whether any does. Try it.
-#
-# </details>
+# %%
+ask("01.4")
+
 
 # %% [markdown]
 # ## Exercises
 #
-# Write your own lines first: a solution and its check stand below each task.
+# Write your own lines in place of the blanks; the check below tells you what is still missing. The solutions are in the
+# folder `solutions`.
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 01.A — count by hand
 #
-# `probabilities` has one row for each test picture and one column for each digit, `truth` the true digits. Bind `by_hand`
-# to the share of pictures whose most probable digit is the true one.
+# `probabilities` has one row for each test picture and one column for each digit, `truth` the true digits. Write
+# `share_right(probabilities, truth)`: it returns the share of pictures whose most probable digit is the true one. Does it
+# give the accuracy that you saw above?
 
 # %% tags=["solution"]
-by_hand = (probabilities.argmax(dim=1) == truth).float().mean().item()
+def share_right(probabilities, truth):
+    ### BEGIN SOLUTION
+    return (probabilities.argmax(dim=1) == truth).float().mean().item()
+    ### END SOLUTION
+
 
 # %% tags=["check"]
-assert 0 <= by_hand <= 1, "by_hand should be a share between 0 and 1: divide by the number of pictures"
-assert abs(by_hand - tuned) < 1e-6, "by_hand should be the test accuracy: compare argmax(dim=1) with truth"
+from course_utils.quiz import check
+
+check("01.A", share_right)
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 01.B — fewer labels
 #
-# Fine-tune again with ten labelled pictures of each digit, and nothing else changed. Bind `few` to the test accuracy.
-# Guess it first.
+# Fine-tune again with ten labelled pictures of each digit, and nothing else changed. Bind `learn_few` to the trained learner:
+# the check tests it on the pictures of `dls.test`. Guess its accuracy first.
 
 # %% tags=["solution"]
+### BEGIN SOLUTION
 dls_few = data.digits(n_per_class=10, size=48, bs=16, split=(0.1, 0.3))
 learn_few = vision_learner(dls_few, default(), metrics=accuracy)
 with learn_few.no_bar(), learn_few.no_logging():
     learn_few.fine_tune(6, 1e-2, lr_mult=3)
-few = learn_few.validate(dl=dls_few.test)[1]
+### END SOLUTION
 
 # %% tags=["check"]
-assert few < tuned, "few should be lower than with 20 labels: did you pass n_per_class=10?"
-assert few > untrained, "few should beat the untrained head: did you call fine_tune?"
-print(f"10 labels of each digit: {few:.1%}, 20 labels: {tuned:.1%}")
+check("01.B", learn_few)
 
 # %% [markdown]
 # ## What would break this
@@ -279,6 +244,23 @@ print(f"10 labels of each digit: {few:.1%}, 20 labels: {tuned:.1%}")
 # - The new head starts as a guess; it is trained first, alone.
 # - The gain over training from scratch was measured on equal terms, with an interval.
 # - A classifier names one of its classes for any picture at all.
+
+# %% [markdown]
+# ## Quiz
+
+# %%
+ask("01.6")
+
+# %%
+ask("01.7")
+
+# %%
+ask("01.8")
+
+# %%
+from course_utils.quiz import summary
+
+summary("01")
 
 # %% [markdown]
 # ## Further reading

@@ -36,22 +36,10 @@ plot_pictures([picture for _, picture, _ in shown], [vocab[label] for vocab, _, 
 # %% [markdown]
 # Below, a *body* has five depths: the *stem*, its first layer, and four *stages* of several layers each.
 
-# %% [markdown] tags=["question"]
-# ### Question 02.1 — where training helps
-#
-# We train a body on cars, freeze it, and read a target from its outputs at one depth. We compare with a body never
-# trained. Where will the training on cars help most?
-#
-# - **A** — for both targets at the stem: edges and colours serve everything
-# - **B** — for trucks at the last stages; for digits further in front, and little
-# - **C** — for both targets at the last stage: it holds all that was learned
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because training shapes what its own task needs. Trucks need the same to the very end. Digits need something else:
-# the curves below show where the paths part.
-#
-# </details>
+# %%
+from course_utils.quiz import ask
+
+ask("02.1")
 
 # %% [markdown]
 # ## A car detector in front of you
@@ -77,21 +65,8 @@ print(f"car or not: {on_cars:.0%} of {len(truth)} test pictures are right, a coi
 # %% [markdown]
 # A modest detector, after three looks at 1,000 pictures. It never saw a truck.
 
-# %% [markdown] tags=["question"]
-# ### Question 02.2 — a stranger
-#
-# We show the detector trucks. It can say "car" or "other". What will it say?
-#
-# - **A** — mostly "other": a truck isn't a car
-# - **B** — mostly "car"
-# - **C** — half and half, since it can't know
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because it learned what separates cars from houses, trees and the like: wheels, a body, windows. Trucks have
-# them too, and nothing ever asked it to tell the two apart.
-#
-# </details>
+# %%
+ask("02.2")
 
 # %%
 with detector.no_bar():
@@ -173,21 +148,13 @@ def probe(features, labels, test_features, test_labels):
     return reader.fit(features, labels).score(test_features, test_labels)
 
 
-# %% [markdown] tags=["question"]
-# ### Question 02.3 — random weights
-#
-# One of the three bodies was never trained. Ten digits, ten labels of each: what will a probe on its features reach?
-#
-# - **A** — about one in ten: random weights know nothing
-# - **B** — far more than one in ten
-# - **C** — less than one in ten: random weights destroy the picture
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because random filters still turn different pictures into different numbers, and the probe is trained. So the
-# fair question is never "better than chance?" but "better than random weights?"
-#
-# </details>
+# %%
+ask("02.3")
+
+# %%
+from course_utils.quiz import found, predict
+
+predict("02.6")
 
 # %% [markdown]
 # One draw of labels proves little. We cut the pool into five draws of 100 labels, with no picture in two of them. All
@@ -252,6 +219,9 @@ for task in tasks:
     harmed = [depth for depth in depths if gain(task, depth)[0] + gain(task, depth)[1] < 0]
     print(f"{task}: worse than random weights at {', '.join(harmed) or 'no depth'}")
 
+# %%
+ask("02.7")
+
 # %% [markdown]
 # Which depths are listed for digits changes from one detector to the next: put `COURSE_SEED=1` before the setup cell to train
 # another. The two rows of gains keep their shapes.
@@ -265,6 +235,7 @@ for task in tasks:
 for task in tasks:
     row = ["{} {:+.1f} ± {:.1f}".format(depth, *gain(task, depth, "pre-trained")) for depth in depths]
     print(f"pre-trained over random, points, {task}: {', '.join(row)}")
+found("02.6", gain("digits (far)", "stage 4", "pre-trained")[0])
 
 # %%
 for task in tasks:
@@ -373,87 +344,67 @@ plot_feature_maps(maps["stage 3"], truck, title="stage 3")
 # Our miniature only reads and trains nothing above, so one of their losses can't appear here: frozen layers 4 and 5 cost 2 to 3 points
 # even [on their own task](https://arxiv.org/abs/1411.1792), since layers that learned together were parted.
 
-# %% [markdown] tags=["question"]
-# ### Question 02.4 — a poor probe
-#
-# At the stem, the probes on digits are at their worst. What follows?
-#
-# - **A** — The stem has lost what tells digits apart.
-# - **B** — The averaged stem can't be read by a linear probe; the stem itself may still hold it.
-# - **C** — The stem needs more training.
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because averaging a map removes where its strokes were, and all later stages are computed from the stem: they
-# can't know more about the picture than it does. Exercise A measures it.
-#
-# </details>
+# %%
+ask("02.4")
 
-# %% [markdown] tags=["question"]
-# ### Question 02.5 — the right word
-#
-# Someone freezes a pre-trained body, trains a new linear layer on trucks, and reports: "we fine-tuned the network". Is
-# that the right word?
-#
-# - **A** — Yes: fine-tuning and transfer learning are the same.
-# - **B** — No: it is feature extraction, which is transfer learning as well.
-# - **C** — No: a new layer is trained from scratch, so there is no transfer.
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because no weight of the body changed; it only served features. Fine-tuning would go on training some or all of
-# them. Both transfer.
-#
-# </details>
+# %%
+ask("02.5")
 
 # %% [markdown]
 # ## Exercises
 #
-# Solutions stand below the tasks.
+# Write your own lines in place of the blanks; the check below tells you what is still missing. The solutions are in the
+# folder `solutions`.
 
 # %%
 *digit_maps, labels = pool["digits (far)", "random"]
 *digit_test_maps, truth = test["digits (far)", "random"]
 draws = [chosen for _, chosen in StratifiedKFold(5, shuffle=True, random_state=0).split(labels, labels)]
 
+
 # %% [markdown] tags=["exercise"]
 # ### Exercise 02.A — keep the grid
 #
-# `digit_maps[0]` has shape (pictures, channels, 2, 2): the random stem's. Don't average: give the probe all
-# four fields of each channel. Bind `grid` to the accuracies of the five `draws`. Guess first: will it help a random
-# stem?
+# Averaging hides where something is. Write `grid_accuracies(maps, test_maps)`: it takes maps of shape (pictures, channels, 2, 2),
+# of the pool and of the test part, gives the probe all four fields of each channel, and returns the accuracies of the five
+# `draws`. Then call it on the random stem's maps, `digit_maps[0]` and `digit_test_maps[0]`. Averaged, they gave
+# `runs.loc["digits (far)"]["random", "stem"]`. Guess first: will the grid help a stem that was never trained?
 
 # %% tags=["solution"]
-x, x_test = (maps[0].reshape(len(maps[0]), -1) for maps in (digit_maps, digit_test_maps))
-grid = [probe(x[chosen], labels[chosen], x_test, truth) for chosen in draws]
+def grid_accuracies(maps, test_maps):
+    ### BEGIN SOLUTION
+    x, x_test = (part.reshape(len(part), -1) for part in (maps, test_maps))
+    return [probe(x[chosen], labels[chosen], x_test, truth) for chosen in draws]
+    ### END SOLUTION
+
 
 # %% tags=["check"]
-more, half = paired_difference(grid, runs.loc["digits (far)"]["random", "stem"])
-assert len(grid) == 5, "grid should hold five accuracies: one for each of the draws"
-assert more - half > 0, "the grid should help: pass four values a channel, in place of their mean"
-print(f"the grid adds {100 * more:.1f} ± {100 * half:.1f} points at a stem that was never trained")
+from course_utils.quiz import check
+
+check("02.A", grid_accuracies, labels=labels, truth=truth)
 
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 02.B — no network at all
 #
-# A transfer should beat the obvious. Probe the raw digits: scale each picture to 8 × 8 pixels with
-# `adaptive_avg_pool2d(pictures, 8)`, flatten it, and bind `pixels` to the five accuracies. `in_order` holds the pool's
-# batches, `numbers.test` the test part's.
+# A transfer should beat the obvious. Write `pixel_accuracies(batches, test_batches)`: each batch is a pair of pictures and
+# labels. Scale the pictures to 8 × 8 pixels with `adaptive_avg_pool2d(pictures, 8)`, flatten them, and return the probe's
+# accuracies for the five `draws`. Then call it on `in_order`, which holds the pool's batches, and on `numbers.test`. Which bodies
+# beat it, at which depth?
 
 # %% tags=["solution"]
-def flatten(batches):
-    return torch.cat([adaptive_avg_pool2d(pictures, 8).flatten(1).cpu() for pictures, _ in batches]).numpy()
+def pixel_accuracies(batches, test_batches):
+    ### BEGIN SOLUTION
+    def rows(batches):
+        return torch.cat([adaptive_avg_pool2d(pictures, 8).flatten(1).cpu() for pictures, _ in batches]).numpy()
 
+    x, x_test = rows(batches), rows(test_batches)
+    return [probe(x[chosen], labels[chosen], x_test, truth) for chosen in draws]
+    ### END SOLUTION
 
-small, small_test = flatten(in_order), flatten(numbers.test)
-pixels = [probe(small[chosen], labels[chosen], small_test, truth) for chosen in draws]
 
 # %% tags=["check"]
-assert len(pixels) == 5 and min(pixels) > 0.7, "five accuracies of a probe on the flattened pixels, please"
-for name in bodies:
-    over, half = paired_difference(runs.loc["digits (far)"][name, "stage 3"], pixels)
-    print(f"{name}, stage 3, over raw pixels: {100 * over:+.1f} ± {100 * half:.1f} points")
+check("02.B", pixel_accuracies, labels=labels, truth=truth)
 
 # %% [markdown]
 # ## What would break this
@@ -475,6 +426,20 @@ for name in bodies:
 # - What training on cars added grew with depth for trucks, and was gone at the last stage for digits: late is specific.
 # - General features need a rich source: the pre-trained body helped both targets at nearly every depth.
 # - A probe shows what can be read linearly, which is less than what is there.
+
+# %% [markdown]
+# ## Quiz
+
+# %%
+ask("02.8")
+
+# %%
+ask("02.9")
+
+# %%
+from course_utils.quiz import summary
+
+summary("02")
 
 # %% [markdown]
 # ## Further reading

@@ -39,21 +39,10 @@ print("new:", network.fc, "gives", tuple(network(pictures).shape))
 # Two pictures, ten scores each. The layer that was taken away knew which features speak for which of 200 classes. The new
 # one starts from random weights.
 
-# %% [markdown] tags=["question"]
-# ### Question 03.1 — what goes, what stays
-#
-# The network has 2.85 million weights with its 200 classes. How much of what was learned left with the old layer?
-#
-# - **A** — nearly all: the classes were the point of the training
-# - **B** — about half
-# - **C** — very little: two weights in a hundred
-#
-# <details><summary>Answer</summary>
-#
-# **C** — because the last layer has 256 weights and a bias for each class. All the rest turns a picture into 256 numbers,
-# and that is what we came for. The next cell counts.
-#
-# </details>
+# %%
+from course_utils.quiz import ask
+
+ask("03.1")
 
 # %%
 network = resnet18_half(weights="DEFAULT").eval()
@@ -91,21 +80,8 @@ except RuntimeError as error:
 # For each picture the body gives 256 maps of 2 × 2. A linear layer works on the *last* dimension, which is 2 here, and it
 # expected 256. The first pair in the message is what came, the second one the layer's weights.
 
-# %% [markdown] tags=["question"]
-# ### Question 03.2 — the cure
-#
-# What belongs between this body and `nn.Linear(256, 10)`?
-#
-# - **A** — nothing: `nn.Linear(2, 10)` fits
-# - **B** — averaging each map to one number, then flattening
-# - **C** — flattening alone
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because it leaves 256 numbers for each picture, whatever the picture's size. Flattening alone gives 256 × 2 × 2 =
-# 1,024, which needs a wider layer and ties it to this size. A raises no error and is wrong: it reads rows of maps.
-#
-# </details>
+# %%
+ask("03.2")
 
 # %%
 head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(256, 10))
@@ -114,6 +90,9 @@ for side in (64, 96):
 
 # %% [markdown]
 # Pooling made the head independent of the picture's size.
+
+# %%
+ask("03.6")
 
 # %% [markdown]
 # ## Which head?
@@ -154,10 +133,10 @@ heads = {"linear": linear, "two layers": two_layers, "fastai's": lambda channels
 for name, make in heads.items():
     print(f"{name:10} {sum(weights.numel() for weights in make(256).parameters()):>8,} weights")
 
+
 # %% [markdown]
 # Each head sees all 200 pictures 60 times, in plain torch. Dropout and BatchNorm need `train()` in training and `eval()` in
 # the test.
-
 
 # %%
 def train_head(head, x, y, steps=60, lr=3e-3):
@@ -170,21 +149,8 @@ def train_head(head, x, y, steps=60, lr=3e-3):
     return head.eval()
 
 
-# %% [markdown] tags=["question"]
-# ### Question 03.3 — bigger heads
-#
-# 20 labels of each digit. Which head will be the best on the test part?
-#
-# - **A** — the linear one: the least to learn from few labels
-# - **B** — a head of two layers, by more than ten points
-# - **C** — they are within a few points of each other
-#
-# <details><summary>Answer</summary>
-#
-# **C** — because all of them read the same frozen features, and these limit what can be read. The next cells say by how
-# much the heads differ, with an interval.
-#
-# </details>
+# %%
+ask("03.3")
 
 
 # %%
@@ -221,6 +187,11 @@ assert min(map(min, by_head.values())) > 0.5, "every head should read the frozen
 # that you name. The head stays linear, and as wide as the block before it.
 
 # %%
+from course_utils.quiz import found, predict
+
+predict("03.5")
+
+# %%
 from course_utils.surgery import cut
 
 kept = ["stage 1", "stage 2", "stage 3", "stage 4"]
@@ -236,6 +207,7 @@ for last in kept:
 gain, half = (100 * value for value in paired_difference(by_cut["stage 3"], by_cut["stage 4"]))
 assert gain > -5, "stage 3 should serve digits about as well as stage 4: restart and run all cells"
 print(f"digits, frozen body: cutting the last stage off changes accuracy by {gain:+.1f} ± {half:.1f} points")
+found("03.5", gain)
 
 # %% [markdown]
 # Read the last line with the table at the top: the last stage holds most of the body's weights. Late blocks are the most
@@ -265,22 +237,8 @@ for name, other in others.items():
     part, whole = (sum(weights.numel() for weights in each.parameters()) for each in (last, other))
     print(f"{name}: {part:,} of {whole:,} weights are the head's, {part / whole:.0%}")
 
-# %% [markdown] tags=["question"]
-# ### Question 03.4 — VGG16's head
-#
-# You replace only the last line of VGG16's `classifier` by `nn.Linear(4096, 10)` and freeze `features`. How many weights
-# train?
-#
-# - **A** — 40,970, those of the new layer
-# - **B** — about 120 million
-# - **C** — none
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because the two wide layers before it belong to `classifier`, and nobody froze them. "I only train the head" can mean
-# most of a network. Replacing all of `classifier` by a small head is often the better surgery.
-#
-# </details>
+# %%
+ask("03.4")
 
 # %%
 with torch.device("meta"):
@@ -294,7 +252,10 @@ print(f"VGG16, last line replaced, features frozen: {count:,} weights train")
 # ## One channel in place of three
 #
 # Digits are grey. Scans and spectrograms too. One way is to copy the one channel three times, as our digits do. The other is
-# surgery at the input: the first layer's weights for red, green and blue are added up.
+# surgery at the input: one set of weights takes the place of three.
+
+# %%
+ask("03.7")
 
 # %%
 from course_utils.surgery import change_input_channels
@@ -342,41 +303,49 @@ try:
 except CourseError as error:
     print("refused:", error)
 
+
 # %% [markdown]
 # ## Exercises
 #
-# Write your own lines first: a solution and its check stand below each task.
+# Write your own lines in place of the blanks; the check below tells you what is still missing. The solutions are in the
+# folder `solutions`.
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 03.A — a head of your own
 #
-# Bind `mine` to a head for 3 classes on `body`: average pooling, flattening, dropout of one half, a linear layer. It
-# must work for pictures of 64 and of 128 pixels.
+# Write `make_head(channels, classes)`, which returns a head: average pooling, flattening, dropout of one half, a linear layer.
+# It must fit a body that gives so many channels, whatever the picture's size.
 
 # %% tags=["solution"]
-mine = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.5), nn.Linear(256, 3))
+def make_head(channels, classes):
+    ### BEGIN SOLUTION
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.5), nn.Linear(channels, classes))
+    ### END SOLUTION
+
 
 # %% tags=["check"]
-body = cut(resnet18_half(weights="DEFAULT").eval(), "stage 4")
-shapes = [tuple(mine.eval()(body(torch.rand(2, 3, side, side))).shape) for side in (64, 128)]
-assert shapes == [(2, 3), (2, 3)], f"two pictures should give (2, 3) at both sizes, and gave {shapes}"
-assert any(isinstance(layer, nn.Dropout) for layer in mine.modules()), "mine should have a dropout layer"
-print("mine fits at both sizes")
+from course_utils.quiz import check
+
+check("03.A", make_head)
+
 
 # %% [markdown] tags=["exercise"]
-# ### Exercise 03.B — two blocks less
+# ### Exercise 03.B — shorter networks
 #
-# Bind `short` to a network for 10 classes that keeps `resnet18_half` up to stage 2 and has a linear head. How wide is
-# its head?
+# Write `shortened(last)`, which returns a network for 10 classes: it keeps the pre-trained `resnet18_half` up to the block `last`,
+# `"stage 2"` for example, and has a linear head as wide as that block. How will your function know the width?
 
 # %% tags=["solution"]
-short = nn.Sequential(cut(resnet18_half(weights="DEFAULT").eval(), "stage 2"), linear(64))
+def shortened(last):
+    ### BEGIN SOLUTION
+    body = cut(resnet18_half(weights="DEFAULT").eval(), last)
+    width = body(pictures).shape[1]
+    return nn.Sequential(body, linear(width))
+    ### END SOLUTION
+
 
 # %% tags=["check"]
-assert short.eval()(pictures).shape == (2, 10), "short should give ten scores for each picture"
-size = sum(weights.numel() for weights in short.parameters())
-assert size < 300_000, "short should keep nothing after stage 2: see the table at the top"
-print(f"short has {size:,} weights, {size / table.parameters.sum():.0%} of the whole network")
+check("03.B", shortened)
 
 # %% [markdown]
 # ## What would break this
@@ -395,6 +364,20 @@ print(f"short has {size:,} weights, {size / table.parameters.sum():.0%} of the w
 # - Pooling before the linear layer makes the head independent of the picture's size.
 # - A larger head is not a better one; what it reads, and from which depth, matters as much.
 # - A head can hold most of a network's weights: count before you say "only the head".
+
+# %% [markdown]
+# ## Quiz
+
+# %%
+ask("03.8")
+
+# %%
+ask("03.9")
+
+# %%
+from course_utils.quiz import summary
+
+summary("03")
 
 # %% [markdown]
 # ## Further reading

@@ -22,21 +22,10 @@ course = setup("04_freezing")
 #
 # `learn.freeze()` sets `requires_grad=False` in the body. An epoch of training follows.
 
-# %% [markdown] tags=["question"]
-# ### Question 04.1 — after an epoch
-#
-# We compare the body's tensors, before and after. What has changed?
-#
-# - **A** — nothing: it was frozen
-# - **B** — no convolution, but every BatchNorm layer
-# - **C** — everything, a little
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because fastai lets BatchNorm train in a frozen body, and a running mean is no trained weight at all: it follows
-# whatever passes by in training mode. The next cell counts.
-#
-# </details>
+# %%
+from course_utils.quiz import ask
+
+ask("04.1")
 
 # %%
 from fastai.vision.all import accuracy, set_seed, vision_learner
@@ -125,23 +114,8 @@ assert still["head only"] > still["from stage 3 on"] > 0 == still["everything"],
 # Where a line touches the floor, not one bit changed. Of what trains, the last stage moves far: at one rate for all, it
 # changes more than the new head.
 
-# %% [markdown] tags=["question"]
-# ### Question 04.2 — which BatchNorm?
-#
-# The body is frozen, the head trains for 18 steps on digits. Should BatchNorm keep the statistics of the photographs (fixed),
-# or follow the digits (train), as fastai lets it?
-#
-# - **A** — fixed: better here by far
-# - **B** — train: better here by far, since digits look nothing like photographs
-# - **C** — it makes no difference
-#
-# <details><summary>Answer</summary>
-#
-# **A** — because running statistics lag behind: each step moves them a tenth of the way. In training the batch's own
-# statistics are used, so the loss falls all the same; the test then uses the running ones, which fit neither old nor new.
-# With more steps the gap shrinks, as the next cells show.
-#
-# </details>
+# %%
+ask("04.2")
 
 # %% [markdown]
 # ## What BatchNorm costs, or brings
@@ -223,21 +197,8 @@ by_fastai, by_course = late(lambda learn: learn.freeze()), late(lambda learn: fr
 print(f"largest move of a 'frozen' convolution: fastai's freeze {by_fastai:.2%}, gradients dropped {by_course:.2%}")
 assert by_fastai > 0 == by_course, "weights with a zero gradient should shrink, those without stay: restart and run all"
 
-# %% [markdown] tags=["question"]
-# ### Question 04.3 — zero or none
-#
-# Why does a gradient of zero move a weight, while `grad = None` doesn't?
-#
-# - **A** — Rounding: zero is never quite zero.
-# - **B** — The optimiser skips weights without a gradient; with one, decay and momentum still act.
-# - **C** — `requires_grad` was still on.
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because decay subtracts a share of the weight itself, and momentum goes on with earlier gradients. Both ask only
-# whether there is a gradient, not whether it is zero.
-#
-# </details>
+# %%
+ask("04.3")
 
 # %% [markdown]
 # ## What a frozen step costs
@@ -285,27 +246,19 @@ freeze_slider(vision_learner(digits, resnet18_half))
 # %% [markdown]
 # And a frozen body gives the same numbers for the same picture in every epoch.
 
-# %% [markdown] tags=["question"]
-# ### Question 04.4 — the same numbers
-#
-# The body is frozen, BatchNorm fixed, no augmentation, 20 epochs. How often must each picture pass the body?
-#
-# - **A** — 20 times, once an epoch
-# - **B** — once
-# - **C** — never: the head sees the pictures themselves
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because its output never changes. Store it, and 19 of 20 passes are saved. With random augmentation each epoch sees
-# other pictures, and the saving is gone: then some versions of each picture can be stored.
-#
-# </details>
+# %%
+ask("04.4")
 
 # %% [markdown]
 # ## Frozen means cached
 #
 # In lesson 03 you stored features by hand. `cached_body` does so for a learner: same order, same random numbers, and so the same
 # weights at the end.
+
+# %%
+from course_utils.quiz import found, predict
+
+predict("04.8")
 
 # %%
 from contextlib import nullcontext
@@ -326,6 +279,7 @@ def head_only(how):
 furthest = max((plain[name].float() - stored[name].float()).abs().max().item() for name in plain)
 print(f"uncached {slow:.1f} s, cached {fast:.1f} s: {slow / fast:.1f} times as fast; largest difference {furthest:.0e}")
 assert furthest < 1e-3 and fast < slow, "the cache should give the same weights in less time: run the cell again"
+found("04.8", slow / fast)
 
 # %% [markdown]
 # The difference is rounding. The cached time includes the one pass over the pictures; more epochs gain more. It refuses
@@ -344,42 +298,45 @@ except CourseError as error:
 # %% [markdown]
 # ## Exercises
 #
-# Write your own lines first: a solution and its check stand below each task.
+# Write your own lines in place of the blanks; the check below tells you what is still missing. The solutions are in the
+# folder `solutions`.
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 04.A — freeze by hand
 #
-# Set `requires_grad` of all weights in `network`, in plain torch, so that only `layer4` and `fc` train. Bind `count` to the
-# number of weights that train.
+# Write `thaw_end(network)`, in plain torch: it sets `requires_grad` of all weights of a `resnet18_half()` so that only
+# `layer4` and `fc` train, and returns the number of weights that train.
+
 
 # %% tags=["solution"]
-network = resnet18_half(weights="DEFAULT")
-for name, weights in network.named_parameters():
-    weights.requires_grad = name.startswith(("layer4", "fc"))
-count = sum(weights.numel() for weights in network.parameters() if weights.requires_grad)
+def thaw_end(network):
+    ### BEGIN SOLUTION
+    for name, weights in network.named_parameters():
+        weights.requires_grad = name.startswith(("layer4", "fc"))
+    return sum(weights.numel() for weights in network.parameters() if weights.requires_grad)
+    ### END SOLUTION
+
 
 # %% tags=["check"]
-table = describe(network).set_index("block")
-assert (table.trainable[:"stage 3"] == 0).all(), "nothing before layer4 should train, BatchNorm included"
-assert count == table.parameters["stage 4"] + table.parameters["head"], "all of layer4 and fc should train"
-print(f"{count:,} weights train; but the running statistics of all blocks still move in training mode")
+from course_utils.quiz import check
+
+check("04.A", thaw_end)
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 04.B — nothing at all
 #
-# Bind `quiet` to a learner of `learner()` whose body doesn't move in a training epoch, not one bit, and
-# train it for an epoch with `train`. Bind what `train` returns to `found`.
+# Make a learner with `learner()`, freeze it so that its body doesn't move in an epoch, not one bit, and train it for one
+# epoch with `train`. Bind what `train` returns to `moved`.
 
 # %% tags=["solution"]
+### BEGIN SOLUTION
 quiet = learner()
 freeze(quiet, batchnorm="fixed")
-found = train(quiet, 1)
+moved = train(quiet, 1)
+### END SOLUTION
 
 # %% tags=["check"]
-body_rows, head_rows = (found[found.layer.str.startswith(part)] for part in ("0.", "1."))
-assert (body_rows.change == 0).all(), "the body moved: did you fix BatchNorm too?"
-assert (head_rows.change > 0).any(), "the head should train: did you train it?"
-print(f"{len(body_rows)} tensors of the body stood still")
+check("04.B", moved)
 
 # %% [markdown]
 # ## What would break this
@@ -398,6 +355,26 @@ print(f"{len(body_rows)} tensors of the body stood still")
 # - `eval()` lasts until the next `train()`.
 # - Freeze before training, or drop old gradients: decay and momentum act on zeros.
 # - What is really frozen can be computed once: the same weights, sooner.
+
+# %% [markdown]
+# ## Quiz
+
+# %%
+ask("04.5")
+
+# %%
+ask("04.6")
+
+# %%
+ask("04.7")
+
+# %%
+ask("04.9")
+
+# %%
+from course_utils.quiz import summary
+
+summary("04")
 
 # %% [markdown]
 # ## Further reading

@@ -23,21 +23,10 @@ course = setup("05_full_or_partial")
 # We train a head on a frozen body for one epoch, thaw everything, and go on for three more at a lower rate. Ten labels of each
 # digit make 40 steps in all.
 
-# %% [markdown] tags=["question"]
-# ### Question 05.1 — head first
-#
-# Why train the head first, before the body may move?
-#
-# - **A** — A random head sends random gradients: they would spoil the body before the head is any good.
-# - **B** — The body can't be trained before the head is finished.
-# - **C** — It saves memory in the second part.
-#
-# <details><summary>Answer</summary>
-#
-# **A** — because each layer gets its gradient through the head. That is the argument. Whether it shows in the accuracy is
-# another matter, which this lesson measures.
-#
-# </details>
+# %%
+from course_utils.quiz import ask
+
+ask("05.1")
 
 # %%
 from fastai.vision.all import accuracy, set_seed, vision_learner
@@ -130,28 +119,20 @@ from course_utils.controls import strategy_explorer
 
 strategy_explorer(table)
 
+# %%
+ask("05.6")
+
+# %%
+ask("05.10")
+
 # %% [markdown]
 # ## How much can be copied?
 #
 # Thawing decides which blocks may change. What is each worth? We copy the first blocks of the pre-trained network into one with
 # random weights, [as Yosinski and others did in 2014](https://arxiv.org/abs/1411.1792), and train the rest.
 
-# %% [markdown] tags=["question"]
-# ### Question 05.2 — copied and frozen
-#
-# The copied blocks stay frozen, the rest starts from random weights. Digits are far from photographs. Which number of copied
-# blocks, of five, reads them best?
-#
-# - **A** — all five: everything learned is kept
-# - **B** — some in the middle
-# - **C** — none
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because early blocks are general, and worth keeping, while the last one is made for its source. Freed from it, a
-# new last block can serve digits. The figure below shows both curves.
-#
-# </details>
+# %%
+ask("05.2")
 
 # %%
 import torch
@@ -274,10 +255,16 @@ at_home = test(source, x_test, y_test)
 assert at_home > 0.75, "the source network should know its own pictures: restart and run all cells"
 
 # %%
+from course_utils.quiz import found, predict
+
+predict("05.5")
+
+# %%
 shifts = {"at home": {}, "night": {"night": 0.7}, "noise": {"noise": 60}, "pencil": {"style": "sketch"}}
 seen = {name: vehicles(1, course.seed + 10, **knobs)[2:] for name, knobs in shifts.items()}
 reads = {name: test(source, *pictures) for name, pictures in seen.items()}
 print("right without any tuning:", ", ".join(f"{name} {part:.0%}" for name, part in reads.items()))
+found("05.5", 100 * reads["night"])
 
 # %%
 from course_utils.plots import plot_pictures
@@ -293,22 +280,8 @@ plot_pictures([dls.test.dataset[0][0] for _, dls in shown], [name for name, _ in
 # Now two shifts of pure kinds, made from the pictures of home. One has other *looks*: negatives, as on old film. The other has
 # other *names*: cars are called trucks, and trucks cars.
 
-# %% [markdown] tags=["question"]
-# ### Question 05.3 — the right block
-#
-# A few labels for each shift. Which block would you thaw?
-#
-# - **A** — the head, for both
-# - **B** — the first block for negatives; the head for swapped names
-# - **C** — everything, for both: it can do all that a part can
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because that is where the change sits: negatives change what arrives, swapped names change what is asked for.
-# [Lee and others](https://arxiv.org/abs/2210.11466) call this surgical fine-tuning. Whether the first block really leads,
-# your runs say below.
-#
-# </details>
+# %%
+ask("05.3")
 
 # %% [markdown]
 # ## Surgical fine-tuning
@@ -385,21 +358,8 @@ plot_decision(grid, title="What to thaw: drawn from your runs")
 # [Kumar and others](https://arxiv.org/abs/2202.10054) tested where they had not trained: full
 # tuning 85.8% at home and 66.8% out of distribution, a linear probe 83.5 and 71.6, head, then all 86.5 and 74.4.
 
-# %% [markdown] tags=["question"]
-# ### Question 05.4 — what gets lost
-#
-# Why could full tuning, better at home, be worse abroad?
-#
-# - **A** — Too few labels from home.
-# - **B** — It bends features for what it sees, under a head that starts at random; what it doesn't see is bent along.
-# - **C** — The linear probe was trained on pictures from abroad.
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because large early gradients of a random head change the body where the training pictures lie; elsewhere the new
-# head meets features that no longer fit together. A head that is right from the start asks for smaller changes.
-#
-# </details>
+# %%
+ask("05.4")
 
 # %% [markdown]
 # Our miniature: trucks against anything else, 25 labels each by day, tested by day and at night. The new head is random.
@@ -440,7 +400,8 @@ for tested, runs in elsewhere.groupby("tested", sort=False):
 # %% [markdown]
 # ## Exercises
 #
-# Write your own lines first: a solution and its check stand below each task.
+# Write your own lines in place of the blanks; the check below tells you what is still missing. The solutions are in the
+# folder `solutions`.
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 05.A — freeze to a depth, and count
@@ -451,41 +412,40 @@ for tested, runs in elsewhere.groupby("tested", sort=False):
 
 # %% tags=["solution"]
 def share(depth):
+    ### BEGIN SOLUTION
     network = resnet18_half(weights="DEFAULT")
     freeze_to(network, depth, batchnorm="fixed")
     sizes = [(weights.numel(), weights.requires_grad) for weights in network.parameters()]
     return sum(size for size, trains in sizes if trains) / sum(size for size, _ in sizes)
+    ### END SOLUTION
 
 
 # %% tags=["check"]
-shares = [share(depth) for depth in ("stage 1", "stage 3", "stage 4", "head")]
-assert sorted(shares, reverse=True) == shares, "the deeper the freeze, the fewer weights should train"
-assert shares[2] > 0.5 > shares[3], "most weights lie in stage 4, few in the head: did you count those that train?"
-print(f"from stage 4 on, {shares[2]:.0%} of the weights train; the head alone is {shares[3]:.1%}")
+from course_utils.quiz import check
+
+check("05.A", share)
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 05.B — choose from your runs
 #
-# `decisions(grid)` gives a row a field: `target`, `labels`, `best`, `tied` (all that tie with the best, itself included). Write
-# `choose(target, labels)`: the tied strategy that trains the fewest weights. The order of cost: first block, head, all?
-# Count, then choose for new category names on old pictures, 20 labels.
+# `decisions(runs)`, from `course_utils.plots.decision`, gives a row a field: `target`, `labels`, `best`, `tied` (all that tie
+# with the best, itself included). Write `choose(runs, target, labels)`: the tied strategy that trains the fewest weights of
+# `source`. The order of cost: first block, head, all? Count. Then try it on your `grid`.
+
 
 # %% tags=["solution"]
-from course_utils.plots.decision import decisions
+def choose(runs, target, labels):
+    ### BEGIN SOLUTION
+    from course_utils.plots.decision import decisions
 
-sizes = {part: sum(w.numel() for n, w in source.named_parameters() if n.startswith(PARTS[part])) for part in PARTS}
-
-
-def choose(target, labels):
-    fields = decisions(grid).set_index(["target", "labels"])
-    return min(fields.tied[target, labels], key=sizes.get)
+    tied = decisions(runs).set_index(["target", "labels"]).tied[target, labels]
+    sizes = {part: sum(w.numel() for n, w in source.named_parameters() if n.startswith(PARTS[part])) for part in tied}
+    return min(tied, key=sizes.get)
+    ### END SOLUTION
 
 
 # %% tags=["check"]
-assert choose("swapped names", 20) == "head", "new names on old pictures: only the answer changed, so thaw the head"
-for target, labels, tied in decisions(grid)[["target", "labels", "tied"]].itertuples(index=False):
-    assert choose(target, labels) in tied, f"at {target}, {labels} labels, choose should give one of {tied}"
-    print(f"{target}, {labels} labels: {choose(target, labels)}")
+check("05.B", choose)
 
 # %% [markdown]
 # ## What would break this
@@ -506,6 +466,23 @@ for target, labels, tied in decisions(grid)[["target", "labels", "tied"]].itertu
 # - Try to thaw where the change sits: the input's side for new looks, the head for new names.
 # - Pair runs by seed, and call a difference a tie when its interval covers zero.
 # - A test from home can't tell what happens elsewhere.
+
+# %% [markdown]
+# ## Quiz
+
+# %%
+ask("05.7")
+
+# %%
+ask("05.8")
+
+# %%
+ask("05.9")
+
+# %%
+from course_utils.quiz import summary
+
+summary("05")
 
 # %% [markdown]
 # ## Further reading

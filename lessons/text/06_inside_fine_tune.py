@@ -23,21 +23,10 @@ course = setup("06_inside_fine_tune")
 # The pre-trained network gets digits, five labels of each, in batches of ten. We call `fine_tune(3, 1e-2)` and write down the
 # learning rate of every step.
 
-# %% [markdown] tags=["question"]
-# ### Question 06.1 — the first layers
-#
-# Once everything trains, what is the highest rate that the network's first layers get?
-#
-# - **A** — 0.01, as the call says
-# - **B** — 0.005, half of it
-# - **C** — 0.00005, a two-hundredth of it
-#
-# <details><summary>Answer</summary>
-#
-# **C** — because the call halves the rate when it unfreezes, and the first layers get a hundredth of that half. The next
-# cells record it.
-#
-# </details>
+# %%
+from course_utils.quiz import ask
+
+ask("06.1")
 
 # %%
 from tempfile import mkdtemp
@@ -139,22 +128,8 @@ assert highest["early body"] < 1e-4 < highest["late body"], "the groups should d
 #
 # To rebuild the call we must be able to tell whether weights are equal. So we first run the same line again.
 
-# %% [markdown] tags=["question"]
-# ### Question 06.2 — again
-#
-# Same seed, same call. Once we make data and learner anew, once the learner only, on the old `dls`. Where do we get the same
-# weights?
-#
-# - **A** — in both
-# - **B** — with new data only
-# - **C** — in neither: training is random
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because a `dls` has a random generator of its own for the order of the pictures. It goes on where it stopped, and
-# `set_seed` doesn't reach it.
-#
-# </details>
+# %%
+ask("06.2")
 
 
 # %%
@@ -248,6 +223,9 @@ print(f"fine_tune rebuilt: largest difference {exact} in {len(target)} tensors; 
 # That is the whole call: two stages, a slice each, four numbers. Statistics of BatchNorm are equal too. One thing happens
 # unseen: `freeze` and `unfreeze` also clear the optimiser's averages of earlier gradients.
 
+# %%
+ask("06.8")
+
 # %% [markdown]
 # ## Groups and slices
 #
@@ -264,6 +242,9 @@ print("slice(1e-4, 1e-2)", [f"{hyper['lr']:.0e}" for hyper in learn.opt.hypers])
 # %% [markdown]
 # Ours: stem and stage 1, stage 2, head. In a whole ResNet fastai puts stages 3 and 4 into the late body, and all before them
 # into the early one. Between two ends the rates grow by a constant factor. Groups, not layers: stem and stage 1 share a rate.
+
+# %%
+ask("06.7")
 
 # %% [markdown]
 # ## One cycle by hand
@@ -295,21 +276,8 @@ assert all(same), "the waves should meet fastai's: compare them step by step"
 print("rate and momentum as recorded:", same)
 plot_schedules(told, "mom")
 
-# %% [markdown] tags=["question"]
-# ### Question 06.3 — the frozen epoch
-#
-# The frozen epoch has five steps here and `pct_start=0.99`. How does the head's rate move in it?
-#
-# - **A** — up and down again
-# - **B** — up only
-# - **C** — it stays
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because 99% of five steps is more than four: the last step, at place 4 of 5, is still on the way up. The way down
-# would take a hundredth of the stage; a stage of less than 100 steps never sees it. The first figure shows it.
-#
-# </details>
+# %%
+ask("06.3")
 
 # %% [markdown]
 # ## Draw before you train
@@ -353,22 +321,8 @@ plot_schedules(
 # `base_lr` moves all curves, `lr_mult` lifts the body's. The other three shift the same rates in time. (With
 # `freeze_epochs=3` two epochs follow, so that all panels have five in all.)
 
-# %% [markdown] tags=["question"]
-# ### Question 06.4 — which one counts?
-#
-# The steps stay the same. Which change moves the accuracy most?
-#
-# - **A** — `base_lr` from 1e-2 to its default, 2e-3
-# - **B** — `freeze_epochs` from 1 to 3
-# - **C** — `pct_start` from 0.3 to 0.7
-# - **D** — `div` from 5 to 25
-#
-# <details><summary>Answer</summary>
-#
-# **A** — because in 25 steps the network goes only as far as its rates carry it. B, C and D leave their height nearly as it
-# was. The next cells measure it.
-#
-# </details>
+# %%
+ask("06.4")
 
 # %% [markdown]
 # ## What each argument buys
@@ -440,20 +394,25 @@ show(figure, "Differences: " + ", ".join(f"{name} {m:+.0f} ± {h:.0f}" for name,
 # `lr_find` trains for up to 100 steps, the rate growing from 1e-7 towards 10, and stops when the loss explodes. Then it picks
 # a rate on the slope. Four splits:
 
+# %%
+from course_utils.quiz import found, predict
+
+predict("06.6")
+
 
 # %%
 def find(seed):
     learn = fresh(seed)
-    found = learn.lr_find(show_plot=False)
-    return found.valley, learn.recorder.lrs, learn.recorder.losses
+    picked = learn.lr_find(show_plot=False)
+    return picked.valley, learn.recorder.lrs, learn.recorder.losses
 
 
-found = [find(seed) for seed in range(4)]
+searches = [find(seed) for seed in range(4)]
 
 # %%
-valleys = [valley for valley, _, _ in found]
+valleys = [valley for valley, _, _ in searches]
 figure, axis = plt.subplots()
-for valley, rates, losses in found:
+for valley, rates, losses in searches:
     axis.semilogx(rates, losses)
     axis.plot(valley, np.interp(valley, rates, losses), "ko")
 axis.set(xlabel="learning rate", ylabel="smoothed loss", title="Four splits, and what the finder picks")
@@ -463,26 +422,14 @@ show(figure, f"Loss over the rate for four splits; the finder picks {min(valleys
 print("picked:", ", ".join(f"{valley:.1e}" for valley in valleys))
 print(f"highest over lowest: {max(valleys) / min(valleys):.1f}")
 assert 1e-4 < min(valleys) < max(valleys) < 1e-1, "the finder should pick rates on the slope: look at the curves"
+found("06.6", max(valleys) / min(valleys))
 
 # %% [markdown]
 # One network, four splits, several-fold different picks, all below the 0.01 that did better above than 0.002. The finder sees
 # a frozen body and one batch a step; it doesn't know how many steps will follow. Take its order of magnitude, then compare.
 
-# %% [markdown] tags=["question"]
-# ### Question 06.5 — what it leaves behind
-#
-# We call `lr_find`, then `fine_tune`. The result differs from `fine_tune` alone. What did the finder leave changed?
-#
-# - **A** — the weights
-# - **B** — the optimiser
-# - **C** — the random numbers: order of the pictures, dropout
-#
-# <details><summary>Answer</summary>
-#
-# **C** — because weights and optimiser are stored before and put back, but the data and dropout went on drawing. It is
-# another run, no worse one.
-#
-# </details>
+# %%
+ask("06.5")
 
 # %%
 plain, learn = fresh(), fresh()
@@ -526,7 +473,8 @@ print("frozen groups now:", learn.opt.frozen_idx)
 # %% [markdown]
 # ## Exercises
 #
-# Write your own lines first: a solution and its check stand below each task.
+# Write your own lines in place of the blanks; the check below tells you what is still missing. The solutions are in the
+# folder `solutions`.
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 06.A — rates of the groups
@@ -537,21 +485,20 @@ print("frozen groups now:", learn.opt.frozen_idx)
 
 # %% tags=["solution"]
 def group_rates(chosen, n):
+    ### BEGIN SOLUTION
     if not isinstance(chosen, slice):
         return [chosen] * n
     if chosen.start is None:
         return [chosen.stop / 10] * (n - 1) + [chosen.stop]
     factor = (chosen.stop / chosen.start) ** (1 / (n - 1))
     return [chosen.start * factor**k for k in range(n)]
+    ### END SOLUTION
 
 
 # %% tags=["check"]
-for chosen in (1e-3, slice(1e-2), slice(1e-5, 1e-2)):
-    learn.opt.set_hyper("lr", chosen)
-    told_by_fastai = [hyper["lr"] for hyper in learn.opt.hypers]
-    assert np.allclose(group_rates(chosen, 3), told_by_fastai), f"{chosen} should give {told_by_fastai}"
-assert np.allclose(group_rates(slice(1, 16), 5), [1, 2, 4, 8, 16]), "five groups: a constant factor between neighbours"
-print("the groups get what fastai gives them")
+from course_utils.quiz import check
+
+check("06.A", group_rates)
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 06.B — two frozen epochs
@@ -560,18 +507,16 @@ print("the groups get what fastai gives them")
 # `mine` to your learner, made by `fresh()`, when it is trained.
 
 # %% tags=["solution"]
+### BEGIN SOLUTION
 mine = fresh()
 mine.freeze()
 mine.fit_one_cycle(2, slice(4e-3), pct_start=0.99)
 mine.unfreeze()
 mine.fit_one_cycle(1, slice(2e-3 / 10, 2e-3), pct_start=0.3, div=5)
+### END SOLUTION
 
 # %% tags=["check"]
-wanted = fresh()
-wanted.fine_tune(1, 4e-3, freeze_epochs=2, lr_mult=10)
-distance = apart(weights(mine), weights(wanted), of="")
-assert distance < 1e-4, f"largest difference {distance:.1e}: check halves, slices, pct_start, div, and a new fresh()"
-print("largest difference", distance)
+check("06.B", mine, fresh=fresh, weights=weights, apart=apart)
 
 # %% [markdown]
 # ## What would break this
@@ -591,6 +536,23 @@ print("largest difference", distance)
 # - The early body gets `r / 200`: to move it, lower `lr_mult`.
 # - Rates and epochs counted most here; for shape (`pct_start`, `div`) and `freeze_epochs` the interval holds zero.
 # - The finder puts weights and optimiser back, but not the random numbers; its pick varies from split to split.
+
+# %% [markdown]
+# ## Quiz
+
+# %%
+ask("06.9")
+
+# %%
+ask("06.10")
+
+# %%
+ask("06.11")
+
+# %%
+from course_utils.quiz import summary
+
+summary("06")
 
 # %% [markdown]
 # ## Further reading

@@ -23,21 +23,10 @@ course = setup("07_against_scratch")
 # Two networks of one shape learn to read digits. One starts from weights that know photographs, the other from random
 # ones: *from scratch*. In the same few steps, with 20 labels of each digit, fine-tuning will be far ahead.
 
-# %% [markdown] tags=["question"]
-# ### Question 07.1 — twice the steps
-#
-# Now the baseline may train for twice as many epochs, on the same pictures. How much of fine-tuning's lead is left?
-#
-# - **A** — nearly all: random weights lack what photographs teach
-# - **B** — about half
-# - **C** — so little that five repeats can't tell it from nothing
-#
-# <details><summary>Answer</summary>
-#
-# **C** — because most of what the baseline lacked was steps. Edges and strokes can be learned from digits too. You
-# will measure it, with intervals, and then with fewer labels.
-#
-# </details>
+# %%
+from course_utils.quiz import ask
+
+ask("07.1")
 
 # %% [markdown]
 # ## A baseline that could win
@@ -65,6 +54,9 @@ for normalize, whose in ((False, "fastai's alone"), (True, "the course's")):
 
 # %% [markdown]
 # In the first line the arms get different numbers for the same pictures, in the second one the same.
+
+# %%
+ask("07.7")
 
 # %% [markdown]
 # ## A short network
@@ -101,21 +93,8 @@ print(f"one run each: fine-tuned {run(True):.1%}, from scratch {run(False):.1%}"
 # %% [markdown]
 # That is an anecdote: one split, and a rate that nobody chose.
 
-# %% [markdown] tags=["question"]
-# ### Question 07.2 — fair by what rule
-#
-# Which comparison of the two arms is fair?
-#
-# - **A** — both at the rate that is best for fine-tuning
-# - **B** — both at fastai's default rate
-# - **C** — each at its own best of the same three rates, chosen on a split that takes no part in the comparison
-#
-# <details><summary>Answer</summary>
-#
-# **C** — because A and B favour whichever arm the rate happens to suit, while C spends the same effort on both.
-# Choosing on the test pictures would flatter both.
-#
-# </details>
+# %%
+ask("07.2")
 
 # %% [markdown]
 # ## Each arm chooses its rate
@@ -182,22 +161,8 @@ for baseline in ARMS[1:]:
 # is left? In so few steps BatchNorm's statistics lag too (lesson 04), and random weights move further: part of the
 # first line is theirs.
 
-# %% [markdown] tags=["question"]
-# ### Question 07.3 — fewer labels
-#
-# From 20 labels of each digit down to five: what happens to the gain of fine-tuning over the longer training from
-# scratch?
-#
-# - **A** — it shrinks: fine-tuning needs labels too
-# - **B** — it grows
-# - **C** — it stays as it was
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because a good start is worth most where there is least to learn from. Look at the intervals below, though:
-# five seeds hardly settle it. With labels and steps enough, random weights get there too.
-#
-# </details>
+# %%
+ask("07.3")
 
 # %% [markdown]
 # Five labels of each digit in as many steps: fewer pictures, more epochs. The chosen rates stay.
@@ -209,6 +174,11 @@ table5 = duel(5, 20, [ARMS[0], ARMS[2]])
 # ## The curves
 #
 # All runs in one figure: a point is the mean of five seeds, a band its 95% interval.
+
+# %%
+from course_utils.quiz import found, predict
+
+predict("07.5")
 
 # %%
 from course_utils.plots import plot_learning_curve
@@ -227,6 +197,7 @@ means = runs.groupby(["strategy", "labels"]).accuracy.mean()
 curve, target = means[ARMS[2]], means[ARMS[0], 5]
 needed = np.exp(np.interp(target, curve, np.log(curve.index)))
 print(f"fine-tuning reaches {target:.1%} with 5 labels, the longer training from scratch with about {needed:.0f}")
+found("07.5", needed)
 
 # %% [markdown]
 # `label_saving` reads the curve of each seed, and so gives an interval. It says "at least" where some seed's baseline
@@ -255,6 +226,9 @@ print(f"gain over scratch with twice the epochs, in points by labels: {said}")
 #
 # Accuracy is one column of the bill. Here are the others, for 20 labels of each digit: means of five runs, made two
 # at a time, so that seconds are longer than for one alone.
+
+# %%
+ask("07.11")
 
 # %%
 columns = ["accuracy", "seconds", "steps", "trainable"]
@@ -286,22 +260,8 @@ print(f"pre-training: {once / 60:.0f} minutes, as long as {once / each:,.0f} of 
 # A good start doesn't excuse bad settings. We now let fine-tuning be the careless arm: fastai's default rate and
 # `lr_mult`, against the tuned training from scratch, in as many steps.
 
-# %% [markdown] tags=["question"]
-# ### Question 07.4 — defaults
-#
-# `learn.fine_tune(3)` with its defaults, 20 labels of each digit, against training from scratch at its chosen rate.
-# Who wins?
-#
-# - **A** — fine-tuning: a good start is worth more than a good rate
-# - **B** — from scratch
-# - **C** — nobody: with as many steps they tie
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because the defaults are made for many steps: at a low rate, a hundred times lower for the first layers, the
-# few steps here hardly move anything. The rate can cost more than the start brings.
-#
-# </details>
+# %%
+ask("07.4")
 
 # %%
 careless = FineTune(4, lr=2e-3, lr_mult=100)  # what learn.fine_tune(3) does
@@ -335,6 +295,9 @@ assert lost[ARMS[0]][0] < -5, "in so few steps the default rate should be too lo
 # Three values for each choice, one choice after the other or all combinations. The cost:
 
 # %%
+ask("07.6")
+
+# %%
 for name, choices in {"fine-tuning": 2, "from scratch": 6}.items():
     seconds = price.seconds[ARMS[0] if name == "fine-tuning" else ARMS[2]]
     for how, count in {"one after the other": 1 + 2 * choices, "all combinations": 3**choices}.items():
@@ -347,38 +310,47 @@ for name, choices in {"fine-tuning": 2, "from scratch": 6}.items():
 # %% [markdown]
 # ## Exercises
 #
-# Write your own lines first: a solution and its check stand below each task.
+# Write your own lines in place of the blanks; the check below tells you what is still missing. The solutions are in the
+# folder `solutions`.
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 07.A — the unfair duel
 #
-# `tried` holds the validation accuracies from which the rates were chosen. Bind `cost` to what a careless rate costs
-# training "from scratch": its best accuracy less its worst, in points.
+# `tried` holds the validation accuracies from which the rates were chosen: a row an arm, a column a rate. Write
+# `rate_cost(tried, arm)`: what a careless rate costs an arm, its best accuracy less its worst, in points. Compare "from
+# scratch" with the gain above.
+
 
 # %% tags=["solution"]
-cost = 100 * (tried.loc["from scratch"].max() - tried.loc["from scratch"].min())
+def rate_cost(tried, arm):
+    ### BEGIN SOLUTION
+    return 100 * (tried.loc[arm].max() - tried.loc[arm].min())
+    ### END SOLUTION
+
 
 # %% tags=["check"]
-rows = trial.tuning[trial.tuning.strategy == "from scratch"].accuracy
-assert 0 <= cost <= 100, "cost should be a positive number of points: best less worst, times 100"
-assert abs(cost - 100 * np.ptp(rows)) < 1e-6, "cost should compare the rates of 'from scratch' alone"
-print(f"a careless rate costs the baseline {cost:.1f} points; compare with the gain")
+from course_utils.quiz import check
+
+check("07.A", rate_cost, tried=tried)
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 07.B — does training longer help?
 #
-# Bind `longer` to the gain of "from scratch, 2× epochs" over "from scratch" at 20 labels, as a pair: mean and
-# half-width in points, paired by seed.
+# Write `longer(table)` for tables like `table20`, with their rows in any order: the gain of "from scratch, 2× epochs" over "from
+# scratch", paired by seed. Return two numbers, mean and half-width, in points.
+
 
 # %% tags=["solution"]
-longer = compare(table20, "from scratch, 2× epochs", "from scratch")
+def longer(table):
+    ### BEGIN SOLUTION
+    by_arm = table.pivot(index="seed", columns="strategy", values="accuracy")
+    mean, half = paired_difference(by_arm[ARMS[2]], by_arm[ARMS[1]])
+    return 100 * mean, 100 * half
+    ### END SOLUTION
+
 
 # %% tags=["check"]
-by_arm = table20.pivot(index="seed", columns="strategy", values="accuracy")
-assert len(longer) == 2 and longer[1] > 0, "longer should be two numbers, the mean and its half-width"
-right = 100 * (by_arm[ARMS[2]] - by_arm[ARMS[1]]).mean()
-assert abs(longer[0] - right) < 1e-6, "longer should compare the third arm with the second in table20, in points"
-print(f"training twice as long from scratch: {longer[0]:+.1f} ± {longer[1]:.1f} points")
+check("07.B", longer, table20=table20)
 
 # %% [markdown]
 # ## What would break this
@@ -399,6 +371,23 @@ print(f"training twice as long from scratch: {longer[0]:+.1f} ± {longer[1]:.1f}
 # - The lead can be read in steps, in points and in labels: say which, with an interval.
 # - A step costs the same; fine-tuning saves steps, and all the choices that came with the weights.
 # - A careless rate can cost more than the start brings: tune both arms, or believe neither.
+
+# %% [markdown]
+# ## Quiz
+
+# %%
+ask("07.8")
+
+# %%
+ask("07.9")
+
+# %%
+ask("07.10")
+
+# %%
+from course_utils.quiz import summary
+
+summary("07")
 
 # %% [markdown]
 # ## Further reading

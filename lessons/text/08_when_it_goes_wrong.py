@@ -11,6 +11,7 @@ import sys
 
 if "google.colab" in sys.modules:
     print("Installing the course.")
+    # %pip install -q --no-deps optuna colorlog
     # %pip install -q --no-deps "fine-tuning-course @ git+https://github.com/fine-tuning-course/fine-tuning-course"
 from course_utils.environment import setup
 
@@ -22,21 +23,10 @@ course = setup("08_when_it_goes_wrong")
 # The pictures are slices of heads, some with a lesion. Code made them from a seed: they are *synthetic*, and nothing
 # medical follows from them. The troubles are those of real ones.
 
-# %% [markdown] tags=["question"]
-# ### Question 08.1 — accuracy
-#
-# In a clinic 5 of 100 slices show a lesion. A network reports an accuracy of 95%. How many of the lesions did it find?
-#
-# - **A** — nearly all
-# - **B** — about half
-# - **C** — nobody can tell: perhaps none
-#
-# <details><summary>Answer</summary>
-#
-# **C** — because a network that always says "healthy" has that accuracy too. The section on the rare class measures
-# what a trained one finds.
-#
-# </details>
+# %%
+from course_utils.quiz import ask
+
+ask("08.1")
 
 # %%
 from course_utils import data
@@ -206,7 +196,7 @@ def followed(part, epochs, valid, test, patience=5):
     for epoch, (loss, rate) in enumerate(epochs, 1):
         now = look(part, *valid)[0]
         rows.append({"epoch": epoch, "train": loss, "valid": now})
-        if now < best[0] and epoch - best[1] <= patience + 1:
+        if now < best[0] and epoch - best[1] <= patience:
             best = now, epoch, rate, *look(part, *test)
     return rows, {"end": look(part, *test), "epoch": best[1], "rate": best[2], "stopped": best[3:]}
 
@@ -383,22 +373,8 @@ from course_utils.controls import threshold_slider
 scores, truth = detected[0]["nothing"][1]
 threshold_slider(scores, truth, positive=scans.vocab[1])
 
-# %% [markdown] tags=["question"]
-# ### Question 08.2 — augmentation
-#
-# "Augment, and the imbalance is gone." With rotation, flips and scaling, which share of the slices in training batches
-# shows a lesion?
-#
-# - **A** — about half
-# - **B** — as many as before
-# - **C** — fewer: some lesions leave the picture
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because every slice of a batch is replaced by a version of itself. Only drawing lesions more often, or counting
-# them more, changes the balance.
-#
-# </details>
+# %%
+ask("08.2")
 
 # %%
 for name, how in {"plain": False, "augmented": turned}.items():
@@ -457,22 +433,8 @@ print(f"mean of the batches {float(sum(shares) / 3):.2%}, of the pictures {float
 # A patient has six slices. Split by slice, some of them train and others test. Here a second set of patients, which
 # nobody trained on, tells the truth. The classifier is lesson 02's nearest neighbour.
 
-# %% [markdown] tags=["question"]
-# ### Question 08.3 — slices of one head
-#
-# Held-out slices, of patients who have other slices in training. How is the accuracy there, against that on new
-# patients?
-#
-# - **A** — the same: no slice is in both parts
-# - **B** — higher
-# - **C** — lower
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because a neighbouring slice of the same head, with the same lesion, is in training. The held-out part asks
-# whether a patient is known, the clinic asks about strangers.
-#
-# </details>
+# %%
+ask("08.3")
 
 
 # %%
@@ -553,21 +515,8 @@ for name, each in {"as they are": pictures, "without their mean": pictures.float
 # To choose is to fit. 100 heads learn *shuffled* labels, so none of them knows anything. We keep the one that is best on
 # the validation part.
 
-# %% [markdown] tags=["question"]
-# ### Question 08.4 — the best of a hundred
-#
-# None of the 100 heads is better than a coin. What does the best one score on the validation part, about 80 slices?
-#
-# - **A** — about one half
-# - **B** — clearly more than one half
-# - **C** — nearly everything
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because the best of many lucky scores is a lucky score. A hundred learning rates, epochs or seeds do the same
-# to you. A test part that chose nothing shows it.
-#
-# </details>
+# %%
+ask("08.4")
 
 
 # %%
@@ -576,14 +525,14 @@ def best_of(seed, shuffled, tries=100):
     torch.manual_seed(seed)
     goal = 2.0 * (y[torch.randperm(len(y))] if shuffled else y) - 1
     some = [[*torch.randperm(256)[:20].tolist(), 256] for _ in range(tries)]  # each head sees 20 features
-    heads = [torch.linalg.lstsq(x[:, columns], goal, driver="gelsd").solution for columns in some]
-    tried = list(zip(some, heads, strict=True))
-    return max([[((x[:, columns] @ head > 0) == y).float().mean().item() for x, y in asked] for columns, head in tried])
+    tried = [(columns, torch.linalg.lstsq(x[:, columns], goal, driver="gelsd").solution) for columns in some]
+    right = [[((x[:, columns] @ head > 0) == y).float().mean().item() for x, y in asked] for columns, head in tried]
+    return max(right, key=lambda pair: pair[0])  # by validation alone
 
 
 # %%
 for name, shuffled in {"best of 100": True, "best of 100: true labels": False}.items():
-    picked = np.array([best_of(seed, shuffled) for seed in range(5)]).T
+    picked = np.array(run_parallel(best_of, [(seed, shuffled) for seed in range(5)])).T
     compare(name, "accuracy", {"validation": picked[0].tolist(), "test": picked[1].tolist()})
     assert (picked[0] - picked[1]).mean() > 0, "the chosen head should look better where it was chosen"
 
@@ -664,7 +613,7 @@ def modes(seed):
 
 
 # %%
-by_mode = pd.DataFrame(run_parallel(modes, [(seed,) for seed in seeds]))
+by_mode = pd.DataFrame(run_parallel(modes, [(seed,) for seed in range(5)]))
 compare("eval() forgotten", "accuracy", by_mode.to_dict("list"))
 assert by_mode["eval()"].mean() > by_mode["train(), by class"].mean() + 0.1, (
     "training mode should hurt: look at `by_mode`"
@@ -677,7 +626,8 @@ assert by_mode["eval()"].mean() > by_mode["train(), by class"].mean() + 0.1, (
 # %% [markdown]
 # ## Forgetting
 #
-# A network that reads digits is tuned on scans. Can it still read? We keep its digits head, and put it back afterwards. The layer below it is shared.
+# A network that reads digits is tuned on scans. Can it still read? We keep its digits head, and put it back afterwards
+# on the layer that both share.
 
 
 # %%
@@ -745,14 +695,15 @@ lost = forgot.groupby("how").digits.mean()
 assert lost["tuned"] < lost[0] - 0.1, "tuning on scans should cost digits: look at `forgot`"
 
 # %% [markdown]
-# Read both lists: a cure that keeps the digits may cost scans. The share of tuned weights is a dial between the two.
+# Read both lists: the lower rate and the pull toward the start keep most digits, and cost no scans that we can see. For
+# scans, "before" is the new head on the old layer. Mixing is a dial between the two tasks:
 
 # %%
 from course_utils.plots import plot_learning_curve
 
 mixes = forgot[forgot.how.map(lambda how: not isinstance(how, str))].rename(columns={"how": "share"})
 mixes = mixes.melt(["seed", "share"], var_name="task", value_name="accuracy").astype({"share": float})
-title = "Weights mixed: 0 is before the tuning on scans, 1 after it"
+title = "Weights before (0) and after (1), mixed"
 plot_learning_curve(mixes, "share", arm="task", title=title)
 
 # %% [markdown]
@@ -790,7 +741,7 @@ def careless(watched, **options):
 # %%
 def fit(learn):
     with learn.no_bar(), learn.no_logging(), cached_body(learn):
-        learn.fit_one_cycle(16, 2e-2)
+        learn.fit_one_cycle(10, 2e-2)
     return learn
 
 
@@ -828,49 +779,46 @@ print(inspect_training(careful(0)))
 # %% [markdown]
 # ## Exercises
 #
-# Write your own lines first: a solution and its check stand below each task.
-
-# %%
-(valid_scores, valid_truth), (test_scores, test_truth) = detected[0]["nothing"]
-print(f"{valid_truth.sum()} lesions in validation, {test_truth.sum()} in test")
+# Write your own lines in place of the blanks; the check below tells you what is still missing. The solutions are in the
+# folder `solutions`.
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 08.A — four of five lesions
 #
-# `valid_scores, valid_truth` and `test_scores, test_truth` are arrays. Choose a threshold on the validation part that
-# finds at least 80% of its lesions with as few alarms as possible. Bind `threshold`, and `found_share`, the recall on
-# the test part.
+# Write `choose(scores, truth)`: the highest threshold at which an alarm for every score from it upwards finds at least 80%
+# of the lesions (`truth` 1). `detected[0]["nothing"]` holds scores and truth of a validation and a test part: what does the
+# threshold chosen on the one find on the other?
+
 
 # %% tags=["solution"]
-lesions = np.sort(valid_scores[valid_truth == 1])[::-1]
-threshold = lesions[int(np.ceil(0.8 * len(lesions))) - 1]
-found_share = (test_scores >= threshold)[test_truth == 1].mean()
+def choose(scores, truth):
+    ### BEGIN SOLUTION
+    lesions = np.sort(scores[truth == 1])[::-1]
+    return lesions[int(np.ceil(0.8 * len(lesions))) - 1]
+    ### END SOLUTION
+
 
 # %% tags=["check"]
-share = (valid_scores >= threshold)[valid_truth == 1].mean()
-assert share >= 0.8, f"{share:.0%} of the validation lesions are found: lower the threshold"
-higher = (valid_scores > threshold)[valid_truth == 1].mean()
-assert higher < 0.8, "a higher threshold would do as well, with fewer alarms"
-right_share = metrics.recall_score(test_truth, test_scores >= threshold)
-assert abs(found_share - right_share) < 1e-6, "found_share should be the recall on the test part, at your threshold"
-print(f"chosen for {share:.0%} on validation, {found_share:.0%} on test: a threshold, too, is fitted")
+from course_utils.quiz import check
+
+check("08.A", choose, detected=detected)
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 08.B — a report that can't be right
 #
-# Of 75 pictures, in batches of 32, 32 and 11, a report says: "accuracy 85.61%". No whole number of pictures gives that.
-# Bind `right_pictures` to how many were right, if the report averaged the three batches.
+# Write `possible(percent, pictures)`: `True` if some whole number of right pictures gives that accuracy, rounded to two
+# decimals. Is 85.61% of 75 pictures possible? And 86.67%?
+
 
 # %% tags=["solution"]
-pairs = [(most, few_right) for most in range(65) for few_right in range(12)]
-right_pictures = next(a + b for a, b in pairs if round(100 * (a / 32 + b / 11) / 3, 2) == 85.61)
+def possible(percent, pictures):
+    ### BEGIN SOLUTION
+    return any(round(100 * right / pictures, 2) == percent for right in range(pictures + 1))
+    ### END SOLUTION
+
 
 # %% tags=["check"]
-assert all(round(100 * n / 75, 2) != 85.61 for n in range(76)), "no count of 75 gives the reported figure"
-splits = [(right_pictures - b, b) for b in range(12)]
-fits = [pair for pair in splits if round(100 * (pair[0] / 32 + pair[1] / 11) / 3, 2) == 85.61]
-assert fits, "no split of right_pictures over the batches averages to the report: try counts in batches of 64 and 11"
-print(f"{right_pictures} of 75 are right: {right_pictures / 75:.2%}")
+check("08.B", possible)
 
 # %% [markdown]
 # ## What would break this
@@ -890,6 +838,29 @@ print(f"{right_pictures} of 75 are right: {right_pictures / 75:.2%}")
 # - Split by what must not leak, and search the pixels for what the table doesn't say.
 # - What chose anything is no test: not an epoch, not a seed, not a threshold.
 # - Same pictures in training and in use, `eval()` for answers, and a look at what was forgotten.
+
+# %% [markdown]
+# ## Quiz
+
+# %%
+ask("08.5")
+
+# %%
+ask("08.6")
+
+# %%
+ask("08.7")
+
+# %%
+ask("08.8")
+
+# %%
+ask("08.9")
+
+# %%
+from course_utils.quiz import summary
+
+summary("08")
 
 # %% [markdown]
 # ## Further reading

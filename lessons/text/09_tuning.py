@@ -23,22 +23,10 @@ course = setup("09_tuning")
 # A search tries settings, each in a training of its own, and keeps the best. The best by what? By right answers on the
 # *validation* part: here 109 digits that no training sees. Such a score is skill and luck. How much luck?
 
-# %% [markdown] tags=["question"]
-# ### Question 09.1 — the best of seven
-#
-# Seven networks are equally good: each reads 90% of all digits. Each is tried on 109 of them. What does the best of the
-# seven score, on average?
-#
-# - **A** — 90%: that is how good they are
-# - **B** — about 94%
-# - **C** — about 99%
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because chance alone lifts some of the seven above what they are worth, and we look at the luckiest. The next
-# cell draws it, without any network.
-#
-# </details>
+# %%
+from course_utils.quiz import ask
+
+ask("09.1")
 
 # %%
 import numpy as np
@@ -177,21 +165,8 @@ print("the trials themselves score", *[f"{score:.0%}" for score in pool.valid.qu
 # What the second line has on top of the first is the *flattery* of a score that has chosen; three seeds can't pin it down.
 # The four points above were for equals. These trials differ (worst, middle, best), which leaves less to luck.
 
-# %% [markdown] tags=["question"]
-# ### Question 09.2 — when luck decides
-#
-# In which of these searches does the best validation score flatter most?
-#
-# - **A** — the first trials, which differ wildly
-# - **B** — hundreds of trials close to the best settings found so far
-# - **C** — both alike: the validation part is the same
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because those trials are nearly equal in skill, and many: what still tells them apart is luck. The longer you
-# polish, the less you should believe the score. Only more validation pictures help.
-#
-# </details>
+# %%
+ask("09.2")
 
 # %% [markdown]
 # ## Repeats for free
@@ -234,7 +209,7 @@ plot_learning_curve(curve, x="trials", arm="part", title="The best of so many ra
 import optuna
 
 
-def ask(trial):
+def suggest(trial):
     lr = trial.suggest_float("lr", 1e-3, 1e-1, log=True)
     return DEFAULT | {"lr": lr, "lr_mult": trial.suggest_float("lr_mult", 1, 100, log=True)}
 
@@ -243,7 +218,7 @@ def ask(trial):
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=0))
 study.enqueue_trial({"lr": 2e-3, "lr_mult": 100})  # what we have already is a good first trial
-study.optimize(lambda trial: run(ask(trial), 0)[0], n_trials=2)
+study.optimize(lambda trial: run(suggest(trial), 0)[0], n_trials=2)
 print(study.trials_dataframe()[["number", "params_lr", "params_lr_mult", "value", "state"]].round(3).to_string())
 
 # %% [markdown]
@@ -282,26 +257,12 @@ class Prune(Callback):
 study = optuna.create_study(direction="maximize", pruner=optuna.pruners.MedianPruner(1, n_warmup_steps=1))
 for rates in ({"lr": 1e-2, "lr_mult": 3}, {"lr": 2e-3, "lr_mult": 100}):
     study.enqueue_trial(rates)
-study.optimize(lambda trial: run(ask(trial), 0, Prune(trial))[0], n_trials=2)
+study.optimize(lambda trial: run(suggest(trial), 0, Prune(trial))[0], n_trials=2)
 for each in study.trials:
     print(each.params, each.state.name, [f"{value:.0%}" for value in each.intermediate_values.values()])
 
-# %% [markdown] tags=["question"]
-# ### Question 09.3 — wronged
-#
-# All trainings here run through a one-cycle schedule, as long as their `epochs`. Which good trial is most likely to be
-# pruned by mistake?
-#
-# - **A** — one of two epochs
-# - **B** — one of four epochs
-# - **C** — none: what is good looks good early
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because after two epochs it is still near its highest rate, and its accuracy comes in the last ones. A training
-# of two epochs is at its end by then. Pruning prefers those who learn early.
-#
-# </details>
+# %%
+ask("09.3")
 
 # %% [markdown]
 # ## Stopped in the middle
@@ -382,19 +343,19 @@ def search(seed):
     return trials_table(study), study.best_params
 
 
-found = dict(zip(SEEDS, run_parallel(search, [(seed,) for seed in SEEDS]), strict=True))
+searched = dict(zip(SEEDS, run_parallel(search, [(seed,) for seed in SEEDS]), strict=True))
 
 # %%
 from course_utils.plots import plot_history, plot_importance, plot_parallel
 
-plot_history({f"seed {seed}": table for seed, (table, _) in found.items()}, title="Seven trials of TPE on each seed")
+plot_history({f"seed {seed}": table for seed, (table, _) in searched.items()}, title="Seven trials of TPE on each seed")
 
 # %% [markdown]
 # Trials 0 to 4 are random, the rest TPE's own choice. Are these better? Five scores, and one good one among them, are not
 # much to learn from.
 
 # %%
-everything = pd.concat([table for table, _ in found.values()], ignore_index=True)
+everything = pd.concat([table for table, _ in searched.values()], ignore_index=True)
 plot_parallel(everything, list(task.space), logarithmic=["lr", "lr_mult", "wd"], title="Complete trials of all seeds")
 
 
@@ -402,29 +363,22 @@ plot_parallel(everything, list(task.space), logarithmic=["lr", "lr_mult", "wd"],
 # Follow the dark lines. Where they run through one place of an axis, that setting may matter. Where they cross anywhere,
 # it doesn't, or so few trials can't tell.
 
-# %% [markdown] tags=["question"]
-# ### Question 09.4 — what else to buy
-#
-# Seven trials of two to four epochs, pruned ones shorter. What else could their steps buy?
-#
-# - **A** — nothing comparable: without a search the settings stay bad
-# - **B** — one long training with the default settings
-# - **C** — seven copies of the default training, the best of them by validation
-#
-# <details><summary>Answer</summary>
-#
-# **B** — because bad settings may only be slow ones. Many reports on tuning leave this baseline out; it comes next. C
-# costs as much, and buys mostly flattery.
-#
-# </details>
+# %%
+ask("09.4")
 
 # %% [markdown]
-# The budget of a seed is the epochs that its search has used. Random search gets as many, read from the curve above. So do
+# Guess before you look. The budget of a seed is the epochs that its search has used. Random search gets as many, read from the curve above. So do
 # the default settings, in one long training.
 
 # %%
+from course_utils.quiz import found, predict
+
+predict("09.5")
+
+
+# %%
 def tested(arm, seed):
-    table, chosen = found[seed]
+    table, chosen = searched[seed]
     longer = DEFAULT | {"epochs": int(table.reports.sum())}
     settings = {"longer": longer, "TPE": chosen, "defaults": DEFAULT}[arm]
     return [arm, seed, *run(settings, seed, NoValidation)]
@@ -436,7 +390,7 @@ tests = pd.DataFrame(run_parallel(tested, calls), columns=["arm", "seed", "valid
 # %%
 arms, promised = (100 * tests.pivot(index="seed", columns="arm", values=part) for part in ("test", "valid"))
 for seed, trials in pool.groupby("seed"):
-    affordable = min(TRIALS, round(found[seed][0].reports.sum() / trials.epochs.mean()))
+    affordable = min(TRIALS, round(searched[seed][0].reports.sum() / trials.epochs.mean()))
     arms.loc[seed, "random"] = 100 * best_of(affordable, trials)["test"]
 for arm in ("defaults", "longer", "random", "TPE"):
     print("{}: test {:.1f} ± {:.1f}%".format(arm, *mean_interval(arms[arm])))
@@ -449,6 +403,9 @@ flattery = paired_difference(promised.TPE, arms.TPE)
 said = ", ".join(f"over {arm} {mean:+.1f} ± {half:.1f}" for arm, (mean, half) in gain.items())
 assert gain["defaults"][0] > 5, "in so few steps the default settings should be far behind: look at the figures"
 print("TPE's gain in points {}; its validation score flattered by {:+.1f} ± {:.1f}".format(said, *flattery))
+
+# %%
+found("09.5", gain["defaults"][0])
 
 
 # %% [markdown]
@@ -492,7 +449,7 @@ def with_finder(seed):
 # %%
 rates, steps, finder = zip(*run_parallel(with_finder, [(seed,) for seed in SEEDS]), strict=True)
 print("lr_find: {:.1f} ± {:.1f}% at rates".format(*mean_interval(finder)), *[f"{rate:.1g}" for rate in rates])
-spent = np.mean([10 * table.reports.sum() for table, _ in found.values()])
+spent = np.mean([10 * table.reports.sum() for table, _ in searched.values()])
 print(f"its search took {np.mean(steps):.0f} steps, TPE's {spent:.0f}")
 
 # %% [markdown]
@@ -506,40 +463,49 @@ print(f"its search took {np.mean(steps):.0f} steps, TPE's {spent:.0f}")
 # [The same runs](../benchmarks/results/tuners.csv) know better. One long default training: 92.7 ± 0.7%. Half the steps for
 # a search, half for one long training with its choice: 95.1 ± 0.7%. Search where it is cheap; spend where it counts.
 
+# %%
+ask("09.6")
+
 # %% [markdown]
 # ## Exercises
 #
-# Write your own lines first: a solution and its check stand below each task.
+# Write your own lines in place of the blanks; the check below tells you what is still missing. The solutions are in the
+# folder `solutions`.
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 09.A — luck among many
 #
-# Question 09.1 once more, for a hundred networks instead of seven, and a validation part of 1,000 digits instead of 109.
-# Bind `luck` to how far the best of them is above 90%, in points, on average.
+# Write `luck(networks, pictures, share)`: `networks` equally good networks are each right for `share` of all pictures and
+# are tried on `pictures` of them. By how many points is the best of them above `share`, on average? Then try a hundred
+# networks on 1,000 digits.
+
 
 # %% tags=["solution"]
-many = chance.binomial(1000, 0.9, size=(10_000, 100)) / 1000
-luck = 100 * (many.max(axis=1).mean() - 0.9)
+def luck(networks, pictures, share):
+    ### BEGIN SOLUTION
+    scores = chance.binomial(pictures, share, size=(10_000, networks)) / pictures
+    return 100 * (scores.max(axis=1).mean() - share)
+    ### END SOLUTION
+
 
 # %% tags=["check"]
-assert np.ndim(luck) == 0, "luck should be one number: take the best of each hundred, then the mean"
-assert 2 < luck < 3, "luck should be the best of 100 minus 90%, times 100: did you divide by 1,000 digits?"
-print(f"the best of a hundred on 1,000 digits: {luck:+.1f} points")
+from course_utils.quiz import check
+
+check("09.A", luck)
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 09.B — one trial more
 #
-# Go on with the study of seed 0 until it has eight finished trials, by the same call of `tune`. Bind `longer_study` to what
-# it returns.
+# Go on with the study of seed 0 until it has eight finished trials, by the same call of `tune`. Bind `more` to what it
+# returns.
 
 # %% tags=["solution"]
-longer_study = tune(Objective(task, 0), task.space, 8, storage=folder / "seed 0")
+### BEGIN SOLUTION
+more = tune(Objective(task, 0), task.space, 8, storage=folder / "seed 0")
+### END SOLUTION
 
 # %% tags=["check"]
-after = trials_table(longer_study)
-assert len(after) == 8, "eight trials should be finished in all: give trials=8, not 1, and the same storage"
-assert after[:TRIALS].equals(found[0][0]), "the first seven should be those from above: name the same file"
-print(f"best before {found[0][0].value.max():.1%}, after one more {after.value.max():.1%}")
+check("09.B", more, searched=searched)
 
 # %% [markdown]
 # ## What would break this
@@ -560,6 +526,23 @@ print(f"best before {found[0][0].value.max():.1%}, after one more {after.value.m
 # - Random search and one long default training are the baselines: on the same steps, over repeats.
 # - Keep the study in a file: it survives a stop, goes on where it was, and can be shared.
 # - Report the test accuracy of the chosen settings, once, with the budget that found them.
+
+# %% [markdown]
+# ## Quiz
+
+# %%
+ask("09.7")
+
+# %%
+ask("09.8")
+
+# %%
+ask("09.9")
+
+# %%
+from course_utils.quiz import summary
+
+summary("09")
 
 # %% [markdown]
 # ## Further reading
