@@ -1,6 +1,7 @@
 """Fixtures that more than one test module uses."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,12 @@ def drawn(monkeypatch):
     monkeypatch.setattr(output, "figure_html", lambda figure, alt: figures.append((figure, alt)) or real(figure, alt))
     monkeypatch.setattr(output, "display", lambda data, raw: None)
     return figures
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interrupts():
+    """Ctrl-C is heard, also where the tests were started in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -60,5 +60,5 @@ def test_load_knows_the_names():
         CourseError, match=r"no data set 'digit' \(did you mean 'digits'\?\): choose one of digits, vehicles"
     ):
         load("digit")
-    with pytest.raises(CourseError, match=r"no data set 'imagenet': choose one of digits, vehicles, pets\.$"):
+    with pytest.raises(CourseError, match=r"no data set 'imagenet': choose one of digits, vehicles, pets, scans\.$"):
         load("imagenet")

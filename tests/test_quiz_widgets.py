@@ -1,5 +1,6 @@
 """Questions without a browser: what they say, keep and show, under today's ipywidgets and under Colab's."""
 
+import asyncio
 import subprocess
 import sys
 import time
@@ -109,11 +110,35 @@ def test_an_order_is_given_in_the_letters_that_are_shown():
     assert "Right." in question.result
 
 
+def enter(question):
+    question.input.field._handle_string_msg(question.input.field, {"event": "submit"}, [])
+
+
 def test_enter_checks_a_line():
     question = ask("90.4")
     question.input.field.value = "train"
-    question.input.field._handle_string_msg(question.input.field, {"event": "submit"}, [])
+    enter(question)
     assert "Right." in question.result
+
+
+def test_enter_in_a_kernel_waits_for_the_text_that_it_ends():
+    question = ask("90.4")
+    question.input.field.value = "fit"
+
+    async def written():
+        enter(question)
+        question.input.field.value = "train"
+        await asyncio.sleep(2 * quiz_widgets.MOMENT)
+
+    asyncio.run(written())
+    assert "Right." in question.result
+    assert progress.standings()["90.4"].tries == 1
+
+
+def test_leaving_a_line_checks_nothing():
+    question = ask("90.4")
+    question.input.field.value = "fit"
+    assert not progress.standings()
 
 
 def test_hints_one_by_one_and_the_answer_after_two_misses():

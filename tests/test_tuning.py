@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import optuna
+import psutil
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
@@ -235,8 +236,10 @@ def test_a_search_killed_in_the_middle_finishes_exactly_the_remaining_trials(sto
     script = SEARCH.format(folder=str(Path(__file__).parent), storage=storage, workers=workers)
     search = subprocess.Popen([sys.executable, "-W", "ignore", "-c", script], start_new_session=True)
     before = wait_for(lambda: finished_in(storage), 3)
+    workers_of_it = psutil.Process(search.pid).children(recursive=True)
     os.killpg(search.pid, signal.SIGKILL)  # the search and its workers
     search.wait()
+    wait_for(lambda: sum(map(is_gone, workers_of_it)), len(workers_of_it))
     before = finished_in(storage)
     assert 3 <= before < 12
     told = []
@@ -248,6 +251,13 @@ def test_a_search_killed_in_the_middle_finishes_exactly_the_remaining_trials(sto
     assert len(lost) <= workers and all(trial.state == TrialState.FAIL for trial in lost)
     if workers == 1:
         assert essence(study) == essence(tune(height, SPACE, 12, storage="never stopped", seed=1))
+
+
+def is_gone(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def wait_for(number, least: int, seconds: float = 60) -> int:

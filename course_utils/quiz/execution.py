@@ -56,7 +56,7 @@ def limited(seconds: float) -> Iterator[Prints]:
     timer.start()
     try:
         try:
-            with redirect_stdout(printed), redirect_stderr(printed):
+            with _hearing_interrupts(), redirect_stdout(printed), redirect_stderr(printed):
                 yield printed
         finally:
             with deciding:
@@ -66,6 +66,20 @@ def limited(seconds: float) -> Iterator[Prints]:
         if passed.is_set():
             raise TooLong(f"it was interrupted after {seconds:g} seconds: does a loop never end?") from None
         raise
+
+
+@contextmanager
+def _hearing_interrupts() -> Iterator[None]:
+    """A process that was started in the background ignores them."""
+    deaf = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if not deaf or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _interrupt_main() -> None:

@@ -1,5 +1,6 @@
 """Questions that answer in the page, by mouse or keyboard; each builds under ipywidgets 7.7 (Colab) and 8."""
 
+import asyncio
 import warnings
 from string import ascii_uppercase
 
@@ -23,6 +24,7 @@ from course_utils.quiz.text import (
     stem_html,
 )
 
+MOMENT = 0.1  # seconds between Enter and the text that it ended
 ENOUGH = 2  # wrong tries after which the answer may be shown
 # A checkbox's own label is cut off at the end of its line, and options are sentences.
 STYLE = """<style>
@@ -75,6 +77,7 @@ class Line:
         self.order = order
         label, example = _asked(item)
         self.field = widgets.Text(
+            continuous_update=False,  # or, while a cell trains, Check would arrive before the last letters do
             description=label,
             placeholder=example,
             layout=widgets.Layout(width="360px"),
@@ -131,7 +134,7 @@ class Question:
         self.show.layout.display = "none"
         self.said = widgets.HTMLMath()
         if isinstance(self.input, Line):
-            _on_enter(self.input.field, self._check)
+            _on_enter(self.input.field, self._enter)
         buttons = widgets.HBox([self.check, self.hint, self.show])
         self.box = widgets.VBox([widgets.HTMLMath(stem_html(item)), self.input.view, buttons, self.said])
         self._restore()
@@ -150,6 +153,13 @@ class Question:
         if verdict.right is not None:  # an answer to what the item was before it was changed
             self.input.answer = last[1]
             self._tell(verdict, again=True)
+
+    def _enter(self, _=None) -> None:
+        """Check what was written, a moment later: browsers tell of Enter before the text that it ends."""
+        try:
+            asyncio.get_running_loop().call_later(MOMENT, self._check)
+        except RuntimeError:  # no kernel, no browser
+            self._check()
 
     def _check(self, _=None) -> None:
         if isinstance(self.item, Prediction):
