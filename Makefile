@@ -23,8 +23,8 @@ lessons: .venv/ready ## Execute every lesson in the mini profile and print a tab
 	@.venv/bin/course lessons run $(ARGS)
 
 test: .venv/ready ## Run every test, the lessons as nbval cells among them (ARGS="-k lock" hands pytest options).
-	-@[ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || command -v chromium >/dev/null || \
-		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; }
+	-@[ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || { command -v chromium && command -v bwrap; } >/dev/null || \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium bubblewrap >/dev/null; }
 	OMP_NUM_THREADS=1 COURSE_PROFILE=mini COURSE_PROGRESS="$$(mktemp -d)/progress.sqlite" \
 		.venv/bin/python -m pytest -n 2 --dist loadfile --ignore=lessons/solutions \
 		--nbval-lax --nbval-current-env --nbval-cell-timeout=300 tests lessons $(ARGS)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from course_utils.errors import CourseError
 from course_utils.quiz.items import AnyItem, Quiz
@@ -50,8 +50,8 @@ def item(identifier: str) -> AnyItem:
     )
 
 
-def read(text: str, name: str) -> Quiz:
-    """The quiz that a file's text holds. CourseError names every fault with its line and item."""
+def read(text: str, name: str, form: type[BaseModel] = Quiz) -> Any:
+    """The quiz of that form that a file's text holds. CourseError names every fault with its line and item."""
     try:
         node = yaml.compose(text, yaml.SafeLoader)
         content = yaml.safe_load(text)
@@ -66,7 +66,7 @@ def read(text: str, name: str) -> Quiz:
             "\n".join(f"{name}:{line}: the name {key!r} comes twice here: keep one." for key, line in twice)
         )
     try:
-        return Quiz.model_validate(content)
+        return form.model_validate(content)
     except ValidationError as error:
         raise CourseError("\n".join(_told(name, content, places, fault) for fault in error.errors())) from None
 

@@ -4,6 +4,7 @@ import base64
 import html
 import random
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from string import ascii_uppercase
 
@@ -106,6 +107,7 @@ def inline(text: str) -> str:
     return _parser().renderInline(text)
 
 
+@cache
 def _parser():
     from markdown_it import MarkdownIt
 

@@ -1,0 +1,103 @@
+"""CSV files: reads an instructor's own as it is, and writes nbgrader's table."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from course_utils.errors import CourseError
+from course_utils.grading.exports.cells import Exported, cell, id_cell, make_folder, most_of, points_text, write_whole
+from course_utils.grading.records import Result
+
+COLUMNS = [
+    *("assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email"),
+    *("raw_score", "late_submission_penalty", "score", "max_score"),
+]  # nbgrader/plugins/export.py
+DELIMITERS = ",;\t"
+
+
+@dataclass
+class Sheet:
+    """A CSV file of somebody else's, and how it was written; rows[0] holds the columns' names."""
+
+    rows: list[list[str]]
+    delimiter: str
+    ending: str
+    bom: bool
+
+    def column(self, *names: str) -> int | None:
+        """The place of the first of these columns that is there."""
+        found = {name.strip(): place for place, name in reversed(list(enumerate(self.rows[0])))}
+        return next((found[name] for name in names if name in found), None)
+
+    def write(self, path: Path) -> None:
+        """Write it with the delimiter, the line endings and the BOM that it came with."""
+        buffer = io.StringIO()
+        csv.writer(buffer, delimiter=self.delimiter, lineterminator=self.ending).writerows(self.rows)
+        make_folder(path.parent)
+        write_whole(path, buffer.getvalue(), "utf-8-sig" if self.bom else "utf-8")
+
+
+def read_sheet(path: Path, needed: Sequence[str], what: str) -> Sheet:
+    """Read a CSV file whose first row names the columns `needed`; comma, semicolon and tab are told apart by them.
+
+    what: where such a file comes from, for the CourseError when it is none, or isn't UTF-8.
+    """
+    try:
+        content = path.read_bytes()
+        text = content.decode("utf-8-sig")
+    except OSError as error:
+        raise CourseError(f"{path} can't be read ({error.strerror}): name {what}.") from None
+    except UnicodeDecodeError:
+        raise CourseError(f"{path} isn't UTF-8: export it again, or save it as CSV UTF-8.") from None
+    first = text.partition("\n")[0]
+    ending = "\r\n" if first.endswith("\r") else "\n" if "\n" in text else "\r" if "\r" in text else "\n"
+    bom = content.startswith(b"\xef\xbb\xbf")
+    for delimiter in sorted(DELIMITERS, key=first.count, reverse=True):
+        try:
+            rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+        except csv.Error as error:
+            raise CourseError(f"{path} is no CSV file ({error}): name {what}.") from None
+        if rows and {name.strip() for name in rows[0]} >= set(needed):
+            return Sheet(rows, delimiter, ending, bom)
+    raise CourseError(f"{path} has no columns {' and '.join(map(repr, needed))}: name {what}.")
+
+
+def to_nbgrader(results: Sequence[Result], out: Path, roster: Path | None = None) -> Exported:
+    """The table of `nbgrader export`; points that are not known yet are empty there, not 0.
+
+    roster: a CSV with `student`, `student_id` or `id`, and any of last_name, first_name, email. Dates are empty: a
+        result holds none.
+    """
+    people = _people(roster) if roster else {}
+    rows, most = [], most_of(results)
+    for one in sorted(results, key=lambda one: (one.assignment, one.student)):
+        points, person = points_text(one.points), people.get(one.student, ("", "", ""))
+        penalty = "0" if points else ""
+        row = [cell(one.assignment), "", "", id_cell(one.student), *map(cell, person)]
+        rows.append([*row, points, penalty, points, points_text(most[one.assignment])])
+    changed = {one.student for one in results if id_cell(one.student) != one.student}
+    strangers = {one.student for one in results if one.student not in people} if roster else set()
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows([COLUMNS, *rows])
+    text = buffer.getvalue()
+    make_folder(out.parent)
+    write_whole(out, text, "utf-8" if text.isascii() else "utf-8-sig")  # without a BOM Excel takes it for Latin-1
+    remarks = (f"{len(changed)} ids look like formulas: they were changed, and match nobody.",) if changed else ()
+    empty = sum(one.points is None for one in results)
+    return Exported(out, len(rows), empty, tuple(sorted(changed | strangers)), remarks)
+
+
+def _people(roster: Path) -> dict[str, tuple[str, str, str]]:
+    what = "a roster with the column `student`, and any of last_name, first_name, email"
+    sheet = read_sheet(roster, [], what)
+    identifier = sheet.column("student", "student_id", "id")
+    if identifier is None:
+        raise CourseError(f"{roster} has no column 'student': name {what}.")
+    places = [sheet.column(name) for name in ("last_name", "first_name", "email")]
+    return {
+        row[identifier].strip(): tuple("" if p is None or p >= len(row) else row[p] for p in places)
+        for row in sheet.rows[1:]
+        if len(row) > identifier
+    }
