@@ -1,0 +1,258 @@
+"""Hands jobs to confined workers and takes their replies, within limits of time and size."""
+
+import asyncio
+import json
+import secrets
+import socket
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from course_utils.errors import CourseError
+from course_utils.grading.sandbox import shell
+from course_utils.grading.sandbox.shell import Tier
+
+GRACE = 1.0  # seconds after a step's limit until its process is killed
+FIRST_WORD = 20.0  # seconds until a worker has shut itself in
+START = 120.0  # seconds that the imports may take
+MOST_REPLY = 48_000_000  # bytes of one reply: a value in base64 and what stands around
+MEMORY = 1 << 30  # bytes of a worker, beyond what it shares with the others
+SCRATCH = 64 << 20
+
+
+@dataclass(frozen=True)
+class Replies:
+    """What came of a job.
+
+    replies: one for each step that ended; end: "done", "timeout" and "crashed" (in the step after the last reply), or
+    "infrastructure"; why: of the last one, for the instructor
+    """
+
+    replies: list[dict]
+    end: str
+    why: str = ""
+    kilobytes: int = 0
+
+
+class Broken(Exception):
+    """The zygote is gone, or could not do its part."""
+
+
+@dataclass
+class _Job:
+    ready: bool = False
+    ended: asyncio.Future = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class Crew:
+    """Workers in a sandbox, as an asynchronous context manager.
+
+    workers: how many at a time; imports: modules that are there before the fork; tier: the isolation, else the best
+    one that works here; memory: bytes that a worker may use. at_once: batches of jobs that keep it busy
+    CourseError when only the bare tier works and it isn't allowed.
+    """
+
+    def __init__(
+        self,
+        workers: int = 2,
+        imports: Sequence[str] = (),
+        tier: Tier | None = None,
+        unsafe_local: bool = False,
+        memory: int = MEMORY,
+    ):
+        self.imports, self.memory, self.asked, self.unsafe_local = list(imports), memory, tier, unsafe_local
+        self.workers, self.at_once = workers, 2
+        self.tier: Tier = tier or shell.BARE
+        self.jobs: dict[int, _Job] = {}
+        self.number = 0
+        self.peak = 0
+        self.restarting = asyncio.Lock()
+        self.process = None
+
+    async def __aenter__(self) -> "Crew":
+        self.scratch = tempfile.TemporaryDirectory(prefix="grading-")
+        reasons = []
+        for tier in [self.asked] if self.asked else shell.candidates():
+            if tier is shell.BARE and not self.unsafe_local:
+                break
+            self.tier = tier
+            try:
+                await self._start()
+                await self._try_out()
+            except Broken as error:
+                reasons.append(f"{tier.name}: {error}")
+                await self._stop()
+                continue
+            self.slots = asyncio.Semaphore(self.workers if tier.namespaces or tier is shell.BARE else 1)
+            return self
+        self.scratch.cleanup()
+        raise CourseError(
+            "Students' code can't be shut in here"
+            + (f" ({'; '.join(reasons)})" if reasons else "")
+            + ": install bubblewrap (Debian and Ubuntu: apt-get install bubblewrap), grade in the container of "
+            "docs/grading.md, or accept the risk with --unsafe-local."
+        )
+
+    async def __aexit__(self, *_: Any) -> None:
+        await self._stop()
+        self.scratch.cleanup()
+
+    async def _start(self) -> None:
+        from course_utils.grading.sandbox import filter as calls
+
+        try:
+            program = calls.program().hex() if self.tier.filter else ""
+        except (ImportError, OSError) as error:
+            raise Broken(f"no system-call filter can be made ({error})") from None
+        self.process, self.control = shell.start(self.tier, Path(self.scratch.name))
+        self.control.setblocking(False)
+        settings = {
+            "namespaces": self.tier.namespaces,
+            "filter": program,
+            "memory": self.memory,
+            "scratch": SCRATCH,
+            "folder": "/scratch" if self.tier.shell else self.scratch.name,
+            "seconds": 600,
+            "imports": self.imports,
+        }
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.sock_sendall(self.control, json.dumps(settings).encode())
+            async with asyncio.timeout(START):
+                first = await loop.sock_recv(self.control, 1 << 16)
+        except (OSError, TimeoutError) as error:
+            raise Broken(f"it didn't start: {error or 'time is up'}{self._last_words()}") from None
+        if not first:
+            raise Broken(f"it didn't start{self._last_words()}")
+        self.missing = json.loads(first)["missing"]
+        self.listener = asyncio.create_task(self._listen())
+
+    def _last_words(self) -> str:
+        self.process.kill()
+        self.process.wait()
+        words = Path(self.scratch.name, "last words").read_text(errors="replace").strip().splitlines()
+        return f": {words[-1][:300]}" if words else ""
+
+    async def _try_out(self) -> None:
+        """A first job, before any student's: does the confinement work here, and are its values sound?"""
+        self.slots = asyncio.Semaphore(1)
+        tried = await self._once(0, [{"do": "run", "source": "one = 1 + 1"}, {"do": "read", "name": "one"}], 10.0)
+        if tried.end != "done" or tried.replies[-1:] != [{"value": {"int": "0x2"}}]:
+            raise Broken(tried.why or "a first job came to nothing")
+
+    async def _stop(self) -> None:
+        if self.process is None:
+            return
+        if listener := getattr(self, "listener", None):
+            listener.cancel()
+        self.control.close()
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    async def _listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        while event := await loop.sock_recv(self.control, 1 << 16):
+            told = json.loads(event)
+            job = self.jobs.pop(told["job"], None)
+            self.peak = max(self.peak, told.get("kilobytes", 0))
+            if job and not job.ended.done():
+                job.ended.set_result(told)
+        for job in self.jobs.values():
+            if not job.ended.done():
+                job.ended.set_result({"refused": "the zygote is gone"})
+        self.jobs.clear()
+
+    async def do(self, steps: list[dict], seed: int = 0, seconds: float = 10.0, tries: int = 3) -> Replies:
+        """Do a job's steps in a worker of its own; what fails on our side is tried again.
+
+        steps: {"do": "run", "source"}, {"do": "read", "name"}, {"do": "call" or "scores", "name", "inputs"}, each with
+        its own "seconds" if it likes
+        """
+        for attempt in range(tries):
+            async with self.slots:
+                came = await self._once(seed, steps, seconds)
+            if came.end != "infrastructure":
+                break
+            if self.process is None or self.process.poll() is not None:
+                await self._restart(attempt)
+        return came
+
+    async def _restart(self, attempt: int) -> None:
+        async with self.restarting:
+            await asyncio.sleep(0.1 * attempt)
+            if self.process is None or self.process.poll() is not None:
+                await self._stop()
+                try:
+                    await self._start()
+                except Broken:
+                    await self._stop()
+
+    async def _once(self, seed: int, steps: list[dict], seconds: float) -> Replies:
+        if self.process is None:
+            return Replies([], "infrastructure", "the sandbox could not be started again")
+        self.number += 1
+        number, job = self.number, _Job()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                socket.send_fds(self.control, [json.dumps({"job": number}).encode()], [theirs.fileno()])
+            except OSError as error:
+                ours.close()
+                return Replies([], "infrastructure", f"the zygote takes no job: {error}")
+        self.jobs[number] = job
+        reader, writer = await asyncio.open_connection(sock=ours, limit=MOST_REPLY)
+        steps = [{"seconds": seconds} | step for step in steps]
+        replies: list[dict] = []
+        end, why = "done", ""
+        try:
+            writer.write(json.dumps({"seed": seed or secrets.randbits(62), "steps": steps}).encode() + b"\n")
+            await self._ready(reader)
+            for step in steps:
+                replies.append(await self._reply(reader, step["seconds"] + GRACE))
+        except TimeoutError:
+            end = "timeout"
+        except (ValueError, ConnectionError):  # no line, too long a line, no JSON
+            end = "crashed"
+        except Broken as error:
+            end, why = "infrastructure", str(error)
+        finally:
+            writer.close()
+        if not job.ended.done():
+            self._kill(number)
+        if end == "done":  # its process ends by the way
+            return Replies(replies, end)
+        await asyncio.wait({job.ended, self.listener}, timeout=FIRST_WORD, return_when=asyncio.FIRST_COMPLETED)
+        told = job.ended.result() if job.ended.done() else {"refused": "the zygote is gone, or a worker would not end"}
+        if "refused" in told:
+            return Replies(replies, "infrastructure", told["refused"])
+        return Replies(replies, end, why, told.get("kilobytes", 0))
+
+    async def _ready(self, reader: asyncio.StreamReader) -> None:
+        """Wait until the worker has shut itself in: until then nothing of a student's has run, and it is our fault."""
+        try:
+            first = await self._reply(reader, FIRST_WORD)
+        except (TimeoutError, ValueError, ConnectionError):
+            first = {"broken": "a worker died before it began"}
+        if first != {"ready": True}:
+            raise Broken(str(first.get("broken")))
+
+    async def _reply(self, reader: asyncio.StreamReader, seconds: float) -> dict:
+        """The next reply. TimeoutError; ValueError when what came is none."""
+        async with asyncio.timeout(seconds):
+            line = await reader.readline()
+        try:
+            reply = json.loads(line)
+        except RecursionError:
+            raise ValueError("too deep") from None
+        if type(reply) is not dict:
+            raise ValueError("no reply")
+        return reply
+
+    def _kill(self, number: int) -> None:
+        try:
+            self.control.send(json.dumps({"kill": number}).encode())
+        except OSError:  # the zygote is gone, and its workers with it
+            return

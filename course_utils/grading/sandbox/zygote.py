@@ -1,0 +1,140 @@
+"""Stands in the sandbox with the heavy imports done, and forks a confined worker for each job.
+
+It is handed one end of each job's socket and never reads it: no submission, input or key is in the memory that the
+next worker inherits. What it tells (a worker's end) goes through a channel that no worker holds.
+"""
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import resource
+import selectors
+import signal
+import socket
+import sys
+import traceback
+from typing import Any
+
+from course_utils.grading.sandbox import confine, worker
+
+LARGEST_ORDER = 4096
+
+
+class Zygote:
+    """Forks the workers.
+
+    settings: `namespaces` (bool), `filter` (BPF as hex, or ""), `folder`, `memory` and `scratch` (bytes), `seconds`
+    """
+
+    def __init__(self, control: socket.socket, settings: dict[str, Any]):
+        self.control = control
+        self.settings = settings
+        self.filter = bytes.fromhex(settings["filter"])
+        self.namespaces = confine.ProcessNamespaces() if settings["namespaces"] else None
+        self.running: dict[int, tuple[int, int]] = {}  # job → its process, and a descriptor of that
+        self.waiting = selectors.DefaultSelector()
+        self.waiting.register(control, selectors.EVENT_READ)
+
+    def serve(self) -> None:
+        """Fork, kill and report until the controller is gone."""
+        while True:
+            for key, _ in self.waiting.select():
+                if key.fileobj is not self.control:
+                    self._ended(key.data)
+                elif not self._obey():
+                    return
+
+    def _tell(self, **event: Any) -> None:
+        self.control.send(json.dumps(event).encode())
+
+    def _obey(self) -> bool:
+        order, sockets, _, _ = socket.recv_fds(self.control, LARGEST_ORDER, 1)
+        if not order:
+            return False
+        asked = json.loads(order)
+        if "kill" in asked:
+            if asked["kill"] in self.running:
+                os.kill(self.running[asked["kill"]][0], signal.SIGKILL)
+            return True
+        try:
+            self._fork(asked["job"], sockets[0])
+        except OSError as error:
+            self._tell(job=asked["job"], refused=str(error))
+        finally:
+            os.close(sockets[0])
+        return True
+
+    def _fork(self, job: int, channel: int) -> None:
+        if self.namespaces:
+            self.namespaces.next_child()
+        process = os.fork()
+        if process == 0:
+            _be_worker(channel, self.filter, self.settings)
+        descriptor = os.pidfd_open(process)
+        self.running[job] = (process, descriptor)
+        self.waiting.register(descriptor, selectors.EVENT_READ, job)
+
+    def _ended(self, job: int) -> None:
+        process, descriptor = self.running.pop(job)
+        self.waiting.unregister(descriptor)
+        os.close(descriptor)
+        _, status, used = os.wait4(process, 0)
+        self._tell(job=job, status=os.waitstatus_to_exitcode(status), kilobytes=used.ru_maxrss)
+
+
+def _be_worker(channel: int, program: bytes, settings: dict[str, Any]) -> None:
+    """The child: shut itself in, do the job, end without a trace of the parent's clean-up."""
+    status = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        os.dup2(channel, 3)
+        os.closerange(4, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        confine.limits(settings["seconds"], settings["memory"], settings["scratch"])
+        if settings["namespaces"]:
+            confine.own_mounts(settings["scratch"])
+        os.chdir(settings["folder"])
+        confine.give_up_privileges()
+        if program:
+            confine.install_filter(program)
+        with open(3, "rb", closefd=False) as file:
+            job = file.readline()
+        _send(b'{"ready": true}\n')  # what comes before is ours, what comes after is the student's
+        worker.work(job, _send)
+        status = 0
+    except BaseException:
+        with contextlib.suppress(BaseException):
+            _send(json.dumps({"broken": traceback.format_exc(limit=-2)[-500:]}).encode() + b"\n")
+    finally:
+        os._exit(status)
+
+
+def _send(line: bytes) -> None:
+    while line:
+        line = line[os.write(3, line) :]
+
+
+def main(descriptor: int) -> None:
+    """Import what the settings name that come through the controller's channel, then serve."""
+    control = socket.socket(fileno=descriptor)
+    settings = json.loads(control.recv(1 << 20))
+    missing = []
+    for name in settings["imports"]:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            missing.append(name)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)  # a fork after several threads have worked hangs the child
+    for name in ("numpy", "numpy.random", "IPython.core.inputtransformer2"):  # what every worker needs
+        importlib.import_module(name)
+    worker.reseed(0)  # the generators' first use is their dearest
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    gc.collect()
+    gc.freeze()  # or each worker's first collection would copy the parent's pages
+    zygote = Zygote(control, settings)
+    zygote._tell(ready=True, missing=missing)
+    zygote.serve()

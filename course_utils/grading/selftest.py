@@ -1,0 +1,41 @@
+"""Proves a pool before it marks anybody: references get all points, blanks none, known mistakes their feedback."""
+
+from course_utils.grading.cribs import mistaken, right
+from course_utils.grading.handout import handed_out, whose
+from course_utils.grading.items import FreeText, GradedQuiz, grade_id
+from course_utils.grading.marking import Marker
+from course_utils.grading.records import Cell, Outcome, Submission
+
+WHO = "self-test"
+
+
+async def faults(quiz: GradedQuiz, marker: Marker, course_key: bytes) -> list[str]:
+    """What is wrong with a quiz's items, each in a sentence that begins with the item's id."""
+    order_of = whose(quiz, course_key, WHO if marker.personal else None)
+    cases = [("reference", {item.id: right(item, order_of, course_key, WHO) for item in quiz.items}, {})]
+    blank = handed_out(quiz, course_key, WHO)
+    cases.append(("blank", {item.id: blank[grade_id(item, "answer")] for item in quiz.items}, {}))
+    for item in quiz.items:
+        for number, (source, feedback) in enumerate(mistaken(item, order_of, course_key, WHO), 1):
+            cases.append((f"mistake {number}", {item.id: source}, {item.id: feedback}))
+    results = await marker.mark([_submission(quiz, number, answers) for number, (_, answers, _) in enumerate(cases)])
+    found = []
+    for (case, answers, told), result in zip(cases, results, strict=True):
+        for mark in result.marks:
+            if mark.item not in answers or mark.outcome is Outcome.WAITING:
+                continue
+            full = case == "reference"
+            if (mark.points == mark.most) != full or mark.points is None:
+                found.append(f"{mark.item}: the {case} gets {mark.points} of {mark.most:g} points ({mark.outcome}).")
+            elif case == "blank" and mark.outcome is not Outcome.BLANK:
+                found.append(f"{mark.item}: the blank counts as {mark.outcome}: it should be told from an answer.")
+            elif mark.item in told and told[mark.item] and told[mark.item] not in mark.feedback:
+                found.append(f"{mark.item}: {case} is told {' '.join(mark.feedback)!r}, not {told[mark.item]!r}.")
+    return found
+
+
+def _submission(quiz: GradedQuiz, number: int, answers: dict[str, str]) -> Submission:
+    texts = {item.id: answers[item.id] for item in quiz.items if isinstance(item, FreeText) and item.id in answers}
+    cells = tuple(Cell(source, name) for name, source in answers.items() if name not in texts)
+    missing = tuple(item.id for item in quiz.items if item.id not in answers)
+    return Submission(WHO, quiz.lesson, "self-test", f"{number}", cells, texts, missing)

@@ -1,0 +1,65 @@
+"""A whole run of grading as the command does it: intake, sandbox, self-test, marks kept, progress shown."""
+
+from contextlib import AsyncExitStack
+from functools import cache
+from itertools import chain
+from pathlib import Path
+
+from tqdm import tqdm
+
+from course_utils.grading.grade import Grading, Summary, imports_of, is_personal
+from course_utils.grading.handout import handed_out
+from course_utils.grading.intake import submissions
+from course_utils.grading.items import GradedQuiz
+from course_utils.grading.sandbox.crew import Crew
+from course_utils.grading.sandbox.shell import Tier
+from course_utils.grading.store import Store
+
+
+async def grade_place(
+    place: Path,
+    quizzes: list[GradedQuiz],
+    store: Path,
+    released: Path,
+    keys: dict[str, bytes],
+    workers: int,
+    scheduler: str | None = None,
+    form: str | None = None,
+    memory: int = 1 << 30,
+    unsafe_local: bool = False,
+) -> tuple[Summary, Tier | None]:
+    """Grade what lies in a place, with a progress bar; tell how it went, and how far code was shut in, if any was."""
+    personal = {quiz.lesson: is_personal(quiz, released) for quiz in quizzes}
+
+    @cache
+    def everybodys(lesson: str) -> dict[str, str]:
+        return handed_out(next(quiz for quiz in quizzes if quiz.lesson == lesson), keys[lesson])
+
+    def as_handed_out(quiz: GradedQuiz, student: str) -> dict[str, str]:
+        return handed_out(quiz, keys[quiz.lesson], student) if personal[quiz.lesson] else everybodys(quiz.lesson)
+
+    crew = Crew(workers, imports_of(quizzes), unsafe_local=unsafe_local, memory=memory)
+    found = submissions(place, quizzes, as_handed_out, form)
+    with Store(store) as kept, tqdm(unit=" submissions", disable=None) as bar:
+
+        def told(summary: Summary) -> None:
+            bar.total = max(bar.total or 0, found.total)
+            bar.update(summary.passed_over + summary.states.total() - bar.n)
+
+        async with AsyncExitStack() as stack:
+            abroad = None
+            if scheduler:
+                from course_utils.grading.cluster import Cluster
+
+                abroad = Cluster(scheduler, crew)
+            grading = Grading(quizzes, abroad or crew, kept, keys, personal, crew)
+            undone = grading.undone(found)
+            if (first := next(undone, None)) is None:  # nothing to do: no sandbox is needed
+                return grading.summary, None
+            await stack.enter_async_context(crew)
+            if abroad:
+                await stack.enter_async_context(abroad)
+            await grading.prove()
+            summary = await grading.grade(chain([first], undone), told)
+        kept.backup()
+        return summary, crew.tier
