@@ -177,6 +177,7 @@ def test_controls_build_under_colabs_ipywidgets(request):
     again = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not learner"]
     here = Path(__file__).parent
     again += [*sorted(here.glob("test_controls*.py")), here / "test_quiz_widgets.py"]
+    again.append(here / "grading" / "test_grading_review.py")
     run = subprocess.run(again, env=os.environ | {"PYTHONPATH": str(folder)}, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout[-4000:]
     assert " passed, 1 skipped" in run.stdout

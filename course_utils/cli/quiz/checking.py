@@ -1,4 +1,4 @@
-"""`course quiz`: check the items that authors write."""
+"""`course quiz check`: the faults of the items that authors write."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,17 +7,9 @@ import typer
 
 from course_utils.errors import CourseError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
-
 Names = Annotated[list[str] | None, typer.Argument(help="Lessons by number, e.g. 04; all when left out.")]
 
 
-@app.callback()
-def quiz() -> None:
-    """Check the items that authors write."""
-
-
-@app.command()
 def check(
     names: Names = None,
     lessons: Annotated[Path, typer.Option(help="The folder of the lessons, whose sections items link to.")] = Path(

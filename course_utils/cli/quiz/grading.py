@@ -1,0 +1,113 @@
+"""`course quiz selftest` and `grade`: prove a pool, and mark what was handed in."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from course_utils.errors import CourseError
+
+Numbers = Annotated[list[str] | None, typer.Argument(help="Assignments by number, e.g. 04; all when left out.")]
+PoolFolder = Annotated[
+    Path | None, typer.Option("--pool", help="The folder of the graded items.", envvar="COURSE_GRADED_POOL")
+]
+CourseKey = Annotated[Path | None, typer.Option(help="The course's key.", envvar="COURSE_KEY")]
+PrivateKey = Annotated[Path | None, typer.Option("--key", help="The private key that opens a locked pool.")]
+Workers = Annotated[int | None, typer.Option(help="Submissions at a time; the machine's cores when left out.", min=1)]
+Unsafe = Annotated[
+    bool,
+    typer.Option("--unsafe-local", help="Run code that can not be shut in: it may read your files."),
+]
+
+
+def selftest(
+    numbers: Numbers = None,
+    pool: PoolFolder = None,
+    course_key: CourseKey = None,
+    key: PrivateKey = None,
+    workers: Workers = None,
+    unsafe_local: Unsafe = False,
+) -> None:
+    """Prove the graded items: references get all points, blanks none, known mistakes their feedback."""
+    import asyncio
+
+    from course_utils.grading import selftest as proof
+    from course_utils.grading.grade import imports_of
+    from course_utils.grading.marking import Marker
+    from course_utils.grading.pool import open_pool
+    from course_utils.grading.sandbox.crew import Crew
+    from course_utils.grading.variants import read_course_key
+
+    quizzes = open_pool(_named(pool), numbers, key)
+
+    async def proven() -> list[str]:
+        found = []
+        async with Crew(_workers(workers), imports_of(quizzes), unsafe_local=unsafe_local) as crew:
+            for quiz in quizzes:
+                secret = read_course_key(course_key, quiz)
+                for personal in (True, False):
+                    marker = Marker(quiz, crew, secret, personal)
+                    found += [f"{quiz.lesson}: {fault}" for fault in await proof.faults(quiz, marker, secret)]
+        return list(dict.fromkeys(found))
+
+    faults = asyncio.run(proven())
+    for fault in faults:
+        typer.echo(fault)
+    items = sum(len(quiz.items) for quiz in quizzes)
+    typer.echo(f"{len(faults)} to mend" if faults else f"{items} items are sound: next, course quiz release")
+    raise typer.Exit(1 if faults else 0)
+
+
+def grade(
+    place: Annotated[Path, typer.Argument(help="A folder, an LMS's zip, or nbgrader's submitted/.")],
+    numbers: Numbers = None,
+    released: Annotated[Path, typer.Option(help="The folder that release wrote.")] = Path("released"),
+    pool: PoolFolder = None,
+    store: Annotated[Path, typer.Option(help="The file of the marks.")] = Path("marks.sqlite"),
+    course_key: CourseKey = None,
+    key: PrivateKey = None,
+    workers: Workers = None,
+    scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, to grade on its cluster.")] = None,
+    form: Annotated[str | None, typer.Option(help="How the submissions lie there, when it isn't recognised.")] = None,
+    memory: Annotated[int, typer.Option(help="MB that a submission may use.", min=64)] = 1024,
+    unsafe_local: Unsafe = False,
+) -> None:
+    """Mark what isn't marked yet; a second run does nothing, a killed one goes on where it stopped."""
+    import asyncio
+
+    from course_utils.grading.pool import open_pool
+    from course_utils.grading.variants import read_course_key
+    from course_utils.grading.whole_run import grade_place
+
+    quizzes = open_pool(_named(pool), numbers, key)
+    summary, tier = asyncio.run(
+        grade_place(
+            place,
+            quizzes,
+            store,
+            released=released,
+            keys={quiz.lesson: read_course_key(course_key, quiz) for quiz in quizzes},
+            workers=_workers(workers),
+            scheduler=scheduler,
+            form=form,
+            memory=memory << 20,
+            unsafe_local=unsafe_local,
+        )
+    )
+    typer.echo(f"{summary.seen} submissions, {summary.passed_over} of them done before")
+    if tier:
+        typer.echo(f"isolation: {tier.name} ({tier.means})")
+    for state, count in summary.states.most_common():
+        typer.echo(f"{count:8} {state}")
+    typer.echo(f"{summary.rate:.0f} a second; next: course quiz status --store {store}")
+
+
+def _named(pool: Path | None) -> Path:
+    if pool is None:
+        raise CourseError("Name the folder of the graded items with --pool, or in COURSE_GRADED_POOL.")
+    return pool
+
+
+def _workers(asked: int | None) -> int:
+    return asked or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else asked or os.cpu_count() or 1

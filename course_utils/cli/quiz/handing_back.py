@@ -1,0 +1,129 @@
+"""`course quiz export, feedback, report, appeal`: what happens with marks once they are there."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from course_utils.errors import CourseError
+
+Numbers = Annotated[list[str] | None, typer.Argument(help="Assignments by number, e.g. 04; all when left out.")]
+StoreFile = Annotated[Path, typer.Option("--store", help="The file of the marks.")]
+Pool = Annotated[Path | None, typer.Option(help="The folder of the graded items.", envvar="COURSE_GRADED_POOL")]
+Out = Annotated[Path, typer.Option(help="The folder to write to.")]
+Released = Annotated[Path, typer.Option(help="The folder that release wrote.")]
+Key = Annotated[Path | None, typer.Option("--key", help="The private key that opens a locked pool.")]
+CourseKey = Annotated[Path | None, typer.Option(help="The course's key.", envvar="COURSE_KEY")]
+MARKS, RELEASED = Path("marks.sqlite"), Path("released")
+NAMED = 10  # students that a line names
+
+
+def export(
+    form: Annotated[str, typer.Argument(help="nbgrader, canvas, moodle, gradescope or lti.")],
+    out: Annotated[Path, typer.Option(help="The file to write; for gradescope a folder.")],
+    store: StoreFile = MARKS,
+    gradebook: Annotated[
+        Path | None, typer.Option(help="The file exported from canvas or moodle; for nbgrader a roster with names.")
+    ] = None,
+    assignment: Annotated[str | None, typer.Option(help="One assignment, e.g. 04_frozen; all when left out.")] = None,
+    title: Annotated[str, typer.Option(help="What canvas calls the assignment, when not by its name.")] = "",
+) -> None:
+    """Write the marks for a gradebook; unknown points stay empty, and are never a zero."""
+    from course_utils.grading import exports
+    from course_utils.grading.names import shown
+    from course_utils.grading.store import Store
+
+    with Store(_there(store)) as marks:
+        results = marks.results(assignment)
+        comments = exports.comments_of(marks, sorted({result.assignment for result in results}))
+    done = exports.export(form, results, out, gradebook, title, comments)
+    typer.echo(f"{done.path}: {done.rows} students, {done.empty} of them without points yet (left empty).")
+    if done.unmatched:
+        named = ", ".join(shown(student) for student in done.unmatched[:NAMED])
+        more = f" and {len(done.unmatched) - NAMED} more" if len(done.unmatched) > NAMED else ""
+        typer.echo(f"{len(done.unmatched)} match no row, or more than one: {named}{more}. Enter them by hand.")
+    for remark in done.remarks:
+        typer.echo(remark)
+
+
+def feedback(
+    out: Out,
+    numbers: Numbers = None,
+    store: StoreFile = MARKS,
+    pool: Pool = None,
+    released: Released = RELEASED,
+    key: Key = None,
+    course_key: CourseKey = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show explanations: once the deadline is over.")] = False,
+) -> None:
+    """Write a page for each student, and index.csv, which says whose is whose."""
+    from course_utils.grading.feedback import feedback as write
+    from course_utils.grading.grade import is_personal
+    from course_utils.grading.store import Store
+    from course_utils.grading.variants import read_course_key
+
+    with Store(_there(store)) as marks:
+        quizzes = _graded(marks, pool, numbers, key)
+        course = read_course_key(course_key, next((quiz for quiz in quizzes if quiz.pool == "graded"), quizzes[0]))
+        personal = [quiz.lesson for quiz in quizzes if is_personal(quiz, released)]
+        count = write(marks, quizzes, out, course, explain, personal, pool)
+    typer.echo(f"{count} pages in {out}; {out / 'index.csv'} says whose is whose. Give each student their own alone.")
+
+
+def report(
+    out: Out,
+    numbers: Numbers = None,
+    store: StoreFile = MARKS,
+    pool: Pool = None,
+    released: Released = RELEASED,
+    key: Key = None,
+    course_key: CourseKey = None,
+) -> None:
+    """Write a report on the class for each assignment: states, points, items to look at, similar code."""
+    from course_utils.grading.grade import is_personal
+    from course_utils.grading.report import report as write
+    from course_utils.grading.store import Store
+    from course_utils.grading.variants import read_course_key
+
+    with Store(_there(store)) as marks:
+        for quiz in _graded(marks, pool, numbers, key):
+            results = marks.results(quiz.lesson)
+            secret = read_course_key(course_key, quiz)
+            page = write(results, quiz, out, is_personal(quiz, released), secret)
+            typer.echo(f"{page}: {len(results)} submissions. It names students: keep it private.")
+
+
+def appeal(
+    assignment: Annotated[str, typer.Argument(help="E.g. 04_frozen.")],
+    student: Annotated[str, typer.Argument(help="The student's id.")],
+    item: Annotated[str, typer.Argument(help="E.g. 04.2.")],
+    text: Annotated[str, typer.Argument(help="What the student wrote.")],
+    store: StoreFile = MARKS,
+) -> None:
+    """Note a student's appeal; it waits in the review until a person has marked the item."""
+    from course_utils.grading.names import shown
+    from course_utils.grading.store import Store
+
+    if not text.strip():
+        raise CourseError("The appeal says nothing: give the student's own words.")
+    with Store(_there(store)) as marks:
+        marks.appeal(assignment, student, item, text)
+    typer.echo(f"Noted: {item} of {shown(student)} waits in the review.")
+
+
+def _graded(marks, pool: Path | None, numbers: list[str] | None, key: Path | None) -> list:
+    """The pool's assignments that have results. CourseError when there are none."""
+    from course_utils.grading.pool import open_pool
+
+    if pool is None:
+        raise CourseError("Name the folder of the graded items with --pool, or in COURSE_GRADED_POOL.")
+    if found := [quiz for quiz in open_pool(pool, numbers, key) if marks.results(quiz.lesson)]:
+        return found
+    raise CourseError(f"{marks.path} has no results of the assignments in {pool}: grade the submissions first.")
+
+
+def _there(store: Path) -> Path:
+    """The store's file; a new and empty one is never wanted here."""
+    if not store.is_file():
+        raise CourseError(f"{store} isn't there: name the file that grading wrote the marks to.")
+    return store

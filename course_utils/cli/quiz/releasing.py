@@ -1,0 +1,88 @@
+"""`course quiz release`, `keygen` and `lock`: assignments go out, and their keys stay in."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from course_utils.errors import CourseError
+
+Numbers = Annotated[list[str], typer.Argument(help="Lessons by number, e.g. 04.")]
+Pool = Annotated[Path | None, typer.Option(envvar="COURSE_GRADED_POOL", help="The folder of the graded items.")]
+Out = Annotated[Path, typer.Option(help="The folder that the notebooks are written to.")]
+Students = Annotated[
+    Path | None, typer.Option(help="A CSV file with a column `student`: each gets a notebook of their own.")
+]
+CourseKey = Annotated[
+    Path | None, typer.Option(help="The course's key, from `course quiz keygen FOLDER --course`.", envvar="COURSE_KEY")
+]
+Key = Annotated[Path | None, typer.Option(help="Your private key, when the pool is locked.")]
+Holders = Annotated[list[Path], typer.Option("--for", help="Public keys, NAME.public.pem; may be given repeatedly.")]
+
+
+def release(
+    numbers: Numbers,
+    pool: Pool = None,
+    out: Out = Path("released"),
+    students: Students = None,
+    course_key: CourseKey = None,
+    key: Key = None,
+) -> None:
+    """Write the students' notebooks of assignments, without any key."""
+    from course_utils.grading import release as releasing
+    from course_utils.grading.pool import open_pool
+    from course_utils.grading.roster import read_roster
+    from course_utils.grading.variants import read_course_key
+
+    if pool is None:
+        raise CourseError("Name the folder of the graded items with --pool, or in COURSE_GRADED_POOL.")
+    quizzes = open_pool(pool, numbers, key)
+    roster, column = read_roster(students) if students else (None, "")
+    for quiz in quizzes:
+        written = releasing.release(quiz, out, read_course_key(course_key, quiz), roster, figures=pool)
+        if roster is None:
+            typer.echo(f"{quiz.lesson}: {written[0]}, for everybody")
+        else:
+            typer.echo(f"{quiz.lesson}: {len(written)} notebooks, {out}/STUDENT/{quiz.lesson}.ipynb")
+        if quiz.pool == "example":
+            typer.echo(
+                f"{quiz.lesson} is an example: its keys are public, so try things out with it and give no marks."
+            )
+    if roster is not None:
+        typer.echo(f"The students are those of the column {column!a} of {students}.")
+    typer.echo(f"Next: hand them out, and grade what comes back with course quiz grade FOLDER --released {out}")
+
+
+def keygen(
+    folder: Annotated[Path, typer.Argument(help="A folder of your own, outside every repository.")],
+    name: Annotated[str, typer.Option(help="Whose keys these are; it begins the files' names.")] = "instructor",
+    passphrase: Annotated[bool, typer.Option("--passphrase", help="Ask for one that the private key needs.")] = False,
+    course: Annotated[bool, typer.Option("--course", help="Make the course's key instead; once for a course.")] = False,
+) -> None:
+    """Make your pair of keys for locked pools, or the course's key for numbers that vary."""
+    from course_utils.grading import locks, variants
+
+    if course:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = variants.new_course_key(folder / "course.key")
+        typer.echo(f"{file}: keep it as long as the course's marks, and name it with --course-key.")
+        return
+    said = typer.prompt("Passphrase", hide_input=True, confirmation_prompt=True) if passphrase else None
+    private, public = locks.keygen(folder, name, said)
+    typer.echo(f"{private}: keep it to yourself; who has it reads what is locked for you.")
+    typer.echo(f"{public}: give it to those who lock: `course quiz lock POOL --for {public}`.")
+
+
+def lock(
+    path: Annotated[Path, typer.Argument(help="A file NN_slug.yaml, or the folder of a pool.")], holders: Holders
+) -> None:
+    """Lock a pool, so that the holders of those keys alone can read it."""
+    from course_utils.grading import locks
+
+    written = locks.lock_pool(path, holders) if path.is_dir() else [locks.lock(path, holders)]
+    for file in written:
+        typer.echo(str(file))
+    typer.echo(
+        f"Locked for {len(holders)} key{'s' if len(holders) > 1 else ''}. Next: keep the plain files out of what you "
+        "share, and lock again after each change: beside a locked file, the plain one isn't read."
+    )

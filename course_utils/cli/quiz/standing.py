@@ -1,0 +1,124 @@
+"""`course quiz status` and `mark`: how the marks stand, what to do next, and marks that a person gives."""
+
+import getpass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from course_utils.errors import CourseError
+
+StoreFile = Annotated[Path, typer.Option(help="The file of the marks.")]
+NAMED = 20  # students that the status names
+NEXT = {
+    "graded": "ready: export them or write feedback",
+    "partial": "read their waiting items: course quiz review",
+    "missing cell": "look into the notebooks, then mark the items: course quiz mark",
+    "unreadable": "see why with --assignment, and ask the student for another file",
+    "timeout": "look at their code, or grade again with more time",
+    "crashed": "look at their code, or grade again with more memory",
+    "infrastructure error": "our failure, no mark yet: grade again",
+}
+
+
+def status(
+    assignment: Annotated[str | None, typer.Option(help="One assignment, e.g. 04_frozen; all when left out.")] = None,
+    store: StoreFile = Path("marks.sqlite"),
+) -> None:
+    """Count the submissions by how they ended, and say what to do about each."""
+    from collections import Counter
+
+    from course_utils.grading.names import shown
+
+    with _existing(store) as marks:
+        results = marks.results(assignment)
+        names = sorted({result.assignment for result in results})
+        if not names:
+            about = f"no submission of {shown(assignment)}" if assignment else "no submission yet"
+            raise CourseError(f"{store} holds {about}: grade first, with `course quiz grade`.")
+        for name in names:
+            own = [result for result in results if result.assignment == name]
+            typer.echo(f"{shown(name) or '(unknown assignment)'}: {_several(len(own), 'submission')}")
+            states = Counter(result.state for result in own)
+            for state, todo in NEXT.items():
+                if states[state]:
+                    typer.echo(f"  {states[state]:>6} {state}: {todo}")
+            if assignment:
+                _troubled(own)
+            waiting = marks.waiting(name)
+            if waiting:
+                students = len({student for student, _ in waiting})
+                typer.echo(f"  {_several(len(waiting), 'item')} of {_several(students, 'student')} wait for a person.")
+            if appeals := sum(appeal.open for appeal in marks.appeals(name)):
+                typer.echo(f"  {_several(appeals, 'appeal')} open.")
+
+
+def mark(
+    assignment: Annotated[str, typer.Argument(help="E.g. 04_frozen.")],
+    student: Annotated[str | None, typer.Argument(help="The student's id.")] = None,
+    item: Annotated[str | None, typer.Argument(help="E.g. 04.2.")] = None,
+    points: Annotated[float | None, typer.Argument(help="The points that you give.")] = None,
+    store: StoreFile = Path("marks.sqlite"),
+    missing: Annotated[
+        float | None, typer.Option(help="Give these points to every item whose cell is missing, and to no other.")
+    ] = None,
+    comment: Annotated[str, typer.Option(help="For the student, beside the points.")] = "",
+    by: Annotated[str, typer.Option(help="Who marks; your user name when left out.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="With --missing: do it, after you saw how many.")] = False,
+) -> None:
+    """Give points by hand; grading never takes them back, and a later mark takes their place."""
+    from course_utils.grading.names import shown
+
+    one = (student, item, points)
+    if (missing is None) == (points is None) or (missing is not None and one != (None, None, None)):
+        raise CourseError("Whose mark? Give STUDENT ITEM POINTS, or --missing POINTS for all missing cells.")
+    by = by or _user()
+    with _existing(store) as marks:
+        if missing is None:
+            marks.mark(assignment, student, item, points, comment, by)
+            typer.echo(f"{shown(student)}, {item}: {points:g} points, by {shown(by)}.")
+            return
+        marked = marks.manual(assignment)
+        gaps = [(who, gap.item) for who, gap in marks.waiting(assignment) if gap.outcome == "missing"]
+        chosen = [gap for gap in gaps if gap not in marked]
+        students = len({who for who, _ in chosen})
+        said = f"{_several(len(chosen), 'missing cell')} of {_several(students, 'student')} in {shown(assignment)}"
+        if not chosen:
+            typer.echo(f"{said}: nothing to mark.")
+            return
+        if not yes:
+            typer.echo(f"{said} would get {missing:g} points each. Nothing is marked yet: add --yes to do it.")
+            raise typer.Exit(1)
+        marks.mark_many(assignment, chosen, missing, comment, by)
+        typer.echo(f"{said}: {missing:g} points each, by {shown(by)}. Next: course quiz status.")
+
+
+def _existing(store: Path):
+    from course_utils.grading.store import Store
+
+    if not store.is_file():
+        raise CourseError(f"{store} isn't there: name the file that `course quiz grade` wrote the marks to.")
+    return Store(store)
+
+
+def _troubled(results: list) -> None:
+    """Name those that a person should look at, and why."""
+    from course_utils.grading.names import shown
+
+    found = [result for result in results if result.state not in ("graded", "partial")]
+    for result in found[:NAMED]:
+        why = shown(" ".join(result.remarks), 200) if result.remarks else ""
+        typer.echo(f"  {shown(result.student)}: {result.state}. {why}".rstrip())
+    if len(found) > NAMED:
+        typer.echo(f"  … and {len(found) - NAMED} more")
+
+
+def _several(count: int, thing: str) -> str:
+    return f"{count} {thing}{'' if count == 1 else 's'}"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # no name for this user
+        return ""
