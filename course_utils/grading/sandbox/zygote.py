@@ -127,7 +127,8 @@ def main(descriptor: int) -> None:
             missing.append(name)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)  # a fork after several threads have worked hangs the child
-    for name in ("numpy", "numpy.random", "IPython.core.inputtransformer2"):  # what every worker needs
+    # What every worker needs, and what numpy imports at its first unique or median.
+    for name in ("numpy", "numpy.random", "numpy.ma", "numpy.linalg", "IPython.core.inputtransformer2"):
         importlib.import_module(name)
     worker.reseed(0)  # the generators' first use is their dearest
     null = os.open(os.devnull, os.O_RDWR)
