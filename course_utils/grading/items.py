@@ -83,7 +83,10 @@ class VariedNumber(Item):
 
     @model_validator(mode="after")
     def _bound(self):
-        bound = {node.id for node in ast.walk(ast.parse(self.variant)) if isinstance(node, ast.Name)}
+        try:
+            bound = {node.id for node in ast.walk(ast.parse(self.variant)) if isinstance(node, ast.Name)}
+        except SyntaxError as error:
+            raise ValueError(f"`variant` is no Python ({error.msg}, line {error.lineno})") from None
         if unbound := [name for name in (*self.names, "answer") if name not in bound]:
             raise ValueError(f"`variant` should bind {', '.join(unbound)}")
         if not self.names:

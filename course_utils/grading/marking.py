@@ -135,7 +135,7 @@ class Marker:
             for reply, (cell, item) in zip(came.replies, means, strict=False):
                 if item and cell is None:
                     run.replies[item] = reply
-                elif item and "error" in reply:
+                elif item and "done" not in reply:
                     run.replies.setdefault(f"{item} cell", reply)
             if came.end == "done":
                 return
@@ -200,12 +200,12 @@ class Marker:
         if item.id not in run.replies:
             return Outcome.UNKNOWN, ()
         reply = run.replies[item.id]
-        if reply.get("timeout") is True:
-            return Outcome.TIMEOUT, (_ENDED[Outcome.TIMEOUT].format(name=answer_name(item)),)
         if "value" not in reply:
             if reply.get("blank") is True:
                 return Outcome.BLANK, ()
-            told = run.replies.get(f"{item.id} cell", reply)
+            told = reply if reply.get("timeout") is True else run.replies.get(f"{item.id} cell", reply)
+            if told.get("timeout") is True:
+                return Outcome.TIMEOUT, (_ENDED[Outcome.TIMEOUT].format(name=answer_name(item)),)
             return Outcome.RAISED, (f"{answer_name(item)} stopped with {_error(told.get('error'))}.",)
         try:
             value = decode(reply["value"])

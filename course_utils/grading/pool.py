@@ -13,7 +13,12 @@ def open_pool(folder: Path, numbers: list[str] | None = None, key: Path | None =
     key: the private key that opens locked files (NN_slug.yaml.locked). CourseError when there is none, when a file is
     faulty (each fault with its line and item), when a lesson has no file.
     """
-    files = {file.name[:2]: file for file in sorted(folder.glob("[0-9][0-9]_*.yaml*")) if _is_ours(file)}
+    files: dict[str, Path] = {}
+    for file in sorted(folder.glob("[0-9][0-9]_*.yaml*")):
+        if _is_ours(file):
+            if other := files.get(file.name[:2]):
+                raise CourseError(f"{folder} holds both {other.name} and {file.name}: keep the one that counts.")
+            files[file.name[:2]] = file
     if not files:
         raise CourseError(f"{folder} holds no graded items: name the folder of the files NN_slug.yaml (or .locked).")
     if strange := [number for number in numbers or () if number not in files]:

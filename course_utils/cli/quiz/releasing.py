@@ -84,5 +84,5 @@ def lock(
         typer.echo(str(file))
     typer.echo(
         f"Locked for {len(holders)} key{'s' if len(holders) > 1 else ''}. Next: keep the plain files out of what you "
-        "share, and lock again after each change: beside a locked file, the plain one isn't read."
+        "share, and lock again after each change: a pool that holds a file both plain and locked is refused."
     )
