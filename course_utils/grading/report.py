@@ -37,7 +37,9 @@ td {overflow-wrap: anywhere} td.n {text-align: right; white-space: nowrap} img {
 <body>
 <main>
 <h1>{{ quiz.title }}</h1>
-<p>{{ n }} submissions of {{ quiz.lesson }}; {{ known }} have all their points. Those without are in no mean below.</p>
+<p>{{ n }} submissions of {{ quiz.lesson }}; {{ known }} have all their points. Those without are in no mean below.
+{% for tier, count in tiers %}{{ count }} ran in isolation "{{ tier }}".
+{% endfor %}</p>
 <table>
 <caption>How submissions ended</caption>
 <thead><tr><th scope="col">State</th><th scope="col">Submissions</th></tr></thead>
@@ -138,6 +140,7 @@ def report(
         n=len(results),
         known=len(totals),
         states=Counter(str(result.state) for result in results).most_common(),
+        tiers=Counter(result.tier for result in results if result.tier).most_common(),
         picture=picture,
         alt=alt,
         enough=ENOUGH,

@@ -230,6 +230,30 @@ def review(
     return Review(store, quizzes, by, personal, figures, course_key)
 
 
+def open_review(
+    store: str,
+    pool: str,
+    released: str = "released",
+    key: str | None = None,
+    course_key: str | None = None,
+    by: str = "",
+) -> Review:
+    """The page for all that waits in a store, from the places of its parts, as `course quiz review` writes them."""
+    from course_utils.grading.grade import is_personal
+    from course_utils.grading.pool import open_pool
+    from course_utils.grading.store import Store
+    from course_utils.grading.variants import read_course_key
+
+    kept = Store(Path(store))
+    seen = {result.assignment for result in kept.results()}
+    quizzes = [quiz for quiz in open_pool(Path(pool), key=Path(key) if key else None) if quiz.lesson in seen]
+    if not quizzes:
+        raise CourseError(f"{store} holds no submission of the assignments in {pool}: grade first.")
+    personal = [quiz.lesson for quiz in quizzes if is_personal(quiz, Path(released))]
+    secret = read_course_key(Path(course_key) if course_key else None, quizzes[0])
+    return review(kept, quizzes, by, personal, Path(pool), secret)
+
+
 def _answer_html(entry: Entry, order_of: str) -> str:
     words = in_words(entry.item, entry.mark.answer, order_of)
     shown = f"<pre dir='auto' style='white-space:pre-wrap;overflow-wrap:anywhere'>{_escaped(words)}</pre>"

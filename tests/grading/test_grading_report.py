@@ -50,7 +50,7 @@ def result(student, shares=None, answers=None, outcomes=None, feedback=()):
         points = None if share is None else share * most
         marks.append(Mark(item, outcomes.get(item, default), points, most, feedback, answers.get(item, "")))
     state = State.PARTIAL if None in shares.values() else State.GRADED
-    return Result(student, QUIZ.lesson, f"of {student}", "here", state, tuple(marks))
+    return Result(student, QUIZ.lesson, f"of {student}", "here", state, tuple(marks), tier="sandbox")
 
 
 def student_code(rng):
@@ -120,6 +120,7 @@ def test_the_page_is_whole_and_escaped(tmp_path):
     path = report([*results, replace(results[0], assignment="91_other")], QUIZ, tmp_path / "out")
     text = path.read_text(encoding="utf-8")
     assert path == tmp_path / "out" / "90_example_report.html" and "30 submissions" in text
+    assert '30 ran in isolation "sandbox"' in text
     assert "<script" not in text and "&lt;script&gt;" in text and "\x1b" not in text
     assert "default-src 'none'" in text and not re.search(r"(src|href)=\"(?!data:)", text)
     picture = base64.b64decode(re.search(r'base64,([^"]+)"', text)[1])

@@ -238,3 +238,25 @@ def test_the_commands_tell_what_is_missing(store, course, tmp_path):
     assert "--pool" in course("report", "--store", store.path, "--out", tmp_path, fails=True)
     assert "no result" in course("appeal", "90_example", "nobody", "90.1", "x", "--store", store.path, fails=True)
     assert "says nothing" in course("appeal", "90_example", "ada", "90.1", " ", "--store", store.path, fails=True)
+
+
+def test_the_command_writes_a_notebook_that_opens_the_page(tmp_path):
+    import nbformat
+
+    from course_utils.cli.quiz import app
+    from course_utils.grading.release import release
+
+    (quiz,) = open_pool(POOL)
+    release(quiz, tmp_path / "released", roster=["ada"])
+    marks = tuple(Mark(item.id, Outcome.WAITING, None, float(item.points), answer="x") for item in quiz.items)
+    with Store(tmp_path / "marks.sqlite") as store:
+        store.save([Result("ada", quiz.lesson, "d", "here", State.PARTIAL, marks)])
+    asked = ["--pool", POOL, "--store", tmp_path / "marks.sqlite", "--released", tmp_path / "released"]
+    command = ["review", *map(str, asked), "--out", str(tmp_path / "review.ipynb")]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0 and "jupyter lab" in done.output
+    (code,) = [cell.source for cell in nbformat.read(tmp_path / "review.ipynb", 4).cells if cell.cell_type == "code"]
+    names = {}
+    exec(code.replace("open_review(\n", "page = open_review(\n"), names)
+    assert len(names["page"].entries) == len(quiz.items)
+    assert isinstance(CliRunner().invoke(app, command).exception, CourseError)  # it is there

@@ -6,6 +6,7 @@ from course_utils.cli.quiz.checking import check
 from course_utils.cli.quiz.grading import grade, selftest
 from course_utils.cli.quiz.handing_back import appeal, export, feedback, report
 from course_utils.cli.quiz.releasing import keygen, lock, release
+from course_utils.cli.quiz.reviewing import review
 from course_utils.cli.quiz.standing import mark, status
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -16,5 +17,5 @@ def quiz() -> None:
     """Check the items that authors write; release, grade and hand back assignments."""
 
 
-for command in (check, keygen, lock, selftest, release, grade, status, mark, feedback, report, appeal, export):
+for command in (check, keygen, lock, selftest, release, grade, status, review, mark, feedback, report, appeal, export):
     app.command()(command)
