@@ -85,7 +85,7 @@ class Crew:
                 reasons.append(f"{tier.name}: {error}")
                 await self._stop()
                 continue
-            self.slots = asyncio.Semaphore(self.workers if tier.namespaces or tier is shell.BARE else 1)
+            self.slots = asyncio.Semaphore(self.workers if tier.namespaces else 1)
             return self
         self.scratch.cleanup()
         raise CourseError(
@@ -123,7 +123,7 @@ class Crew:
             async with asyncio.timeout(START):
                 first = await loop.sock_recv(self.control, 1 << 16)
         except (OSError, TimeoutError) as error:
-            raise Broken(f"it didn't start: {error or 'time is up'}{self._last_words()}") from None
+            raise Broken(f"it didn't start: {str(error) or 'time is up'}{self._last_words()}") from None
         if not first:
             raise Broken(f"it didn't start{self._last_words()}")
         self.missing = json.loads(first)["missing"]
@@ -147,6 +147,7 @@ class Crew:
             return
         if listener := getattr(self, "listener", None):
             listener.cancel()
+            await asyncio.wait([listener])  # or its end would take the next socket of that number from the loop
         self.control.close()
         self.process.kill()
         self.process.wait()
@@ -222,7 +223,7 @@ class Crew:
             writer.close()
         if not job.ended.done():
             self._kill(number)
-        if end == "done":  # its process ends by the way
+        if end == "done" and self.tier.namespaces:  # its process ends by the way; else its scratch is emptied first
             return Replies(replies, end)
         await asyncio.wait({job.ended, self.listener}, timeout=FIRST_WORD, return_when=asyncio.FIRST_COMPLETED)
         told = job.ended.result() if job.ended.done() else {"refused": "the zygote is gone, or a worker would not end"}

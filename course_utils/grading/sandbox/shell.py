@@ -54,7 +54,10 @@ SHARED = Tier(
 CONTAINER = Tier(
     "container", "what the container allows, and a system-call filter; one submission at a time", filter=True
 )
-BARE = Tier("bare", "limits of time and memory only: the code can read your files and use the network")
+BARE = Tier(
+    "bare",
+    "limits of time and memory only, one submission at a time: the code can read your files and use the network",
+)
 TIERS = (SANDBOX, SHARED, CONTAINER, BARE)
 
 

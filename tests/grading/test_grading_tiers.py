@@ -1,0 +1,88 @@
+"""Each isolation that there is: what it keeps, which one is chosen, and that the bare one is asked for by name."""
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import pytest
+
+from course_utils.errors import CourseError
+from course_utils.grading.sandbox import shell
+from course_utils.grading.sandbox.crew import Crew
+
+FILTER = "import socket\nloot = bool(socket.socket())"
+READ = f"loot = len(open({str(Path(__file__))!r}).read())"
+
+needs_bwrap = pytest.mark.skipif(
+    not shutil.which("bwrap"), reason="bubblewrap is not installed: apt-get install bubblewrap"
+)
+
+
+def in_tier(tier, *sources, **settings):
+    """The last reply of each source's job, all of them in one crew."""
+
+    async def work():
+        async with Crew(2, [], tier=tier, **settings) as crew:
+            asked = [[{"do": "run", "source": one}, {"do": "read", "name": "loot"}] for one in sources]
+            return [(await crew.do(steps, seconds=5)).replies[-1] for steps in asked], crew.tier
+
+    return asyncio.run(work())
+
+
+@pytest.mark.parametrize(
+    ("tier", "network", "files"),
+    [
+        pytest.param(shell.SANDBOX, False, False, marks=needs_bwrap),
+        pytest.param(shell.SHARED, False, False, marks=needs_bwrap),
+        (shell.CONTAINER, False, True),
+        (shell.BARE, True, True),
+    ],
+    ids=lambda one: getattr(one, "name", None),
+)
+def test_what_a_tier_keeps(tier, network, files):
+    (socket, file, computed), used = in_tier(tier, FILTER, READ, "loot = 6 * 7", unsafe_local=True)
+    assert used is tier and computed == {"value": {"int": "0x2a"}}
+    assert ("value" in socket) == network and ("value" in file) == files
+
+
+@pytest.mark.parametrize(
+    "tier",
+    [pytest.param(shell.SANDBOX, marks=needs_bwrap), pytest.param(shell.SHARED, marks=needs_bwrap), shell.BARE],
+    ids=lambda one: one.name,
+)
+def test_nothing_is_left_to_the_next(tier):
+    leave = "import os\nos.makedirs('deep/er')\nopen('deep/er/left', 'w').write('x')\nos.chmod('deep', 0)\nloot = 1"
+    found, _ = in_tier(
+        tier, leave, "import os\nloot = [one for one in os.listdir('.') if one != 'last words']", unsafe_local=True
+    )
+    assert found[1] == {"value": {"list": []}}
+
+
+@needs_bwrap
+def test_the_best_one_is_chosen():
+    assert in_tier(None, "loot = 1")[1] is shell.SANDBOX
+
+
+def test_where_nothing_works_the_bare_one_must_be_asked_for(monkeypatch):
+    monkeypatch.setattr(shell, "candidates", lambda: [shell.BARE])
+    with pytest.raises(CourseError, match=r"can't be shut in here: install bubblewrap.*--unsafe-local"):
+        in_tier(None, "loot = 1")
+    assert in_tier(None, "loot = 1", unsafe_local=True)[1] is shell.BARE
+
+
+@needs_bwrap
+def test_a_kernel_that_forbids_a_part_gets_the_next_tier(monkeypatch):
+    made = shell._bubblewrap
+
+    def without_privileges():
+        return [part for part in made() if part not in ("--cap-add", "CAP_SYS_ADMIN")]
+
+    monkeypatch.setattr(shell, "_bubblewrap", without_privileges)
+    assert in_tier(None, "loot = 1")[1] is shell.SHARED
+
+
+def test_the_container_says_so(monkeypatch):
+    monkeypatch.setattr(shell.shutil, "which", lambda name: None)
+    assert shell.candidates() == [shell.BARE]
+    monkeypatch.setenv("COURSE_GRADING_CONTAINER", "1")
+    assert shell.candidates() == [shell.CONTAINER, shell.BARE]
