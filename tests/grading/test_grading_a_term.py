@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from attacks import POINTS
+from needs import bwrap
 
 from course_utils.grading.pool import open_pool
 from course_utils.grading.records import Outcome, State
@@ -28,7 +29,7 @@ STUDENTS = [f"s{number:03}" for number in range(300)]
 HOSTILE = [source for name, source in POINTS.items() if not name.startswith(("endless and deaf", "asleep"))]
 
 pytestmark = [
-    pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed: apt-get install bubblewrap"),
+    bwrap,
     pytest.mark.timeout(900),
 ]
 

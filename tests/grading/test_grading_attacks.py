@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import socket
 import subprocess
 import threading
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from attacks import LOOT, POINTS, SEARCH
+from needs import bwrap
 
 from course_utils.grading.marking import Marker
 from course_utils.grading.pool import open_pool
@@ -25,7 +25,7 @@ HONEST = "def balanced(t, g):\n    return float(np.mean([np.mean(g[t == one] == 
 ANYBODY = ["bwrap", "--dev-bind", "/", "/", "--unshare-user", "--uid", "1000", "--gid", "1000", "--"]
 
 pytestmark = [
-    pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed: apt-get install bubblewrap"),
+    bwrap,
     pytest.mark.timeout(120),
 ]
 

@@ -1,7 +1,6 @@
 """A Dask cluster gives the same marks; a lost worker changes nothing; no key travels."""
 
 import asyncio
-import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 pytest.importorskip("distributed")
 
 from distributed import LocalCluster
+from needs import bwrap
 
 from course_utils.errors import CourseError
 from course_utils.grading import cluster
@@ -28,7 +28,7 @@ ANSWERS = [
 ]
 
 pytestmark = [
-    pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed: apt-get install bubblewrap"),
+    bwrap,
     pytest.mark.timeout(200),
 ]
 

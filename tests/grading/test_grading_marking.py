@@ -1,10 +1,10 @@
 """Marks: from the author's references and the student's values to points; what nobody knows is never a zero."""
 
 import asyncio
-import shutil
 from pathlib import Path
 
 import pytest
+from needs import bwrap
 
 from course_utils.errors import CourseError
 from course_utils.grading import selftest
@@ -26,7 +26,7 @@ POOL = Path(__file__).parents[2] / "docs" / "example_pool"
 LIGHT = QUIZ.model_copy(update={"items": [item for item in QUIZ.items if item.kind != "model"]})
 
 pytestmark = [
-    pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed: apt-get install bubblewrap"),
+    bwrap,
     pytest.mark.timeout(120),
 ]
 

@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-import shutil
 import sys
 from pathlib import Path
 from string import ascii_uppercase
 
 import pytest
+from needs import bwrap
 
 from course_utils.errors import CourseError
 from course_utils.grading.handout import whose
@@ -122,7 +122,7 @@ def test_its_marks(quiz, graded):
     assert scores["blank"] == dict.fromkeys(full, 0)
 
 
-@pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed: apt-get install bubblewrap")
+@bwrap
 def test_our_marks_are_its_marks(quiz, graded):
     folder, theirs = graded
 

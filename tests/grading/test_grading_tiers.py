@@ -1,21 +1,20 @@
 """Each isolation that there is: what it keeps, which one is chosen, and that the bare one is asked for by name."""
 
 import asyncio
-import shutil
+import sys
 from pathlib import Path
 
 import pytest
+from needs import bwrap
 
 from course_utils.errors import CourseError
 from course_utils.grading.sandbox import shell
 from course_utils.grading.sandbox.crew import Crew
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="isolation is Linux's own")
+
 FILTER = "import socket\nloot = bool(socket.socket())"
 READ = f"loot = len(open({str(Path(__file__))!r}).read())"
-
-needs_bwrap = pytest.mark.skipif(
-    not shutil.which("bwrap"), reason="bubblewrap is not installed: apt-get install bubblewrap"
-)
 
 
 def in_tier(tier, *sources, **settings):
@@ -32,8 +31,8 @@ def in_tier(tier, *sources, **settings):
 @pytest.mark.parametrize(
     ("tier", "network", "files"),
     [
-        pytest.param(shell.SANDBOX, False, False, marks=needs_bwrap),
-        pytest.param(shell.SHARED, False, False, marks=needs_bwrap),
+        pytest.param(shell.SANDBOX, False, False, marks=bwrap),
+        pytest.param(shell.SHARED, False, False, marks=bwrap),
         (shell.CONTAINER, False, True),
         (shell.BARE, True, True),
     ],
@@ -47,7 +46,7 @@ def test_what_a_tier_keeps(tier, network, files):
 
 @pytest.mark.parametrize(
     "tier",
-    [pytest.param(shell.SANDBOX, marks=needs_bwrap), pytest.param(shell.SHARED, marks=needs_bwrap), shell.BARE],
+    [pytest.param(shell.SANDBOX, marks=bwrap), pytest.param(shell.SHARED, marks=bwrap), shell.BARE],
     ids=lambda one: one.name,
 )
 def test_nothing_is_left_to_the_next(tier):
@@ -58,7 +57,7 @@ def test_nothing_is_left_to_the_next(tier):
     assert found[1] == {"value": {"list": []}}
 
 
-@needs_bwrap
+@bwrap
 def test_the_best_one_is_chosen():
     assert in_tier(None, "loot = 1")[1] is shell.SANDBOX
 
@@ -70,7 +69,7 @@ def test_where_nothing_works_the_bare_one_must_be_asked_for(monkeypatch):
     assert in_tier(None, "loot = 1", unsafe_local=True)[1] is shell.BARE
 
 
-@needs_bwrap
+@bwrap
 def test_a_kernel_that_forbids_a_part_gets_the_next_tier(monkeypatch):
     made = shell._bubblewrap
 
