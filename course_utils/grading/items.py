@@ -6,7 +6,7 @@ import json
 import re
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from course_utils.quiz.items import (
     Code,
@@ -16,6 +16,7 @@ from course_utils.quiz.items import (
     OneChoice,
     Order,
     Part,
+    Quiz,
     SeveralChoices,
     ShortText,
     Text,
@@ -120,26 +121,20 @@ GradedItem = Annotated[
 ]
 
 
-class GradedQuiz(Part):
+class GradedQuiz(Quiz):
     """An assignment: the graded items of one lesson.
 
     pool: "graded" stands in no public repository; the keys of an "example" are known to everybody
     setup: code that the notebook begins with, and that the grader runs in place of what the student made of it
     """
 
-    lesson: Annotated[str, StringConstraints(pattern=r"^\d\d_\w+$")]
     pool: Literal["graded", "example"]
     title: Text
     setup: str = ""
     items: list[GradedItem] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _own_and_unique(self):
-        ids = [item.id for item in self.items]
-        if twice := next((one for one in ids if ids.count(one) > 1), None):
-            raise ValueError(f"the id {twice!r} comes twice: an id names one item for good")
-        if foreign := next((one for one in ids if one[:2] != self.lesson[:2]), None):
-            raise ValueError(f"the id {foreign!r} belongs to another lesson: it should begin with {self.lesson[:2]}")
+    def _names_differ(self):
         names = [item.name for item in self.items if isinstance(item, (GradedCode, GradedModel))]
         if twice := next((one for one in names if names.count(one) > 1), None):
             raise ValueError(f"two items bind {twice!r}: the second would judge the first one's answer")
