@@ -13,7 +13,7 @@ from course_utils.grading.feedback import clean, in_words
 from course_utils.grading.handout import whose
 from course_utils.grading.items import FreeText, GradedCode, GradedItem, GradedModel, GradedQuiz, VariedNumber
 from course_utils.grading.names import whole
-from course_utils.grading.records import Mark, Outcome, Result
+from course_utils.grading.records import Mark, Outcome, Result, State
 from course_utils.grading.similarity import Pair, similar
 from course_utils.quiz.items import plain
 
@@ -140,7 +140,7 @@ def report(
         n=len(results),
         known=len(totals),
         states=Counter(str(result.state) for result in results).most_common(),
-        tiers=Counter(result.tier for result in results if result.tier).most_common(),
+        tiers=Counter(result.tier for result in results if result.state is not State.UNREADABLE).most_common(),
         picture=picture,
         alt=alt,
         enough=ENOUGH,
@@ -197,7 +197,7 @@ def _statistics(
     mean = sum(points) / len(points) if points else None
     stopped = (ended[Outcome.TIMEOUT] + ended[Outcome.CRASHED]) / all_of_them
     raised, blank = ended[Outcome.RAISED] / all_of_them, ended[Outcome.BLANK] / all_of_them
-    is_code = isinstance(item, (GradedCode, GradedModel))
+    differs = isinstance(item, (GradedCode, GradedModel, VariedNumber))  # from student to student
     checks = (
         (rest is not None and rest < 0, "Negative correlation: look at its key."),
         (mean is not None and len(points) >= ENOUGH and mean < 0.2, "Few points: is it clear what is asked?"),
@@ -216,7 +216,7 @@ def _statistics(
         raised,
         stopped,
         [] if isinstance(item, FreeText) else _wrong(item, marks, personal, order_of),
-        "what was found in wrong code" if is_code else "wrong answers",
+        "what was found in wrong ones" if differs else "wrong answers",
         [flag for applies, flag in checks if applies],
     )
 
@@ -224,12 +224,12 @@ def _statistics(
 def _wrong(
     item: GradedItem, marks: Sequence[tuple[Mark, Result]], personal: bool, order_of: Callable[[str], str]
 ) -> list[tuple[str, int]]:
-    """The most frequent wrong answers, in one form each; of code, which is never the same twice, its feedback."""
-    is_code = isinstance(item, (GradedCode, GradedModel))
+    """The most frequent wrong answers, in one form each; of those that are never the same twice, their feedback."""
+    differs = isinstance(item, (GradedCode, GradedModel, VariedNumber))  # from student to student
     counted: Counter[str] = Counter()
     for mark, result in marks:
         if mark.outcome in (Outcome.WRONG, Outcome.RAISED):
-            if is_code:
+            if differs:
                 counted.update(mark.feedback[:1])
             else:
                 words = in_words(item, mark.answer[:1000], order_of(result.student))
