@@ -1,5 +1,6 @@
 """The SQLite file that marks are kept in: opened, made, migrated and backed up, and its troubles told."""
 
+import os
 import sqlite3
 import time
 import warnings
@@ -55,6 +56,7 @@ def opened(path: Path) -> sqlite3.Connection:
             stacklevel=3,
         )
     with told(path):
+        _make_private(path)
         connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
         try:
             _prepare(connection, path)
@@ -62,6 +64,11 @@ def opened(path: Path) -> sqlite3.Connection:
             connection.close()
             raise
     return connection
+
+
+def _make_private(path: Path) -> None:
+    """Marks are for their owner's eyes, whatever the umask; what SQLite puts beside the file follows it."""
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
@@ -160,6 +167,7 @@ def backup(connection: sqlite3.Connection, path: Path, why: str = "") -> Path:
     copy = path.with_name(f"{path.stem}.backup-{stamp}{f'-{why}' if why else ''}{path.suffix}")
     part = copy.with_name(copy.name + ".part")
     try:
+        _make_private(part)
         with closing(sqlite3.connect(part)) as target:
             connection.backup(target)
         part.replace(copy)  # a backup that was cut short never looks like one

@@ -17,10 +17,11 @@ from course_utils.errors import CourseError
 from course_utils.grading import selftest
 from course_utils.grading.items import GradedCode, GradedModel, GradedQuiz
 from course_utils.grading.marking import Marker
-from course_utils.grading.records import Mark, Result, State, Submission
+from course_utils.grading.records import Mark, Outcome, Result, State, Submission
 from course_utils.grading.sandbox.crew import Crew
 from course_utils.grading.store import Store
 
+STOPPED = (Outcome.TIMEOUT, Outcome.CRASHED)
 BATCH = 100  # submissions that are marked and kept together: what a kill can cost
 PACKAGES = ("numpy", "torch", "torchvision", "fastai", "pandas", "scikit-learn", "scipy", "fine-tuning-course")
 
@@ -72,10 +73,16 @@ def environment() -> str:
 
 def is_personal(quiz: GradedQuiz, released: Path) -> bool:
     """Whether each student got a notebook of their own, by the manifest that release wrote. CourseError if none."""
+    return roster_of(quiz, released) is not None
+
+
+def roster_of(quiz: GradedQuiz, released: Path) -> set[str] | None:
+    """The students who got notebooks of their own, None when all got the same. CourseError without a manifest."""
     file = released / f"{quiz.lesson}.manifest.json"
     try:
-        return json.loads(file.read_text(encoding="utf-8"))["personal"] is True
-    except (OSError, ValueError, KeyError, TypeError):
+        content = json.loads(file.read_text(encoding="utf-8"))
+        return {note["student"] for note in content["notebooks"].values()} if content["personal"] is True else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise CourseError(
             f"{file} isn't there or is no manifest, and without it nobody knows which letters the students saw: name "
             "the folder that `course quiz release` wrote with --released."
@@ -87,6 +94,7 @@ class Grading:
 
     keys: lesson → course key; personal: lesson → whether its notebooks were personal; home: where the authors' own
     code runs, which holds the keys: the sandbox of this machine when `crew` is a cluster
+    again: mark anew what timed out or crashed
     """
 
     def __init__(
@@ -97,7 +105,9 @@ class Grading:
         keys: dict[str, bytes],
         personal: dict[str, bool],
         home: Crew | None = None,
+        again: bool = False,
     ):
+        self.again = again
         self.store, self.environment, self.keys = store, environment(), keys
         self.markers = {
             quiz.lesson: Marker(quiz, crew, keys[quiz.lesson], personal[quiz.lesson], self.environment, home)
@@ -160,7 +170,13 @@ class Grading:
 
     def _known(self, assignment: str) -> dict[tuple[str, str], dict[str, Mark]]:
         if assignment not in self.known:
-            self.known[assignment] = self.store.known(assignment, self.environment)
+            known = self.store.known(assignment, self.environment)
+            if self.again:
+                known = {
+                    who: {one: mark for one, mark in marks.items() if mark.outcome not in STOPPED}
+                    for who, marks in known.items()
+                }
+            self.known[assignment] = known
             self.current[assignment] = self.store.current(assignment)
         return self.known[assignment]
 

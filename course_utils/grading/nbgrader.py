@@ -24,7 +24,7 @@ CONFIG = "c = get_config()\nc.ClearSolutions.enabled = False\n"
 BEGIN, END = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
 
 
-def release_source(quiz: GradedQuiz, out: Path) -> Path:
+def release_source(quiz: GradedQuiz, out: Path, course_key: bytes | None = None) -> Path:
     """Write out/source/NN_slug/NN_slug.ipynb, the instructor's: it holds the keys. `nbgrader generate_assignment` makes
     the students' version of it, the same cells that `release` hands out to everybody.
 
@@ -34,8 +34,8 @@ def release_source(quiz: GradedQuiz, out: Path) -> Path:
     if other := [item for item in quiz.items if isinstance(item, (VariedNumber, GradedModel))]:
         names = ", ".join(f"{item.id} ({item.kind})" for item in other)
         raise CourseError(f"nbgrader can't check {names}: leave them out, or grade with `course quiz grade`.")
-    handed = given(quiz)
-    texts = {f"{item.id.replace('.', '-')}-examples": _tests(item, quiz) for item in quiz.items}
+    handed = given(quiz, course_key)
+    texts = {f"{item.id.replace('.', '-')}-examples": _tests(item, quiz, course_key) for item in quiz.items}
     number = release_id(handed, None)
     cells = [_with_tests(cell, texts.get(cell.id, "")) for cell in handed]
     folder = out / "source" / quiz.lesson
@@ -52,7 +52,7 @@ def _with_tests(cell: Given, tests: str) -> Given:
     return replace(cell, source=f"{cell.source}\n{BEGIN}\n{tests}\n{END}") if tests else cell
 
 
-def _tests(item: GradedItem, quiz: GradedQuiz) -> str:
+def _tests(item: GradedItem, quiz: GradedQuiz, course_key: bytes | None) -> str:
     """Assertions on the answer's value; an answer that can't be read fails them."""
     if isinstance(item, FreeText):
         return ""
@@ -67,7 +67,7 @@ def _tests(item: GradedItem, quiz: GradedQuiz) -> str:
         right = sorted({plain(text) for text in item.accept})
         return f'assert " ".join(str({name}).casefold().split()).strip({AROUND!r}) in {right!r}'
     assert isinstance(item, (OneChoice, SeveralChoices, Order))
-    shown = shuffled(item, whose(quiz))
+    shown = shuffled(item, whose(quiz, course_key))
     letters = f"[sign for sign in str({name}).upper() if sign.isalpha()]"
     if isinstance(item, Order):
         return f"assert {letters} == {[ascii_uppercase[shown.index(step)] for step in range(len(shown))]!r}"

@@ -1,16 +1,18 @@
 """A whole run of grading as the command does it: intake, sandbox, self-test, marks kept, progress shown."""
 
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import cache
 from itertools import chain
 from pathlib import Path
 
 from tqdm import tqdm
 
-from course_utils.grading.grade import Grading, Summary, imports_of, is_personal
+from course_utils.grading.grade import Grading, Summary, imports_of, roster_of
 from course_utils.grading.handout import handed_out
 from course_utils.grading.intake import submissions
 from course_utils.grading.items import GradedQuiz
+from course_utils.grading.records import Submission
 from course_utils.grading.sandbox.crew import Crew
 from course_utils.grading.sandbox.shell import Tier
 from course_utils.grading.store import Store
@@ -27,9 +29,11 @@ async def grade_place(
     form: str | None = None,
     memory: int = 1 << 30,
     unsafe_local: bool = False,
+    again: bool = False,
 ) -> tuple[Summary, Tier | None]:
     """Grade what lies in a place, with a progress bar; tell how it went, and how far code was shut in, if any was."""
-    personal = {quiz.lesson: is_personal(quiz, released) for quiz in quizzes}
+    rosters = {quiz.lesson: roster_of(quiz, released) for quiz in quizzes}
+    personal = {lesson: roster is not None for lesson, roster in rosters.items()}
 
     @cache
     def everybodys(lesson: str) -> dict[str, str]:
@@ -52,8 +56,8 @@ async def grade_place(
                 from course_utils.grading.cluster import Cluster
 
                 abroad = Cluster(scheduler, crew)
-            grading = Grading(quizzes, abroad or crew, kept, keys, personal, crew)
-            undone = grading.undone(found)
+            grading = Grading(quizzes, abroad or crew, kept, keys, personal, crew, again)
+            undone = grading.undone(_of_the_roster(one, rosters.get(one.assignment)) for one in found)
             if (first := next(undone, None)) is None:  # nothing to do: no sandbox is needed
                 return grading.summary, None
             await stack.enter_async_context(crew)
@@ -63,3 +67,13 @@ async def grade_place(
             summary = await grading.grade(chain([first], undone), told)
         kept.backup()
         return summary, crew.tier
+
+
+def _of_the_roster(one: Submission, roster: set[str] | None) -> Submission:
+    """The submission, with its trouble where it is of somebody who got no notebook: their letters can't be known."""
+    if one.trouble or roster is None or one.student in roster:
+        return one
+    said = (
+        "Nobody of this id got a notebook, so that the letters and numbers they saw aren't known: is it the roster's?"
+    )
+    return replace(one, trouble=said)

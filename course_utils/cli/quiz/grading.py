@@ -71,6 +71,7 @@ def grade(
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, to grade on its cluster.")] = None,
     form: Annotated[str | None, typer.Option(help="How the submissions lie there, when it isn't recognised.")] = None,
     memory: Annotated[int, typer.Option(help="MB that a submission may use.", min=64)] = 1024,
+    again: Annotated[bool, typer.Option("--again", help="Mark anew what timed out or crashed.")] = False,
     unsafe_local: Unsafe = False,
 ) -> None:
     """Mark what isn't marked yet; a second run does nothing, a killed one goes on where it stopped."""
@@ -93,6 +94,7 @@ def grade(
             form=form,
             memory=memory << 20,
             unsafe_local=unsafe_local,
+            again=again,
         )
     )
     typer.echo(f"{summary.seen} submissions, {summary.passed_over} of them done before")

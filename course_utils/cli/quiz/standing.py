@@ -15,8 +15,8 @@ NEXT = {
     "partial": "read their waiting items: course quiz review",
     "missing cell": "look into the notebooks, then mark the items: course quiz mark",
     "unreadable": "see why with --assignment, and ask the student for another file",
-    "timeout": "look at their code, or grade again with more time",
-    "crashed": "look at their code, or grade again with more memory",
+    "timeout": "look at their code, or raise the items' limit in the pool",
+    "crashed": "look at their code, or grade --again with more --memory",
     "infrastructure error": "our failure, no mark yet: grade again",
 }
 

@@ -52,7 +52,10 @@ SHARED = Tier(
     filter=True,
 )
 CONTAINER = Tier(
-    "container", "what the container allows, and a system-call filter; one submission at a time", filter=True
+    "container",
+    "a system-call filter, no network; one submission at a time: the code can read what is mounted, the pool and the "
+    "course's key among it",
+    filter=True,
 )
 BARE = Tier(
     "bare",
@@ -67,7 +70,7 @@ def in_container() -> bool:
 
 
 def candidates() -> list[Tier]:
-    """The tiers to try here, best first; `bare` always comes last."""
+    """The tiers to try here, best first; those without a shell hide no file, and are for who accepts that."""
     shells = [SANDBOX, SHARED] if platform.system() == "Linux" and shutil.which("bwrap") else []
     return [*shells, *([CONTAINER] if in_container() else []), BARE]
 
