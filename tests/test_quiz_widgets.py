@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,12 @@ def test_an_order_is_given_in_the_letters_that_are_shown():
     assert "Right." in question.result
 
 
+def in_a_loop(work):
+    """asyncio.run, in a thread: where browser tests came before, this one has a loop already."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, work).result()
+
+
 def enter(question):
     question.input.field._handle_string_msg(question.input.field, {"event": "submit"}, [])
 
@@ -130,9 +137,26 @@ def test_enter_in_a_kernel_waits_for_the_text_that_it_ends():
         question.input.field.value = "train"
         await asyncio.sleep(2 * quiz_widgets.MOMENT)
 
-    asyncio.run(written())
+    in_a_loop(written())
     assert "Right." in question.result
     assert progress.standings()["90.4"].tries == 1
+
+
+def test_a_click_waits_for_a_text_that_is_late():
+    question = ask("90.4")
+    question.input.field.value = "fit"
+    question.check.click()
+    assert "Not yet." in question.result
+
+    async def written():
+        question.check.click()
+        await asyncio.sleep(quiz_widgets.LATE / 5)
+        question.input.field.value = "train"
+        await asyncio.sleep(quiz_widgets.LATE)
+
+    in_a_loop(written())
+    assert "Right." in question.result
+    assert progress.standings()["90.4"].tries == 2
 
 
 def test_leaving_a_line_checks_nothing():

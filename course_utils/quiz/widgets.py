@@ -24,7 +24,9 @@ from course_utils.quiz.text import (
     stem_html,
 )
 
+# While a kernel is busy, the page keeps a text back until the last one was taken, but sends Enter and clicks at once.
 MOMENT = 0.1  # seconds between Enter and the text that it ended
+LATE = 0.5  # seconds that a text may come after the click on Check that it was meant for
 ENOUGH = 2  # wrong tries after which the answer may be shown
 # A checkbox's own label is cut off at the end of its line, and options are sentences.
 STYLE = """<style>
@@ -128,7 +130,8 @@ class Question:
         self.input = Ticks(item, order) if isinstance(item, (OneChoice, SeveralChoices)) else Line(item, order)
         self.hints = self.wrong = 0
         self.done = False
-        self.check = _button("Note my guess" if isinstance(item, Prediction) else "Check", self._check)
+        self.checked = ""
+        self.check = _button("Note my guess" if isinstance(item, Prediction) else "Check", self._click)
         self.hint = _button("Hint", self._hint)
         self.show = _button("Show the answer", self._show)
         self.show.layout.display = "none"
@@ -156,12 +159,24 @@ class Question:
 
     def _enter(self, _=None) -> None:
         """Check what was written, a moment later: browsers tell of Enter before the text that it ends."""
+        self._later(MOMENT)
+
+    def _click(self, _=None) -> None:
+        """Check at once, unless it is the text that was checked before: the new one may be on its way."""
+        if isinstance(self.input, Line) and self.input.field.value == self.checked:
+            self._later(LATE)
+        else:
+            self._check()
+
+    def _later(self, seconds: float) -> None:
         try:
-            asyncio.get_running_loop().call_later(MOMENT, self._check)
+            asyncio.get_running_loop().call_later(seconds, self._check)
         except RuntimeError:  # no kernel, no browser
             self._check()
 
-    def _check(self, _=None) -> None:
+    def _check(self) -> None:
+        if isinstance(self.input, Line):
+            self.checked = self.input.field.value
         if isinstance(self.item, Prediction):
             self._note()
             return
