@@ -52,11 +52,11 @@ class Cluster:
     async def __aexit__(self, *_: Any) -> None:
         await self.client.close()
 
-    async def do(self, steps: list[dict], seed: int = 0, seconds: float = 10.0) -> Replies:
+    async def do(self, steps: list[dict], seed: int = 0, seconds: float = 10.0, most: float | None = None) -> Replies:
         """As Crew.do, somewhere on the cluster."""
         loop = asyncio.get_running_loop()
         came = loop.create_future()
-        self.open.append(([steps, seed, seconds], came))
+        self.open.append(([steps, seed, seconds, most], came))
         if len(self.open) == TOGETHER:
             self._send()
         elif len(self.open) == 1:

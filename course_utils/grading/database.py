@@ -163,7 +163,8 @@ def _escaped(name: str) -> str:
 
 def backup(connection: sqlite3.Connection, path: Path, why: str = "") -> Path:
     """A copy of all that is committed, beside the store, named by the time; others may write meanwhile."""
-    stamp = time.strftime("%Y%m%d-%H%M%S") + f"-{time.time_ns() // 1000 % 1_000_000:06d}"
+    now = time.time_ns()
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now // 10**9)) + f"-{now // 1000 % 1_000_000:06d}"
     copy = path.with_name(f"{path.stem}.backup-{stamp}{f'-{why}' if why else ''}{path.suffix}")
     part = copy.with_name(copy.name + ".part")
     try:

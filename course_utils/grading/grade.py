@@ -23,6 +23,7 @@ from course_utils.grading.store import Store
 
 STOPPED = (Outcome.TIMEOUT, Outcome.CRASHED)
 BATCH = 100  # submissions that are marked and kept together: what a kill can cost
+TRAINED = 20  # those of a quiz with networks to train, which take longer
 PACKAGES = ("numpy", "torch", "torchvision", "fastai", "pandas", "scikit-learn", "scipy", "fine-tuning-course")
 
 
@@ -114,6 +115,10 @@ class Grading:
             for quiz in quizzes
         }
         self.crew = crew
+        self.batches = {
+            name: TRAINED if any(isinstance(item, GradedModel) for item in marker.quiz.items) else BATCH
+            for name, marker in self.markers.items()
+        }
         self.summary = Summary()
         self.known: dict[str, dict[tuple[str, str], dict[str, Mark]]] = {}
         self.current: dict[str, dict[str, str]] = {}  # assignment → student → digest of what counts now
@@ -157,7 +162,7 @@ class Grading:
         for one in submissions:
             part = gathered.setdefault(one.assignment, [])
             part.append(one)
-            if len(part) == BATCH:
+            if len(part) == self.batches.get(one.assignment, BATCH):
                 yield one.assignment, gathered.pop(one.assignment)
         yield from gathered.items()
 

@@ -25,8 +25,10 @@ from course_utils.grading.sandbox.values import NoValue, decode
 from course_utils.grading.scoring import agrees, judged, mark, network_judged, state_of, written
 from course_utils.grading.variants import seed, varied
 
+LARGEST_MISTAKE = 1_000_000  # characters of a wrong result that is held against the known mistakes
 LIMIT = 10.0  # seconds for a cell that answers no item with a limit of its own
 MOST_RERUNS = 8  # times that a submission is begun again without the cell that ended its process
+AT_LEAST = 60.0  # seconds that a submission may take, beyond twice its items' limits: for its cells, with all reruns
 
 
 @dataclass
@@ -105,6 +107,7 @@ class Marker:
             self._marked(submission, item, expected, run) if item in wanted else old[self.digests[item.id]]
             for item in self.quiz.items
         ]
+        run.replies.clear()  # they may be large, and a batch is kept until its last one is done
         remarks = [*submission.remarks, *([submission.trouble] if submission.trouble else [])]
         if run.why:
             remarks.append(f"Not graded for a reason of ours: {run.why}.")
@@ -126,12 +129,19 @@ class Marker:
     ) -> None:
         """Run the cells in order and ask for each item after its own; begin again without what ends the process."""
         asked = {item.id: item for item in wanted if item.id not in submission.missing}
+        left = AT_LEAST + 2 * sum(getattr(item, "limit", 0.0) for item in asked.values())
+        outcome = Outcome.TIMEOUT
         for _ in range(MOST_RERUNS):
             still = {name: item for name, item in asked.items() if not {name} & (run.ended.keys() | run.replies.keys())}
             if not still:
                 return
             steps, means = self._steps(submission.cells, still, expected, run.barred)
-            came = await self.crew.do(steps, seed(self.course_key, submission.student, "worker") % 2**62, LIMIT)
+            dice = seed(self.course_key, submission.student, "worker") % 2**62
+            came = await self.crew.do(steps, dice, LIMIT, left)
+            ours = [*came.replies, {"end": came.end}][: means.count((None, None))]
+            if any("done" not in reply for reply in ours) and came.end != "infrastructure":
+                run.why = "the quiz's own setup failed"  # nothing of the student's had run
+                return
             for reply, (cell, item) in zip(came.replies, means, strict=False):
                 if item and cell is None:
                     run.replies[item] = reply
@@ -148,6 +158,8 @@ class Marker:
                 run.barred.add(cell)
             if item:
                 run.ended[item] = outcome
+            if (left := left - came.seconds) <= 0:
+                break
         for name in asked:
             if name not in run.replies:
                 run.ended.setdefault(name, outcome)
@@ -211,7 +223,10 @@ class Marker:
             value = decode(reply["value"])
         except NoValue:
             return Outcome.CRASHED, (f"{answer_name(item)} gave something that is no value.",)
-        return self._valued(item, value, expected, submission.student, run)
+        judged_so = self._valued(item, value, expected, submission.student, run)
+        if len(str(reply["value"])) > LARGEST_MISTAKE:  # it is kept until the batch is done
+            run.wrong.pop(item.id, None)
+        return judged_so
 
     def _valued(
         self, item: GradedItem, value: Any, expected: dict[str, Expected], student: str, run: _Run

@@ -1,6 +1,7 @@
 """Reads the cells of a notebook that somebody else made: plain JSON, every type checked, nothing run or unpickled."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -74,8 +75,7 @@ def _loaded(data: bytes) -> Any:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     table = dict(pairs)
     if len(table) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for number, name in enumerate(names) if name in names[:number])
+        twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
         raise Unreadable(f"the name {shown(twice, 40)!r} comes twice in one of its objects")
     return table
 

@@ -47,8 +47,7 @@ def network_judged(item: GradedModel, scores: Any, truth: Sequence[int]) -> tupl
     import numpy as np
 
     if type(scores) is not np.ndarray or scores.ndim != 2 or len(scores) != len(truth) or scores.shape[1] < 2:
-        shape = tuple(scores.shape) if type(scores) is np.ndarray else "no scores"
-        return Outcome.WRONG, (f"{item.name} should give one row of scores for each input, and gave {shape}.",)
+        return Outcome.WRONG, (f"{item.name} should give one row of two scores or more for each input.",)
     if not np.isfinite(scores).all():
         return Outcome.WRONG, (f"{item.name} gave scores that are not finite.",)
     share = float((scores.argmax(1) == np.asarray(truth)).mean())
@@ -70,9 +69,10 @@ def mark(item: GradedItem, digest: str, outcome: Outcome, feedback: Sequence[str
 def written(item: GradedItem, source: str) -> str:
     """What a student wrote into an answer cell: the value where it is a plain one, else the source.
 
-    Taken from the text alone: nothing that a worker sends is shown to anybody.
+    Taken from the text alone: nothing that a worker sends is shown to anybody. A long one isn't parsed: megabytes of it
+    would take gigabytes.
     """
-    if not isinstance(item, (GradedCode, GradedModel, FreeText)):
+    if not isinstance(item, (GradedCode, GradedModel, FreeText)) and len(source) <= LONGEST_ANSWER:
         try:
             for node in ast.parse(source).body:
                 if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == answer_name(item):

@@ -21,10 +21,10 @@ def same(expected: Any, given: Any, tolerance: float) -> bool:
         pairs = zip(expected, given, strict=False)
         return len(expected) == len(given) and all(same(one, other, tolerance) for one, other in pairs)
     if type(expected) is dict:
-        known = _plain_keys(given) and _typed(expected) == _typed(given)
+        known = len(expected) == len(given) and _plain_keys(given) and _typed(expected) == _typed(given)
         return known and all(same(expected[key], given[key], tolerance) for key in expected)
     if type(expected) in (set, frozenset):
-        return _plain_keys(given) and _typed(expected) == _typed(given)
+        return len(expected) == len(given) and _plain_keys(given) and _typed(expected) == _typed(given)
     return type(expected) in ATOMS and expected == given
 
 

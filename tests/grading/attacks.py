@@ -35,7 +35,10 @@ LOOT = {
         "loot = [one for one in os.listdir({home!r}) if {home!r} + '/' + one not in way]"
     ),
     "look into the repository": "import os; loot = os.path.exists({repository!r} + '/quizzes')",
-    "look at the temporary files": "import os; loot = os.path.exists('/tmp') and os.listdir('/tmp')",
+    "look at the temporary files": (
+        "import os, sys\nway = sys.prefix + ' ' + sys.base_prefix\n"
+        "loot = os.path.exists('/tmp') and [one for one in os.listdir('/tmp') if '/tmp/' + one not in way]"
+    ),
     "read the environment": "import os; loot = [one for one in os.environ.values() if {canary_text!r} in one]",
     "read another process's environment": "loot = open('/proc/1/environ').read()",
     "read its own memory map": "loot = open('/proc/self/maps').read()",
@@ -98,6 +101,17 @@ LOOT = {
         "    try:\n        if os.fstat(fd).st_mode >> 12 in (0o14, 0o1, 0o10):\n            loot.append(fd)\n"
         "    except OSError:\n        pass"
     ),
+    "signal by a descriptor": "import fcntl; fcntl.fcntl(3, fcntl.F_SETOWN, 1); fcntl.fcntl(3, 10, 9); loot = True",
+    "signal by a timer": SYSCALL + "loot = call((222, 107), 0, None, ctypes.create_string_buffer(8)) == 0",
+    "send to an address": (
+        "import socket\ns = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0]\n"
+        "try: s.sendto(b'x', '/dev/log')\nexcept PermissionError: raise\nexcept OSError: loot = True"
+    ),
+    "have the kernel load a module": (
+        "import socket\ntry: socket.socketpair(socket.AF_TIPC)\nexcept PermissionError: raise\n"
+        "except OSError: loot = True"
+    ),
+    "slow others down": "import os; os.sched_setaffinity(0, {0}); loot = True",
     "hand over a descriptor": (
         "import array, socket\ns = socket.socket(fileno=3)\n"
         "s.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [0]))]); loot = True"
@@ -144,6 +158,16 @@ POINTS = {
         "def balanced(truth, guess):\n    one = []\n    for _ in range(10**5): one = [one]\n    return one"
     ),
     "a list that holds itself": "def balanced(truth, guess):\n    one = []\n    one.append(one)\n    return one",
+    "an empty array of billions of rows": (
+        "def balanced(truth, guess): return np.zeros((16_000_000, 16_000_000, 0), 'uint8')"
+    ),
+    "rows in rows in rows": ("def balanced(truth, guess): return np.zeros((10**6, *[1] * 30), 'uint8')"),
+    "keys of one hash": FORGE
+    + (
+        "keys = ','.join('{\"int\":\"%x\"}' % (n * (2**61 - 1)) for n in range(10**5))\n"
+        "line = ('{}\\n{\"value\":{\"set\":[' + keys + ']}}\\n').encode()\n"
+        "while line: line = line[os.write(3, line):]"
+    ),
     "a gigabyte of text": "def balanced(truth, guess): return 'x' * 10**9",
     "patched builtins": (
         "import builtins\nfor name in ('len', 'all', 'any', 'isinstance', 'type', 'sum', 'abs', 'min', 'max'):\n"

@@ -1,7 +1,11 @@
-"""What some tests can't do without: they are skipped by name where it is missing, and fail there in CI."""
+"""What tests of grading share: what they can't do without (in CI they fail where it is missing), and a loop."""
 
+import asyncio
 import os
 import shutil
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -9,3 +13,9 @@ bwrap = pytest.mark.skipif(
     not shutil.which("bwrap") and not os.environ.get("CI"),
     reason="bubblewrap is not installed: apt-get install bubblewrap",
 )
+
+
+def run(work: Coroutine) -> Any:
+    """asyncio.run, in a thread: where browser tests came before, this one has a loop already."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()

@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("distributed")
 
 from distributed import LocalCluster
-from needs import bwrap
+from needs import bwrap, run
 
 from course_utils.errors import CourseError
 from course_utils.grading import cluster
@@ -65,7 +65,7 @@ def test_the_cluster_marks_as_this_machine_does_even_when_a_worker_is_lost(monke
                 await lost.kill()
                 return here, await work
 
-    here, there = asyncio.run(marked())
+    here, there = run(marked())
     assert marks_of(here) == marks_of(there)
     assert len({mark.outcome for result in here for mark in result.marks}) >= 4
     assert any("np.unique(t)" in text for text in sent)  # a student's
@@ -78,4 +78,4 @@ def test_a_scheduler_that_is_not_there_is_told():
             pass
 
     with pytest.raises(CourseError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"):
-        asyncio.run(tried())
+        run(tried())

@@ -1,10 +1,9 @@
 """Marks: from the author's references and the student's values to points; what nobody knows is never a zero."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
-from needs import bwrap
+from needs import bwrap, run
 
 from course_utils.errors import CourseError
 from course_utils.grading import selftest
@@ -60,7 +59,7 @@ def marked(*submissions, quiz=LIGHT, known=None, personal=False):
         async with Crew(2, ["numpy"]) as crew:
             return await Marker(quiz, crew, PUBLIC, personal).mark(submissions, known)
 
-    return asyncio.run(work())
+    return run(work())
 
 
 def outcomes(result):
@@ -105,7 +104,7 @@ def test_inputs_differ_from_student_to_student_and_not_from_run_to_run():
         async with Crew(1, ["numpy"]) as crew:
             return [await Oracle(LIGHT, crew, PUBLIC).of(LIGHT.item("90.A"), ["ada", "eve"]) for _ in range(2)]
 
-    first, second = asyncio.run(drawn())
+    first, second = run(drawn())
     assert first["ada"].inputs != first["eve"].inputs and first["ada"].inputs == second["ada"].inputs
 
 
@@ -125,7 +124,7 @@ class Failing:
     def __init__(self, good=0):
         self.good, self.tier, self.at_once = good, SANDBOX, 2
 
-    async def do(self, steps, seed=0, seconds=10.0):
+    async def do(self, steps, seed=0, seconds=10.0, most=None):
         return Replies([], "infrastructure", "the zygote is gone")
 
 
@@ -139,7 +138,7 @@ def test_our_own_failure_is_no_zero_and_is_tried_again(tmp_path):
             again = await Marker(LIGHT, home, PUBLIC, False).mark([handed_in()], known)
             return first[0], known, again[0]
 
-    first, known, again = asyncio.run(work())
+    first, known, again = run(work())
     assert first.state is State.INFRASTRUCTURE and first.points is None
     assert "the zygote is gone" in first.remarks[0]
     assert all(mark.points is None for mark in first.marks)
@@ -175,7 +174,7 @@ def test_only_the_changed_item_is_run_again(tmp_path):
             stricter = changed(LIGHT, "90.3", answer=10.0, tolerance=0.1)
             return await Marker(stricter, crew, PUBLIC, False).mark([handed_in()], known)
 
-    after = asyncio.run(work())[0]
+    after = run(work())[0]
     assert ran == [["answer_90_3"]]
     assert outcomes(after)["90.3"] is Outcome.WRONG and outcomes(after)["90.A"] is Outcome.RIGHT
 
@@ -196,7 +195,7 @@ def test_the_self_test_finds_what_an_author_may_do_wrong(name, parts, told):
             quiz = changed(LIGHT, name, **parts)
             return await selftest.faults(quiz, Marker(quiz, crew, PUBLIC, True), PUBLIC)
 
-    found = asyncio.run(work())
+    found = run(work())
     assert any(told in fault for fault in found) and all(fault.startswith(name) for fault in found)
 
 
@@ -213,7 +212,7 @@ def test_nothing_is_graded_by_a_faulty_pool(tmp_path):
             await Grading([quiz], crew, store, {quiz.lesson: PUBLIC}, {quiz.lesson: False}).prove()
 
     with Store(tmp_path / "marks.sqlite") as store, pytest.raises(CourseError, match="nothing was graded"):
-        asyncio.run(work(store))
+        run(work(store))
 
 
 def test_a_network_is_judged_by_inputs_whose_truth_it_never_sees():
@@ -228,16 +227,18 @@ def test_a_network_is_judged_by_inputs_whose_truth_it_never_sees():
         async with Crew(2, imports_of([quiz])) as crew:
             return await Marker(quiz, crew, PUBLIC, False).mark(subs)
 
-    results = asyncio.run(work())
+    results = run(work())
     assert [result.marks[0].points for result in results] == [3, 0, 0, 0, 0, 0, 0]
-    assert "not finite" in results[4].marks[0].feedback[0] and "one row of scores" in results[3].marks[0].feedback[0]
+    assert (
+        "not finite" in results[4].marks[0].feedback[0] and "one row of two scores" in results[3].marks[0].feedback[0]
+    )
     assert results[6].marks[0].outcome is Outcome.RAISED
 
 
 def test_the_manifest_says_whether_notebooks_were_personal(tmp_path):
     with pytest.raises(CourseError, match="--released"):
         is_personal(QUIZ, tmp_path)
-    (tmp_path / "90_example.manifest.json").write_text('{"personal": true}')
+    (tmp_path / "90_example.manifest.json").write_text('{"personal": true, "notebooks": {}}')
     assert is_personal(QUIZ, tmp_path)
 
 

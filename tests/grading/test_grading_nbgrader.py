@@ -1,13 +1,12 @@
 """Our notebooks beside nbgrader's own: its metadata, its students' version, its marks."""
 
-import asyncio
 import json
 import sys
 from pathlib import Path
 from string import ascii_uppercase
 
 import pytest
-from needs import bwrap
+from needs import bwrap, run
 
 from course_utils.errors import CourseError
 from course_utils.grading.handout import whose
@@ -132,6 +131,6 @@ def test_our_marks_are_its_marks(quiz, graded):
                 list(submissions(folder / "submitted", [quiz]))
             )
 
-    ours = {one.student: {mark.item: mark.points for mark in one.marks} for one in asyncio.run(marked())}
+    ours = {one.student: {mark.item: mark.points for mark in one.marks} for one in run(marked())}
     blank = ours["blank"] | theirs["blank"]  # text left as it was handed out: nbgrader's 0 is our wait for a person
     assert ours | {"blank": blank} == theirs

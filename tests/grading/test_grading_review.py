@@ -207,7 +207,7 @@ def course():
 
 def test_the_commands_hand_marks_back(store, course, tmp_path):
     (tmp_path / "released").mkdir()
-    (tmp_path / "released" / "90_example.manifest.json").write_text(json.dumps({"personal": True}))
+    (tmp_path / "released" / "90_example.manifest.json").write_text(json.dumps({"personal": True, "notebooks": {}}))
     where = ("--store", store.path, "--out")
     said = course("export", "nbgrader", *where, tmp_path / "g.csv")
     assert "3 students, 3 of them without points yet" in said and (tmp_path / "g.csv").is_file()

@@ -1,12 +1,11 @@
 """A whole run, as the command does it: who is graded, who is passed over, who is marked anew."""
 
-import asyncio
 import stat
 import sys
 from pathlib import Path
 
 import pytest
-from needs import bwrap
+from needs import bwrap, run
 
 from course_utils.grading.grade import roster_of
 from course_utils.grading.pool import open_pool
@@ -25,9 +24,9 @@ HONEST = {"honest": 1.0}
 pytestmark = [bwrap, pytest.mark.timeout(200)]
 
 
-def run(folder, **settings):
+def graded(folder, **settings):
     asked = {"released": folder / "released", "keys": {QUIZ.lesson: PUBLIC}, "workers": 2, **settings}
-    summary, tier = asyncio.run(grade_place(folder / "back", [QUIZ], folder / "marks.sqlite", **asked))
+    summary, tier = run(grade_place(folder / "back", [QUIZ], folder / "marks.sqlite", **asked))
     with Store(folder / "marks.sqlite") as store:
         return summary, tier, {result.student: result for result in store.results()}
 
@@ -35,13 +34,13 @@ def run(folder, **settings):
 def test_who_is_not_of_the_roster_is_unreadable_and_no_zero(tmp_path):
     release(QUIZ, tmp_path / "released", PUBLIC, ["ada", "eve"])
     rehearse(QUIZ, tmp_path / "back", ["ada", "4711"], PUBLIC, personal=True, shares=HONEST)
-    _, _, results = run(tmp_path)
+    _, _, results = graded(tmp_path)
     assert results["ada"].state is State.GRADED
     assert results["4711"].state is State.UNREADABLE and results["4711"].points is None
     assert "Nobody of this id got a notebook" in results["4711"].remarks[-1]
     release(QUIZ, tmp_path / "released", PUBLIC, ["4711"])  # the roster was not complete
     assert roster_of(QUIZ, tmp_path / "released") == {"ada", "eve", "4711"}
-    summary, _, results = run(tmp_path)
+    summary, _, results = graded(tmp_path)
     assert results["4711"].state is State.GRADED and summary.passed_over == 1
 
 
@@ -54,7 +53,7 @@ def test_what_timed_out_is_marked_anew_when_asked(tmp_path):
     asked = {"released": tmp_path / "released", "keys": {quiz.lesson: PUBLIC}, "workers": 2}
 
     def again(**more):
-        summary, _ = asyncio.run(grade_place(tmp_path / "back", [quiz], tmp_path / "marks.sqlite", **asked, **more))
+        summary, _ = run(grade_place(tmp_path / "back", [quiz], tmp_path / "marks.sqlite", **asked, **more))
         return summary
 
     assert again().seen == 2 and again().passed_over == 2
@@ -67,8 +66,8 @@ def test_what_timed_out_is_marked_anew_when_asked(tmp_path):
 def test_a_second_run_starts_no_sandbox(tmp_path):
     release(QUIZ, tmp_path / "released", PUBLIC, ["ada"])
     rehearse(QUIZ, tmp_path / "back", ["ada"], PUBLIC, personal=True, shares=HONEST)
-    first, tier, before = run(tmp_path)
-    second, none, after = run(tmp_path)
+    first, tier, before = graded(tmp_path)
+    second, none, after = graded(tmp_path)
     assert tier.name == "sandbox" and none is None
     assert (first.passed_over, second.passed_over) == (0, 1) and before == after
 
@@ -77,6 +76,6 @@ def test_a_second_run_starts_no_sandbox(tmp_path):
 def test_marks_and_backups_are_for_their_owner_alone(tmp_path):
     release(QUIZ, tmp_path / "released", PUBLIC, ["ada"])
     rehearse(QUIZ, tmp_path / "back", ["ada"], PUBLIC, personal=True, shares=HONEST)
-    run(tmp_path)
+    graded(tmp_path)
     files = list(tmp_path.glob("marks*"))
     assert len(files) >= 2 and all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in files)

@@ -1,11 +1,10 @@
 """Each isolation that there is: what it keeps, which one is chosen, and that the bare one is asked for by name."""
 
-import asyncio
 import sys
 from pathlib import Path
 
 import pytest
-from needs import bwrap
+from needs import bwrap, run
 
 from course_utils.errors import CourseError
 from course_utils.grading.sandbox import shell
@@ -25,7 +24,7 @@ def in_tier(tier, *sources, **settings):
             asked = [[{"do": "run", "source": one}, {"do": "read", "name": "loot"}] for one in sources]
             return [(await crew.do(steps, seconds=5)).replies[-1] for steps in asked], crew.tier
 
-    return asyncio.run(work())
+    return run(work())
 
 
 @pytest.mark.parametrize(

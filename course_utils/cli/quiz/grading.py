@@ -82,21 +82,24 @@ def grade(
     from course_utils.grading.whole_run import grade_place
 
     quizzes = open_pool(_named(pool), numbers, key)
-    summary, tier = asyncio.run(
-        grade_place(
-            place,
-            quizzes,
-            store,
-            released=released,
-            keys={quiz.lesson: read_course_key(course_key, quiz) for quiz in quizzes},
-            workers=_workers(workers),
-            scheduler=scheduler,
-            form=form,
-            memory=memory << 20,
-            unsafe_local=unsafe_local,
-            again=again,
-        )
+    work = grade_place(
+        place,
+        quizzes,
+        store,
+        released=released,
+        keys={quiz.lesson: read_course_key(course_key, quiz) for quiz in quizzes},
+        workers=_workers(workers),
+        scheduler=scheduler,
+        form=form,
+        memory=memory << 20,
+        unsafe_local=unsafe_local,
+        again=again,
     )
+    try:
+        summary, tier = asyncio.run(work)
+    except KeyboardInterrupt:
+        typer.echo("Stopped. What was marked is kept, and the same command goes on from there.", err=True)
+        raise typer.Exit(130) from None
     typer.echo(f"{summary.seen} submissions, {summary.passed_over} of them done before")
     if tier:
         typer.echo(f"isolation: {tier.name} ({tier.means})")

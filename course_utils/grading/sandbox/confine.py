@@ -12,6 +12,7 @@ NOSUID, NODEV, NOEXEC, READ_ONLY, REMOUNT = 2, 4, 8, 1, 32
 PDEATHSIG, SET_DUMPABLE, CAPBSET_DROP, NO_NEW_PRIVS, SET_SECCOMP, CAP_AMBIENT = 1, 4, 24, 38, 22, 47
 SECCOMP_FILTER, AMBIENT_CLEAR_ALL, CAPABILITIES_3 = 2, 4, 0x20080522
 INODES = 4096  # files that a scratch may hold
+THREADS = 4096  # of all workers together: each costs the kernel memory that no other limit counts; root has no limit
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -67,6 +68,7 @@ def limits(seconds: float, memory: int, scratch_bytes: int) -> None:
         (resource.RLIMIT_CPU, int(seconds) + 2),
         (resource.RLIMIT_FSIZE, scratch_bytes),
         (resource.RLIMIT_NOFILE, 128),
+        (resource.RLIMIT_NPROC, THREADS),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
@@ -74,8 +76,13 @@ def limits(seconds: float, memory: int, scratch_bytes: int) -> None:
         resource.setrlimit(what, (most, most))
 
 
+def hide_memory() -> None:
+    """This process's memory is nobody else's to read or write, nor that of its children."""
+    _call("prctl", SET_DUMPABLE, *_long(0, 0, 0, 0))
+
+
 def give_up_privileges() -> None:
-    """No capability, now or later; dies with its parent; its memory is nobody else's to read."""
+    """No capability, now or later; dies with its parent."""
     _call("prctl", PDEATHSIG, *_long(signal.SIGKILL, 0, 0, 0))
     with suppress(OSError):  # older kernels have no ambient set
         _call("prctl", CAP_AMBIENT, *_long(AMBIENT_CLEAR_ALL, 0, 0, 0))
@@ -83,7 +90,7 @@ def give_up_privileges() -> None:
         if libc.prctl(CAPBSET_DROP, *_long(capability, 0, 0, 0)) < 0:
             break  # beyond the last one, or none to drop
     _call("capset", ctypes.byref(_Header(CAPABILITIES_3, 0)), ctypes.byref((ctypes.c_uint32 * 6)()))
-    _call("prctl", SET_DUMPABLE, *_long(0, 0, 0, 0))
+    hide_memory()
     _call("prctl", NO_NEW_PRIVS, *_long(1, 0, 0, 0))
 
 

@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import math
 import secrets
+import signal
 import socket
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +21,9 @@ GRACE = 1.0  # seconds after a step's limit until its process is killed
 FIRST_WORD = 20.0  # seconds until a worker has shut itself in
 START = 120.0  # seconds that the imports may take
 MOST_REPLY = 48_000_000  # bytes of one reply: a value in base64 and what stands around
+MOST_SAID = 100_000  # bytes of a reply to a cell, which holds no value
+MOST_SIGNS = 1_500_000  # brackets and commas of one reply: each may become an object of a hundred bytes
+BUSY = 600  # processor seconds of a worker
 MEMORY = 1 << 30  # bytes of a worker, beyond what it shares with the others
 SCRATCH = 64 << 20
 
@@ -27,13 +33,14 @@ class Replies:
     """What came of a job.
 
     replies: one for each step that ended; end: "done", "timeout" and "crashed" (in the step after the last reply), or
-    "infrastructure"; why: of the last one, for the instructor
+    "infrastructure"; why: of the last one, for the instructor; seconds: what the worker took
     """
 
     replies: list[dict]
     end: str
     why: str = ""
     kilobytes: int = 0
+    seconds: float = 0.0
 
 
 class Broken(Exception):
@@ -51,7 +58,7 @@ class Crew:
 
     workers: how many at a time; imports: modules that are there before the fork; tier: the isolation, else the best
     one that works here; memory: bytes that a worker may use. at_once: batches of jobs that keep it busy
-    CourseError when only the bare tier works and it isn't allowed.
+    CourseError when no tier with a shell works, and no other is allowed.
     """
 
     def __init__(
@@ -75,7 +82,7 @@ class Crew:
         self.scratch = tempfile.TemporaryDirectory(prefix="grading-")
         reasons = []
         for tier in [self.asked] if self.asked else shell.candidates():
-            if tier is shell.BARE and not self.unsafe_local:
+            if not tier.shell and not self.unsafe_local:
                 break
             self.tier = tier
             try:
@@ -114,7 +121,7 @@ class Crew:
             "memory": self.memory,
             "scratch": SCRATCH,
             "folder": "/scratch" if self.tier.shell else self.scratch.name,
-            "seconds": 600,
+            "seconds": BUSY,
             "imports": self.imports,
         }
         loop = asyncio.get_running_loop()
@@ -166,32 +173,38 @@ class Crew:
                 job.ended.set_result({"refused": "the zygote is gone"})
         self.jobs.clear()
 
-    async def do(self, steps: list[dict], seed: int = 0, seconds: float = 10.0, tries: int = 3) -> Replies:
+    async def do(
+        self, steps: list[dict], seed: int = 0, seconds: float = 10.0, most: float | None = None, tries: int = 3
+    ) -> Replies:
         """Do a job's steps in a worker of its own; what fails on our side is tried again.
 
         steps: {"do": "run", "source"}, {"do": "read", "name"}, {"do": "call" or "scores", "name", "inputs"}, each with
-        its own "seconds" if it likes
+        its own "seconds" if it likes; most: seconds for all of them together
         """
         for attempt in range(tries):
             async with self.slots:
-                came = await self._once(seed, steps, seconds)
+                came = await self._once(seed, steps, seconds, most)
             if came.end != "infrastructure":
                 break
-            if self.process is None or self.process.poll() is not None:
+            if self._is_gone():
                 await self._restart(attempt)
         return came
+
+    def _is_gone(self) -> bool:
+        """Whether there is no zygote; bubblewrap, which stands around it, ends a moment later."""
+        return self.process is None or self.process.poll() is not None or self.listener.done()
 
     async def _restart(self, attempt: int) -> None:
         async with self.restarting:
             await asyncio.sleep(0.1 * attempt)
-            if self.process is None or self.process.poll() is not None:
+            if self._is_gone():
                 await self._stop()
                 try:
                     await self._start()
                 except Broken:
                     await self._stop()
 
-    async def _once(self, seed: int, steps: list[dict], seconds: float) -> Replies:
+    async def _once(self, seed: int, steps: list[dict], seconds: float, most: float | None = None) -> Replies:
         if self.process is None:
             return Replies([], "infrastructure", "the sandbox could not be started again")
         self.number += 1
@@ -207,12 +220,16 @@ class Crew:
         reader, writer = await asyncio.open_connection(sock=ours, limit=MOST_REPLY)
         steps = [{"seconds": seconds} | step for step in steps]
         replies: list[dict] = []
-        end, why = "done", ""
+        end, why, began = "done", "", time.monotonic()
         try:
             writer.write(json.dumps({"seed": seed or secrets.randbits(62), "steps": steps}).encode() + b"\n")
             await self._ready(reader)
+            began = time.monotonic()
             for step in steps:
-                replies.append(await self._reply(reader, step["seconds"] + GRACE))
+                if (left := began + (most or math.inf) - time.monotonic()) <= 0:
+                    raise TimeoutError
+                largest = MOST_SAID if step["do"] == "run" else MOST_REPLY
+                replies.append(await self._reply(reader, min(step["seconds"] + GRACE, left), largest))
         except TimeoutError:
             end = "timeout"
         except (ValueError, ConnectionError):  # no line, too long a line, no JSON
@@ -221,15 +238,23 @@ class Crew:
             end, why = "infrastructure", str(error)
         finally:
             writer.close()
-        if not job.ended.done():
+        took = time.monotonic() - began
+        if end == "crashed":  # how did it end, before it is ended from here?
+            await asyncio.wait({job.ended, self.listener}, timeout=GRACE, return_when=asyncio.FIRST_COMPLETED)
+        if not (by_itself := job.ended.done()):
             self._kill(number)
         if end == "done" and self.tier.namespaces:  # its process ends by the way; else its scratch is emptied first
-            return Replies(replies, end)
+            return Replies(replies, end, seconds=took)
         await asyncio.wait({job.ended, self.listener}, timeout=FIRST_WORD, return_when=asyncio.FIRST_COMPLETED)
-        told = job.ended.result() if job.ended.done() else {"refused": "the zygote is gone, or a worker would not end"}
+        if not job.ended.done() and self.process:
+            self.process.kill()  # it answers no more, and is started again
+            self.process.wait()
+        told = job.ended.result() if job.ended.done() else {"refused": "the zygote is gone, or answers no more"}
         if "refused" in told:
             return Replies(replies, "infrastructure", told["refused"])
-        return Replies(replies, end, why, told.get("kilobytes", 0))
+        if end == "crashed" and by_itself and told["status"] == -signal.SIGKILL and told["busy"] < BUSY:
+            return Replies(replies, "infrastructure", "a worker was killed from outside: is memory short?")
+        return Replies(replies, end, why, told.get("kilobytes", 0), took)
 
     async def _ready(self, reader: asyncio.StreamReader) -> None:
         """Wait until the worker has shut itself in: until then nothing of a student's has run, and it is our fault."""
@@ -240,10 +265,16 @@ class Crew:
         if first != {"ready": True}:
             raise Broken(str(first.get("broken")))
 
-    async def _reply(self, reader: asyncio.StreamReader, seconds: float) -> dict:
+    async def _reply(self, reader: asyncio.StreamReader, seconds: float, largest: int = MOST_SAID) -> dict:
         """The next reply. TimeoutError; ValueError when what came is none."""
-        async with asyncio.timeout(seconds):
-            line = await reader.readline()
+        try:
+            async with asyncio.timeout(seconds):
+                line = await reader.readline()
+        except TimeoutError:  # was it there, and this process kept from reading it?
+            async with asyncio.timeout(0.1):
+                line = await reader.readline()
+        if len(line) > largest or sum(map(line.count, (b"{", b"[", b","))) > MOST_SIGNS:
+            raise ValueError("too long")
         try:
             reply = json.loads(line)
         except RecursionError:

@@ -100,6 +100,7 @@ def start(tier: Tier, scratch: Path) -> tuple[subprocess.Popen, socket.socket]:
 def _bubblewrap() -> list[str]:
     """Only the system's libraries, Python's and the course's package can be seen, and nothing written but /scratch."""
     command = ["bwrap", "--unshare-all", "--unshare-user", "--uid", "0", "--gid", "0", "--die-with-parent"]
+    command += ["--as-pid-1"]  # bubblewrap's own process would stand there with its memory open to workers
     command += ["--new-session", "--hostname", "grading", "--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN"]
     command += ["--ro-bind", "/usr", "/usr"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64"):

@@ -6,11 +6,15 @@ An array is {"array": [dtype, shape, base64, "numpy" or "torch"]}; what has no f
 import base64
 import math
 import sys
+from collections import Counter
+from itertools import accumulate
+from operator import mul
 from typing import Any
 
 MOST_DEEP = 20
-MOST_PARTS = 200_000  # parts of lists, dicts and sets, all together
-MOST_BYTES = 16_000_000  # of one array, and of one value as JSON
+MOST_PARTS = 200_000  # parts of lists, dicts and sets, all together; rows of an array
+MOST_BYTES = 16_000_000  # of one array
+MOST_ALIKE = 100  # members of a set or keys of a dict that have one hash: each is compared with all the others
 DTYPES = {"bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}
 DTYPES |= {"float16", "float32", "float64", "complex64", "complex128"}
 _PLAIN = (type(None), bool, str)
@@ -101,14 +105,17 @@ def decode(sent: Any, tensors: bool = False) -> Any:
     tensors: rebuild torch's tensors as such, else as numpy arrays: where the keys are, torch isn't imported
     """
     try:
-        return _decode(sent, 0, tensors)
+        return _decode(sent, 0, tensors, [MOST_PARTS])
     except NoValue:
         raise
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError, AttributeError) as error:
         raise NoValue(f"this is no value: {type(error).__name__}") from None
 
 
-def _decode(sent: Any, depth: int, tensors: bool) -> Any:
+def _decode(sent: Any, depth: int, tensors: bool, left: list[int]) -> Any:
+    left[0] -= 1
+    if left[0] < 0:
+        raise NoValue("it has too many parts")
     if type(sent) in _PLAIN:
         return sent
     if depth > MOST_DEEP + 2 or type(sent) is not dict or len(sent) != 1:
@@ -124,14 +131,24 @@ def _decode(sent: Any, depth: int, tensors: bool) -> Any:
     if kind == "bytes":
         return base64.b64decode(content, validate=True)
     if kind in _MANY and type(content) is list:
-        return _MANY[kind](_decode(part, depth + 1, tensors) for part in content)
+        parts = [_decode(part, depth + 1, tensors, left) for part in content]
+        return _MANY[kind](parts if kind in ("list", "tuple") else _unlike(parts))
     if kind == "dict" and type(content) is list:
-        return {_decode(key, depth + 1, tensors): _decode(value, depth + 1, tensors) for key, value in content}
+        pairs = [[_decode(part, depth + 1, tensors, left) for part in pair] for pair in content]
+        keys = _unlike([key for key, _ in pairs])
+        return dict(zip(keys, (value for _, value in pairs), strict=True))
     if kind == "array":
         return _array(*content, tensors)
     if kind == "other" and type(content) is str:
         return Other(content[:100])
     raise NoValue(f"there is no kind of value {str(kind)[:20]!r}")
+
+
+def _unlike(keys: list) -> list:
+    """Keys as they are. NoValue when many have one hash: whoever chose them so wants to keep us busy for hours."""
+    if keys and max(Counter(map(hash, keys)).values()) > MOST_ALIKE:
+        raise NoValue("too many keys have the same hash")
+    return keys
 
 
 def _array(dtype: str, shape: list[int], data: str, source: str, tensors: bool) -> Any:
@@ -141,6 +158,8 @@ def _array(dtype: str, shape: list[int], data: str, source: str, tensors: bool) 
         raise NoValue("no array has that dtype or shape")
     if not all(type(length) is int and 0 <= length <= MOST_BYTES for length in shape):
         raise NoValue("no array has that shape")
+    if sum(accumulate(shape[:-1], mul)) > MOST_PARTS:  # as lists in lists; an empty one can have billions
+        raise NoValue("an array has too many rows")
     content = base64.b64decode(data, validate=True)
     if len(content) != math.prod(shape) * np.dtype(dtype).itemsize or len(content) > MOST_BYTES:
         raise NoValue("an array's bytes don't fill its shape")

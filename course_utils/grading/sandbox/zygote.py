@@ -10,8 +10,8 @@ import importlib
 import json
 import os
 import resource
+import secrets
 import selectors
-import shutil
 import signal
 import socket
 import sys
@@ -82,20 +82,26 @@ class Zygote:
         self.waiting.unregister(descriptor)
         os.close(descriptor)
         _, status, used = os.wait4(process, 0)
+        busy = used.ru_utime + used.ru_stime
         if not self.namespaces:
             _empty(self.settings["folder"])
-        self._tell(job=job, status=os.waitstatus_to_exitcode(status), kilobytes=used.ru_maxrss)
+        self._tell(job=job, status=os.waitstatus_to_exitcode(status), kilobytes=used.ru_maxrss, busy=busy)
 
 
 def _empty(folder: str) -> None:
     """Leave nothing of one worker to the next where they share a scratch; they come one after another there."""
-    for entry in os.scandir(folder):
-        with contextlib.suppress(OSError):
-            if entry.is_dir(follow_symlinks=False):
-                os.chmod(entry.path, 0o700)
-                shutil.rmtree(entry.path)
-            else:
+    os.chmod(folder, 0o700)
+    while entries := list(os.scandir(folder)):
+        for entry in entries:
+            if not entry.is_dir(follow_symlinks=False):
                 os.unlink(entry.path)
+                continue
+            os.chmod(entry.path, 0o700)
+            for inner in list(os.scandir(entry.path)):  # one level up, since they may be thousands deep
+                if inner.is_dir(follow_symlinks=False):
+                    os.chmod(inner.path, 0o700)
+                os.rename(inner.path, f"{folder}/{secrets.token_hex(16)}")
+            os.rmdir(entry.path)
 
 
 def _be_worker(channel: int, program: bytes, settings: dict[str, Any]) -> None:
@@ -151,5 +157,7 @@ def main(descriptor: int) -> None:
     gc.collect()
     gc.freeze()  # or each worker's first collection would copy the parent's pages
     zygote = Zygote(control, settings)
+    with contextlib.suppress(OSError, AttributeError):  # not Linux
+        confine.hide_memory()  # where they share namespaces, a worker could write into it through /proc
     zygote._tell(ready=True, missing=missing)
     zygote.serve()
