@@ -127,6 +127,8 @@ def test_peak_memory_sees_what_was_freed_again():
     with grid.peak_memory(0.001) as memory:
         block = bytearray(80 * 2**20)
         block[:: 2**12] = b"x" * len(block[:: 2**12])
-        time.sleep(0.2)  # for the sampler to get its turn
+        until = time.monotonic() + 20
+        while memory.peak <= 60 * 2**20 and time.monotonic() < until:  # for the sampler to get its turn
+            time.sleep(0.01)
         del block
     assert memory.peak > 60 * 2**20

@@ -312,3 +312,16 @@ def test_a_codespace_sets_up_with_make_and_opens_a_lesson():
     settings = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
     assert make(ROOT, "-n", settings["postCreateCommand"].removeprefix("make ")).returncode == 0
     assert all((ROOT / file).exists() for file in settings["customizations"]["codespaces"]["openFiles"])
+
+
+def test_what_only_tests_need_stays_out_of_the_learners_lab():
+    jupyter = Path(sys.executable).with_name("jupyter")
+    listed = subprocess.run(
+        [jupyter, "labextension", "list"],
+        env=os.environ | {"JUPYTER_CONFIG_PATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (line,) = [line for line in (listed.stdout + listed.stderr).splitlines() if "@jupyter/nbgrader v" in line]
+    assert "disabled" in line

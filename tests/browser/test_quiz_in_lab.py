@@ -126,7 +126,7 @@ def test_feedback_leads_to_the_section(quiz, page):
 
 def test_answers_are_kept_when_the_page_is_loaded_anew(quiz, page, lab):
     expect(answer(page, "90.3", "86.67", False)).to_contain_text("Right.")
-    answer(page, "90.6", "4", False)
+    expect(answer(page, "90.6", "4", False)).to_contain_text("Noted: 4")
     lab.stop_kernels()
     again = lab.open(page, "kinds.ipynb")
     again.run_all(seconds=300)
