@@ -33,9 +33,10 @@ AT_LEAST = 60.0  # seconds that a submission may take, beyond twice its items' l
 
 @dataclass
 class _Run:
-    """What is known of a submission's code so far: the last reply for each item, and what must not run again."""
+    """What is known of a submission's code so far, by item, and the cells that must not run again."""
 
     replies: dict[str, dict] = field(default_factory=dict)
+    failed: dict[str, dict] = field(default_factory=dict)  # what the item's own cell replied, when it didn't end well
     ended: dict[str, Outcome] = field(default_factory=dict)
     barred: set[int] = field(default_factory=set)
     wrong: dict[str, Any] = field(default_factory=dict)  # item → what its code gave instead
@@ -132,7 +133,8 @@ class Marker:
         left = AT_LEAST + 2 * sum(getattr(item, "limit", 0.0) for item in asked.values())
         outcome = Outcome.TIMEOUT
         for _ in range(MOST_RERUNS):
-            still = {name: item for name, item in asked.items() if not {name} & (run.ended.keys() | run.replies.keys())}
+            known = run.ended.keys() | run.replies.keys()
+            still = {name: item for name, item in asked.items() if name not in known}
             if not still:
                 return
             steps, means = self._steps(submission.cells, still, expected, run.barred)
@@ -146,7 +148,7 @@ class Marker:
                 if item and cell is None:
                     run.replies[item] = reply
                 elif item and "done" not in reply:
-                    run.replies.setdefault(f"{item} cell", reply)
+                    run.failed.setdefault(item, reply)
             if came.end == "done":
                 return
             if came.end == "infrastructure":
@@ -213,12 +215,7 @@ class Marker:
             return Outcome.UNKNOWN, ()
         reply = run.replies[item.id]
         if "value" not in reply:
-            if reply.get("blank") is True:
-                return Outcome.BLANK, ()
-            told = reply if reply.get("timeout") is True else run.replies.get(f"{item.id} cell", reply)
-            if told.get("timeout") is True:
-                return Outcome.TIMEOUT, (_ENDED[Outcome.TIMEOUT].format(name=answer_name(item)),)
-            return Outcome.RAISED, (f"{answer_name(item)} stopped with {_error(told.get('error'))}.",)
+            return _valueless(answer_name(item), reply, run.failed.get(item.id, reply))
         try:
             value = decode(reply["value"])
         except NoValue:
@@ -257,6 +254,17 @@ class Marker:
                         told[n][item.id] = replace(told[n][item.id], feedback=(mistake.feedback,))
                         del runs[n].wrong[item.id]
         return [replace(result, marks=tuple(of.values())) for result, of in zip(results, told, strict=True)]
+
+
+def _valueless(name: str, reply: dict, cell: dict) -> tuple[Outcome, tuple[str, ...]]:
+    """The outcome of an item that gave no value: what its cell replied comes before what it was asked for."""
+    if reply.get("timeout") is True or cell.get("timeout") is True:
+        return Outcome.TIMEOUT, (_ENDED[Outcome.TIMEOUT].format(name=name),)
+    if "error" in cell and cell.get("blank") is not True:
+        return Outcome.RAISED, (f"{name} stopped with {_error(cell['error'])}.",)
+    if reply.get("blank") is True or cell.get("blank") is True:
+        return Outcome.BLANK, ()
+    return Outcome.RAISED, (f"{name} stopped with {_error(reply.get('error'))}.",)
 
 
 def _error(said: Any) -> str:

@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from course_utils.errors import CourseError
-from course_utils.grading.handout import Given, given, handed_out, whose
+from course_utils.grading.handout import Given, given
 from course_utils.grading.items import GradedItem, GradedQuiz, VariedNumber, grade_id
 from course_utils.grading.roster import checked
 from course_utils.quiz import reading
 from course_utils.quiz.items import OneChoice, Order, SeveralChoices
 from course_utils.quiz.text import TYPES
-
-__all__ = ["given", "handed_out", "notebook", "release", "release_id", "whose"]
 
 FORM = 1
 

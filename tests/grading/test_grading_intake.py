@@ -15,13 +15,13 @@ import yaml
 
 from course_utils.errors import CourseError
 from course_utils.grading import forms, places
-from course_utils.grading.handout import handed_out
+from course_utils.grading.handout import given, handed_out
 from course_utils.grading.intake import submissions
 from course_utils.grading.items import GradedQuiz
 from course_utils.grading.names import LONGEST_ID, shown
 from course_utils.grading.pool import open_pool
 from course_utils.grading.records import LONGEST_ANSWER, Cell
-from course_utils.grading.release import given, notebook
+from course_utils.grading.release import notebook
 
 KEY = b"k" * 32
 

@@ -235,6 +235,13 @@ def test_a_network_is_judged_by_inputs_whose_truth_it_never_sees():
     assert results[6].marks[0].outcome is Outcome.RAISED
 
 
+def test_an_error_before_the_name_is_bound_is_no_blank():
+    halfway = "balanced = ...\nraise ValueError('x')"
+    unwritten = "def balanced(t, g):\n    raise NotImplementedError"
+    results = marked(handed_in(answers={"90.A": halfway}), handed_in(student="eve", answers={"90.A": unwritten}))
+    assert [outcomes(result)["90.A"] for result in results] == [Outcome.RAISED, Outcome.BLANK]
+
+
 def test_the_manifest_says_whether_notebooks_were_personal(tmp_path):
     with pytest.raises(CourseError, match="--released"):
         is_personal(QUIZ, tmp_path)

@@ -17,10 +17,11 @@ from typer.testing import CliRunner
 
 from course_utils.cli.quiz import releasing
 from course_utils.errors import CourseError
+from course_utils.grading.handout import handed_out
 from course_utils.grading.items import GradedQuiz, VariedNumber
 from course_utils.grading.names import student_id
 from course_utils.grading.pool import open_pool
-from course_utils.grading.release import handed_out, release
+from course_utils.grading.release import release
 from course_utils.grading.roster import checked, read_roster
 from course_utils.grading.variants import PUBLIC, new_course_key, read_course_key, seed, varied
 from course_utils.quiz.answers import judge

@@ -39,7 +39,6 @@ class Replies:
     replies: list[dict]
     end: str
     why: str = ""
-    kilobytes: int = 0
     seconds: float = 0.0
 
 
@@ -49,7 +48,6 @@ class Broken(Exception):
 
 @dataclass
 class _Job:
-    ready: bool = False
     ended: asyncio.Future = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -74,7 +72,6 @@ class Crew:
         self.tier: Tier = tier or shell.BARE
         self.jobs: dict[int, _Job] = {}
         self.number = 0
-        self.peak = 0
         self.restarting = asyncio.Lock()
         self.process = None
 
@@ -165,7 +162,6 @@ class Crew:
         while event := await loop.sock_recv(self.control, 1 << 16):
             told = json.loads(event)
             job = self.jobs.pop(told["job"], None)
-            self.peak = max(self.peak, told.get("kilobytes", 0))
             if job and not job.ended.done():
                 job.ended.set_result(told)
         for job in self.jobs.values():
@@ -254,7 +250,7 @@ class Crew:
             return Replies(replies, "infrastructure", told["refused"])
         if end == "crashed" and by_itself and told["status"] == -signal.SIGKILL and told["busy"] < BUSY:
             return Replies(replies, "infrastructure", "a worker was killed from outside: is memory short?")
-        return Replies(replies, end, why, told.get("kilobytes", 0), took)
+        return Replies(replies, end, why, took)
 
     async def _ready(self, reader: asyncio.StreamReader) -> None:
         """Wait until the worker has shut itself in: until then nothing of a student's has run, and it is our fault."""

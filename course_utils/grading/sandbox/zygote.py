@@ -85,7 +85,7 @@ class Zygote:
         busy = used.ru_utime + used.ru_stime
         if not self.namespaces:
             _empty(self.settings["folder"])
-        self._tell(job=job, status=os.waitstatus_to_exitcode(status), kilobytes=used.ru_maxrss, busy=busy)
+        self._tell(job=job, status=os.waitstatus_to_exitcode(status), busy=busy)
 
 
 def _empty(folder: str) -> None:
