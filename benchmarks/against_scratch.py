@@ -1,4 +1,4 @@
-"""Fine-tuning against training from scratch: the same pictures, epochs and number of learning rates tried.
+"""Fine-tuning against training from scratch: the same images, epochs and number of learning rates tried.
 
     COURSE_PROFILE=full COURSE_DATA_MIRROR=FOLDER python benchmarks/against_scratch.py
 
@@ -16,7 +16,8 @@ from fastai.vision.learner import vision_learner
 from course_utils import data
 from course_utils.backbones import resnet18_half
 from course_utils.environment import silence_known_warnings
-from course_utils.experiments import mean_interval, paired_difference, run_parallel
+from course_utils.experiments import run_parallel
+from course_utils.statistics import mean_interval, paired_difference
 
 LABELS, SIZES, EPOCHS = {"digits": 20, "vehicles": 100}, {"digits": 48, "vehicles": 64}, {"digits": 8, "vehicles": 20}
 LR_MULT = 3  # how much slower the earliest layers learn than the head
@@ -25,7 +26,7 @@ TUNING_SEED, SEEDS = 100, range(5)
 
 
 def run(name: str, labels: int, pretrained: bool, rate: float, seed: int, epochs: int, bs: int) -> tuple[float, float]:
-    """Validation and test accuracy of one training; both arms see every picture `epochs` + 1 times."""
+    """Validation and test accuracy of one training; both arms see every image `epochs` + 1 times."""
     dls = data.load(name, n_per_class=labels, seed=seed, size=SIZES[name], bs=bs)
     set_seed(seed)
     learn = vision_learner(dls, resnet18_half, pretrained=pretrained, metrics=accuracy)
@@ -56,7 +57,7 @@ def main() -> None:
     arguments.add_argument("names", nargs="*", default=list(LABELS), help="data sets (digits vehicles)")
     arguments.add_argument("--labels", type=int, help="a class (digits 20, vehicles 100)")
     arguments.add_argument("--epochs", type=int, help="after the frozen one (digits 8, vehicles 20)")
-    arguments.add_argument("--bs", type=int, default=16, help="pictures a batch (16); fewer where labels are few")
+    arguments.add_argument("--bs", type=int, default=16, help="images a batch (16); fewer where labels are few")
     given = arguments.parse_args()
     silence_known_warnings()
     for name in given.names:

@@ -3,7 +3,7 @@
 Run as a program it makes one training, in a process of its own, whose peak memory is then the arm's own:
 
     python benchmarks/arms.py '{"task": "digits", "quick": false, "regime": "head", "arm": "ours", "seed": 0,
-                                "rate": 0.01, "pictures": "FOLDER"}' RESULT.json
+                                "rate": 0.01, "images": "FOLDER"}' RESULT.json
 """
 
 import json
@@ -31,9 +31,9 @@ from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
 from course_utils.backbones import resnet18_half
-from course_utils.caching import cached_body
 from course_utils.environment import device
 from course_utils.surgery import freeze
+from course_utils.training import cached_body
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as in PyTorch's tutorial
 TUTORIAL_WORKERS, TUTORIAL_STEP = 4, 7  # processes that load; epochs after which its rate falls to a tenth
@@ -47,7 +47,7 @@ def now() -> float:
 
 
 class Watch:
-    """A clock that runs while an epoch trains, and stands while the test pictures are looked at after it."""
+    """A clock that runs while an epoch trains, and stands while the test images are looked at after it."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
@@ -95,9 +95,9 @@ class Timed(Callback):
 
 
 class Ours:
-    """The course: pictures from memory; a frozen body's outputs are computed once."""
+    """The course: images from memory; a frozen body's outputs are computed once."""
 
-    def __init__(self, task: Task, seed: int, pictures: Path, regime: str):
+    def __init__(self, task: Task, seed: int, images: Path, regime: str):
         self.task = task
         self.dls = task.load(seed, augment=regime == "full")
         set_seed(seed)
@@ -115,8 +115,8 @@ class Ours:
 class Limit(Ours):
     """The same steps as ours, all on one batch that lies ready on the device: what no pipeline can beat."""
 
-    def __init__(self, task: Task, seed: int, pictures: Path, regime: str):
-        super().__init__(task, seed, pictures, regime)
+    def __init__(self, task: Task, seed: int, images: Path, regime: str):
+        super().__init__(task, seed, images, regime)
         self.learn.dls = resident(self.dls)
 
     def full(self, rate: float, watch: Watch) -> None:
@@ -126,11 +126,11 @@ class Limit(Ours):
 class StockFastai:
     """fastai as its users write it: files, its default workers, vision_learner, fine_tune."""
 
-    def __init__(self, task: Task, seed: int, pictures: Path, regime: str):
-        self.task, self.pictures = task, pictures
+    def __init__(self, task: Task, seed: int, images: Path, regime: str):
+        self.task, self.images = task, images
         set_seed(seed)
         augment = aug_transforms(**task.augment) if regime == "full" else None
-        self.dls = from_folder(pictures, task.size, task.bs, augment)
+        self.dls = from_folder(images, task.size, task.bs, augment)
         self.learn = vision_learner(self.dls, resnet18_half)
 
     def head(self, rate: float, watch: Watch) -> None:
@@ -143,7 +143,7 @@ class StockFastai:
 
     @property
     def test(self) -> Iterable:
-        return self.dls.test_dl(get_image_files(self.pictures / "test"), with_labels=True)
+        return self.dls.test_dl(get_image_files(self.images / "test"), with_labels=True)
 
 
 class PlainTorch:
@@ -153,15 +153,15 @@ class PlainTorch:
     Source: pytorch.org/tutorials/beginner/transfer_learning_tutorial.html (Chilamkurthy)
     """
 
-    def __init__(self, task: Task, seed: int, pictures: Path, regime: str):
+    def __init__(self, task: Task, seed: int, images: Path, regime: str):
         self.task = task
         set_seed(seed)
         as_tensor = [transforms.Resize((task.size, task.size)), transforms.ToTensor(), transforms.Normalize(MEAN, STD)]
         augment = self._augment() if regime == "full" else []
-        train = ImageFolder(pictures / "train", transforms.Compose([*augment, *as_tensor]))
+        train = ImageFolder(images / "train", transforms.Compose([*augment, *as_tensor]))
         workers = min(TUTORIAL_WORKERS, os.cpu_count() or 1)  # torch warns of more
         self.train = DataLoader(train, task.bs, shuffle=True, num_workers=workers, drop_last=True)
-        self.test = DataLoader(ImageFolder(pictures / "test", transforms.Compose(as_tensor)), 64)
+        self.test = DataLoader(ImageFolder(images / "test", transforms.Compose(as_tensor)), 64)
         self.network = resnet18_half("DEFAULT")
         if regime == "head":
             for weight in self.network.parameters():
@@ -203,10 +203,10 @@ class PlainTorch:
 ARMS: dict[str, Callable] = {"ours": Ours, "fastai": StockFastai, "torch": PlainTorch, "limit": Limit}
 
 
-def from_folder(pictures: Path, size: int, bs: int, augment: list | None) -> DataLoaders:
+def from_folder(images: Path, size: int, bs: int, augment: list | None) -> DataLoaders:
     """Stock fastai's loaders."""
     return ImageDataLoaders.from_folder(
-        pictures,
+        images,
         train="train",
         valid="valid",
         bs=bs,
@@ -247,7 +247,7 @@ def train(wanted: dict) -> dict:
     began, watch = now(), Watch()
     task = TASKS[wanted["task"]]
     task = shrink(task) if wanted["quick"] else task
-    arm = ARMS[wanted["arm"]](task, wanted["seed"], Path(wanted["pictures"]), wanted["regime"])
+    arm = ARMS[wanted["arm"]](task, wanted["seed"], Path(wanted["images"]), wanted["regime"])
     prepared = now() - began
     getattr(arm, wanted["regime"])(wanted["rate"], watch)
     return {

@@ -6,7 +6,7 @@
     python benchmarks/bench.py --rates             # how the learning rates in tasks.py were chosen
 
 Every training is a process of its own and has the machine to itself; arms take turns within each repeat, which has its
-own split of the pictures, and ratios are taken within repeats. COURSE_DATA_MIRROR may name the folder that holds the
+own split of the images, and ratios are taken within repeats. COURSE_DATA_MIRROR may name the folder that holds the
 photographs' archive; without it drawings stand in. Leave the machine alone while it runs.
 """
 
@@ -27,7 +27,7 @@ import pandas as pd
 import psutil
 import report
 from journal import Journal
-from tasks import TASKS, Point, Task, find_task, shrink, write_pictures
+from tasks import TASKS, Point, Task, find_task, shrink, write_images
 
 from course_utils.environment import silence_known_warnings
 from course_utils.errors import CourseError
@@ -35,7 +35,7 @@ from course_utils.errors import CourseError
 HERE = Path(__file__).parent
 BUILD = HERE.parent / "build" / "bench"  # not for git: trial runs, and those that chose the rates
 ARMS = {"head": ("ours", "fastai", "torch"), "full": ("ours", "fastai", "torch", "limit")}
-POINTS = (  # more labels (on small pictures, or it would take too long), more channels, more pixels
+POINTS = (  # more labels (on small images, or it would take too long), more channels, more pixels
     Point(100, size=32),
     Point(1000, size=32),
     Point(10_000, size=32),
@@ -85,13 +85,13 @@ def tuning(tasks: list[Task], quick: bool) -> Iterator[dict]:
                         yield wanted(task, regime, arm, TUNING_SEED, rate, quick)
 
 
-def run(what: dict, pictures: Path) -> dict:
+def run(what: dict, images: Path) -> dict:
     """One run, in a process of its own; its result, with the most memory that it and its workers took together."""
     program = "arms.py" if "arm" in what else "growth.py"
     with tempfile.TemporaryDirectory() as folder:
         result, errors = Path(folder) / "result.json", Path(folder) / "errors"
         with errors.open("w") as stderr:
-            command = [sys.executable, str(HERE / program), json.dumps(what | {"pictures": str(pictures)}), str(result)]
+            command = [sys.executable, str(HERE / program), json.dumps(what | {"images": str(images)}), str(result)]
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr)
             try:
                 peak = watch_memory(process)
@@ -136,7 +136,7 @@ def run_missing(runs: list[dict], journal: Journal, minutes: float, quick: bool)
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             if what.get("arm") in ("fastai", "torch"):  # they read files, written before their clock starts
-                write_pictures(sized(TASKS[what["task"]], quick), what["seed"], Path(folder))
+                write_images(sized(TASKS[what["task"]], quick), what["seed"], Path(folder))
             result = run(what, Path(folder))
         journal.add(what, result)
         took = time.monotonic() - began
@@ -148,7 +148,7 @@ def machine() -> dict[str, str]:
     """What must be the same for runs to be compared."""
     import torch
 
-    from course_utils.backbones import figures
+    from course_utils.backbones import training_record
     from course_utils.machine import memory, observe
 
     model = ""
@@ -161,7 +161,7 @@ def machine() -> dict[str, str]:
         "machine": f"{model or os.uname().machine}, {torch.get_num_threads()} threads, "
         f"{os.cpu_count()} processors, {memory() / 2**30:.0f} GiB of memory, {gpus}",
         "versions": f"Python {'.'.join(map(str, sys.version_info[:3]))}, {libraries}",
-        "weights": figures()["sha256"][:12],
+        "weights": training_record()["sha256"][:12],
     }
 
 
@@ -182,7 +182,7 @@ def read_arguments() -> argparse.Namespace:
     arguments.add_argument("--quick", action="store_true", help="a trial in a minute; its figures say nothing")
     arguments.add_argument("--fresh", action="store_true", help="measure everything again")
     arguments.add_argument("--rates", action="store_true", help="try learning rates on a split of their own")
-    arguments.add_argument("--out", type=Path, help="the folder for runs, table and picture (benchmarks/results)")
+    arguments.add_argument("--out", type=Path, help="the folder for runs, table and image (benchmarks/results)")
     return arguments.parse_args()
 
 

@@ -1,6 +1,6 @@
-"""How cost grows with labels, network width and picture size: seconds an epoch of each arm in turn, in one process.
+"""How cost grows with labels, network width and image size: seconds an epoch of each arm in turn, in one process.
 
-The pictures are drawn vehicles, repeated as often as needed: what is on them doesn't change what an epoch costs.
+The images are drawn vehicles, repeated as often as needed: what is on them doesn't change what an epoch costs.
 
     python benchmarks/growth.py '{"labels": 1000, "width": 32, "size": 64, "seed": 0}' RESULT.json
 """
@@ -29,8 +29,8 @@ from torch import nn
 
 from course_utils import data
 from course_utils.backbones import resnet18_half
+from course_utils.data.images.store import Store, make_loaders
 from course_utils.data.splits import Split
-from course_utils.data.store import Store, make_loaders
 
 BATCH, DRAWN, CLASSES, RATE = 50, 50, ("car", "truck"), 1e-3
 SMALL = 32  # pixels: where heads are measured too, along the labels
@@ -49,11 +49,11 @@ def of_width(width: int) -> Callable[..., nn.Module]:
     return network
 
 
-def write_pictures(labels: int, folder: Path) -> None:
-    """folder/train/CLASS and, with two pictures a class, folder/valid/CLASS."""
+def write_images(labels: int, folder: Path) -> None:
+    """folder/train/CLASS and, with two images a class, folder/valid/CLASS."""
     store = data.load("vehicles", n_per_class=DRAWN, seed=0, split=(2, 2)).train.dataset.tls[0].tfms.fs[0].store
     for number, name in enumerate(CLASSES):
-        drawn = store.pictures[store.labels == number][:DRAWN].permute(0, 2, 3, 1).numpy()
+        drawn = store.images[store.labels == number][:DRAWN].permute(0, 2, 3, 1).numpy()
         for part, count in (("train", labels // len(CLASSES)), ("valid", 2)):
             (folder / part / name).mkdir(parents=True)
             for i in range(count):
@@ -67,11 +67,11 @@ def write_pictures(labels: int, folder: Path) -> None:
 def from_memory(folder: Path, point: Point, augment: list | None) -> DataLoaders:
     """The course's loaders over the same files, decoded once."""
     files = sorted(get_image_files(folder))
-    pictures = torch.from_numpy(np.stack([np.asarray(Image.open(file)) for file in files])).permute(0, 3, 1, 2)
+    images = torch.from_numpy(np.stack([np.asarray(Image.open(file)) for file in files])).permute(0, 3, 1, 2)
     labels = torch.tensor([CLASSES.index(file.parent.name) for file in files])
     places = {part: [i for i, file in enumerate(files) if file.parts[-3] == part] for part in ("train", "valid")}
     return make_loaders(
-        Store(pictures.contiguous(), labels, CLASSES),
+        Store(images.contiguous(), labels, CLASSES),
         Split(**places, test=places["valid"]),
         what="drawings",
         size=point.size,
@@ -103,7 +103,7 @@ def measure(point: Point) -> dict:
     augment, normalize = aug_transforms(**TASKS["drawings"].augment), Normalize.from_stats(*imagenet_stats)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_pictures(point.labels, folder)
+        write_images(point.labels, folder)
         plain, memory = from_memory(folder, point, None), from_memory(folder, point, augment)
         files = from_folder(folder, point.size, BATCH, [*augment, normalize])
         plain_files = from_folder(folder, point.size, BATCH, [normalize])

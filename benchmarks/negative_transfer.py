@@ -15,7 +15,8 @@ from torch import nn
 
 from course_utils.backbones import resnet18_half
 from course_utils.environment import silence_known_warnings
-from course_utils.experiments import Experiment, paired_difference
+from course_utils.experiments import Experiment
+from course_utils.statistics import paired_difference
 from course_utils.training import FineTune, FromScratch, HeadOnly
 
 LABELS, EPOCHS, RATES = 40, 4, (3e-3, 1e-2, 3e-2)
@@ -24,12 +25,12 @@ SCRATCH = "from scratch"
 
 
 class Shuffle(nn.Module):
-    """Moves the 8 × 8 fields of every picture to other places, the same for all."""
+    """Moves the 8 × 8 fields of every image to other places, the same for all."""
 
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        order = torch.randperm(64, generator=torch.Generator().manual_seed(0)).to(pictures.device)
-        fields = nn.functional.adaptive_avg_pool2d(pictures, 8).flatten(2)[..., order].unflatten(2, (8, 8))
-        return nn.functional.interpolate(fields, pictures.shape[-2:])
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        order = torch.randperm(64, generator=torch.Generator().manual_seed(0)).to(images.device)
+        fields = nn.functional.adaptive_avg_pool2d(images, 8).flatten(2)[..., order].unflatten(2, (8, 8))
+        return nn.functional.interpolate(fields, images.shape[-2:])
 
 
 def shorter(pretrained: bool) -> nn.Module:

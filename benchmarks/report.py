@@ -1,4 +1,4 @@
-"""From finished runs to tables, a picture and the sentences about the aims."""
+"""From finished runs to tables, an image and the sentences about the aims."""
 
 import io
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ from PIL import Image
 from tasks import TASKS, shrink
 
 from course_utils.errors import CourseError
-from course_utils.experiments import mean_interval, paired_difference
+from course_utils.statistics import mean_interval, paired_difference
 
 MARKS = "<!-- the run, by `make bench` -->", "<!-- end of the run -->"
 NAMES = {"ours": "ours", "fastai": "stock fastai", "torch": "plain PyTorch", "limit": "the limit"}
@@ -191,7 +191,7 @@ def growth_markdown(growth: pd.DataFrame) -> str:
     lines = [
         f"**How cost grows** (one epoch, batches of 50, {growth.seed.nunique()} repeats)",
         "",
-        "| labels | width | picture | all layers, ours | stock fastai | limit | head alone, ours | storing features "
+        "| labels | width | image | all layers, ours | stock fastai | limit | head alone, ours | storing features "
         "| stock fastai |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
@@ -270,7 +270,7 @@ def _same(mean: float, half: float) -> str:
     return "**missed**" if abs(mean) - half > SAME else "not settled, the interval is too wide"
 
 
-# ------------------------------------------------------------------------------------------------------------ picture
+# ------------------------------------------------------------------------------------------------------------ image
 
 
 def draw(runs: pd.DataFrame, growth: pd.DataFrame) -> tuple[Figure, str]:
@@ -334,7 +334,7 @@ def _draw_growth(axis: Axes, growth: pd.DataFrame, column: str, first: bool) -> 
         told.append(f"{NAMES[arm]} from {seconds.iloc[0]:.2g} to {seconds.iloc[-1]:.2g} s")
     values = sorted(line[column].unique())
     axis.set(
-        xscale="log", yscale="log", xlabel={"size": "picture's side (px)", "width": "network width"}.get(column, column)
+        xscale="log", yscale="log", xlabel={"size": "image's side (px)", "width": "network width"}.get(column, column)
     )
     ticks = [value for value in values if column != "labels" or np.log10(value) % 1 == 0]  # more would overlap
     axis.set_xticks(ticks, [f"{value:,}" for value in ticks])
@@ -390,12 +390,12 @@ def _single(runs: pd.DataFrame) -> list[tuple[str, ...]]:
     return [kind for kind in counts.index if counts[kind] < 2 or kind[:2] in lonely]
 
 
-def page(journal: Journal, runs: pd.DataFrame, growth: pd.DataFrame, picture: str) -> str:
-    """Where and when it was measured, the picture, the aims, the tables."""
+def page(journal: Journal, runs: pd.DataFrame, growth: pd.DataFrame, image: str) -> str:
+    """Where and when it was measured, the image, the aims, the tables."""
     where, dates = journal.where, sorted({journal[what]["date"] for what in journal})
     when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
     measured = f"Measured {when} on {where['machine']}; {where['versions']}; weights {where['weights']}."
-    return "\n\n".join(part for part in (measured, picture, aims(runs), tables(runs, growth)) if part)
+    return "\n\n".join(part for part in (measured, image, aims(runs), tables(runs, growth)) if part)
 
 
 def fill(readme: str, text: str) -> str:

@@ -1,4 +1,4 @@
-"""What the benchmark trains on: its tasks, and their pictures as files, in the folders that fastai and torch read."""
+"""What the benchmark trains on: its tasks, and their images as files, in the folders that fastai and torch read."""
 
 import os
 from collections.abc import Mapping
@@ -18,10 +18,10 @@ LR_MULT = 3  # how much slower than the head the earliest layers learn in fine_t
 
 @dataclass(frozen=True)
 class Task:
-    """Pictures, and how long to train on them: all arms get the same.
+    """Images, and how long to train on them: all arms get the same.
 
-    split: pictures a class for valid, which nothing here uses, and for test (or its share, as in `split_by_class`)
-    augment: arguments of fastai's aug_transforms, for training all layers; heads train on the plain pictures
+    split: images a class for valid, which nothing here uses, and for test (or its share, as in `split_by_class`)
+    augment: arguments of fastai's aug_transforms, for training all layers; heads train on the plain images
     rates: the learning rate of each arm and each regime; `bench.py --rates` tries others
     """
 
@@ -29,14 +29,14 @@ class Task:
     about: str
     dataset: str
     profile: str
-    labels: int  # pictures a class to train on
+    labels: int  # images a class to train on
     size: int  # pixels
     bs: int
     goal: float  # the accuracy that "time to accuracy" waits for
     split: tuple[float, float]
     augment: Mapping[str, Any]
     rates: Mapping[str, float]
-    epochs: int = 9  # passes over the training pictures, in all arms
+    epochs: int = 9  # passes over the training images, in all arms
 
     def load(self, seed: int, *, augment: bool):
         """The course's own loaders."""
@@ -130,19 +130,19 @@ def find_task(name: str) -> Task:
 
 
 def shrink(task: Task) -> Task:
-    """So few and small pictures that a training takes a second or two; its figures say nothing."""
+    """So few and small images that a training takes a second or two; its figures say nothing."""
     return replace(task, labels=4, size=32, bs=4, epochs=2, split=(1, 5), goal=0.0)
 
 
-def write_pictures(task: Task, seed: int, folder: Path) -> None:
-    """folder/PART/CLASS/NUMBER.png: the very pictures that `task.load(seed)` trains on, without loss."""
+def write_images(task: Task, seed: int, folder: Path) -> None:
+    """folder/PART/CLASS/NUMBER.png: the very images that `task.load(seed)` trains on, without loss."""
     dls = task.load(seed, augment=False)
     for part, loader in zip(PARTS, dls.loaders, strict=True):
         store = loader.dataset.tls[0].tfms.fs[0].store
         for place in loader.dataset.items:
             path = folder / part / dls.vocab[store.labels[place]] / f"{place:05}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(store.pictures[place].permute(1, 2, 0).cpu().numpy()).save(path)
+            Image.fromarray(store.images[place].permute(1, 2, 0).cpu().numpy()).save(path)
 
 
 @dataclass(frozen=True)

@@ -236,9 +236,9 @@ def _choose_profile(facts: Facts, overrides: Overrides, gpu: Gpu | None) -> tupl
 
 
 def _choose_batch_size(profile: str, memory: int) -> int:
-    """Pictures a batch on a device with so many bytes of memory.
+    """Images a batch on a device with so many bytes of memory.
 
-    Never more than 64, which the lessons' learning rates belong to. A picture keeps 1 MiB for the backward pass in mini
+    Never more than 64, which the lessons' learning rates belong to. An image keeps 1 MiB for the backward pass in mini
     (the bundled network at 64 px) and 31 MiB in full (ResNet-34 at 224 px), in fp32; gradients and workspace add to it.
     """
     if profile == "mini" or memory >= 5 * GIB:

@@ -23,7 +23,7 @@ def mirror() -> Path:
 @pytest.fixture
 def drawn(monkeypatch):
     """Figures as they were drawn, and their texts."""
-    from course_utils.plots import output
+    from course_utils.display import figures as output
 
     figures = []
     real = output.figure_html

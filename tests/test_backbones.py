@@ -28,7 +28,7 @@ def pretrained() -> torch.nn.Module:
 
 
 @pytest.fixture(scope="module")
-def pictures() -> torch.Tensor:
+def images() -> torch.Tensor:
     return torch.randn(8, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
 
@@ -38,20 +38,20 @@ def test_it_is_torchvisions_resnet18_at_half_width():
     for name, value in whole.items():
         halved = [n if n in (3, 7, 200) or i > 1 else n // 2 for i, n in enumerate(value.shape)]
         assert list(half[name].shape) == halved, name
-    assert sum(p.numel() for p in resnet18_half().parameters()) == weights.figures()["parameters"]
+    assert sum(p.numel() for p in resnet18_half().parameters()) == weights.training_record()["parameters"]
 
 
-def test_its_steps_are_torchvisions(pictures):
+def test_its_steps_are_torchvisions(images):
     """With a full-width network's modules in its place, the forward pass gives torchvision's own scores."""
     whole, half = resnet18(num_classes=200).eval(), resnet18_half().eval()
     for name, part in whole.named_children():
         setattr(half, name, part)
-    assert torch.equal(half(pictures), whole(pictures))
+    assert torch.equal(half(images), whole(images))
 
 
 def test_bundled_weights_are_fast_to_check_and_small():
     backbones.verify_weights()
-    assert weights.WEIGHTS.stat().st_size == weights.figures()["bytes"] < 6e6
+    assert weights.WEIGHTS.stat().st_size == weights.training_record()["bytes"] < 6e6
     assert {t.dtype for t in weights.load_weights().values()} == {torch.float16, torch.int64}
 
 
@@ -111,14 +111,14 @@ def test_an_untrained_one_has_random_weights():
     assert not torch.equal(first, second)
 
 
-def test_other_precisions_and_layouts_give_the_same_answers(pretrained, pictures):
+def test_other_precisions_and_layouts_give_the_same_answers(pretrained, images):
     with torch.inference_mode():
-        scores = pretrained(pictures)
+        scores = pretrained(images)
         assert torch.isfinite(scores).all()
         last = resnet18_half("DEFAULT").eval().to(memory_format=torch.channels_last)
-        torch.testing.assert_close(last(pictures.to(memory_format=torch.channels_last)), scores, rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(last(images.to(memory_format=torch.channels_last)), scores, rtol=1e-3, atol=1e-3)
         with torch.autocast("cpu", torch.bfloat16):
-            rough = pretrained(pictures)
+            rough = pretrained(images)
     assert rough.dtype == torch.bfloat16
     close = torch.nn.functional.cosine_similarity(rough.float(), scores)
     assert close.min() > 0.99
@@ -140,16 +140,18 @@ def test_full_profile_takes_resnet34_and_falls_back_in_one_sentence(monkeypatch,
 
 
 def test_the_model_card_states_the_runs_figures():
-    assert card.CARD.read_text() == card.render(weights.figures()), "python -m course_utils.backbones.card renews it"
+    assert card.CARD.read_text() == card.render(weights.training_record()), (
+        "python -m course_utils.backbones.card renews it"
+    )
 
 
 def test_the_shipped_figures_reach_the_promised_accuracy():
-    figures = weights.figures()
-    assert figures["top1"] >= 45 and figures["validation_pictures"] == 10_000
+    figures = weights.training_record()
+    assert figures["top1"] >= 45 and figures["validation_images"] == 10_000
 
 
 def test_shipped_accuracy_is_what_the_file_gives(mirror, pretrained):
-    """The card's top-1 on every tenth validation picture of the archive, within its sampling error."""
+    """The card's top-1 on every tenth validation image of the archive, within its sampling error."""
     archive = mirror / "tiny-imagenet-200-webp.zip"
     with zipfile.ZipFile(archive) as z:
         names = sorted(n for n in z.namelist() if n.split("/")[1] == "val" and n.endswith(".webp"))
@@ -159,7 +161,7 @@ def test_shipped_accuracy_is_what_the_file_gives(mirror, pretrained):
     seen = torch.from_numpy(np.stack(decoded)).permute(0, 3, 1, 2)
     labels = torch.tensor([classes.index(n.split("/")[2]) for n in names])
     top1, top5 = pretrain.accuracy(pretrained, seen, labels)
-    figures = weights.figures()
+    figures = weights.training_record()
     for measured, stated in ((top1, figures["top1"]), (top5, figures["top5"])):
         assert abs(measured - stated) < 3 * math.sqrt(stated * (100 - stated) / len(names))
 
@@ -205,14 +207,14 @@ def test_a_stopped_pre_training_goes_on_where_it_was(tmp_path):
     whole, cut = (json.loads((tmp_path / out / "resnet18_half.json").read_text()) for out in ("whole", "cut"))
     assert whole["sha256"] == cut["sha256"]
     assert [row["epoch"] for row in cut["history"]] == [1, 2, 3]
-    assert set(whole) == set(weights.figures())
+    assert set(whole) == set(weights.training_record())
     ends = [load_file(tmp_path / "whole" / f"end-{epochs}.safetensors") for epochs in (1, 3)]
     shipped = load_file(tmp_path / "whole" / "resnet18_half.safetensors")
     mean = (ends[0]["conv1.weight"].float() + ends[1]["conv1.weight"].float()) / 2
     assert torch.equal(shipped["conv1.weight"], mean.half()), "what is shipped is the average of the cycles' ends"
 
 
-def test_augmentation_is_drawn_per_picture():
+def test_augmentation_is_drawn_per_image():
     same = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8).expand(16, -1, -1, -1)
     views = pretrain.augment(same, 32, 0.35, 0.2, torch.Generator().manual_seed(0))
     assert views.shape == (16, 3, 32, 32)

@@ -16,7 +16,7 @@ sys.path.insert(0, str(FOLDER))  # its modules are scripts beside each other
 import bench  # noqa: E402
 import report  # noqa: E402
 from journal import Journal  # noqa: E402
-from tasks import TASKS, Point, find_task, shrink, write_pictures  # noqa: E402
+from tasks import TASKS, Point, find_task, shrink, write_images  # noqa: E402
 
 from course_utils.errors import CourseError  # noqa: E402
 
@@ -42,10 +42,10 @@ def in_process(monkeypatch):
     monkeypatch.setenv("COURSE_PROFILE", "mini")
     done = []
 
-    def run(what: dict, pictures: Path) -> dict:
+    def run(what: dict, images: Path) -> dict:
         done.append(what)
         if "arm" in what:
-            found = arms.train(what | {"pictures": str(pictures)})
+            found = arms.train(what | {"images": str(images)})
         else:
             found = growth.measure(Point(what["labels"], what["width"], what["size"]))
         return found | {"memory_mb": 100, "date": "2026-01-01"}
@@ -65,7 +65,7 @@ def made_up(tmp_path) -> Journal:
     return journal
 
 
-def test_the_quick_run_trains_every_arm_and_makes_table_and_picture(in_process, tmp_path, capsys):
+def test_the_quick_run_trains_every_arm_and_makes_table_and_image(in_process, tmp_path, capsys):
     bench.bench(options(tmp_path, dataset=["digits", "growth"]))
     trained = {(what["regime"], what["arm"]) for what in in_process if "arm" in what}
     assert trained == {(regime, arm) for regime, arms in bench.ARMS.items() for arm in arms}
@@ -88,7 +88,7 @@ def test_the_quick_run_trains_every_arm_and_makes_table_and_picture(in_process, 
 def test_a_run_is_a_process_whose_memory_is_seen(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_PROFILE", "mini")
     task = shrink(TASKS["digits"])
-    write_pictures(task, 0, tmp_path)
+    write_images(task, 0, tmp_path)
     assert len(list((tmp_path / "train").glob("*/*.png"))) == 40
     found = bench.run(bench.wanted(task, "full", "torch", 0, 1e-3, True), tmp_path)
     assert found["steps"] == task.epochs * 40 // task.bs and len(found["seconds"]) == task.epochs

@@ -10,8 +10,8 @@ from torch import nn
 
 from course_utils import data, surgery
 from course_utils.backbones import resnet18_half
-from course_utils.caching import cached_body
 from course_utils.errors import CourseError
+from course_utils.training import cached_body
 
 
 def learner(bs: int = 8, augment: bool = False, **arguments) -> Learner:
@@ -32,7 +32,7 @@ def close(a: dict, b: dict) -> bool:
 
 
 @pytest.mark.parametrize("depth", ["head", "stage 4", "stage 2"])
-@pytest.mark.parametrize("bs", [8, 7])  # 30 pictures: 7 leaves an incomplete batch, which training drops
+@pytest.mark.parametrize("bs", [8, 7])  # 30 images: 7 leaves an incomplete batch, which training drops
 def test_the_final_weights_are_those_of_the_uncached_run(depth, bs):
     ends = []
     for cached in (False, True):
@@ -76,7 +76,7 @@ def test_features_beyond_the_budget_lie_in_a_file_without_a_name():
     assert close(*ends)
 
 
-def test_pictures_still_work_inside_and_everything_is_put_back():
+def test_images_still_work_inside_and_everything_is_put_back():
     learn = learner()
     surgery.freeze(learn, batchnorm="fixed")
     loaders, whole = learn.dls, learn.validate(dl=learn.dls.test)
@@ -115,8 +115,8 @@ def test_augmentation_is_refused_or_stored_in_copies():
 
 def test_randomness_that_no_name_gives_away_is_refused():
     class Noise(Transform):
-        def encodes(self, pictures: TensorImage):
-            return pictures + 0.01 * torch.randn_like(pictures)
+        def encodes(self, images: TensorImage):
+            return images + 0.01 * torch.randn_like(images)
 
     learn = learner(augment=[Noise()])
     surgery.freeze(learn, batchnorm="fixed")
@@ -171,10 +171,10 @@ def test_a_change_after_caching_is_noticed():
     surgery.freeze(learn, batchnorm="fixed")
     with cached_body(learn):
         store = learn.dls.train.source.dataset.tls[0].tfms.fs[0].store
-        store.pictures.copy_(255 - store.pictures)
+        store.images.copy_(255 - store.images)
         with pytest.raises(CourseError, match="training data changed"):
             train(learn)
-        store.pictures.copy_(255 - store.pictures)
+        store.images.copy_(255 - store.images)
         train(learn)
         learn.dls = data.digits(n_per_class=3, size=32)
         with pytest.raises(CourseError, match="other data"):

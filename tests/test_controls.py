@@ -13,14 +13,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from course_utils.controls import classify_control, depth_slider, output
+from course_utils.controls import classify_control, depth_slider
+from course_utils.display import widgets as output
 from course_utils.errors import CourseError
 
 COLAB = "7.7.1"
 
 
-def classify(picture):
-    red = picture.resize((1, 1)).getpixel((0, 0))[0] / 255
+def classify(image):
+    red = image.resize((1, 1)).getpixel((0, 0))[0] / 255
     return {"dark": 1 - red, "bright": red}
 
 
@@ -47,7 +48,7 @@ def test_example_is_classified_at_once():
     answer = control.answer.value
     assert '<p role="status">The example: <strong>bright (100%)</strong></p>' in answer
     assert answer.index("<th>bright</th><td>100%</td>") < answer.index("<th>dark</th><td>0%</td>")
-    assert 'alt="The example: the picture to classify."' in answer
+    assert 'alt="The example: the image to classify."' in answer
 
 
 @pytest.mark.parametrize("kind", ["bytes", "path", "text"])
@@ -68,19 +69,19 @@ def test_upload_is_classified_each_time():
     assert "mine.png" not in control.answer.value
 
 
-def test_prepare_stands_between_the_picture_and_the_classifier():
-    def invert(picture):
-        return picture.point(lambda value: 255 - value)
+def test_prepare_stands_between_the_image_and_the_classifier():
+    def invert(image):
+        return image.point(lambda value: 255 - value)
 
     control = classify_control(classify, Image.new("RGB", (64, 48), "white"), prepare=invert)
     assert control.result == "dark (100%)"
     assert control.answer.value.count("<img ") == 2
-    assert 'alt="The same picture as the network gets it."' in control.answer.value
+    assert 'alt="The same image as the network gets it."' in control.answer.value
 
 
 def test_broken_file_gets_one_sentence_and_the_next_one_an_answer():
     control = classify_control(classify, Image.new("RGB", (64, 48), "white"))
-    upload(control, "broken.png", b"this is no picture")
+    upload(control, "broken.png", b"this is no image")
     assert 'role="alert"' in control.answer.value and "<img" not in control.answer.value
     assert control.result.endswith(".") and "\n" not in control.result and "Traceback" not in control.result
     upload(control, "mine.png", png())
@@ -88,10 +89,10 @@ def test_broken_file_gets_one_sentence_and_the_next_one_an_answer():
 
 
 def test_failing_classifier_gets_one_sentence_too():
-    def fails_on_dark(picture):
-        if picture.getpixel((0, 0))[0] < 100:
+    def fails_on_dark(image):
+        if image.getpixel((0, 0))[0] < 100:
             raise ValueError("too dark to see")
-        return classify(picture)
+        return classify(image)
 
     control = classify_control(fails_on_dark, Image.new("RGB", (64, 48), "white"))
     upload(control, "night.png", png())
@@ -100,11 +101,11 @@ def test_failing_classifier_gets_one_sentence_too():
 
 def test_broken_example_is_the_authors_error():
     with pytest.raises(CourseError):
-        classify_control(classify, b"this is no picture")
+        classify_control(classify, b"this is no image")
 
 
 def test_names_cannot_inject_html():
-    control = classify_control(lambda picture: {"<b>car</b>": 1.0}, Image.new("RGB", (64, 48)))
+    control = classify_control(lambda image: {"<b>car</b>": 1.0}, Image.new("RGB", (64, 48)))
     upload(control, "<script>x</script>.png", png())
     assert "<script>" not in control.answer.value and "<b>" not in control.answer.value
 
@@ -124,7 +125,7 @@ def test_static_output_holds_the_answer(monkeypatch):
     for data, box in zip(outputs, (control.box, slider.box), strict=True):
         assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == box.model_id
     assert outputs[0]["text/html"] == control.answer.value
-    assert outputs[0]["text/plain"] == "Upload a picture. The example is classified as bright (100%)."
+    assert outputs[0]["text/plain"] == "Upload an image. The example is classified as bright (100%)."
     assert 'alt="stem: 4 of 4 feature maps of 8 by 8' in outputs[1]["text/html"]
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from course_utils.controls import freeze_slider, output, strategy_explorer
+from course_utils.controls import freeze_slider, strategy_explorer
+from course_utils.display import widgets as output
 from course_utils.errors import CourseError
 from course_utils.experiments.grid import TUNING_SEED
 
@@ -19,7 +20,7 @@ def costs():
     rows = [("stem", "nothing", 1000, NAN), ("stage 1", "stem", 900, 0.5), ("head", "stem to stage 1", 100, 0.75)]
     table = pd.DataFrame(rows, columns=["depth", "frozen", "trainable", "accuracy"])
     table["activations_mb"], table["gradients_mb"], table["optimizer_mb"] = [6.0, 3.0, 1.0], 2.0, 4.0
-    return table.assign(memory_mb=[12.0, 9.0, 7.0], seconds=[0.06, 0.04, 0.02], pictures=200)
+    return table.assign(memory_mb=[12.0, 9.0, 7.0], seconds=[0.06, 0.04, 0.02], images=200)
 
 
 def runs(rates=(0.01,), strategies=("probe", "full"), labels=(5, 20), seeds=range(3)):
@@ -72,7 +73,7 @@ def test_freeze_slider_says_what_each_depth_costs(costs):
     control.slider.value = "head"
     assert control.result == (
         "Frozen: stem to stage 1. 100 of 1,000 weights train; a step takes 20 ms and 7.0 MB. "
-        "A linear probe on the cached output of stage 1 gets 75.0% of 200 validation pictures right."
+        "A linear probe on the cached output of stage 1 gets 75.0% of 200 validation images right."
     )
     assert f'<p role="status">{control.result}</p>' in control.shown.value
     assert control.slider.description == "Trains from"

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from course_utils.controls import output, threshold_slider
+from course_utils.controls import threshold_slider
+from course_utils.display import widgets as output
 from course_utils.errors import CourseError
 
 TRUTH = [0, 0, 0, 1, 0, 1]
@@ -23,18 +24,18 @@ def marks(control):
 
 def test_it_counts_what_is_found_and_what_is_alarmed_for_nothing(control):
     assert control.result == (
-        "Alarm from 0.5 on: 1 of 2 pictures of lesion found (recall 50%), 1 alarms for nothing (precision 50%); "
+        "Alarm from 0.5 on: 1 of 2 images of lesion found (recall 50%), 1 alarms for nothing (precision 50%); "
         "1 missed, 3 others left alone; accuracy 66.7%."
     )
     control.slider.value = 0.4
-    assert "2 of 2 pictures of lesion found (recall 100%), 1 alarms for nothing (precision 67%)" in control.result
+    assert "2 of 2 images of lesion found (recall 100%), 1 alarms for nothing (precision 67%)" in control.result
     assert f'<p role="status">{control.result}</p>' in control.shown.value
 
 
 def test_without_an_alarm_there_is_no_precision(control):
     control.slider.value = 0.99
     assert (
-        "0 of 2 pictures of lesion found (recall 0%), 0 alarms for nothing (no alarm at all, so no precision)"
+        "0 of 2 images of lesion found (recall 0%), 0 alarms for nothing (no alarm at all, so no precision)"
         in control.result
     )
     assert len(marks(control)) == 1
@@ -60,7 +61,7 @@ def test_the_figure_stands_where_no_kernel_runs(control, monkeypatch):
 
 
 def test_what_can_not_be_shown_is_refused():
-    with pytest.raises(CourseError, match="no picture is lesion"):
+    with pytest.raises(CourseError, match="no image is lesion"):
         threshold_slider(SCORES, [0] * 6, "lesion")
     with pytest.raises(CourseError, match=r"no threshold 0\.123: give one of 0\.005, 0\.01"):
         threshold_slider(SCORES, TRUTH, threshold=0.123)

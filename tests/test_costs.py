@@ -12,14 +12,15 @@ from torch import nn
 
 from course_utils import data, surgery
 from course_utils.backbones import resnet18_half
-from course_utils.caching import cached_body
+from course_utils.display import figures as output
 from course_utils.errors import CourseError
 from course_utils.experiments import freezing_costs
-from course_utils.plots import output, plot_freezing_costs
+from course_utils.plots import plot_freezing_costs
 from course_utils.plots.costs import freezing_costs_figure
+from course_utils.training import cached_body
 
 DEPTHS = ["stem", "stage 1", "stage 2", "stage 3", "stage 4", "head"]
-QUICK = {"repeats": 1, "pictures": 60}
+QUICK = {"repeats": 1, "images": 60}
 
 
 def learner(augment: bool = False, **arguments) -> Learner:
@@ -36,7 +37,7 @@ def table() -> pd.DataFrame:
 def test_a_row_for_each_depth_from_nothing_frozen_to_the_head_alone(table):
     assert table.depth.tolist() == DEPTHS
     assert table.frozen.tolist() == ["nothing", "stem"] + [f"stem to stage {n}" for n in range(1, 5)]
-    assert (table.pictures == 60).all()
+    assert (table.images == 60).all()
 
 
 def test_trainable_weights_are_those_of_freeze_to(table):
@@ -91,7 +92,7 @@ def test_the_probe_is_a_logistic_regression_on_averaged_outputs(table):
             parts += [learn.model[0](x).mean((2, 3)).cpu().numpy(), y.cpu().numpy()]
     x, y, x_asked, y_asked = parts
     expected = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(x, y).score(x_asked, y_asked)
-    assert table.accuracy.iloc[-1] == pytest.approx(expected, abs=0.02)  # a rounding may turn one picture
+    assert table.accuracy.iloc[-1] == pytest.approx(expected, abs=0.02)  # a rounding may turn one image
     assert np.isnan(table.accuracy.iloc[0]) and table.accuracy[1:].between(0, 1).all()
     assert table.accuracy.max() > 0.3, "ten classes"
 

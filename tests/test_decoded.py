@@ -1,4 +1,4 @@
-"""Decoded pictures: made once, mapped afterwards, and made anew when the file is damaged."""
+"""Decoded images: made once, mapped afterwards, and made anew when the file is damaged."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ import torch
 from course_utils.data.decoded import decoded
 
 TENSORS = {
-    "pictures": torch.arange(600, dtype=torch.int16).to(torch.uint8).reshape(10, 3, 4, 5),
+    "images": torch.arange(600, dtype=torch.int16).to(torch.uint8).reshape(10, 3, 4, 5),
     "kinds": torch.arange(10),
 }
 

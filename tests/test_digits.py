@@ -19,9 +19,9 @@ def test_all_real_digits_are_there_once():
     assert len(train) + len(valid) + len(test) == 1797 == len(train | valid | test)
     assert list(dls.vocab) == list("0123456789")
     original = load_digits()
-    pictures, labels = (torch.cat(each) for each in zip(*dls.test, strict=True))
-    assert torch.allclose(pictures[:, 0], torch.tensor(original.images[list(dls.test.items)]).float() / 16, atol=0.002)
-    assert torch.equal(pictures[:, 0], pictures[:, 2])
+    images, labels = (torch.cat(each) for each in zip(*dls.test, strict=True))
+    assert torch.allclose(images[:, 0], torch.tensor(original.images[list(dls.test.items)]).float() / 16, atol=0.002)
+    assert torch.equal(images[:, 0], images[:, 2])
     assert (labels.numpy() == original.target[list(dls.test.items)]).all()
 
 

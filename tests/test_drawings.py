@@ -1,4 +1,4 @@
-"""Drawn vehicles: the same picture everywhere, knobs that do what they say, and no shortcut to the classes."""
+"""Drawn vehicles: the same image everywhere, knobs that do what they say, and no shortcut to the classes."""
 
 import hashlib
 from dataclasses import replace
@@ -9,13 +9,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from course_utils.data.drawings import KINDS, Knobs, draw, draw_vehicle
-from course_utils.data.drawings.knobs import DIRECTIONS, RANGES, STYLES
-from course_utils.data.drawings.raster import FINE, SIZE, Scene
+from course_utils.data.images.drawings import KINDS, Knobs, draw, draw_vehicle
+from course_utils.data.images.drawings.knobs import DIRECTIONS, RANGES, STYLES
+from course_utils.data.images.drawings.raster import FINE, SIZE, Scene
 from course_utils.errors import CourseError
 
 PLAIN = Knobs(style="flat", noise=0, occlusion=0)
-# Of one picture of every kind, seeds 0 to 6. They change when the drawings change, which every lesson's figures then
+# Of one image of every kind, seeds 0 to 6. They change when the drawings change, which every lesson's figures then
 # must follow; they must not change with the machine, numpy or Pillow.
 DIGESTS = {
     "painted": (Knobs(), "5cd2e91e4dc90b41"),
@@ -26,27 +26,27 @@ DIGESTS = {
 
 
 @pytest.mark.parametrize("name", DIGESTS)
-def test_same_picture_on_every_machine(name):
+def test_same_image_on_every_machine(name):
     knobs, digest = DIGESTS[name]
-    pictures, _ = draw(KINDS, range(len(KINDS)), knobs)
-    assert hashlib.sha256(pictures.tobytes()).hexdigest()[:16] == digest
+    images, _ = draw(KINDS, range(len(KINDS)), knobs)
+    assert hashlib.sha256(images.tobytes()).hexdigest()[:16] == digest
 
 
-def test_pictures_and_their_factors():
-    pictures, factors = draw(KINDS * 3, range(3 * len(KINDS)))
-    assert pictures.shape == (3 * len(KINDS), 64, 64, 3) and pictures.dtype == np.uint8
+def test_images_and_their_factors():
+    images, factors = draw(KINDS * 3, range(3 * len(KINDS)))
+    assert images.shape == (3 * len(KINDS), 64, 64, 3) and images.dtype == np.uint8
     assert list(factors.kind) == list(KINDS * 3) and list(factors.seed) == list(range(3 * len(KINDS)))
     assert not factors.isna().any().any()
     rolling = factors.kind.isin(["car", "truck", "bus"])
     assert ((factors.wheels >= 2) == rolling).all() and ((factors.wheelbase > 0) == rolling).all()
     assert (factors[factors.kind == "car"].wheels == 2).all()
-    assert len({picture.tobytes() for picture in pictures}) == len(pictures)
+    assert len({image.tobytes() for image in images}) == len(images)
 
 
 def test_alone_or_among_others_the_same():
-    pictures, factors = draw(["truck", "car"] * 60, range(120))
+    images, factors = draw(["truck", "car"] * 60, range(120))
     alone, known = draw_vehicle("car", 77)
-    assert (alone == pictures[77]).all()
+    assert (alone == images[77]).all()
     assert known == factors.iloc[77].to_dict()
     assert all(type(value) in (str, int, float, bool) for value in known.values())
 
@@ -87,8 +87,8 @@ def test_night_darkens_all_but_lamps():
 
 def test_blur_spreads_and_keeps_the_mean():
     sharp, soft, softer = (draw(KINDS, range(7), replace(PLAIN, blur=blur))[0].astype(int) for blur in (0, 1, 3))
-    steps = [np.abs(np.diff(pictures, axis=2)).mean() for pictures in (sharp, soft, softer)]
-    squares = [(np.diff(pictures, axis=2) ** 2).mean() for pictures in (sharp, soft, softer)]
+    steps = [np.abs(np.diff(images, axis=2)).mean() for images in (sharp, soft, softer)]
+    squares = [(np.diff(images, axis=2) ** 2).mean() for images in (sharp, soft, softer)]
     assert squares[0] > 1.5 * squares[1] > 2 * squares[2] and steps[0] > steps[2]
     assert abs(sharp.mean() - softer.mean()) < 1.5
 
@@ -124,15 +124,15 @@ def test_view_follows_its_knobs():
 
 
 def test_styles_differ():
-    pictures = [draw("bus", [3], replace(PLAIN, style=style))[0] for style in STYLES]
-    assert all((a != b).mean() > 0.3 for place, a in enumerate(pictures) for b in pictures[:place])
+    images = [draw("bus", [3], replace(PLAIN, style=style))[0] for style in STYLES]
+    assert all((a != b).mean() > 0.3 for place, a in enumerate(images) for b in images[:place])
 
 
 @pytest.mark.parametrize("grid", [1, 8])
 def test_no_shortcut_from_colours_or_thumbnails(grid):
     """A linear model on mean colours or thumbnails hardly tells cars from trucks, so shapes must be learned."""
-    pictures, factors = draw(["car", "truck"] * 300, range(600))
-    small = pictures.reshape(600, grid, SIZE // grid, grid, SIZE // grid, 3).mean((2, 4)).reshape(600, -1)
+    images, factors = draw(["car", "truck"] * 300, range(600))
+    small = images.reshape(600, grid, SIZE // grid, grid, SIZE // grid, 3).mean((2, 4)).reshape(600, -1)
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.001))
     model.fit(small[:200], factors.kind[:200])
     assert model.score(small[200:], factors.kind[200:]) < 0.66

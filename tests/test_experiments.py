@@ -3,7 +3,7 @@
 import pytest
 
 from course_utils.errors import CourseError
-from course_utils.experiments import mean_interval, paired_difference
+from course_utils.statistics import mean_interval, paired_difference
 
 
 def test_interval_is_students():

@@ -38,7 +38,7 @@ def test_every_run_is_a_row_with_its_costs():
         [name, 2, seed] for name in ("linear probe", "head only") for seed in (0, 1)
     ]
     assert table.accuracy.between(0, 1).all() and (table.seconds > 0).all() and (table.error == "").all()
-    assert (table.steps == 2).all(), "20 pictures in batches of 8, one epoch"
+    assert (table.steps == 2).all(), "20 images in batches of 8, one epoch"
     trainable = table.groupby("strategy").trainable.first()
     assert trainable["linear probe"] == 256 * 10 + 10 < trainable["head only"]
 

@@ -25,7 +25,7 @@ def divided(n_per_class: int | None = None, seed: int = 0, split=SHARES) -> Spli
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_no_group_is_in_two_parts_and_every_picture_is_in_one(seed):
+def test_no_group_is_in_two_parts_and_every_image_is_in_one(seed):
     labels, groups = patients()
     split = divided(seed=seed)
     owners = [{groups[place] for place in part} for part in (split.train, split.valid, split.test)]
@@ -79,15 +79,15 @@ def test_the_seed_decides():
     assert set(divided(seed=1).test) != set(divided(seed=2).test)
 
 
-def test_more_pictures_than_train_has():
+def test_more_images_than_train_has():
     with pytest.raises(
-        CourseError, match=r"^13 'lesion' pictures were asked for and train has 12: ask for at most 12\.$"
+        CourseError, match=r"^13 'lesion' images were asked for and train has 12: ask for at most 12\.$"
     ):
         divided(13)
 
 
 @pytest.mark.parametrize("n_per_class", [0, -1, 2.5, "many", True])
-def test_a_wrong_number_of_pictures(n_per_class):
+def test_a_wrong_number_of_images(n_per_class):
     with pytest.raises(CourseError, match="give a whole number from 1 upwards, or None for all"):
         divided(n_per_class)
 
@@ -102,7 +102,7 @@ def test_a_class_that_is_missing_in_a_part_is_named():
     whole = Split([0, 1], [2, 3], [4, 5])
     check_classes(whole, [0, 1] * 3, VOCAB, "")
     with pytest.raises(
-        CourseError, match=r"^There is no 'lesion' picture in valid, where nothing could be measured: add some\.$"
+        CourseError, match=r"^There is no 'lesion' image in valid, where nothing could be measured: add some\.$"
     ):
         check_classes(whole, [0, 1, 0, 0, 0, 1], VOCAB, "add some")
 
@@ -110,5 +110,5 @@ def test_a_class_that_is_missing_in_a_part_is_named():
 def test_one_group_with_a_class_leaves_other_parts_without_it():
     labels, groups = [1, 1, 1, 0, 0, 0, 0, 0, 0], list("aaabbccdd")
     split = split_by_group(labels, groups, VOCAB, None, 0, (0.3, 0.3))
-    with pytest.raises(CourseError, match="There is no 'lesion' picture in"):
+    with pytest.raises(CourseError, match="There is no 'lesion' image in"):
         check_classes(split, labels, VOCAB, "add some")

@@ -1,4 +1,4 @@
-"""A photograph of a digit becomes a picture like the data's, whatever the paper, the light and the pen."""
+"""A photograph of a digit becomes an image like the data's, whatever the paper, the light and the pen."""
 
 import numpy as np
 import pytest
@@ -6,21 +6,21 @@ from PIL import Image, ImageDraw, ImageOps
 from sklearn.datasets import load_digits
 from sklearn.svm import SVC
 
-from course_utils.data.handwriting import EXAMPLE, match_digits, photographed_digit
-from course_utils.data.pictures import open_picture
+from course_utils.data.images.handwriting import EXAMPLE, match_digits, photographed_digit
+from course_utils.data.images.opening import open_image
 from course_utils.errors import CourseError
 
 
 @pytest.fixture(scope="module")
 def named():
-    """Names the digit of an 8×8 picture, as learned from the data."""
+    """Names the digit of an 8×8 image, as learned from the data."""
     data = load_digits()
     model = SVC().fit(data.data / 16, data.target)
-    return lambda picture: int(model.predict([np.asarray(picture)[..., 0].ravel() / 255])[0])
+    return lambda image: int(model.predict([np.asarray(image)[..., 0].ravel() / 255])[0])
 
 
-def levels(picture: Image.Image) -> np.ndarray:
-    return np.asarray(picture)[..., 0]
+def levels(image: Image.Image) -> np.ndarray:
+    return np.asarray(image)[..., 0]
 
 
 def test_form_is_the_datas():
@@ -45,7 +45,7 @@ def test_matched_photographs_are_recognised_and_others_not(named):
 
 
 def test_light_ink_uneven_light_and_size_make_no_difference(named):
-    seven = open_picture(EXAMPLE)
+    seven = open_image(EXAMPLE)
     shade = np.linspace(0.55, 1, 400)[None, :, None]
     variants = {
         "blackboard": ImageOps.invert(seven),
@@ -56,11 +56,11 @@ def test_light_ink_uneven_light_and_size_make_no_difference(named):
         "upright": seven.crop((100, 0, 300, 300)),
         "far away": ImageOps.expand(seven, 200, (205, 200, 188)),
     }
-    assert {name: named(match_digits(picture)) for name, picture in variants.items()} == dict.fromkeys(variants, 7)
+    assert {name: named(match_digits(image)) for name, image in variants.items()} == dict.fromkeys(variants, 7)
 
 
 def test_specks_and_what_reaches_in_from_the_edge_are_dropped():
-    clean = open_picture(EXAMPLE)
+    clean = open_image(EXAMPLE)
     dirty = clean.copy()
     draw = ImageDraw.Draw(dirty)
     draw.rectangle((0, 260, 400, 300), "black")  # the table's edge
@@ -69,11 +69,11 @@ def test_specks_and_what_reaches_in_from_the_edge_are_dropped():
     assert np.abs(levels(match_digits(dirty)).astype(int) - levels(match_digits(clean))).mean() < 16
 
 
-def test_the_datas_own_pictures_stay_what_they_are(named):
+def test_the_datas_own_images_stay_what_they_are(named):
     data = load_digits()
-    pictures = np.round(data.images[:40] * 255 / 16).astype(np.uint8)
-    matched = [match_digits(Image.fromarray(picture).resize((64, 64))) for picture in pictures]
-    assert np.mean([named(picture) == digit for picture, digit in zip(matched, data.target[:40], strict=True)]) >= 0.85
+    images = np.round(data.images[:40] * 255 / 16).astype(np.uint8)
+    matched = [match_digits(Image.fromarray(image).resize((64, 64))) for image in images]
+    assert np.mean([named(image) == digit for image, digit in zip(matched, data.target[:40], strict=True)]) >= 0.85
 
 
 @pytest.mark.parametrize("pen", [2, 40])
@@ -100,5 +100,5 @@ def test_the_bundled_example_is_made_by_our_own_code(named):
     bundled, made = np.asarray(Image.open(EXAMPLE)), np.asarray(photographed_digit(7))
     assert bundled.shape == (300, 400, 3)
     assert np.abs(bundled.astype(int) - made).mean() < 1
-    assert named(match_digits(open_picture(EXAMPLE))) == 7
+    assert named(match_digits(open_image(EXAMPLE))) == 7
     assert EXAMPLE.stat().st_size < 100_000

@@ -17,28 +17,28 @@ from fastai.vision.learner import vision_learner
 from PIL import Image
 
 from course_utils.backbones import resnet18_half
-from course_utils.caching import cached_body
+from course_utils.data.images.store import Store, make_loaders
 from course_utils.data.splits import Split, near_duplicates
-from course_utils.data.store import Store, make_loaders
+from course_utils.diagnostics import inspect_training
 from course_utils.errors import CourseError
-from course_utils.inspection import inspect_training
 from course_utils.surgery import freeze, snapshot, split_by_block, unfreeze
+from course_utils.training import cached_body
 
-SIZES = (32, 24, 24)  # pictures of train, valid and test
+SIZES = (32, 24, 24)  # images of train, valid and test
 
 
-def scans(positives=(16, 12, 12), *, sizes=SIZES, normalize=True, patients=None, pictures=None, bs=8):
-    """Noise as pictures, so that no two are alike; four slices of each patient, one after the other."""
+def scans(positives=(16, 12, 12), *, sizes=SIZES, normalize=True, patients=None, images=None, bs=8):
+    """Noise as images, so that no two are alike; four slices of each patient, one after the other."""
     total = sum(sizes)
-    if pictures is None:
+    if images is None:
         rng = np.random.default_rng(0)
-        pictures = torch.from_numpy(rng.integers(0, 256, (total, 3, 32, 32), dtype=np.uint8))
+        images = torch.from_numpy(rng.integers(0, 256, (total, 3, 32, 32), dtype=np.uint8))
     ends = np.cumsum([0, *sizes])
     places = [list(range(start, end)) for start, end in pairwise(ends)]
     labels = torch.zeros(total, dtype=torch.long)
     for part, count in zip(places, positives, strict=True):
         labels[part[:count]] = 1
-    store = Store(pictures, labels, ["healthy", "lesion"])
+    store = Store(images, labels, ["healthy", "lesion"])
     options = {"size": 32, "bs": bs, "order_seed": 0, "augment": False, "own_augment": (), "normalize": normalize}
     dls = make_loaders(store, Split(*places), what="noise", **options)
     if patients is not False:
@@ -92,7 +92,7 @@ def test_a_rare_class_and_the_metric_that_hides_it_are_found():
     inspection = inspect_training(learner(scans((3, 2, 2))))
     rare, hidden = inspection.findings
     assert rare.what == "a class is rare"
-    assert rare.evidence.startswith("3 of 32 pictures that an epoch draws are 'lesion' (9.4%)")
+    assert rare.evidence.startswith("3 of 32 images that an epoch draws are 'lesion' (9.4%)")
     assert hidden.what == "the metric hides the rare class"
     assert "accuracy alone is watched, and always answering 'healthy' is right for 91.7%" in hidden.evidence
     assert found(learner(scans((3, 2, 2)), metrics=[accuracy, RocAucBinary()])) == ["a class is rare"]
@@ -114,7 +114,7 @@ def test_a_weight_that_is_the_same_for_all_classes_makes_up_for_nothing():
 def test_a_part_without_positives_is_found(positives, part):
     [missing, *_] = inspect_training(learner(scans(positives))).findings
     assert missing.what == f"a class is missing in {part}"
-    assert missing.evidence == "'lesion' has no picture there, so its recall and its AUC are undefined"
+    assert missing.evidence == "'lesion' has no image there, so its recall and its AUC are undefined"
 
 
 def test_patients_on_two_sides_are_found():
@@ -125,7 +125,7 @@ def test_patients_on_two_sides_are_found():
     assert shared.evidence == "1 of the 6 in test are in train too"
 
 
-def test_who_a_picture_is_of_can_be_said_by_a_function():
+def test_who_a_image_is_of_can_be_said_by_a_function():
     learn = learner(scans(patients=False))
     inspection = inspect_training(learn)
     assert any(reason.startswith("patients: the data don't say whose") for reason in inspection.unseen)
@@ -138,33 +138,33 @@ def test_who_a_picture_is_of_can_be_said_by_a_function():
 
 
 def test_near_duplicates_across_parts_are_found():
-    pictures = scans().train.dataset.tls[0].tfms.fs[0].store.pictures.clone()
-    pictures[40] = pictures[3].flip(-1)  # a mirror image of a training picture in valid
-    pictures[5] = pictures[4]  # two alike in one part are no leak
-    pictures[60] = (0.9 * pictures[3].float() + 10).to(torch.uint8)  # recoloured, in test
-    [twins] = inspect_training(learner(scans(pictures=pictures))).findings
+    images = scans().train.dataset.tls[0].tfms.fs[0].store.images.clone()
+    images[40] = images[3].flip(-1)  # a mirror image of a training image in valid
+    images[5] = images[4]  # two alike in one part are no leak
+    images[60] = (0.9 * images[3].float() + 10).to(torch.uint8)  # recoloured, in test
+    [twins] = inspect_training(learner(scans(images=images))).findings
     assert twins.what == "near-duplicates across parts"
     assert "3 pairs" in twins.evidence  # 3 with 40, 3 with 60, 40 with 60
-    assert "(1 pictures of train, 1 pictures of valid, 1 pictures of test)" in twins.evidence
+    assert "(1 images of train, 1 images of valid, 1 images of test)" in twins.evidence
 
 
-def test_what_all_pictures_share_makes_no_duplicates():
+def test_what_all_images_share_makes_no_duplicates():
     rng = np.random.default_rng(2)
     shared, own = rng.integers(0, 200, (1, 3, 32, 32)), rng.integers(0, 55, (80, 3, 32, 32))
-    pictures = torch.from_numpy((shared + own).astype(np.uint8))
-    assert len(near_duplicates(pictures)) > 1000  # they are alike, as scans are
-    assert found(learner(scans(pictures=pictures))) == []
-    pictures[40] = pictures[3]
-    assert found(learner(scans(pictures=pictures))) == ["near-duplicates across parts"]
+    images = torch.from_numpy((shared + own).astype(np.uint8))
+    assert len(near_duplicates(images)) > 1000  # they are alike, as scans are
+    assert found(learner(scans(images=images))) == []
+    images[40] = images[3]
+    assert found(learner(scans(images=images))) == ["near-duplicates across parts"]
 
 
-def test_of_many_pictures_some_are_compared():
-    pictures = scans().train.dataset.tls[0].tfms.fs[0].store.pictures.clone()
-    pictures[32:56] = pictures[0]
-    [twins] = inspect_training(learner(scans(pictures=pictures)), pictures=20).findings
-    assert "20 of 80 pictures were compared" in twins.evidence
+def test_of_many_images_some_are_compared():
+    images = scans().train.dataset.tls[0].tfms.fs[0].store.images.clone()
+    images[32:56] = images[0]
+    [twins] = inspect_training(learner(scans(images=images)), images=20).findings
+    assert "20 of 80 images were compared" in twins.evidence
     with pytest.raises(CourseError, match="at least 2"):
-        inspect_training(learner(), pictures=1)
+        inspect_training(learner(), images=1)
 
 
 def test_a_test_part_that_is_the_validation_part_is_found():
@@ -178,7 +178,7 @@ def test_normalising_twice_is_found_in_the_pipeline():
     dls = scans()
     dls.add_tfms([Normalize.from_stats(*imagenet_stats)], "after_batch")
     [twice] = inspect_training(learner(dls)).findings
-    assert twice.what == "pictures are normalised twice"
+    assert twice.what == "images are normalised twice"
     assert twice.evidence.startswith("Normalize stands 2 times in after_batch; values go from -1")
 
 
@@ -186,13 +186,13 @@ def test_normalising_before_the_loader_is_found_in_the_values():
     class Before(Transform):
         order = Normalize.order - 1
 
-        def encodes(self, pictures: TensorImage):
-            return (pictures - 0.45) / 0.22
+        def encodes(self, images: TensorImage):
+            return (images - 0.45) / 0.22
 
     dls = scans(normalize=False)
     dls.add_tfms([Before(), Normalize.from_stats(*imagenet_stats)], "after_batch")
     [twice] = inspect_training(learner(dls)).findings
-    assert twice.what == "pictures are normalised twice" and "one Normalize gives -2.1 to 2.6" in twice.evidence
+    assert twice.what == "images are normalised twice" and "one Normalize gives -2.1 to 2.6" in twice.evidence
 
 
 def test_a_part_that_is_normalised_differently_is_found():
@@ -203,7 +203,7 @@ def test_a_part_that_is_normalised_differently_is_found():
 
 def test_a_pretrained_body_without_normalisation_is_found():
     dls = scans(normalize=False)
-    assert found(learner(dls, normalize=False)) == ["a pre-trained body gets pictures that aren't normalised"]
+    assert found(learner(dls, normalize=False)) == ["a pre-trained body gets images that aren't normalised"]
     assert found(learner(dls, normalize=False, pretrained=False)) == []
 
 

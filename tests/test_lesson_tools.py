@@ -186,8 +186,8 @@ TEXT_DEFECTS = {
     "points from nowhere": ("reached 95%", "gained 12 points", "'12 points' is in no output"),
     "a machine path in code": ("print(7)", 'print("/home/me/x")', "machine path in the source: '/home/me/x"),
     "a Windows path in prose": ("One sentence", r"`C:\Users\me`", "machine path in the source"),
-    "a picture without alt text": ("One sentence", "![](https://x.org/a.png)", "has the alt text ''"),
-    "an HTML picture without alt text": ("One sentence", '<img src="https://x.org/a.png">', "has the alt text ''"),
+    "an image without alt text": ("One sentence", "![](https://x.org/a.png)", "has the alt text ''"),
+    "an HTML image without alt text": ("One sentence", '<img src="https://x.org/a.png">', "has the alt text ''"),
     "a dead link": ("One sentence", "[there](99_nowhere.ipynb)", "99_nowhere.ipynb isn't there"),
     "code that ruff flags": ("print(7)", "print(undefined_name)", "F821"),
     "code that isn't formatted": ("print(7)", "print( 7 )", "ruff format"),
@@ -242,11 +242,11 @@ OUTPUT_DEFECTS = {
         new_output("error", ename="ValueError", evalue="no", traceback=["no"]),
         "raises-exception: ValueError",
     ),
-    "a bare picture": (new_output("display_data", {"image/png": "AAAA"}), "bare image/png"),
+    "a bare image": (new_output("display_data", {"image/png": "AAAA"}), "bare image/png"),
     "a bare drawing": (new_output("display_data", {"image/svg+xml": "<svg/>"}), "bare image/svg+xml"),
     "no alt text": (html('<figure><img src="data:image/png;base64,AAAA"></figure>'), "has the alt text ''"),
     "poor alt text": (html('<img alt="a figure" src="data:image/png;base64,AAAA">'), "has the alt text 'a figure'"),
-    "a large picture": (html(f'<img alt="black all over" src="data:image/png;base64,{PNG}">'), "picture of 60 kB"),
+    "a large image": (html(f'<img alt="black all over" src="data:image/png;base64,{PNG}">'), "image of 60 kB"),
     "a machine path": (new_output("stream", name="stdout", text="in /root/.cache/x\n"), "path in the output: '/root"),
     "a Mac's path": (html("<p>/Users/me/x</p>"), "path in the output: '/Users/me/x'"),
     "a warning": (new_output("stream", name="stdout", text="UserWarning: old\n"), "warning in the output"),
@@ -266,9 +266,9 @@ def test_check_finds_in_the_outputs(toy, defect):
     assert found[0].where.endswith("07_toy.py:6 (import sys)")
 
 
-def test_a_described_small_picture_and_a_deliberate_error_are_fine(toy):
-    picture = html('<figure><img alt="two bars, tuned above scratch" src="data:image/png;base64,AAAA"></figure>')
-    assert checking.check(executed(toy(), {1: [picture]})) == []
+def test_a_described_small_image_and_a_deliberate_error_are_fine(toy):
+    image = html('<figure><img alt="two bars, tuned above scratch" src="data:image/png;base64,AAAA"></figure>')
+    assert checking.check(executed(toy(), {1: [image]})) == []
     text = GOOD.replace("# %%\nprint(7)", '# %% tags=["raises-exception"]\nprint(7)')
     error = new_output("error", ename="ValueError", evalue="no", traceback=["ValueError: no"])
     assert checking.check(executed(toy(text), {6: [error]})) == []

@@ -69,7 +69,7 @@ def test_capitals_are_cats(stand_in):
 
 def test_the_second_call_decodes_nothing(stand_in, monkeypatch):
     first = pets(size=40, split=(1, 2))
-    monkeypatch.setattr("course_utils.data.sets.pets.open_picture", None)
+    monkeypatch.setattr("course_utils.data.images.pets.open_image", None)
     again = pets(size=40, split=(1, 2))
     pairs = zip(first.test.dataset, again.test.dataset, strict=True)
     assert all((np.asarray(one) == np.asarray(other)).all() for (one, _), (other, _) in pairs)

@@ -1,4 +1,4 @@
-"""Pictures from outside: every kind becomes plain RGB, and what can't be opened gets one sentence."""
+"""Images from outside: every kind becomes plain RGB, and what can't be opened gets one sentence."""
 
 import io
 import os
@@ -9,27 +9,27 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from course_utils.data import pictures
-from course_utils.data.pictures import MAX_SIDE, open_picture
+from course_utils.data import images
+from course_utils.data.images.opening import MAX_SIDE, open_image
 from course_utils.errors import CourseError
 
 
-def coded(picture: Image.Image, form: str = "PNG", **options) -> bytes:
-    """The bytes of a picture file."""
+def coded(image: Image.Image, form: str = "PNG", **options) -> bytes:
+    """The bytes of an image file."""
     file = io.BytesIO()
-    picture.save(file, form, **options)
+    image.save(file, form, **options)
     return file.getvalue()
 
 
 def pixel(source, at=(0, 0)) -> tuple[int, int, int]:
-    picture = open_picture(source)
-    assert picture.mode == "RGB" and type(picture) is Image.Image
-    return picture.getpixel(at)
+    image = open_image(source)
+    assert image.mode == "RGB" and type(image) is Image.Image
+    return image.getpixel(at)
 
 
 def refusal(source) -> str:
     with pytest.raises(CourseError) as refused:
-        open_picture(source)
+        open_image(source)
     sentence = str(refused.value)
     assert sentence.endswith(".") and "\n" not in sentence and "Traceback" not in sentence
     assert ": " in sentence  # what was wrong: what to do
@@ -52,9 +52,9 @@ def test_files_and_pil_images(tmp_path):
 
 def test_a_pil_image_is_left_as_it_was():
     given = Image.new("L", (3000, 100), 9)
-    opened = open_picture(given)
+    opened = open_image(given)
     assert given.mode == "L" and given.size == (3000, 100) and opened.size == (MAX_SIDE, 34)
-    opened = open_picture(RED)
+    opened = open_image(RED)
     opened.putpixel((0, 0), (0, 0, 0))
     assert RED.getpixel((0, 0)) == (250, 20, 30)
 
@@ -70,8 +70,8 @@ def test_orientation_of_the_camera_is_applied():
     wide = Image.new("RGB", (40, 20), "black")
     wide.paste("red", (0, 0, 8, 20))
     exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was turned: the left edge of the stored picture is the top
-    upright = open_picture(coded(wide, exif=exif))
+    exif[0x0112] = 6  # the camera was turned: the left edge of the stored image is the top
+    upright = open_image(coded(wide, exif=exif))
     assert upright.size == (20, 40)
     assert upright.getpixel((10, 2)) == (255, 0, 0) and upright.getpixel((10, 38)) == (0, 0, 0)
 
@@ -90,7 +90,7 @@ def test_what_is_transparent_turns_white():
     clear = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
     clear.putpixel((1, 0), (200, 0, 0, 255))
     clear.putpixel((2, 0), (0, 0, 0, 128))
-    opened = open_picture(coded(clear))
+    opened = open_image(coded(clear))
     assert [opened.getpixel((x, 0)) for x in range(3)] == [(255, 255, 255), (200, 0, 0), (127, 127, 127)]
     assert pixel(coded(Image.new("LA", (4, 4), (0, 0)))) == (255, 255, 255)
     palette = Image.new("P", (4, 4), 0)
@@ -111,30 +111,30 @@ def test_grey_palette_bilevel_and_cmyk():
 @pytest.mark.parametrize("form", ["PNG", "TIFF"])
 def test_sixteen_bits_are_scaled_and_not_cut(form):
     ramp = np.array([[0, 257, 128 * 257, 65535]], np.uint16)
-    opened = open_picture(coded(Image.fromarray(ramp), form))
+    opened = open_image(coded(Image.fromarray(ramp), form))
     assert [opened.getpixel((x, 0))[0] for x in range(4)] == [0, 1, 128, 255]
 
 
 @pytest.mark.parametrize("values", [[-5.0, 0.0, 5.0], [-1000, 0, 1000]])
 def test_numbers_without_a_white_are_stretched(values):
     kind = np.float32 if isinstance(values[0], float) else np.int32
-    opened = open_picture(coded(Image.fromarray(np.array([values], kind)), "TIFF"))
+    opened = open_image(coded(Image.fromarray(np.array([values], kind)), "TIFF"))
     assert [opened.getpixel((x, 0))[0] for x in range(3)] == [0, 128, 255]
     assert pixel(Image.fromarray(np.full((2, 2), 7, kind))) == (0, 0, 0)
 
 
-def test_large_pictures_are_reduced():
-    assert open_picture(coded(Image.new("RGB", (2000, 1500), "blue"))).size == (1024, 768)
-    assert open_picture(coded(Image.new("L", (5000, 2)))).size == (1024, 1)
-    assert open_picture(coded(RED)).size == (6, 4)
+def test_large_images_are_reduced():
+    assert open_image(coded(Image.new("RGB", (2000, 1500), "blue"))).size == (1024, 768)
+    assert open_image(coded(Image.new("L", (5000, 2)))).size == (1024, 1)
+    assert open_image(coded(RED)).size == (6, 4)
 
 
 def test_too_many_pixels_are_refused_before_they_are_decoded(monkeypatch):
-    monkeypatch.setattr(pictures, "MAX_PIXELS", 3_000_000)
+    monkeypatch.setattr(images, "MAX_PIXELS", 3_000_000)
     huge = Image.new("L", (2048, 2048))
     assert "2048×2048 pixels, at most 3 million" in refusal(coded(huge))
     assert "2048×2048 pixels" in refusal(huge)
-    assert open_picture(coded(huge, "JPEG")).size == (1024, 1024)  # decoded at half its size
+    assert open_image(coded(huge, "JPEG")).size == (1024, 1024)  # decoded at half its size
 
 
 def test_a_decompression_bomb_is_refused():
@@ -150,7 +150,7 @@ def test_files_over_50_mb_are_refused_unread(tmp_path, monkeypatch):
         file.truncate(50_000_001)
     monkeypatch.setattr(type(path), "read_bytes", lambda self: pytest.fail("the file was read"))
     assert "raw.png is too big (50 MB, at most 50 MB)" in refusal(path)
-    monkeypatch.setattr(pictures, "MAX_BYTES", 10)
+    monkeypatch.setattr(images, "MAX_BYTES", 10)
     assert "too big" in refusal(b"x" * 11)
 
 
@@ -167,7 +167,7 @@ def test_files_over_50_mb_are_refused_unread(tmp_path, monkeypatch):
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "a text"),  # Pillow would start Ghostscript
     ],
 )
-def test_what_is_no_picture_is_named(content, what):
+def test_what_is_no_image_is_named(content, what):
     sentence = refusal(content)
     assert f"is {what}" in sentence and "save it as PNG or JPEG" in sentence
 
@@ -182,7 +182,7 @@ def test_a_cut_file_is_refused(form, share):
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 def test_broken_bytes_never_raise_anything_else():
-    """Whatever the damage, a picture or a CourseError comes out."""
+    """Whatever the damage, an image or a CourseError comes out."""
     random = np.random.default_rng(1)
     for form in ("PNG", "JPEG", "GIF", "TIFF"):
         whole = np.frombuffer(coded(Image.fromarray(random.integers(0, 256, (24, 24, 3), np.uint8)), form), np.uint8)
@@ -190,7 +190,7 @@ def test_broken_bytes_never_raise_anything_else():
             broken = whole.copy()
             broken[random.integers(0, len(whole), 8)] = random.integers(0, 256, 8)
             with suppress(CourseError):
-                assert open_picture(broken.tobytes()).mode == "RGB"
+                assert open_image(broken.tobytes()).mode == "RGB"
 
 
 def test_empty_missing_folder_and_strange_sources(tmp_path):
@@ -214,6 +214,6 @@ def test_an_unreadable_file(tmp_path):
 
 def test_a_closed_pil_image_is_refused(tmp_path):
     (tmp_path / "red.png").write_bytes(coded(RED))
-    with Image.open(tmp_path / "red.png") as picture:
+    with Image.open(tmp_path / "red.png") as image:
         pass
-    assert "damaged or cut off" in refusal(picture)
+    assert "damaged or cut off" in refusal(image)

@@ -12,23 +12,23 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
+from course_utils.display import figures as output
+from course_utils.display.pixels import mosaic, to_pixels
 from course_utils.errors import CourseError
 from course_utils.plots import (
-    output,
     plot_confusion,
     plot_drift,
     plot_feature_maps,
     plot_filters,
     plot_grid,
+    plot_images,
     plot_learning_curve,
     plot_neighbours,
     plot_network,
-    plot_pictures,
     plot_probe_by_depth,
     plot_top_losses,
     show,
 )
-from course_utils.plots.pixels import mosaic, to_pixels
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ def png_in(html: str) -> bytes:
     return base64.b64decode(re.search(r'src="data:image/png;base64,([^"]+)"', html)[1])
 
 
-def pictures(count, rng=None):
+def images(count, rng=None):
     return (rng or np.random.default_rng(0)).random((count, 8, 8))
 
 
@@ -94,11 +94,11 @@ def test_titles_are_broken_where_the_figure_ends():
     assert figure._suptitle.get_window_extent().x1 <= figure.bbox.x1
 
 
-# pictures
+# images
 
 
 @pytest.mark.parametrize(
-    ("picture", "shape"),
+    ("image", "shape"),
     [
         (Image.new("RGB", (5, 4)), (4, 5, 3)),
         (Image.new("RGBA", (5, 4)), (4, 5, 3)),
@@ -110,22 +110,22 @@ def test_titles_are_broken_where_the_figure_ends():
         (torch.zeros(3, 4, 3, dtype=torch.uint8), (4, 3, 3)),
     ],
 )
-def test_pictures_of_any_kind_become_pixels(picture, shape):
-    assert to_pixels(picture).shape == shape
+def test_images_of_any_kind_become_pixels(image, shape):
+    assert to_pixels(image).shape == shape
 
 
 @pytest.mark.parametrize(
-    ("picture", "expected"),
+    ("image", "expected"),
     [
-        (torch.zeros(2, 3, 4, 4), "one picture at a time"),
+        (torch.zeros(2, 3, 4, 4), "one image at a time"),
         (np.zeros((4, 5, 2)), "one channel or three"),
         (torch.full((3, 4, 4), -1.5), "before normalisation"),
         (np.full((4, 4), np.nan), "before normalisation"),
     ],
 )
-def test_what_is_no_picture_is_refused(picture, expected):
+def test_what_is_no_image_is_refused(image, expected):
     with pytest.raises(CourseError, match=expected):
-        to_pixels(picture)
+        to_pixels(image)
 
 
 def test_mosaic_puts_tiles_row_by_row_with_gaps_between():
@@ -135,29 +135,29 @@ def test_mosaic_puts_tiles_row_by_row_with_gaps_between():
     assert np.isnan(page[:, 57]).all() and np.isnan(page[-1, -1])
 
 
-def test_plot_pictures_reads_its_titles_aloud(drawn):
-    plot_pictures(pictures(3), ["cat", "dog", 3], title="Pets")
+def test_plot_images_reads_its_titles_aloud(drawn):
+    plot_images(images(3), ["cat", "dog", 3], title="Pets")
     [(figure, alt)] = drawn
     assert alt == "Pets: 3 in rows of 3: cat; dog; 3."
     assert [axis.get_title(loc="center") for axis in figure.axes] == ["cat", "dog", "3"]
 
 
-def test_plot_pictures_takes_arrays_of_titles(drawn):
-    plot_pictures(torch.zeros(4, 3, 8, 8, dtype=torch.uint8), np.array([0, 1, 2, 3]), columns=2)
+def test_plot_images_takes_arrays_of_titles(drawn):
+    plot_images(torch.zeros(4, 3, 8, 8, dtype=torch.uint8), np.array([0, 1, 2, 3]), columns=2)
     assert "0; 1; 2; 3" in drawn[0][1]
 
 
-def test_plot_pictures_without_titles_needs_a_text(drawn):
+def test_plot_images_without_titles_needs_a_text(drawn):
     with pytest.raises(CourseError, match="no alt text"):
-        plot_pictures(pictures(2))
-    plot_pictures(pictures(2), alt="Two patches of noise.")
+        plot_images(images(2))
+    plot_images(images(2), alt="Two patches of noise.")
     assert drawn[-1][1] == "Two patches of noise."
 
 
 @pytest.mark.parametrize(("count", "titles"), [(3, ["a", "b"]), (0, [])])
-def test_plot_pictures_refuses_titles_that_do_not_match(count, titles):
-    with pytest.raises(CourseError, match=f"{count} pictures and {len(titles)} titles"):
-        plot_pictures(pictures(count), titles)
+def test_plot_images_refuses_titles_that_do_not_match(count, titles):
+    with pytest.raises(CourseError, match=f"{count} images and {len(titles)} titles"):
+        plot_images(images(count), titles)
 
 
 def test_top_losses_are_those_with_the_least_probability_on_the_truth(drawn):
@@ -171,17 +171,17 @@ def test_top_losses_are_those_with_the_least_probability_on_the_truth(drawn):
         "is car\nsaid truck (80%)",
         "is truck\nsaid car (60%)",
     ]
-    assert "2 of 4 pictures are wrong" in alt and "is car, said truck (80%)" in alt
+    assert "2 of 4 images are wrong" in alt and "is car, said truck (80%)" in alt
 
 
 def test_top_losses_refuse_parts_of_different_sets():
-    with pytest.raises(CourseError, match="Got 3 pictures, 2 true classes and 2 rows"):
-        plot_top_losses(pictures(3), [0, 1], np.eye(2), ["car", "truck"])
+    with pytest.raises(CourseError, match="Got 3 images, 2 true classes and 2 rows"):
+        plot_top_losses(images(3), [0, 1], np.eye(2), ["car", "truck"])
 
 
 def test_neighbours_of_another_class_are_marked_in_text(drawn):
-    near = [pictures(2), pictures(2)]
-    plot_neighbours(pictures(2), near, ["car", "truck"], [["car", "truck"], ["truck", "truck"]])
+    near = [images(2), images(2)]
+    plot_neighbours(images(2), near, ["car", "truck"], [["car", "truck"], ["truck", "truck"]])
     [(figure, alt)] = drawn
     titles = [axis.get_title(loc="center") for axis in figure.axes]
     assert titles == ["car →", "car", "≠ truck", "truck →", "truck", "truck"]
@@ -195,7 +195,7 @@ def test_confusion_counts_and_names_the_most_frequent_mistake(drawn):
     plot_confusion(torch.tensor([[9, 1, 0], [0, 7, 3], [0, 0, 10]]), ["car", "truck", "bus"])
     [(figure, alt)] = drawn
     assert alt == (
-        "Confusion matrix of 3 classes: 26 of 30 pictures are right (86.7%). "
+        "Confusion matrix of 3 classes: 26 of 30 images are right (86.7%). "
         "Most frequent mistake: truck taken for bus, 3 times."
     )
     [axis] = figure.axes
@@ -308,7 +308,7 @@ def test_filters_and_feature_maps_say_what_they_show(drawn):
 
 
 @pytest.mark.parametrize("shape", [(8, 4, 3, 3), (3, 7, 7), (10, 512)])
-def test_weights_that_do_not_read_pictures_are_refused(shape):
+def test_weights_that_do_not_read_images_are_refused(shape):
     with pytest.raises(CourseError, match="first convolution"):
         plot_filters(torch.zeros(shape))
 
@@ -320,14 +320,14 @@ def test_feature_maps_of_a_batch_are_refused():
 
 def test_every_figure_takes_a_text_of_its_own(drawn):
     own = "In the author's words."
-    plot_pictures(pictures(1), ["a"], alt=own)
-    plot_top_losses(pictures(1), [0], np.eye(2)[:1], ["a", "b"], alt=own)
+    plot_images(images(1), ["a"], alt=own)
+    plot_top_losses(images(1), [0], np.eye(2)[:1], ["a", "b"], alt=own)
     plot_confusion([[1]], ["a"], alt=own)
     plot_learning_curve(runs(strategy=["a"], labels=[1], accuracy=[0.5]), alt=own)
     plot_probe_by_depth(probes(), {"trucks": 0.5, "digits": 0.1}, alt=own)
     plot_filters(torch.zeros(1, 1, 3, 3), alt=own)
     plot_feature_maps(torch.zeros(1, 2, 2), alt=own)
-    plot_neighbours(pictures(1), [pictures(1)], ["a"], [["a"]], alt=own)
+    plot_neighbours(images(1), [images(1)], ["a"], [["a"]], alt=own)
     assert [alt for _, alt in drawn] == [own] * 8
 
 

@@ -1,13 +1,13 @@
-"""The decision chart: who leads, who ties, what is refused, and what a reader without the picture is told."""
+"""The decision chart: who leads, who ties, what is refused, and what a reader without the image is told."""
 
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
 from course_utils.errors import CourseError
-from course_utils.experiments import paired_difference
 from course_utils.plots import plot_decision
 from course_utils.plots.decision import decisions
+from course_utils.statistics import paired_difference
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +89,7 @@ def test_the_chart_says_who_leads_by_how_much_and_where_there_is_a_tie(drawn):
 
 
 def test_columns_stand_in_order_and_names_of_columns_are_free(drawn):
-    rows = [(f"{labels} pictures", labels, arm, seed, value) for labels in (20, 5) for _, _, arm, seed, value in CLEAR]
+    rows = [(f"{labels} images", labels, arm, seed, value) for labels in (20, 5) for _, _, arm, seed, value in CLEAR]
     renamed = table(rows).rename(columns={"target": "shift", "strategy": "what trains"})
     plot_decision(renamed, "shift", "labels", arm="what trains", alt="Said otherwise")
     [(figure, alt)] = drawn

@@ -5,8 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from course_utils.display import figures as output
 from course_utils.errors import CourseError
-from course_utils.plots import output, plot_schedules
+from course_utils.plots import plot_schedules
 
 
 @pytest.fixture(autouse=True)
@@ -94,7 +95,7 @@ def test_a_group_of_one_panel_only_is_in_the_legend_too(drawn, table):
     assert {text.get_text() for text in drawn[0][0].legends[0].get_texts()} == {"body", "head", "stem", "pale: frozen"}
 
 
-def test_the_picture_is_small(drawn, table):
+def test_the_image_is_small(drawn, table):
     plot_schedules({f"arm {number}": table for number in range(6)})
     assert len(output.figure_html(drawn[0][0], "again")) < 1.4 * output.MOST_BYTES
 

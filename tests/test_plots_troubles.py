@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 import torch
 
+from course_utils.display import figures as output
 from course_utils.errors import CourseError
-from course_utils.experiments import mean_interval
-from course_utils.plots import output, plot_before_after, plot_detection
+from course_utils.plots import plot_before_after, plot_detection
+from course_utils.statistics import mean_interval
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +79,7 @@ def test_both_curves_say_their_areas(drawn):
     figure, alt = drawn[0]
     # By hand: of the 8 pairs of a lesion and another, 7 are in order; the lesions come first and third.
     assert "plain: average precision 0.83, ROC AUC 0.88; coin: average precision 0.33, ROC AUC 0.50" in alt
-    assert "33.3% of the pictures are lesion" in alt
+    assert "33.3% of the images are lesion" in alt
     precision, roc = figure.axes
     assert precision.get_xlabel() == "recall: share of lesion found" and roc.get_title("left") == "ROC"
     guess = next(line for line in precision.lines if line.get_label() == "guessing 0.33")
@@ -93,9 +94,9 @@ def test_tensors_are_taken_too(drawn):
 @pytest.mark.parametrize(
     ("truth", "said"),
     [
-        ([0] * 6, "no picture is lesion, so recall, precision and ROC AUC are undefined"),
-        ([1] * 6, "all pictures are lesion, so ROC AUC is undefined"),
-        ([0, 1], "a finite score and a truth of 0 or 1 for each picture"),
+        ([0] * 6, "no image is lesion, so recall, precision and ROC AUC are undefined"),
+        ([1] * 6, "all images are lesion, so ROC AUC is undefined"),
+        ([0, 1], "a finite score and a truth of 0 or 1 for each image"),
         ([0, 1, 2, 0, 1, 2], "a truth of 0 or 1"),
     ],
 )

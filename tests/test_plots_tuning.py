@@ -5,8 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from course_utils.display import figures as output
 from course_utils.errors import CourseError
-from course_utils.plots import output, plot_history, plot_importance, plot_parallel
+from course_utils.plots import plot_history, plot_importance, plot_parallel
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +93,7 @@ def test_several_studies_are_dots_on_their_mean(drawn):
     assert drawn[0][1].endswith("lr 70%, wd 30%. Mean of 2 studies.")
 
 
-def test_titles_and_texts_can_be_given_and_the_pictures_are_small(drawn, table):
+def test_titles_and_texts_can_be_given_and_the_images_are_small(drawn, table):
     plot_history(table, title="A", alt="One sentence.")
     plot_parallel(table, ["lr"], title="B", alt="Another sentence.")
     plot_importance({"lr": 1.0}, title="C", alt="A third sentence.")

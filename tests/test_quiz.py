@@ -845,7 +845,7 @@ def test_what_the_check_needs_is_asked_for():
         tried(double, **fields)
 
 
-def test_a_model_is_judged_by_held_out_pictures():
+def test_a_model_is_judged_by_held_out_images():
     import torch
     from torch import nn
 
@@ -870,12 +870,12 @@ def test_a_model_is_judged_by_held_out_pictures():
 
     good = Says(0)
     verdict = tried(good, "model")
-    assert verdict.right and told(verdict) == "network is right for 100% of the held-out pictures."
+    assert verdict.right and told(verdict) == "network is right for 100% of the held-out images."
     assert good.training and not good.part.training  # as they were before
-    assert told(tried(Says(1), "model")) == "network is right for 0% of the held-out pictures; 90% are asked for."
+    assert told(tried(Says(1), "model")) == "network is right for 0% of the held-out images; 90% are asked for."
     assert (
         told(tried(Says(0, (10, 2)), "model"))
-        == "network should give one row of scores a picture, and gave (250, 10, 2)."
+        == "network should give one row of scores an image, and gave (250, 10, 2)."
     )
     assert told(tried(5, "model")) == "network should be a learner or a network, and is 5."
     assert not tried(Lying(), "model").right and not tried(Yes(), "model").right

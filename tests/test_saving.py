@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from course_utils.errors import CourseError
-from course_utils.experiments.saving import Saving, label_saving, labels_needed
+from course_utils.experiments.label_efficiency import Saving, label_saving, labels_needed
 
 
 @pytest.mark.parametrize(

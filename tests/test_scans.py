@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from course_utils.data import load, scans
-from course_utils.data.drawings import scanner
-from course_utils.data.drawings.scans import draw_scans
+from course_utils.data.images.drawings import scanner
+from course_utils.data.images.drawings.scans import draw_scans
 from course_utils.errors import CourseError
 
 SIZES, DIGEST = [0, 32, 0, 64], "9e1dc274651c365a"
@@ -26,11 +26,11 @@ def alone(monkeypatch, tmp_path):
 
 
 def grey(dls, part: str | None = None) -> np.ndarray:
-    """The store's pictures, or those of a part: uint8 (n, 64, 64)."""
+    """The store's images, or those of a part: uint8 (n, 64, 64)."""
     store = dls.train.dataset.tls[0].tfms.fs[0].store
-    assert (store.pictures[:, 0] == store.pictures[:, 1]).all() and (store.pictures[:, 0] == store.pictures[:, 2]).all()
-    pictures = store.pictures[:, 0].cpu().numpy()
-    return pictures if part is None else pictures[(dls.factors.part == part).to_numpy()]
+    assert (store.images[:, 0] == store.images[:, 1]).all() and (store.images[:, 0] == store.images[:, 2]).all()
+    images = store.images[:, 0].cpu().numpy()
+    return images if part is None else images[(dls.factors.part == part).to_numpy()]
 
 
 def parts_of(dls) -> dict[str, list[int]]:
@@ -38,10 +38,10 @@ def parts_of(dls) -> dict[str, list[int]]:
 
 
 def correlation(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """How alike pictures are: (n, m), 1 at the most."""
+    """How alike images are: (n, m), 1 at the most."""
 
-    def directions(pictures):
-        flat = pictures.reshape(len(pictures), -1).astype(float)
+    def directions(images):
+        flat = images.reshape(len(images), -1).astype(float)
         flat = flat - flat.mean(1, keepdims=True)
         return flat / np.linalg.norm(flat, axis=1, keepdims=True)
 
@@ -67,11 +67,11 @@ def test_it_is_a_data_set_like_the_others():
 def test_the_same_seed_gives_the_same_bytes():
     """Down to the last bit on every machine: only + - * / and square roots, one at a time, and numpy's raw numbers."""
     lesion, copies = [0, 0.8, 0, 1.0], [False, False, True, False]
-    pictures, masks, _ = draw_scans(3, [0, 0, 1, 2], [0, 1, 2, 5], 6, lesion, copies)
-    assert pictures.dtype == np.uint8 and masks.sum((1, 2)).tolist() == SIZES
-    assert hashlib.sha256(pictures.tobytes()).hexdigest()[:16] == DIGEST
+    images, masks, _ = draw_scans(3, [0, 0, 1, 2], [0, 1, 2, 5], 6, lesion, copies)
+    assert images.dtype == np.uint8 and masks.sum((1, 2)).tolist() == SIZES
+    assert hashlib.sha256(images.tobytes()).hexdigest()[:16] == DIGEST
     alone, _, _ = draw_scans(3, [2], [5], 6, [1.0], [False])
-    assert (alone[0] == pictures[3]).all(), "alone or among others"
+    assert (alone[0] == images[3]).all(), "alone or among others"
     assert not (draw_scans(4, [2], [5], 6, [1.0], [False])[0] == alone).all()
 
 
@@ -92,7 +92,7 @@ def test_no_patient_is_on_two_sides_and_every_part_has_its_share_of_lesions(prev
         assert len(ill) == 900 * share and abs(ill.sum() - prevalence * 900 * share) <= 1
 
 
-def test_by_slice_the_same_pictures_leak():
+def test_by_slice_the_same_images_leak():
     apart, leaking = scans(**FEW), scans(**FEW, split_by="slice")
     key = ["patient", "slice", "label"]
     same = [dls.factors[key].sort_values(key).to_numpy().tolist() for dls in (apart, leaking)]
@@ -134,7 +134,7 @@ def test_shift_changes_test_alone_and_by_degrees():
 
 def test_duplicates_are_betrayed_by_their_pixels_alone():
     dls = scans(**FEW | {"n_patients": 60}, duplicates=0.1)
-    rows, pictures = dls.factors, grey(dls)
+    rows, images = dls.factors, grey(dls)
     copies = rows.index[rows.duplicate_of >= 0].to_numpy()
     assert len(copies) == 24, "a tenth of sixty patients, with four slices each"
     originals = rows.duplicate_of[copies].to_numpy()
@@ -142,12 +142,12 @@ def test_duplicates_are_betrayed_by_their_pixels_alone():
     assert (rows.patient[copies].to_numpy() != rows.patient[originals].to_numpy()).all()
     assert (rows.label[copies].to_numpy() == rows.label[originals].to_numpy()).all()
     assert (rows["slice"][copies].to_numpy() == rows["slice"][originals].to_numpy()).all()
-    alike = correlation(pictures, pictures)
+    alike = correlation(images, images)
     shown = rows.patient.to_numpy().copy()
     shown[copies] = shown[originals]
     strangers = shown[:, None] != shown
     assert alike[copies, originals].min() > alike[strangers].max()
-    assert (pictures[copies] != pictures[originals]).any((1, 2)).all(), "a file's digest finds none of them"
+    assert (images[copies] != images[originals]).any((1, 2)).all(), "a file's digest finds none of them"
     assert (scans(**FEW).factors.duplicate_of == -1).all()
 
 
@@ -157,7 +157,7 @@ def test_duplicates_of_one_patient_land_in_different_parts():
     assert (copies.part.to_numpy() != rows.part[copies.duplicate_of].to_numpy()).any()
 
 
-def test_masks_are_where_the_pictures_change(monkeypatch):
+def test_masks_are_where_the_images_change(monkeypatch):
     """Drawn with and without their lesions, before noise, slices differ only inside the masks grown by three pixels."""
     monkeypatch.setattr(scanner, "expose", lambda signal, noise, raw: signal.clip(0, 255).astype(np.uint8))
     heads, which = np.repeat(np.arange(20), 2), np.tile([1, 4], 20)
@@ -195,7 +195,7 @@ def test_lesions_lie_inside_the_brain():
     heads = np.arange(60)
     _, masks, _ = draw_scans(1, heads, np.full(60, 2), 6, np.ones(60), np.zeros(60, bool))
     well, _, _ = draw_scans(1, heads, np.full(60, 2), 6, np.zeros(60), np.zeros(60, bool))
-    under = np.array([picture[mask].mean() for picture, mask in zip(well, masks, strict=True)])
+    under = np.array([image[mask].mean() for image, mask in zip(well, masks, strict=True)])
     assert np.mean(under > 60) > 0.9
 
 
@@ -211,9 +211,9 @@ def test_lesions_lie_inside_the_brain():
         ({"slices": 2.5}, r"^slices is 2\.5: give a whole number from 1 to 24\.$"),
         ({"split": (0.5, 0.5)}, r"^split is \(0\.5, 0\.5\): give the shares of valid and test"),
         ({"split": (3, 4), "split_by": "slice"}, r"^split is \(3, 4\): give the shares of valid and test"),
-        ({"n_per_class": 20}, r"^20 'lesion' pictures were asked for and train has 16: ask for at most 16\.$"),
-        ({"prevalence": 0}, r"^There is no 'lesion' picture in train, .*: raise prevalence or n_patients, or change"),
-        ({"prevalence": 0.01}, r"^There is no 'lesion' picture in \w+, where nothing could be measured: raise"),
+        ({"n_per_class": 20}, r"^20 'lesion' images were asked for and train has 16: ask for at most 16\.$"),
+        ({"prevalence": 0}, r"^There is no 'lesion' image in train, .*: raise prevalence or n_patients, or change"),
+        ({"prevalence": 0.01}, r"^There is no 'lesion' image in \w+, where nothing could be measured: raise"),
         ({"patients": "p.csv"}, r"^patients is given without a folder: name the folder"),
     ],
 )
@@ -224,7 +224,7 @@ def test_wrong_options(options, sentence):
 
 @pytest.fixture
 def own(tmp_path) -> Path:
-    """A folder of 12 patients with two pictures each, half of them ill, and the csv that belongs to it."""
+    """A folder of 12 patients with two images each, half of them ill, and the csv that belongs to it."""
     folder, lines = tmp_path / "own", []
     random = np.random.default_rng(0)
     for number in range(12):
@@ -235,7 +235,7 @@ def own(tmp_path) -> Path:
             Image.fromarray(random.integers(0, 255, (30, 20), np.uint8)).save(folder / name)
             lines.append(f"{name},patient {number}")
     write(folder, lines)
-    (folder / "tumour" / ".DS_Store").write_bytes(b"no picture")
+    (folder / "tumour" / ".DS_Store").write_bytes(b"no image")
     return folder
 
 
@@ -247,22 +247,20 @@ def lines_of(folder: Path) -> list[str]:
     return (folder / "patients.csv").read_text().splitlines()[1:]
 
 
-def test_own_pictures_by_patient(own):
+def test_own_images_by_patient(own):
     dls = scans(folder=own, seed=0, split=(0.3, 0.3))
     assert list(dls.vocab) == ["normal", "tumour"] and dls.masks is None
-    assert dls.about.startswith("pictures of your own: 8 train, 8 valid, 8 test")
+    assert dls.about.startswith("images of your own: 8 train, 8 valid, 8 test")
     rows = dls.factors
     assert len(rows) == 24 and rows.groupby("patient").part.nunique().max() == 1
     assert rows.lesion_size.isna().all() and (rows.duplicate_of == -1).all() and set(rows["slice"]) == {0, 1}
     place = dls.test.items[0]
     assert rows.part[place] == "test" and rows.file[place].startswith(rows.label[place] + "/")
-    picture = grey(dls)[place]
-    assert picture.shape == (64, 64) and (picture[:, :10] == 0).all() and picture[:, 12:52].std() > 20, (
-        "beside it, black"
-    )
+    image = grey(dls)[place]
+    assert image.shape == (64, 64) and (image[:, :10] == 0).all() and image[:, 12:52].std() > 20, "beside it, black"
 
 
-def test_own_pictures_by_slice_need_no_csv(own):
+def test_own_images_by_slice_need_no_csv(own):
     (own / "patients.csv").unlink()
     assert scans(folder=own, split_by="slice", seed=0).factors.patient.nunique() == 24
     with pytest.raises(
@@ -271,7 +269,7 @@ def test_own_pictures_by_slice_need_no_csv(own):
         scans(folder=own)
 
 
-def test_own_pictures_are_found_by_themselves_in_the_full_profile(own, monkeypatch, tmp_path):
+def test_own_images_are_found_by_themselves_in_the_full_profile(own, monkeypatch, tmp_path):
     (tmp_path / "data").mkdir()
     own.rename(tmp_path / "data" / "scans")
     assert "lesion" in scans(**FEW).vocab
@@ -290,9 +288,9 @@ def test_a_csv_as_people_save_it(own, tmp_path):
     assert scans(folder=str(own), patients=str(table), seed=0, split=(0.3, 0.3)).factors.patient.nunique() == 12
 
 
-def test_a_picture_without_a_patient(own):
+def test_a_image_without_a_patient(own):
     write(own, lines_of(own)[2:])
-    sentence = r"^2 of 24 pictures have no patient in patients\.csv, for example tumour/00a\.png: add a line for each"
+    sentence = r"^2 of 24 images have no patient in patients\.csv, for example tumour/00a\.png: add a line for each"
     with pytest.raises(CourseError, match=sentence):
         scans(folder=own)
 
@@ -300,7 +298,7 @@ def test_a_picture_without_a_patient(own):
 def test_patients_that_match_no_file(own):
     write(own, [*lines_of(own), "tumour/99a.png,patient 99", "tumour/99b.png,patient 99"])
     sentence = (
-        r"^2 of 26 lines in patients\.csv match no picture, for example 'tumour/99a\.png' of patient 'patient 99': "
+        r"^2 of 26 lines in patients\.csv match no image, for example 'tumour/99a\.png' of patient 'patient 99': "
     )
     with pytest.raises(CourseError, match=sentence):
         scans(folder=own)
@@ -341,25 +339,21 @@ def test_a_csv_that_is_none(own, content, sentence):
         scans(folder=own)
 
 
-def test_a_picture_that_cannot_be_read_is_named(own):
+def test_a_image_that_cannot_be_read_is_named(own):
     (own / "tumour" / "00a.png").write_bytes(b"%PDF-1.4 report")
-    with pytest.raises(CourseError, match=r"^tumour/00a\.png: 00a\.png is a PDF document, not a picture"):
+    with pytest.raises(CourseError, match=r"^tumour/00a\.png: 00a\.png is a PDF document, not an image"):
         scans(folder=own, split=(0.3, 0.3))
 
 
 def test_folders_without_two_classes(own, tmp_path):
-    with pytest.raises(CourseError, match=r"^There is no folder .*nowhere: give one that has a sub-folder of pictures"):
+    with pytest.raises(CourseError, match=r"^There is no folder .*nowhere: give one that has a sub-folder of images"):
         scans(folder=tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(
-        CourseError, match=r"empty has no sub-folder with pictures: sort the pictures into a sub-folder"
-    ):
+    with pytest.raises(CourseError, match=r"empty has no sub-folder with images: sort the images into a sub-folder"):
         scans(folder=tmp_path / "empty")
     for file in (own / "normal").iterdir():
         file.unlink()
-    with pytest.raises(
-        CourseError, match=r"has only one class, 'tumour': sort the pictures into a sub-folder for each"
-    ):
+    with pytest.raises(CourseError, match=r"has only one class, 'tumour': sort the images into a sub-folder for each"):
         scans(folder=own)
 
 
@@ -371,14 +365,12 @@ def test_an_own_class_from_one_patient_cannot_be_in_every_part(own):
             for n, line in enumerate(lines_of(own))
         ],
     )
-    sentence = (
-        r"^There is no 'tumour' picture in \w+, where .*: add pictures of it from at least three patients, or change"
-    )
+    sentence = r"^There is no 'tumour' image in \w+, where .*: add images of it from at least three patients, or change"
     with pytest.raises(CourseError, match=sentence):
         scans(folder=own)
 
 
-def test_own_pictures_are_kept_nowhere_else(own, tmp_path):
+def test_own_images_are_kept_nowhere_else(own, tmp_path):
     """They may be of patients."""
     before = sorted(tmp_path.rglob("*"))
     scans(folder=own, seed=0, split=(0.3, 0.3))

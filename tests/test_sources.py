@@ -172,7 +172,7 @@ def test_a_part_that_is_not_the_beginning_of_the_file_is_thrown_away(host, toy, 
 
 
 def test_a_wrong_digest_is_tried_again_and_leaves_nothing(host, toy, folder):
-    host.payload = zipped(FILES | {"toy/car/0.jpg": b"another picture"})
+    host.payload = zipped(FILES | {"toy/car/0.jpg": b"another image"})
     with pytest.raises(CourseError, match=r"sent for 'toy' is not what the course knows .*deleted: try"):
         fetch_archive("toy")
     assert len(host.ranges) == 1 + sources.RETRIES
@@ -363,8 +363,8 @@ def test_verify(toy, folder):
     assert verify("toy") is False
     unpacked = fetch("toy")
     assert verify("toy") is True
-    picture = unpacked / "toy/car/1.jpg"
-    picture.write_bytes(b"x" + picture.read_bytes()[1:])
+    image = unpacked / "toy/car/1.jpg"
+    image.write_bytes(b"x" + image.read_bytes()[1:])
     with pytest.raises(CourseError, match=r"toy are not those of 'toy': delete that folder and fetch again"):
         verify("toy")
     (folder / "archives/toy.zip").write_bytes(b"short")

@@ -28,7 +28,7 @@ def test_parts_are_stratified_and_never_overlap(n_per_class):
     assert (count(test, 0), count(test, 1)) == (10, 10), "a number of each class"
     assert (count(train, 0), count(train, 1)) == ((n_per_class,) * 2 if n_per_class else (22, 38))
     assert all(LABELS[place] >= 0 for part in (train, valid, test) for place in part)
-    assert len(train) == len(split.train) and len(test) == len(split.test), "no picture twice"
+    assert len(train) == len(split.train) and len(test) == len(split.test), "no image twice"
 
 
 def test_fewer_labels_are_among_more_and_valid_and_test_stay():
@@ -44,14 +44,14 @@ def test_the_seed_decides():
 
 
 def test_a_class_is_divided_alike_in_every_task_that_has_it():
-    """So a picture that tests one task has trained no network for another."""
+    """So an image that tests one task has trained no network for another."""
     cars = split_by_class([0] * 40 + [-1] * 60, ["car"], None, 0, (5, 10))
     both = split_by_class([1] * 40 + [0] * 60, ["truck", "car"], None, 0, (5, 10))
     assert set(cars.test) == {place for place in both.test if place < 40}
     assert set(cars.train) == {place for place in both.train if place < 40}
 
 
-def test_pictures_reserved_for_testing_are_used_for_nothing_else():
+def test_images_reserved_for_testing_are_used_for_nothing_else():
     reserved = np.arange(len(LABELS)) % 4 == 0
     split = split_by_class(LABELS, VOCAB, None, 0, (5, 8), for_test=reserved)
     train, valid, test = parts(split)
@@ -75,12 +75,12 @@ def test_near_duplicates_never_stand_on_two_sides(seed):
     assert split.near_duplicates == len(plain.train) - len(split.train) > 0
 
 
-def test_more_pictures_than_exist():
+def test_more_images_than_exist():
     with pytest.raises(CourseError, match=r"^31 'car' labels were asked for and 25 exist: ask for at most 25\.$"):
         split_by_class(LABELS, VOCAB, 31, 0, (5, 10))
-    with pytest.raises(CourseError, match=r"^1,000 'car' pictures for test were asked for and 40 exist"):
+    with pytest.raises(CourseError, match=r"^1,000 'car' images for test were asked for and 40 exist"):
         split_by_class(LABELS, VOCAB, 1, 0, (5, 1000))
-    with pytest.raises(CourseError, match=r"'car' pictures for valid were asked for and 20 exist"):
+    with pytest.raises(CourseError, match=r"'car' images for valid were asked for and 20 exist"):
         split_by_class(LABELS, VOCAB, 1, 0, (0.6, 0.5))
 
 
@@ -98,12 +98,12 @@ def test_a_wrong_split(split):
 
 @pytest.fixture(scope="module")
 def scenes() -> torch.Tensor:
-    """Twenty unrelated pictures: soft random patches, as photographs are."""
+    """Twenty unrelated images: soft random patches, as photographs are."""
     patches = torch.rand(20, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     return (torch.nn.functional.interpolate(patches, (32, 32), mode="bicubic").clamp(0, 1) * 255).to(torch.uint8)
 
 
-def test_unrelated_pictures_are_no_near_duplicates(scenes):
+def test_unrelated_images_are_no_near_duplicates(scenes):
     assert len(near_duplicates(scenes)) == 0
 
 

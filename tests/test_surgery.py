@@ -207,7 +207,7 @@ def test_a_cut_body_computes_what_the_network_computes_there(after):
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 7])
-def test_a_grey_picture_looks_the_same_through_any_number_of_channels(channels):
+def test_a_grey_image_looks_the_same_through_any_number_of_channels(channels):
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
     grey = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     before = network(grey.expand(-1, 3, -1, -1))

@@ -138,7 +138,7 @@ def test_data_that_cannot_be_trained_on_is_refused():
     learn = learner()
     store = learn.dls.train.dataset.tls[0].tfms.fs[0].store
     store.labels[store.labels == 4] = 5
-    with pytest.raises(CourseError, match="1 of 10 classes have no training picture, such as '4'"):
+    with pytest.raises(CourseError, match="1 of 10 classes have no training image, such as '4'"):
         quietly(training.Full(1), learn)
 
 
@@ -149,7 +149,7 @@ def test_running_out_of_memory_names_a_smaller_batch(monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(learn.model, "forward", full)
-    with pytest.raises(CourseError, match=r"8 pictures a batch.*bs=4"):
+    with pytest.raises(CourseError, match=r"8 images a batch.*bs=4"):
         quietly(training.Full(1), learn)
 
 

@@ -61,7 +61,7 @@ def diverges(trial) -> float:
 
 
 def broken(trial) -> float:
-    raise KeyError("no such picture")
+    raise KeyError("no such image")
 
 
 class Stop(KeyboardInterrupt):
@@ -131,7 +131,7 @@ def test_a_value_that_is_no_number_is_recorded_as_diverged():
 
 
 def test_an_error_ends_the_search_and_its_trial_does_not_count():
-    with pytest.raises(KeyError, match="no such picture"):
+    with pytest.raises(KeyError, match="no such image"):
         tune(broken, SPACE, 3, storage="broken")
     study = tune(height, SPACE, 3, storage="broken")
     assert len(finished(study)) == 3 and len(study.trials) == 4
@@ -202,7 +202,7 @@ def test_a_worker_that_is_killed_leaves_its_trial_to_the_other():
 def test_workers_that_are_all_killed_or_broken_are_told():
     with pytest.raises(CourseError, match="All 2 workers were ended from outside"):
         tune(lambda trial: os.kill(os.getpid(), signal.SIGKILL), SPACE, 4, storage="a", workers=2)
-    with pytest.raises(CourseError, match="KeyError: 'no such picture'"):
+    with pytest.raises(CourseError, match="KeyError: 'no such image'"):
         tune(broken, SPACE, 4, storage="a", workers=2)
     assert len(finished(tune(height, SPACE, 4, storage="a", workers=2))) == 4
 

@@ -1,4 +1,4 @@
-"""vehicles: one call, photographs or drawings, and no picture on two sides."""
+"""vehicles: one call, photographs or drawings, and no image on two sides."""
 
 import io
 import zipfile
@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 from course_utils.data import vehicles
-from course_utils.data.drawings import Knobs, draw
-from course_utils.data.sets import vehicles as module
+from course_utils.data.images import vehicles as module
+from course_utils.data.images.drawings import Knobs, draw
 from course_utils.data.sources import SOURCES, content_digest, read_files
 from course_utils.data.splits import near_duplicates
 from course_utils.errors import CourseError
@@ -31,8 +31,8 @@ def alone(monkeypatch, tmp_path):
     module._photographs.cache_clear()
 
 
-def pictures_of(dls, part: int) -> np.ndarray:
-    return np.stack([np.asarray(picture) for picture, _ in dls[part].dataset])
+def images_of(dls, part: int) -> np.ndarray:
+    return np.stack([np.asarray(image) for image, _ in dls[part].dataset])
 
 
 def seeds_of(dls, part: str) -> set[tuple]:
@@ -58,7 +58,7 @@ def test_drawings_come_with_their_factors():
         assert set(rows.part) == {name}
         assert rows.label.tolist() == [dls.vocab[y] for _, y in dls[part].dataset]
         drawn, _ = draw(rows.kind.tolist(), rows.seed.tolist())
-        assert (drawn == pictures_of(dls, part)).all(), "the table draws the very pictures"
+        assert (drawn == images_of(dls, part)).all(), "the table draws the very images"
     assert set(dls.factors.kind[dls.factors.label == "other"]) <= {"house", "tree", "boat", "road", "bus"}
 
 
@@ -72,12 +72,12 @@ def test_drawings_never_overlap_and_sweeps_are_paired_and_nested():
     for part in ("valid", "test"):
         assert seeds_of(few, part) == seeds_of(more, part)
         assert few.factors.index[few.factors.part == part].equals(more.factors.index[more.factors.part == part])
-    assert (pictures_of(few, 2) == pictures_of(more, 2)).all()
+    assert (images_of(few, 2) == images_of(more, 2)).all()
     everything = [seeds_of(dls, part) for dls in (more, other) for part in ("train", "valid", "test")]
     assert len(set.union(*everything)) == sum(map(len, everything)), "no drawing twice, under no seed"
 
 
-def test_no_task_trains_on_another_tasks_test_pictures():
+def test_no_task_trains_on_another_tasks_test_images():
     tasks = [vehicles(task, 5, split=SMALL) for task in module.TASKS]
     trained = set.union(*(seeds_of(dls, "train") | seeds_of(dls, "valid") for dls in tasks))
     assert not trained & set.union(*(seeds_of(dls, "test") for dls in tasks))
@@ -86,7 +86,7 @@ def test_no_task_trains_on_another_tasks_test_pictures():
 def test_knobs_turn_the_same_scenes():
     day, night = (vehicles(n_per_class=2, split=SMALL, knobs=knobs) for knobs in (None, Knobs(night=1.0)))
     assert seeds_of(day, "test") == seeds_of(night, "test")
-    assert pictures_of(night, 2).mean() < pictures_of(day, 2).mean() / 1.5
+    assert images_of(night, 2).mean() < images_of(day, 2).mean() / 1.5
     assert set(night.factors.night) == {1.0}
 
 
@@ -141,7 +141,7 @@ def test_the_same_call_gives_photographs_in_the_full_profile(photographed, capsy
 def test_near_duplicates_of_test_photographs_are_left_out_and_counted(photographed):
     dls = vehicles(split=(4, 8))
     assert dls.near_duplicates == 2 and dls.about.endswith("2 near-duplicates left out.")
-    together = torch.tensor(np.concatenate([pictures_of(dls, part) for part in range(3)])).permute(0, 3, 1, 2)
+    together = torch.tensor(np.concatenate([images_of(dls, part) for part in range(3)])).permute(0, 3, 1, 2)
     assert len(near_duplicates(together)) == 0
     assert [len(dl.dataset) for dl in dls] == [2 * (16 - 4 - 1), 8, 16]
 

@@ -1,6 +1,6 @@
 """The model card, written from the figures of the pre-training run by `python -m course_utils.backbones.card`."""
 
-from course_utils.backbones.weights import FIGURES, WEIGHTS, figures
+from course_utils.backbones.weights import FIGURES, WEIGHTS, training_record
 
 CARD = FIGURES.with_name("MODEL_CARD.md")
 
@@ -21,7 +21,7 @@ network connection has real pre-trained weights.
 
 ## Accuracy
 
-| on {validation_pictures:,} validation pictures of Tiny ImageNet, {view} px, one view | % |
+| on {validation_images:,} validation pictures of Tiny ImageNet, {view} px, one view | % |
 |---|---|
 | top-1 | {top1:.1f} |
 | top-5 | {top5:.1f} |
@@ -32,7 +32,7 @@ flatters a little.
 
 ## Data
 
-Tiny ImageNet (Stanford CS231n): {classes} classes of ImageNet at 64 px. The run saw {training_pictures:,}
+Tiny ImageNet (Stanford CS231n): {classes} classes of ImageNet at 64 px. The run saw {training_images:,}
 training pictures, 350 a class, re-encoded as WebP.
 
 ## Recipe
@@ -83,7 +83,7 @@ def render(figures: dict) -> str:
         classes=200,
         file=WEIGHTS.name,
         megabytes=figures["bytes"] / 1e6,
-        standard_error=(figures["top1"] * (100 - figures["top1"]) / figures["validation_pictures"]) ** 0.5,
+        standard_error=(figures["top1"] * (100 - figures["top1"]) / figures["validation_images"]) ** 0.5,
         ends=", ".join(f"{top1:.1f}" for top1 in figures["ends_alone"]),
         jitter=100 * recipe["jitter"],
         cycles="\n".join(_cycle(number, cycle) for number, cycle in enumerate(recipe["cycles"], 1)),
@@ -91,4 +91,4 @@ def render(figures: dict) -> str:
 
 
 if __name__ == "__main__":
-    CARD.write_text(render(figures()))
+    CARD.write_text(render(training_record()))

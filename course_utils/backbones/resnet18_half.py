@@ -8,7 +8,7 @@ CLASSES = 200  # of Tiny ImageNet, which the bundled weights were trained on
 
 
 def _stage(inputs: int, outputs: int, stride: int) -> nn.Sequential:
-    """Two basic blocks; the first one may halve the picture and change the width."""
+    """Two basic blocks; the first one may halve the image and change the width."""
     shortcut = None
     if stride != 1 or inputs != outputs:
         shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
@@ -18,7 +18,7 @@ def _stage(inputs: int, outputs: int, stride: int) -> nn.Sequential:
 class ResNet18Half(nn.Module):
     """ResNet-18 with 32-64-128-256 channels and torchvision's names for every part.
 
-    Takes normalised pictures (batch, 3, height, width) of 32 pixels or more and gives (batch, classes) scores.
+    Takes normalised images (batch, 3, height, width) of 32 pixels or more and gives (batch, classes) scores.
     The children stand in torchvision's order, so fastai's cut (-2) and layer groups for ResNets fit as they are.
     Source: He et al. 2015, "Deep Residual Learning for Image Recognition".
     """
@@ -39,7 +39,7 @@ class ResNet18Half(nn.Module):
             if isinstance(part, nn.Conv2d):
                 nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        features = self.maxpool(self.relu(self.bn1(self.conv1(pictures))))
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.maxpool(self.relu(self.bn1(self.conv1(images))))
         features = self.layer4(self.layer3(self.layer2(self.layer1(features))))
         return self.fc(self.avgpool(features).flatten(1))

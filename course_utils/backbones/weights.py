@@ -12,7 +12,7 @@ WEIGHTS = Path(__file__).with_name("resnet18_half.safetensors")
 FIGURES = WEIGHTS.with_suffix(".json")  # what the pre-training run wrote: accuracy, digest, recipe, time, machine
 
 
-def figures() -> dict:
+def training_record() -> dict:
     """The figures of the pre-training run that the model card states."""
     return json.loads(FIGURES.read_text())
 
@@ -37,6 +37,6 @@ def _read_checked() -> bytes:
     except OSError as problem:
         reason = problem.strerror.lower()
         raise CourseError(f"The bundled weights {WEIGHTS.name} can't be read ({reason}): {cure}.") from problem
-    if hashlib.sha256(content).hexdigest() != figures()["sha256"]:
+    if hashlib.sha256(content).hexdigest() != training_record()["sha256"]:
         raise CourseError(f"The bundled weights {WEIGHTS.name} are damaged (their digest is wrong): {cure}.")
     return content

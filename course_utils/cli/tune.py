@@ -81,8 +81,9 @@ def line_of(state, workers: int) -> str:
 
 def _report(task, state, seed: int, workers: int) -> str:
     """The best settings beside the default ones, each trained anew and tested."""
-    from course_utils.experiments import mean_interval, paired_difference, run_parallel
+    from course_utils.experiments import run_parallel
     from course_utils.experiments.tasks import test_score
+    from course_utils.statistics import mean_interval, paired_difference
 
     lines = [f"{'':10} {'default':>10} {'chosen':>10}"]
     for name, default in task.defaults.items():

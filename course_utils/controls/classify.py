@@ -1,4 +1,4 @@
-"""A control that classifies the learner's own picture."""
+"""A control that classifies the learner's own image."""
 
 import html
 from collections.abc import Callable, Mapping
@@ -9,10 +9,10 @@ import ipywidgets as widgets
 from fastai.learner import Learner
 from PIL import Image
 
-from course_utils.controls.output import show_control
-from course_utils.data.pictures import open_picture
+from course_utils.data.images.opening import open_image
+from course_utils.display.figures import image_html
+from course_utils.display.widgets import show_control
 from course_utils.errors import CourseError
-from course_utils.plots.output import image_html
 
 Classify = Callable[[Image.Image], Mapping[str, float]]
 # A Jupyter server drops a larger message unless it is told otherwise, and neither the kernel nor the page learns of it.
@@ -23,13 +23,13 @@ BAR = 20  # characters of a certain class's bar
 
 
 class ClassifyControl:
-    """An upload button, the picture, and what the classifier says of it; made by `classify_control`."""
+    """An upload button, the image, and what the classifier says of it; made by `classify_control`."""
 
     def __init__(self, classify: Classify, example: Any, prepare: Callable[[Image.Image], Image.Image] | None):
         self.classify, self.prepare = classify, prepare
         self.result = ""
         self.upload = widgets.FileUpload(
-            accept="image/*", multiple=False, description="Upload a picture", layout=widgets.Layout(width="auto")
+            accept="image/*", multiple=False, description="Upload an image", layout=widgets.Layout(width="auto")
         )
         self.upload.tooltip = HINT  # ipywidgets 8 would show "null" instead; 7 has no such trait and ignores it
         self.answer = widgets.HTML(self._answer(example, "The example"))
@@ -50,26 +50,26 @@ class ClassifyControl:
         self.answer.value = f'<p role="alert"><strong>No answer.</strong> {html.escape(sentence)}</p>'
 
     def _answer(self, source: Any, name: str) -> str:
-        picture = open_picture(source)
-        prepared = self.prepare(picture) if self.prepare else picture
+        image = open_image(source)
+        prepared = self.prepare(image) if self.prepare else image
         shares = sorted(self.classify(prepared).items(), key=lambda item: -item[1])[:MOST_BARS]
         self.result = f"{shares[0][0]} ({shares[0][1]:.0%})"
-        pictures = _thumbnail(picture, f"{name}: the picture to classify.")
+        images = _thumbnail(image, f"{name}: the image to classify.")
         if self.prepare:
-            pictures += " → " + _thumbnail(prepared, "The same picture as the network gets it.")
+            images += " → " + _thumbnail(prepared, "The same image as the network gets it.")
         rows = "".join(
             f"<tr><th>{html.escape(str(label))}</th><td>{share:.0%}</td>"
             f'<td aria-hidden="true">{"█" * round(BAR * share)}</td></tr>'
             for label, share in shares
         )
         return (
-            f'<figure style="margin:0">{pictures}</figure>'
+            f'<figure style="margin:0">{images}</figure>'
             f'<p role="status">{html.escape(name)}: <strong>{html.escape(self.result)}</strong></p>'
             f"<table><tr><th>class</th><th>probability</th><td></td></tr>{rows}</table>"
         )
 
     def _ipython_display_(self) -> None:
-        show_control(self.box, self.answer.value, f"Upload a picture. The example is classified as {self.result}.")
+        show_control(self.box, self.answer.value, f"Upload an image. The example is classified as {self.result}.")
 
 
 def classify_control(
@@ -77,19 +77,19 @@ def classify_control(
     example: bytes | str | Path | Image.Image,
     prepare: Callable[[Image.Image], Image.Image] | None = None,
 ) -> ClassifyControl:
-    """Let the learner upload a picture and read what the classifier says of it; the example is classified at once.
+    """Let the learner upload an image and read what the classifier says of it; the example is classified at once.
 
-    `classify`: a Learner, or a function from a PIL picture to the probability (0 to 1) of each class. `prepare` turns a
-    photograph into a picture like those of training; it is shown beside the original. An uploaded file that can't be
+    `classify`: a Learner, or a function from a PIL image to the probability (0 to 1) of each class. `prepare` turns a
+    photograph into an image like those of training; it is shown beside the original. An uploaded file that can't be
     classified gets one sentence in the control; an example that can't raises CourseError.
     """
     return ClassifyControl(_classify_with(classify) if isinstance(classify, Learner) else classify, example, prepare)
 
 
 def _classify_with(learn: Learner) -> Classify:
-    def classify(picture: Image.Image) -> dict[str, float]:
+    def classify(image: Image.Image) -> dict[str, float]:
         with learn.no_bar(), learn.no_logging():
-            probabilities = learn.predict(picture)[2]
+            probabilities = learn.predict(image)[2]
         return dict(zip(map(str, learn.dls.vocab), probabilities.tolist(), strict=True))
 
     return classify
@@ -102,8 +102,8 @@ def _uploaded(value: Any) -> list[tuple[str, bytes]]:
     return [(file["name"], bytes(file["content"])) for file in value]
 
 
-def _thumbnail(picture: Image.Image, alt: str) -> str:
-    zoom = THUMBNAIL / max(picture.size)
-    size = [max(1, round(side * zoom)) for side in picture.size]
+def _thumbnail(image: Image.Image, alt: str) -> str:
+    zoom = THUMBNAIL / max(image.size)
+    size = [max(1, round(side * zoom)) for side in image.size]
     resample = Image.Resampling.NEAREST if zoom > 1 else Image.Resampling.LANCZOS
-    return image_html(picture.resize(size, resample), alt, width=size[0])
+    return image_html(image.resize(size, resample), alt, width=size[0])

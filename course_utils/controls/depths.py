@@ -5,19 +5,19 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from course_utils.controls.output import show_control
+from course_utils.display.figures import figure_html
+from course_utils.display.widgets import show_control
 from course_utils.errors import CourseError
 from course_utils.plots.network import feature_maps_figure
-from course_utils.plots.output import figure_html
 
 
 class DepthSlider:
     """A slider over the depths of a network and the feature maps there; made by `depth_slider`."""
 
-    def __init__(self, activations: Mapping[str, Any], picture: Any):
+    def __init__(self, activations: Mapping[str, Any], image: Any):
         # All figures are drawn beforehand, so that a move of the slider only swaps one for another.
         self.figures = {
-            name: figure_html(*feature_maps_figure(maps, picture, title=name)) for name, maps in activations.items()
+            name: figure_html(*feature_maps_figure(maps, image, title=name)) for name, maps in activations.items()
         }
         self.slider = widgets.SelectionSlider(
             options=list(self.figures), description="Depth", layout=widgets.Layout(width="480px")
@@ -34,11 +34,11 @@ class DepthSlider:
         show_control(self.box, self.shown.value, f"A slider over the feature maps at {names}.")
 
 
-def depth_slider(activations: Mapping[str, Any], picture: Any) -> DepthSlider:
-    """Let the learner walk through the depths of a network and see a picture's feature maps at each.
+def depth_slider(activations: Mapping[str, Any], image: Any) -> DepthSlider:
+    """Let the learner walk through the depths of a network and see an image's feature maps at each.
 
-    `activations`: by the depth's name, from first to last, the maps (channels, height, width) of this one picture.
+    `activations`: by the depth's name, from first to last, the maps (channels, height, width) of this one image.
     """
     if not activations:
         raise CourseError("There are no activations to show: give the feature maps of at least one depth by name.")
-    return DepthSlider(activations, picture)
+    return DepthSlider(activations, image)

@@ -7,11 +7,11 @@ import ipywidgets as widgets
 import pandas as pd
 from fastai.learner import Learner
 
-from course_utils.controls.output import mark_html, marked_html, show_control, status_html
+from course_utils.display.figures import figure_html
+from course_utils.display.widgets import mark_html, marked_html, show_control, status_html
 from course_utils.errors import CourseError
 from course_utils.experiments.costs import freezing_costs
 from course_utils.plots.costs import freezing_costs_figure
-from course_utils.plots.output import figure_html
 
 
 class FreezeSlider:
@@ -63,5 +63,5 @@ def _sentence(table: pd.DataFrame, depth: str) -> str:
     if math.isnan(row.accuracy):
         return f"{cost} Nothing is cached, so there is nothing to probe."
     source = row.frozen.split(" to ")[-1]
-    right = f"{row.accuracy:.1%} of {row.pictures:,} validation pictures right"
+    right = f"{row.accuracy:.1%} of {row.images:,} validation images right"
     return f"{cost} A linear probe on the cached output of {source} gets {right}."

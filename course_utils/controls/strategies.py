@@ -3,10 +3,10 @@
 import ipywidgets as widgets
 import pandas as pd
 
-from course_utils.controls.output import mark_html, marked_html, show_control, status_html
+from course_utils.display.figures import figure_html
+from course_utils.display.widgets import mark_html, marked_html, show_control, status_html
 from course_utils.errors import CourseError
 from course_utils.experiments.grid import TUNING_SEED
-from course_utils.plots.output import figure_html
 from course_utils.plots.runs import Choice, name_of, runs_figure, said, spread
 
 _RING = "border-radius:50%;outline:2px solid white;transform:translate(-50%,-50%)"

@@ -6,9 +6,9 @@ import ipywidgets as widgets
 import numpy as np
 from matplotlib.axes import Axes
 
-from course_utils.controls.output import mark_html, marked_html, show_control, status_html
+from course_utils.display.figures import figure_html
+from course_utils.display.widgets import mark_html, marked_html, show_control, status_html
 from course_utils.errors import CourseError
-from course_utils.plots.output import figure_html
 from course_utils.plots.troubles import check_scores, detection_figure
 
 # Finer near 0, where the scores of a rare class lie.
@@ -47,7 +47,7 @@ class ThresholdSlider:
         precision = found / (found + false) if found + false else None
         said = "no alarm at all, so no precision" if precision is None else f"precision {precision:.0%}"
         self.result = (
-            f"Alarm from {threshold:g} on: {found} of {found + missed} pictures of {self.positive} found "
+            f"Alarm from {threshold:g} on: {found} of {found + missed} images of {self.positive} found "
             f"(recall {recall:.0%}), {false} alarms for nothing ({said}); {missed} missed, {quiet} others left alone; "
             f"accuracy {(found + quiet) / len(self.truth):.1%}."
         )
@@ -66,9 +66,9 @@ class ThresholdSlider:
 def threshold_slider(scores: Any, truth: Any, positive: str = "positive", threshold: float = 0.5) -> ThresholdSlider:
     """Let the learner move the threshold and read recall, precision and the four counts, on both curves.
 
-    `scores`: a probability of the positive class for each picture (N,); `truth`: 1 for that class, else 0 (N,);
+    `scores`: a probability of the positive class for each image (N,); `truth`: 1 for that class, else 0 (N,);
     `positive`: its name; `threshold`: where the slider begins, one of THRESHOLDS. Raises CourseError for scores that
-    don't fit, and where a class has no picture: recall or AUC would be undefined.
+    don't fit, and where a class has no image: recall or AUC would be undefined.
     """
     return ThresholdSlider(scores, truth, positive, threshold)
 

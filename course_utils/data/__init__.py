@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from course_utils.errors import CourseError
 
 if TYPE_CHECKING:
-    from course_utils.data.sets.digits import digits
-    from course_utils.data.sets.pets import pets
-    from course_utils.data.sets.scans import scans
-    from course_utils.data.sets.vehicles import vehicles
-    from course_utils.data.store import StoreLoaders
+    from course_utils.data.images.digits import digits
+    from course_utils.data.images.pets import pets
+    from course_utils.data.images.scans import scans
+    from course_utils.data.images.store import StoreLoaders
+    from course_utils.data.images.vehicles import vehicles
 
 DATA_SETS = ("digits", "vehicles", "pets", "scans")
 __all__ = ["DATA_SETS", "digits", "load", "pets", "scans", "vehicles"]
@@ -36,4 +36,4 @@ def __getattr__(name: str):
 
 
 def _function(name: str):
-    return getattr(import_module(f"{__name__}.sets.{name}"), name)
+    return getattr(import_module(f"{__name__}.images.{name}"), name)

@@ -1,4 +1,4 @@
-"""Pictures decoded once: tensors in a memory-mapped file of the data folder, checked when they are opened."""
+"""Images decoded once: tensors in a memory-mapped file of the data folder, checked when they are opened."""
 
 import os
 import zlib
@@ -28,7 +28,7 @@ def decoded(key: str, decode: Callable[[], dict[str, torch.Tensor]]) -> dict[str
         writing.replace(path)
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error  # without the folder's name, which is the machine's
-        print(f"The decoded pictures can't be kept in the data folder ({reason}): the next start decodes them again.")
+        print(f"The decoded images can't be kept in the data folder ({reason}): the next start decodes them again.")
         with suppress(OSError):
             writing.unlink()
     return tensors

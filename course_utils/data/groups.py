@@ -1,4 +1,4 @@
-"""Splits by group: pictures that belong together, such as one patient's, all train, or all validate, or all test."""
+"""Splits by group: images that belong together, such as one patient's, all train, or all validate, or all test."""
 
 from collections.abc import Hashable, Sequence
 from itertools import combinations
@@ -19,17 +19,17 @@ def split_by_group(
     seed: int,
     split: tuple[float, float],
 ) -> Split:
-    """Divide pictures into train, valid and test, every group in one part and each class in the part's share.
+    """Divide images into train, valid and test, every group in one part and each class in the part's share.
 
-    labels: a class's place in `vocab` for each picture; groups: whose it is, for each picture
-    n_per_class: pictures a class in train (None: all that are left); fewer are always among those of a larger number
-    split: (valid, test), shares of the pictures, each above 0 and together below 1
+    labels: a class's place in `vocab` for each image; groups: whose it is, for each image
+    n_per_class: images a class in train (None: all that are left); fewer are always among those of a larger number
+    split: (valid, test), shares of the images, each above 0 and together below 1
 
     Groups with many of a rare class come first, equal ones in an order by chance, and each goes where it brings the
     counts nearest to what was asked (the chi-square distance), then pairs are exchanged while that brings them nearer:
     so the shares are kept as nearly as whole groups allow.
     Valid and test depend on the labels, the groups, the seed and `split`, and not on `n_per_class`. Errors: CourseError
-    for wrong shares and for more pictures than there are. As sklearn's StratifiedGroupKFold, for three unequal parts.
+    for wrong shares and for more images than there are. As sklearn's StratifiedGroupKFold, for three unequal parts.
     """
     labels = np.asarray(labels)
     names, of_group = np.unique(np.asarray(groups), return_inverse=True)
@@ -53,17 +53,17 @@ def shares(split: tuple[float, float]) -> np.ndarray:
 
 
 def check_classes(split: Split, labels: Sequence[int], vocab: Sequence[str], advice: str) -> None:
-    """CourseError, with the advice at its end, when a part has no picture of some class."""
+    """CourseError, with the advice at its end, when a part has no image of some class."""
     labels = np.asarray(labels)
     for part in PARTS:
         there = set(labels[getattr(split, part)])
         for place, name in enumerate(vocab):
             if place not in there:
-                raise CourseError(f"There is no {name!r} picture in {part}, where nothing could be measured: {advice}.")
+                raise CourseError(f"There is no {name!r} image in {part}, where nothing could be measured: {advice}.")
 
 
 def _place_groups(counts: np.ndarray, wanted: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """The part (groups,) of each group, from its pictures a class (groups, classes)."""
+    """The part (groups,) of each group, from its images a class (groups, classes)."""
     total = np.maximum(counts.sum(0), 1)
     expected = np.outer(wanted, total)  # (parts, classes)
     missing = expected.copy()
@@ -114,7 +114,7 @@ def _some_of_each(train: np.ndarray, labels: np.ndarray, vocab: Sequence[str], n
         those = train[labels[train] == place]
         if len(those) < n_per_class:
             raise CourseError(
-                f"{n_per_class:,} {name!r} pictures were asked for and train has {len(those):,}: "
+                f"{n_per_class:,} {name!r} images were asked for and train has {len(those):,}: "
                 f"ask for at most {len(those):,}."
             )
         taken.append(those[:n_per_class])
@@ -122,5 +122,5 @@ def _some_of_each(train: np.ndarray, labels: np.ndarray, vocab: Sequence[str], n
 
 
 def sorted_places(places: np.ndarray) -> list[int]:
-    """Places in the order of the pictures, as plain numbers."""
+    """Places in the order of the images, as plain numbers."""
     return [int(place) for place in np.sort(places)]

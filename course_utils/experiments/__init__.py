@@ -1,10 +1,8 @@
-"""Honest comparisons: strategies over labels and seeds, as a tidy table; means and intervals; what freezing costs."""
+"""Honest comparisons: strategies over labels and seeds, as a tidy table, and what freezing costs."""
 
 from importlib import import_module
 
-from course_utils.experiments.intervals import mean_interval, paired_difference
-
-__all__ = ["Experiment", "freezing_costs", "mean_interval", "paired_difference", "run_parallel", "tune"]
+__all__ = ["Experiment", "freezing_costs", "run_parallel", "tune"]
 
 _MODULES = {"Experiment": "grid", "freezing_costs": "costs", "run_parallel": "parallel", "tune": "tuning"}
 

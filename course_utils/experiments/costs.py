@@ -14,19 +14,19 @@ from fastai.data.load import DataLoader
 from fastai.learner import Learner
 from torch import Tensor, nn
 
-from course_utils.caching import randomness_kept
 from course_utils.errors import CourseError
 from course_utils.surgery import Block, blocks, freeze_to, unfreeze
 from course_utils.surgery.blocks import evaluating
 from course_utils.surgery.freezing import BatchNorm
 from course_utils.training import check_data
+from course_utils.training.caching import randomness_kept
 
 MB = 2**20
 MEMORY = ("activations_mb", "gradients_mb", "optimizer_mb")
 
 
 def freezing_costs(
-    learn: Learner, *, batchnorm: BatchNorm = "fixed", repeats: int = 5, pictures: int = 500
+    learn: Learner, *, batchnorm: BatchNorm = "fixed", repeats: int = 5, images: int = 500
 ) -> pd.DataFrame:
     """A row for each depth that a network can be frozen to; all is measured on a copy, and the learner stays as it is.
 
@@ -38,13 +38,13 @@ def freezing_costs(
         by tensor, so the same at every run; what a library needs for a moment comes on top. memory_mb: their sum
     seconds: of a step on one batch (forward, loss, backward, update), the median of `repeats`, without data loading
     accuracy: of a linear probe on the output of the frozen blocks (Alain and Bengio 2016), averaged over each map: it
-        is computed once for each picture, scaled, and read by a logistic regression. That is no forecast of training
+        is computed once for each image, scaled, and read by a logistic regression. That is no forecast of training
         the rest of the network. Without frozen blocks there is nothing to read, and it is missing
-    pictures: validation pictures that the probe was tested on
+    images: validation images that the probe was tested on
 
     batchnorm: what BatchNorm does in frozen blocks; with "train" its weights need gradients back to the input
-    pictures: the probe learns from at most so many training pictures, without augmentation, and is tested on as many
-    Raises CourseError for a network of one block, and for data without whole batches, classes or validation pictures.
+    images: the probe learns from at most so many training images, without augmentation, and is tested on as many
+    Raises CourseError for a network of one block, and for data without whole batches, classes or validation images.
     """
     if "forward" in vars(learn.model):
         raise CourseError("This learner trains on stored features: measure it before or after `with cached_body(...)`.")
@@ -54,14 +54,14 @@ def freezing_costs(
             f"This network has one block, {parts[0].name!r}, so nothing can be frozen before it: give a network of a "
             "body and a head."
         )
-    if repeats < 1 or pictures < 1:
-        raise CourseError(f"repeats is {repeats} and pictures is {pictures}: give whole numbers of at least 1.")
+    if repeats < 1 or images < 1:
+        raise CourseError(f"repeats is {repeats} and images is {images}: give whole numbers of at least 1.")
     check_data(learn)
     rows = []
     with randomness_kept():
         model = copy.deepcopy(learn.model).to(learn.dls.device or "cpu")
         model.zero_grad()
-        accuracies, tested = _probes(model, learn, pictures)
+        accuracies, tested = _probes(model, learn, images)
         with _plainly(learn.dls.train) as loader:
             batch = loader.one_batch()
         for place, block in enumerate(parts):
@@ -74,7 +74,7 @@ def freezing_costs(
             memory, seconds = _step(model.train(), learn, batch, repeats)
             said = " to ".join(dict.fromkeys([frozen[0], frozen[-1]])) if frozen else "nothing"
             rows.append((block.name, said, trainable, *memory, sum(memory), seconds, accuracies[place], tested))
-    columns = ["depth", "frozen", "trainable", *MEMORY, "memory_mb", "seconds", "accuracy", "pictures"]
+    columns = ["depth", "frozen", "trainable", *MEMORY, "memory_mb", "seconds", "accuracy", "images"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -133,17 +133,17 @@ def _wait_for(device: torch.device) -> None:
         torch.accelerator.synchronize(device)
 
 
-def _probes(model: nn.Module, learn: Learner, pictures: int) -> tuple[list[float], int]:
-    """Accuracy of a linear probe before each block (NaN before the first), and the number of pictures tested."""
+def _probes(model: nn.Module, learn: Learner, images: int) -> tuple[list[float], int]:
+    """Accuracy of a linear probe before each block (NaN before the first), and the number of images tested."""
     from sklearn.linear_model import LogisticRegression  # here, since importing it takes longer than measuring
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     if not len(learn.dls.valid.dataset):
-        raise CourseError("There are no validation pictures to test the probe on: load the data with some.")
+        raise CourseError("There are no validation images to test the probe on: load the data with some.")
     body = blocks(model)[:-1]
-    known, labels = _features(model, body, learn.dls.train, pictures)
-    asked, truth = _features(model, body, learn.dls.valid, pictures)
+    known, labels = _features(model, body, learn.dls.train, images)
+    asked, truth = _features(model, body, learn.dls.valid, images)
     accuracies = [float("nan")]
     for x, x_asked in zip(known, asked, strict=True):
         reader = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(x, labels)
@@ -153,7 +153,7 @@ def _probes(model: nn.Module, learn: Learner, pictures: int) -> tuple[list[float
 
 @torch.no_grad()
 def _features(model: nn.Module, body: list[Block], dl: DataLoader, most: int) -> tuple[list[np.ndarray], np.ndarray]:
-    """Averaged outputs (pictures, channels) of each block of the body, and the classes."""
+    """Averaged outputs (images, channels) of each block of the body, and the classes."""
     found: list[list[Tensor]] = [[] for _ in body]
 
     def keep(place: int):
@@ -167,7 +167,7 @@ def _features(model: nn.Module, body: list[Block], dl: DataLoader, most: int) ->
         with evaluating(model), _plainly(dl, most) as loader:
             for x, y in loader:
                 if y.ndim != 1 or y.is_floating_point():
-                    raise CourseError("A probe needs one class for each picture: give a learner that classifies.")
+                    raise CourseError("A probe needs one class for each image: give a learner that classifies.")
                 model(x.as_subclass(Tensor))
                 classes.append(y.as_subclass(Tensor).cpu())
     finally:
@@ -178,9 +178,9 @@ def _features(model: nn.Module, body: list[Block], dl: DataLoader, most: int) ->
 
 @contextmanager
 def _plainly(dl: DataLoader, most: int | None = None) -> Iterator[DataLoader]:
-    """The pictures of a loader in order and not augmented; where there are more than `most`, so many evenly spaced."""
+    """The images of a loader in order and not augmented; where there are more than `most`, so many evenly spaced."""
     n = len(dl.dataset)
     chosen = np.linspace(0, n - 1, min(n, most or n)).round().astype(int).tolist()
-    as_validation = getattr(dl.dataset, "set_split_idx", None)  # fastai's augmentation leaves validation pictures alone
+    as_validation = getattr(dl.dataset, "set_split_idx", None)  # fastai's augmentation leaves validation images alone
     with as_validation(1) if as_validation else nullcontext():
         yield dl.new(shuffle=False, drop_last=False, get_idxs=lambda: chosen)

@@ -35,7 +35,7 @@ class Experiment:
     """Every strategy with every number of labels and every seed; `run()` gives the table.
 
     strategies: objects of `training`; two of one kind need different `names`
-    labels: labelled pictures a class
+    labels: labelled images a class
     seeds: each seed is a split, an order and a start, and the same one for all strategies: their results are paired
     rates: if given, each strategy chooses one of these learning rates for each number of labels, by the validation
         accuracy of one split that takes no part in the comparison; so all of them spend an equal budget on it

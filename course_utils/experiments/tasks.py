@@ -141,7 +141,7 @@ def fine_tune(
     """A learner that was fine-tuned with these settings; `learn.dls` has the parts valid and test.
 
     It is fastai's `fine_tune`, with a rate for each block, and with blocks that stay frozen to the end.
-    seed: of the split. start: of the head's random weights and the order of the pictures; the same number if left out
+    seed: of the split. start: of the head's random weights and the order of the images; the same number if left out
     Raises Diverged, which says step and rate, when the loss is no number any more.
     """
     start = seed if start is None else start

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import ipywidgets as widgets
 
-from course_utils.controls.output import show_control
+from course_utils.display.widgets import show_control
 from course_utils.errors import CourseError
 from course_utils.grading.exports.cells import points_text
 from course_utils.grading.feedback import OUTCOMES, clean, in_words, own_item, question_html

@@ -1,11 +1,11 @@
 """Every figure of the course: drawn from plain data, readable without colour, shown with an alternative text."""
 
+from course_utils.display.figures import show
 from course_utils.plots.accuracy import plot_confusion, plot_grid, plot_learning_curve, plot_probe_by_depth
 from course_utils.plots.costs import plot_freezing_costs
 from course_utils.plots.decision import plot_decision
+from course_utils.plots.images import plot_images, plot_neighbours, plot_top_losses
 from course_utils.plots.network import plot_feature_maps, plot_filters
-from course_utils.plots.output import show
-from course_utils.plots.pictures import plot_neighbours, plot_pictures, plot_top_losses
 from course_utils.plots.schedules import plot_schedules
 from course_utils.plots.troubles import plot_before_after, plot_detection
 from course_utils.plots.tuning import plot_history, plot_importance, plot_parallel
@@ -22,12 +22,12 @@ __all__ = [
     "plot_freezing_costs",
     "plot_grid",
     "plot_history",
+    "plot_images",
     "plot_importance",
     "plot_learning_curve",
     "plot_neighbours",
     "plot_network",
     "plot_parallel",
-    "plot_pictures",
     "plot_probe_by_depth",
     "plot_schedules",
     "plot_top_losses",

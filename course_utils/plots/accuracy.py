@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter, ScalarFormatter
 
+from course_utils.display.figures import add_title, show
+from course_utils.display.pixels import to_numpy
 from course_utils.errors import CourseError
-from course_utils.experiments import mean_interval
-from course_utils.plots.output import add_title, show
-from course_utils.plots.pixels import to_numpy
+from course_utils.statistics import mean_interval
 
 # Lines differ in marker and dash too, never in colour alone.
 _LOOKS = [("o", "-"), ("s", "--"), ("^", "-."), ("D", ":"), ("v", (0, (6, 1, 1, 1, 1, 1))), ("P", (0, (1, 3)))]
@@ -26,7 +26,7 @@ def plot_confusion(matrix: Any, vocab: Sequence[str], *, title: str | None = Non
     matrix, names = to_numpy(matrix), [str(name) for name in vocab]
     if matrix.shape != (len(names), len(names)) or not matrix.sum():
         raise CourseError(
-            f"A confusion matrix counts pictures in one row and column a class, and this one of shape {matrix.shape} "
+            f"A confusion matrix counts images in one row and column a class, and this one of shape {matrix.shape} "
             f"counts {matrix.sum():g} for {len(names)} classes: build it from predictions of these classes."
         )
     side = min(3.4 + 0.36 * len(names), 8)
@@ -42,7 +42,7 @@ def plot_confusion(matrix: Any, vocab: Sequence[str], *, title: str | None = Non
     axis.set_yticks(range(len(names)), names)
     axis.grid(False)
     right, total = np.trace(matrix), matrix.sum()
-    title = title or f"{right} of {total} pictures are right"
+    title = title or f"{right} of {total} images are right"
     axis.set(xlabel="predicted class", ylabel="true class")
     add_title(figure, title)
     mistakes = matrix - np.diag(np.diag(matrix))

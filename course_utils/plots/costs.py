@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from course_utils.display.figures import add_title, show
 from course_utils.errors import CourseError
-from course_utils.plots.output import add_title, show
 
 # (column, name, colour, hatch): in grey print the hatch still tells the parts apart.
 _PARTS = [
@@ -17,7 +17,7 @@ _PARTS = [
     ("gradients_mb", "gradients", "#F5DDA6", "//"),
     ("optimizer_mb", "optimizer", "#DDDDDD", ".."),
 ]
-_OTHERS = ["depth", "frozen", "trainable", "memory_mb", "seconds", "accuracy", "pictures"]
+_OTHERS = ["depth", "frozen", "trainable", "memory_mb", "seconds", "accuracy", "images"]
 
 
 def plot_freezing_costs(table: pd.DataFrame, *, title: str | None = None, alt: str | None = None) -> None:

@@ -6,9 +6,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
+from course_utils.display.figures import add_title, show
 from course_utils.errors import CourseError
-from course_utils.experiments import paired_difference
-from course_utils.plots.output import add_title, show
+from course_utils.statistics import paired_difference
 
 # The palette's hues, pale enough for black ink.
 _PALE = ["#B3D4E8", "#F8E0A8", "#B2DFD0", "#F3C9A5", "#EFD3E2", "#D5ECF8", "#D9D9D9"]

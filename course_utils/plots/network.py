@@ -1,14 +1,14 @@
-"""Figures that look inside a network: the filters of its first layer, and the feature maps of a picture."""
+"""Figures that look inside a network: the filters of its first layer, and the feature maps of an image."""
 
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from course_utils.display.figures import add_title, show
+from course_utils.display.pixels import mosaic, stretch, to_numpy
 from course_utils.errors import CourseError
-from course_utils.plots.output import add_title, show
-from course_utils.plots.pictures import draw_picture
-from course_utils.plots.pixels import mosaic, stretch, to_numpy
+from course_utils.plots.images import draw_image
 
 
 def plot_filters(weights: Any, *, title: str | None = None, alt: str | None = None) -> None:
@@ -16,7 +16,7 @@ def plot_filters(weights: Any, *, title: str | None = None, alt: str | None = No
     weights = to_numpy(weights)
     if weights.ndim != 4 or weights.shape[1] not in (1, 3):
         raise CourseError(
-            f"Only filters that read a picture can be seen as pictures, and these weights have shape {weights.shape}: "
+            f"Only filters that read an image can be seen as images, and these weights have shape {weights.shape}: "
             "give the first convolution's, of shape (N, 3, k, k) or (N, 1, k, k)."
         )
     count, _, height, width = weights.shape
@@ -28,24 +28,24 @@ def plot_filters(weights: Any, *, title: str | None = None, alt: str | None = No
     axis.imshow(mosaic([stretch(each).transpose(1, 2, 0) for each in weights], columns), cmap="gray")
     axis.set_axis_off()
     add_title(figure, title)
-    show(figure, alt or f"{title}, {columns} in a row, each drawn as a small picture.")
+    show(figure, alt or f"{title}, {columns} in a row, each drawn as a small image.")
 
 
 def plot_feature_maps(
-    maps: Any, picture: Any = None, *, n: int = 16, title: str | None = None, alt: str | None = None
+    maps: Any, image: Any = None, *, n: int = 16, title: str | None = None, alt: str | None = None
 ) -> None:
-    """Show the n feature maps of one picture that vary most, beside the picture. `maps`: (channels, height, width)."""
-    figure, derived = feature_maps_figure(maps, picture, n=n, title=title)
+    """Show the n feature maps of one image that vary most, beside the image. `maps`: (channels, height, width)."""
+    figure, derived = feature_maps_figure(maps, image, n=n, title=title)
     show(figure, alt or derived)
 
 
-def feature_maps_figure(maps: Any, picture: Any = None, *, n: int = 16, title: str | None = None) -> tuple[Figure, str]:
+def feature_maps_figure(maps: Any, image: Any = None, *, n: int = 16, title: str | None = None) -> tuple[Figure, str]:
     """Return the figure of `plot_feature_maps` and its alternative text without showing them."""
     maps = to_numpy(maps)
     if maps.ndim != 3:
         raise CourseError(
-            f"Feature maps of one picture have shape (channels, height, width) but these have {maps.shape}: "
-            "take those of one picture out of the batch, such as maps[0]."
+            f"Feature maps of one image have shape (channels, height, width) but these have {maps.shape}: "
+            "take those of one image out of the batch, such as maps[0]."
         )
     channels, height, width = maps.shape
     chosen = np.argsort(-maps.std((1, 2)), kind="stable")[:n]
@@ -53,10 +53,10 @@ def feature_maps_figure(maps: Any, picture: Any = None, *, n: int = 16, title: s
     title = f"{title}: {what}" if title else what
     figure = Figure(figsize=(7.2, 4), layout="constrained")
     axis = figure.subplots()
-    if picture is not None:
+    if image is not None:
         figure.clear()
         beside, axis = figure.subplots(1, 2, width_ratios=(1, 1.6))
-        draw_picture(beside, picture, "the picture")
+        draw_image(beside, image, "the image")
     axis.imshow(mosaic([stretch(maps[i]) for i in chosen], int(np.ceil(np.sqrt(len(chosen))))), cmap="viridis")
     axis.set_axis_off()
     add_title(figure, title)

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from course_utils.experiments import mean_interval
-from course_utils.plots.output import add_title
+from course_utils.display.figures import add_title
+from course_utils.statistics import mean_interval
 
 _MARKERS = "osD^vPX*<>"
 Choice = tuple[str, int, float | None]  # strategy, labels, and the rate where a strategy was run with several

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from course_utils.display.figures import add_title, show
 from course_utils.errors import CourseError
-from course_utils.plots.output import add_title, show
 
 _CALLED = {"lr": "learning rate", "mom": "momentum"}
 _MOST_ACROSS = 3  # panels in a row

@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from course_utils.display.figures import add_title, show
+from course_utils.display.pixels import to_numpy
 from course_utils.errors import CourseError
-from course_utils.experiments import mean_interval
-from course_utils.plots.output import add_title, show
-from course_utils.plots.pixels import to_numpy
+from course_utils.statistics import mean_interval
 
 _ACROSS = 3  # panels in a row
 _LOOKS = [("C0", "-"), ("C1", "--"), ("C2", "-."), ("C3", ":")]
@@ -71,9 +71,9 @@ def plot_detection(
     title: str | None = None,
     alt: str | None = None,
 ) -> None:
-    """Show precision against recall and the ROC curve of one or more classifiers of the same pictures.
+    """Show precision against recall and the ROC curve of one or more classifiers of the same images.
 
-    `scores`: by name, a probability of the positive class for each picture (N,); `truth`: 1 for the positive class,
+    `scores`: by name, a probability of the positive class for each image (N,); `truth`: 1 for the positive class,
     else 0 (N,). Raises CourseError where a class is missing in `truth`, since the curves are then undefined.
     """
     figure, derived, _ = detection_figure(scores, truth, positive=positive, title=title)
@@ -112,23 +112,23 @@ def detection_figure(
         axis.legend(title=what, fontsize="small", title_fontsize="small")
     title = title or f"What every threshold finds: {positive}"
     add_title(figure, title)
-    return figure, f"{title}. {'; '.join(told)}. {share:.1%} of the pictures are {positive}.", [left, right]
+    return figure, f"{title}. {'; '.join(told)}. {share:.1%} of the images are {positive}.", [left, right]
 
 
 def check_scores(scores: Any, truth: Any, positive: str = "positive") -> tuple[np.ndarray, np.ndarray]:
-    """Scores (N,) and truth (N, bool) as arrays; CourseError where they don't fit or a class has no picture."""
+    """Scores (N,) and truth (N, bool) as arrays; CourseError where they don't fit or a class has no image."""
     values, right = np.asarray(to_numpy(scores), dtype=float), np.asarray(to_numpy(truth))
     if values.ndim != 1 or values.shape != right.shape or not np.isfinite(values).all() or set(right) - {0, 1}:
         raise CourseError(
-            f"Curves need a finite score and a truth of 0 or 1 for each picture: these have shapes {values.shape} and "
+            f"Curves need a finite score and a truth of 0 or 1 for each image: these have shapes {values.shape} and "
             f"{right.shape}."
         )
     positives = int(right.sum())
     if positives in (0, len(right)):
-        missing = f"no picture is {positive}" if not positives else f"all pictures are {positive}"
+        missing = f"no image is {positive}" if not positives else f"all images are {positive}"
         undefined = "recall, precision and ROC AUC are" if not positives else "ROC AUC is"
         raise CourseError(
-            f"Of {len(right)} pictures here {missing}, so {undefined} undefined: split class by class, or take more."
+            f"Of {len(right)} images here {missing}, so {undefined} undefined: split class by class, or take more."
         )
     return values, right.astype(bool)
 

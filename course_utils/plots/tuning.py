@@ -9,8 +9,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from course_utils.display.figures import add_title, show
 from course_utils.errors import CourseError
-from course_utils.plots.output import add_title, show
 
 _COMPLETE, _PRUNED, _FAILED = ("o", "C0", "complete"), ("x", "0.45", "pruned"), ("v", "C1", "failed")
 _DARKEST = 0.9  # of the colour map: its yellow end has no contrast to white

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from course_utils.display.figures import add_title, show
 from course_utils.errors import CourseError
-from course_utils.plots.output import add_title, show
 
 # (colour, hatch) of each state: in grey print the hatch still tells them apart.
 _STATES = {"trains": ("#E69F00", ""), "in part": ("#F5DDA6", ".."), "frozen": ("#B5CDE0", "//")}

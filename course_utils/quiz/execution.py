@@ -213,7 +213,7 @@ def _model(item: Model, answer: Any, context: dict[str, Any]) -> Verdict:
     if not isinstance(network, torch.nn.Module):
         return Verdict(False, (f"{item.name} should be a learner or a network, and is {_value(answer)}.",))
     names = dict(context)
-    exec(compile(item.held_out, f"<the pictures of {item.id}>", "exec"), names)
+    exec(compile(item.held_out, f"<the images of {item.id}>", "exec"), names)
     inputs, truth = names["inputs"], names["truth"]
     weights = next(network.parameters(), inputs)
     modes = [(layer, layer.training) for layer in network.modules()]
@@ -227,13 +227,11 @@ def _model(item: Model, answer: Any, context: dict[str, Any]) -> Verdict:
     with torch._C.DisableTorchFunctionSubclass():  # a tensor of the learner's own class could lie
         scores = torch.cat([part.detach().cpu().as_subclass(torch.Tensor) for part in parts])
     if scores.ndim != 2 or len(scores) != len(truth):
-        return Verdict(
-            False, (f"{item.name} should give one row of scores a picture, and gave {tuple(scores.shape)}.",)
-        )
+        return Verdict(False, (f"{item.name} should give one row of scores an image, and gave {tuple(scores.shape)}.",))
     share = (scores.argmax(1) == truth).float().mean().item()
     if item.expect and not (verdict := _expected(item, answer, names | {"share": share})).right:
         return verdict
-    said = f"{item.name} is right for {share:.0%} of the held-out pictures"
+    said = f"{item.name} is right for {share:.0%} of the held-out images"
     if share < item.at_least:
         return Verdict(False, (f"{said}; {item.at_least:.0%} are asked for.",))
     return Verdict(True, (f"{said}.",))

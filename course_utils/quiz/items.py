@@ -62,7 +62,7 @@ class Step(Part):
 
 
 class Figure(Part):
-    """A picture beside the question: a file of the folder quizzes/, and its words."""
+    """An image beside the question: a file of the folder quizzes/, and its words."""
 
     file: Text
     alt: Text
@@ -253,7 +253,7 @@ class Code(_Executed):
 
 
 class Model(_Executed):
-    """A trained fastai learner or torch module, judged by its predictions on held-out pictures.
+    """A trained fastai learner or torch module, judged by its predictions on held-out images.
 
     held_out: code that binds `inputs` (N, 3, H, W), as the network takes them, and `truth` (N,), class numbers; in
         `expect` they are at hand, and `share`, that of right predictions

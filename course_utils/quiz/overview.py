@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import ipywidgets as widgets
 
-from course_utils.controls.output import show_control
+from course_utils.display.widgets import show_control
 from course_utils.quiz import progress, reading
 from course_utils.quiz.items import Code, Item, Model, Prediction
 from course_utils.quiz.text import section_html, static_html

@@ -127,7 +127,7 @@ def _figure(item: Item) -> str:
 
 
 def figure_file(item: Item) -> Path:
-    """The item's picture. CourseError when it isn't there or of no kind that a page can show."""
+    """The item's image. CourseError when it isn't there or of no kind that a page can show."""
     name = item.figure.file
     file = (reading.FOLDER / name).resolve()
     if file.suffix not in TYPES:

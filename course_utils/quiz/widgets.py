@@ -6,7 +6,7 @@ from string import ascii_uppercase
 
 import ipywidgets as widgets
 
-from course_utils.controls.output import show_control
+from course_utils.display.widgets import show_control
 from course_utils.errors import CourseError
 from course_utils.quiz import progress
 from course_utils.quiz.answers import Verdict, judge, read_number

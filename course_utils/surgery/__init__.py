@@ -2,7 +2,7 @@
 
 from course_utils.surgery.blocks import Block, blocks, describe, split_by_block
 from course_utils.surgery.drift import drift, fingerprints, snapshot
-from course_utils.surgery.freezing import freeze, freeze_to, hold_in_eval, set_batchnorm, thaw, unfreeze
+from course_utils.surgery.freezing import freeze, freeze_to, hold_in_eval, set_batchnorm, unfreeze, unfreeze_block
 from course_utils.surgery.heads import change_input_channels, cut, replace_head
 
 __all__ = [
@@ -20,6 +20,6 @@ __all__ = [
     "set_batchnorm",
     "snapshot",
     "split_by_block",
-    "thaw",
     "unfreeze",
+    "unfreeze_block",
 ]

@@ -88,7 +88,7 @@ def _parts(model: nn.Module) -> tuple[dict[str, nn.Module], dict[str, nn.Module]
     return body, head
 
 
-def place(network: Network, depth: int | str) -> int:
+def block_index(network: Network, depth: int | str) -> int:
     """How many blocks lie before a depth, given as a block's name or as that number; -1 is the head, as in fastai."""
     names = [block.name for block in blocks(network)]
     if isinstance(depth, str):
@@ -117,7 +117,7 @@ def split_by_block(model: nn.Module) -> list[list[nn.Parameter]]:
 def describe(network: Network, size: int = 64) -> pd.DataFrame:
     """A table with a row for each block: what it puts out, how many weights it has and which of them train.
 
-    output: shape for one picture of `size` pixels, without the batch
+    output: shape for one image of `size` pixels, without the batch
     parameters, trainable: how many weights it has, and how many of them get updates
     batchnorm: "train" if some BatchNorm layer's weights or statistics may still move in training, "fixed" if none may,
         "" if the block has none
@@ -130,7 +130,7 @@ def describe(network: Network, size: int = 64) -> pd.DataFrame:
 
     hooks = [list(block.layers.values())[-1].register_forward_hook(keep(block.name)) for block in parts]
     try:
-        look_through(model, size)
+        dummy_forward(model, size)
     finally:
         for hook in hooks:
             hook.remove()
@@ -145,12 +145,12 @@ def describe(network: Network, size: int = 64) -> pd.DataFrame:
 
 
 @torch.no_grad()
-def look_through(model: nn.Module, size: int) -> None:
-    """Send two black pictures of `size` pixels through a network, for the sake of its hooks."""
+def dummy_forward(model: nn.Module, size: int) -> None:
+    """Send two black images of `size` pixels through a network, for the sake of its hooks."""
     weight = next(model.parameters())
     first = next((layer for layer in model.modules() if isinstance(layer, nn.Conv2d)), None)
     if first is None:
-        raise CourseError("This network has no convolution, so it takes no pictures.")
+        raise CourseError("This network has no convolution, so it takes no images.")
     with evaluating(model):
         model(torch.zeros(2, first.in_channels, size, size, device=weight.device, dtype=weight.dtype))
 

@@ -6,7 +6,7 @@ from fastai.learner import Learner
 from torch import nn
 
 from course_utils.errors import CourseError
-from course_utils.surgery.blocks import BATCHNORM, Block, Network, blocks, place
+from course_utils.surgery.blocks import BATCHNORM, Block, Network, block_index, blocks
 
 BatchNorm = Literal["train", "fixed"]
 
@@ -19,7 +19,7 @@ def freeze_to(network: Network, depth: int | str, *, batchnorm: BatchNorm) -> No
     Gradients of frozen weights are dropped: an old gradient, even of zeros, lets weight decay and momentum go on.
     Raises CourseError for an unknown depth, and where nothing would be frozen.
     """
-    frozen = place(network, depth)
+    frozen = block_index(network, depth)
     if not frozen:
         raise CourseError(f"Freezing before {depth!r} freezes nothing: name a later block, or call unfreeze.")
     parts = blocks(network)
@@ -49,9 +49,9 @@ def unfreeze(network: Network) -> None:
         _hold(block, False)
 
 
-def thaw(network: Network, depth: int | str) -> None:
+def unfreeze_block(network: Network, depth: int | str) -> None:
     """Let one block train, BatchNorm and dropout included; the others stay as they are."""
-    block = blocks(network)[place(network, depth)]
+    block = blocks(network)[block_index(network, depth)]
     _set_trainable(block, True)
     _hold(block, False)
 

@@ -6,12 +6,12 @@ from fastai.vision.learner import create_head
 from torch import nn
 
 from course_utils.errors import CourseError
-from course_utils.surgery.blocks import HEADS, Network, blocks, look_through, model_of, place
+from course_utils.surgery.blocks import HEADS, Network, block_index, blocks, dummy_forward, model_of
 
 
 def cut(network: Network, after: int | str) -> nn.Sequential:
     """A body that shares the blocks up to and including `after` (a block's name, or its number from 0)."""
-    end = place(network, after) + 1
+    end = block_index(network, after) + 1
     parts = blocks(network)
     if end == len(parts):
         raise CourseError(f"A cut after the head removes nothing: name one of {', '.join(b.name for b in parts[:-1])}.")
@@ -42,7 +42,7 @@ def replace_head(network: Network, head: nn.Module | str = "linear", n_out: int 
             head.eval()(given)
     except (RuntimeError, ValueError) as problem:
         raise CourseError(
-            f"The head doesn't fit: the body gives it {tuple(given.shape[1:])} for each picture, and the head fails on "
+            f"The head doesn't fit: the body gives it {tuple(given.shape[1:])} for each image, and the head fails on "
             f"that ({str(problem).splitlines()[0]}); build its first layer for {given.shape[1]} features."
         ) from problem
     head.train(training)
@@ -66,12 +66,12 @@ def _built_head(kind: str, features: int, n_out: int, flat: bool) -> nn.Module:
 
 @torch.no_grad()
 def _what_the_head_gets(model: nn.Module) -> torch.Tensor:
-    """The body's output for two black pictures."""
+    """The body's output for two black images."""
     head = model[1] if isinstance(model, nn.Sequential) else getattr(model, next(n for n in HEADS if hasattr(model, n)))
     seen = []
     hook = head.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     try:
-        look_through(model, 64)
+        dummy_forward(model, 64)
     finally:
         hook.remove()
     return seen[0]
@@ -80,7 +80,7 @@ def _what_the_head_gets(model: nn.Module) -> torch.Tensor:
 def change_input_channels(network: Network, channels: int) -> None:
     """Replace the first convolution by one for `channels` input channels that keeps what it learned.
 
-    The new channels take the old ones' weights in turn, and share out the rest, so that a grey picture gives the same
+    The new channels take the old ones' weights in turn, and share out the rest, so that a grey image gives the same
     output as before: a single channel gets their sum. (fastai's `n_in` starts further channels at zero.)
     """
     if channels < 1:

@@ -20,7 +20,7 @@ course = setup("00_start")
 # %% [markdown]
 # ## What the setup cell decided
 #
-# Every lesson starts with that cell. It chose a *device*, which computes, and a *profile*, which says which pictures
+# Every lesson starts with that cell. It chose a *device*, which computes, and a *profile*, which says which images
 # and which network the lesson takes. Guess before you read on:
 
 # %%
@@ -29,18 +29,18 @@ from course_utils.quiz import ask
 ask("00.1")
 
 # %% [markdown]
-# ## Pictures and a network
+# ## Images and a network
 #
-# First the pictures: handwritten digits. A network sees several at once, a *batch*.
+# First the images: handwritten digits. A network sees several at once, a *batch*.
 
 # %%
 from course_utils import data
-from course_utils.plots import plot_pictures
+from course_utils.plots import plot_images
 
 dls = data.digits(n_per_class=20)
-pictures, labels = dls.one_batch()
-shown = dls.decode_batch((pictures, labels), max_n=8)
-plot_pictures([picture for picture, _ in shown], [label for _, label in shown], columns=8)
+images, labels = dls.one_batch()
+shown = dls.decode_batch((images, labels), max_n=8)
+plot_images([image for image, _ in shown], [label for _, label in shown], columns=8)
 
 # %% [markdown]
 # Now a network. It learned on photographs before it came to you: it is *pre-trained*. fastai's `vision_learner` gives it
@@ -52,8 +52,8 @@ from fastai.vision.all import vision_learner
 from course_utils.backbones import default
 
 learn = vision_learner(dls, default())
-print("a batch:   ", tuple(pictures.shape), "= pictures, colours, height, width")
-print("its scores:", tuple(learn.model(pictures).shape), "= pictures, classes")
+print("a batch:   ", tuple(images.shape), "= images, colours, height, width")
+print("its scores:", tuple(learn.model(images).shape), "= images, classes")
 
 # %% [markdown]
 # Training repeats one step: compute the scores, measure how wrong they are (the *loss*), and find out how each weight
@@ -70,16 +70,16 @@ from time import perf_counter
 speeds = []
 for _ in range(10):
     start = perf_counter()
-    loss = learn.loss_func(learn.model(pictures), labels)
+    loss = learn.loss_func(learn.model(images), labels)
     loss.backward()
     loss.item()  # a GPU works on while Python goes on: this waits for it
-    speeds.append(len(pictures) / (perf_counter() - start))
+    speeds.append(len(images) / (perf_counter() - start))
 
 # %% tags=["result"]
-from course_utils.experiments import mean_interval
+from course_utils.statistics import mean_interval
 
 mean, half = mean_interval(speeds)
-print(f"ready: {mean:.0f} ± {half:.0f} pictures a second on {course.device.type}")
+print(f"ready: {mean:.0f} ± {half:.0f} images a second on {course.device.type}")
 found("00.4", mean)
 
 # %% [markdown]
@@ -92,7 +92,7 @@ ask("00.2")
 # %% [markdown]
 # ## The same numbers again
 #
-# Training draws random numbers: for new weights, for the order of the pictures. A *seed* fixes them. The setup cell sets
+# Training draws random numbers: for new weights, for the order of the images. A *seed* fixes them. The setup cell sets
 # one; here we set it twice by hand.
 
 # %% tags=["nbval-check-output"]
@@ -162,13 +162,13 @@ assert answer == 42, "answer should be 42: you are one short"
 # folder `solutions`.
 
 # %% [markdown] tags=["exercise"]
-# ### Exercise 00.A — count the pictures
+# ### Exercise 00.A — count the images
 #
-# `dls.train_ds`, `dls.valid_ds` and `dls.test.dataset` are the three parts of the digits. Write `count_pictures(dls)`, which
-# returns the number of pictures in all three.
+# `dls.train_ds`, `dls.valid_ds` and `dls.test.dataset` are the three parts of the digits. Write `count_images(dls)`, which
+# returns the number of images in all three.
 
 # %% tags=["solution"]
-def count_pictures(dls):
+def count_images(dls):
     ### BEGIN SOLUTION
     return len(dls.train_ds) + len(dls.valid_ds) + len(dls.test.dataset)
     ### END SOLUTION
@@ -177,7 +177,7 @@ def count_pictures(dls):
 # %% tags=["check"]
 from course_utils.quiz import check
 
-check("00.A", count_pictures)
+check("00.A", count_images)
 
 
 # %% [markdown] tags=["exercise"]

@@ -20,7 +20,7 @@ course = setup("01_first_finetune")
 # %% [markdown]
 # ## Predict first
 #
-# We have ten kinds of digits, and 20 labelled pictures of each. The network was trained on photographs of animals, cars
+# We have ten kinds of digits, and 20 labelled images of each. The network was trained on photographs of animals, cars
 # and furniture. It has never seen a digit.
 
 # %%
@@ -31,7 +31,7 @@ ask("01.1")
 # %% [markdown]
 # ## Five lines
 #
-# `vision_learner` joins pictures and network, and `accuracy` is the share of right answers: both are fastai's. The
+# `vision_learner` joins images and network, and `accuracy` is the share of right answers: both are fastai's. The
 # digits and the pre-trained network, `default()`, are the course's. `dls.test` takes no part in the training.
 
 # %%
@@ -48,7 +48,7 @@ tuned = learn.validate(dl=dls.test)[1]
 
 # %%
 assert untrained < 0.3 and tuned > 0.9, "expected a guess before and nine in ten after: restart and run all cells"
-print(f"right on {len(dls.test.dataset)} test pictures: {untrained:.1%} before, {tuned:.1%} after")
+print(f"right on {len(dls.test.dataset)} test images: {untrained:.1%} before, {tuned:.1%} after")
 
 
 # %% [markdown]
@@ -88,7 +88,7 @@ ask("01.2")
 # ## Was it the photographs?
 #
 # Perhaps this network learns digits as well from random weights. That is the *from scratch* baseline. To be fair it gets
-# the same pictures, as many epochs, and the learning rate that suited it best in trials, half of ours. We go down to five
+# the same images, as many epochs, and the learning rate that suited it best in trials, half of ours. We go down to five
 # labels of each digit.
 
 # %%
@@ -123,7 +123,7 @@ fine_tuned = run_parallel(run, [(True, seed) for seed in range(5)])
 # Then the same network from scratch:
 
 # %% tags=["result"]
-from course_utils.experiments import mean_interval, paired_difference
+from course_utils.statistics import mean_interval, paired_difference
 
 scratch = run_parallel(run, [(False, seed, 5e-3) for seed in range(5)])
 arms = {"fine-tuned": mean_interval(fine_tuned), "from scratch": mean_interval(scratch)}
@@ -158,24 +158,24 @@ with learn.no_bar():
 ask("01.9")
 
 # %% [markdown]
-# These are the pictures on which the true digit got the least probability, the *top losses*. Would you have
+# These are the images on which the true digit got the least probability, the *top losses*. Would you have
 # read them?
 
 # %%
 with learn.no_bar():
     probabilities, truth = learn.get_preds(dl=dls.test)
-pictures = [picture for picture, _ in dls.test.dataset]
-plot_top_losses(pictures, truth, probabilities, dls.vocab, n=10)
+images = [image for image, _ in dls.test.dataset]
+plot_top_losses(images, truth, probabilities, dls.vocab, n=10)
 
 # %% [markdown]
 # ## A digit of yours
 #
 # Write a digit with a thick pen on plain paper and photograph it. The network knows white strokes on black, 8 pixels
-# high, so `match_digits` brings your picture to that form first. A drawn seven stands in until you upload one.
+# high, so `match_digits` brings your image to that form first. A drawn seven stands in until you upload one.
 
 # %%
 from course_utils.controls import classify_control
-from course_utils.data.handwriting import EXAMPLE, match_digits
+from course_utils.data.images.handwriting import EXAMPLE, match_digits
 
 classify_control(learn, EXAMPLE, prepare=match_digits)
 
@@ -192,8 +192,8 @@ ask("01.4")
 # %% [markdown] tags=["exercise"]
 # ### Exercise 01.A — count by hand
 #
-# `probabilities` has one row for each test picture and one column for each digit, `truth` the true digits. Write
-# `share_right(probabilities, truth)`: it returns the share of pictures whose most probable digit is the true one. Does it
+# `probabilities` has one row for each test image and one column for each digit, `truth` the true digits. Write
+# `share_right(probabilities, truth)`: it returns the share of images whose most probable digit is the true one. Does it
 # give the accuracy that you saw above?
 
 # %% tags=["solution"]
@@ -211,8 +211,8 @@ check("01.A", share_right)
 # %% [markdown] tags=["exercise"]
 # ### Exercise 01.B — fewer labels
 #
-# Fine-tune again with ten labelled pictures of each digit, and nothing else changed. Bind `learn_few` to the trained learner:
-# the check tests it on the pictures of `dls.test`. Guess its accuracy first.
+# Fine-tune again with ten labelled images of each digit, and nothing else changed. Bind `learn_few` to the trained learner:
+# the check tests it on the images of `dls.test`. Guess its accuracy first.
 
 # %% tags=["solution"]
 ### BEGIN SOLUTION
@@ -228,7 +228,7 @@ check("01.B", learn_few)
 # %% [markdown]
 # ## What would break this
 #
-# - **Other pictures.** Without `match_digits` a photograph of ink on paper is unlike anything in the training set.
+# - **Other images.** Without `match_digits` a photograph of ink on paper is unlike anything in the training set.
 # - **More time.** Seven epochs are few from scratch. With nine, and the best of four rates for each arm, the gain shrinks
 #   (`benchmarks/against_scratch.py digits --labels 5 --bs 8`). See lesson 07.
 # - **More labels.** The more labels there are, the less the starting weights matter:
@@ -243,7 +243,7 @@ check("01.B", learn_few)
 # - It has six steps: choose, prepare, adapt the head, freeze, train and unfreeze, evaluate.
 # - The new head starts as a guess; it is trained first, alone.
 # - The gain over training from scratch was measured on equal terms, with an interval.
-# - A classifier names one of its classes for any picture at all.
+# - A classifier names one of its classes for any image at all.
 
 # %% [markdown]
 # ## Quiz

@@ -21,17 +21,17 @@ course = setup("02_transfer_learning")
 # ## One source, two targets
 #
 # *Transfer learning* uses what a network learned on a *source* task for a *target* task. Our source is "car or not".
-# The near target is "truck or not". The far one is "which digit?". A picture of each row:
+# The near target is "truck or not". The far one is "which digit?". An image of each row:
 
 # %%
 from course_utils import data
-from course_utils.plots import plot_pictures
+from course_utils.plots import plot_images
 
 cars = data.vehicles("cars", n_per_class=500, size=48, bs=32, augment=False)
-trucks = data.vehicles("trucks", n_per_class=250, size=48, seed=1, augment=False)  # other pictures than those of cars
+trucks = data.vehicles("trucks", n_per_class=250, size=48, seed=1, augment=False)  # other images than those of cars
 numbers = data.digits(n_per_class=50, size=48, split=(1, 50), augment=False)
 shown = [(dls.vocab, *dls.test.dataset[place]) for dls in (cars, trucks, numbers) for place in (0, 125, 250, 375)]
-plot_pictures([picture for _, picture, _ in shown], [vocab[label] for vocab, _, label in shown], columns=4)
+plot_images([image for _, image, _ in shown], [vocab[label] for vocab, _, label in shown], columns=4)
 
 # %% [markdown]
 # Below, a *body* has five depths: the *stem*, its first layer, and four *stages* of several layers each.
@@ -60,10 +60,10 @@ with detector.no_bar():
     guess, truth = detector.get_preds(dl=cars.test)
 on_cars = accuracy(guess, truth).item()
 assert on_cars > 0.6, "the detector should beat a coin clearly: restart and run all cells"
-print(f"car or not: {on_cars:.0%} of {len(truth)} test pictures are right, a coin gets 50%")
+print(f"car or not: {on_cars:.0%} of {len(truth)} test images are right, a coin gets 50%")
 
 # %% [markdown]
-# A modest detector, after three looks at 1,000 pictures. It never saw a truck.
+# A modest detector, after three looks at 1,000 images. It never saw a truck.
 
 # %%
 ask("02.2")
@@ -74,7 +74,7 @@ with detector.no_bar():
 says_car = (guess.argmax(dim=1) == 0).float()  # classes: cars has (car, other), trucks has (other, truck)
 of_trucks, of_others = says_car[truth == 1].mean().item(), says_car[truth == 0].mean().item()
 assert of_trucks > max(0.5, of_others), "more trucks than others should pass for cars: look at the detector's accuracy"
-print(f'"car" is said of {of_trucks:.0%} of the trucks and of {of_others:.0%} of the other pictures')
+print(f'"car" is said of {of_trucks:.0%} of the trucks and of {of_others:.0%} of the other images')
 
 # %% [markdown]
 # The detector is wrong about trucks, and yet it knows something about them: its "car" already separates them from
@@ -111,14 +111,14 @@ bodies = {name: body.to(course.device).eval() for name, body in bodies.items()}
 def read_depths(body, batches):
     found = []
     with hook_outputs([body[2], *body[4:8]], cpu=True) as hooks:
-        for pictures, labels in batches:
-            body(pictures)
+        for images, labels in batches:
+            body(images)
             found.append([*(adaptive_avg_pool2d(maps, 2) for maps in hooks.stored), labels.cpu()])
     return [torch.cat(part).numpy() for part in zip(*found, strict=True)]
 
 
 # %% [markdown]
-# A frozen body gives the same output for the same picture every time. So each picture passes each body once, and we keep
+# A frozen body gives the same output for the same image every time. So each image passes each body once, and we keep
 # the results.
 
 # %%
@@ -157,7 +157,7 @@ from course_utils.quiz import found, predict
 predict("02.6")
 
 # %% [markdown]
-# One draw of labels proves little. We cut the pool into five draws of 100 labels, with no picture in two of them. All
+# One draw of labels proves little. We cut the pool into five draws of 100 labels, with no image in two of them. All
 # bodies and depths get the same draws, so their results are *paired*.
 
 # %%
@@ -183,7 +183,7 @@ plot_probe_by_depth(table, chance, title="Probe accuracy by depth (mean, 95% int
 # The random body is far above chance on both targets. What the training brought is each body's distance from it:
 
 # %%
-from course_utils.experiments import paired_difference
+from course_utils.statistics import paired_difference
 
 runs = table.pivot(index=["task", "draw"], columns=["network", "depth"], values="accuracy")
 
@@ -261,7 +261,7 @@ print(f"trucks, last stage: the car detector is {100 * ahead:+.1f} ± {100 * hal
 # %% [markdown]
 # ## Neighbours without labels
 #
-# A good space puts like beside like, before any label is used. For each test picture we look up the five nearest in the
+# A good space puts like beside like, before any label is used. For each test image we look up the five nearest in the
 # truck pool, at the last stage, and count how many share its class.
 
 # %%
@@ -288,8 +288,8 @@ shown = [250, 251]
 rows = nearest("pre-trained")[shown, :4]
 queries, near = trucks.test.dataset, trucks.train.dataset
 kinds = [[trucks.vocab[label] for label in row] for row in labels[rows]]
-pictures = [[near[place][0] for place in row] for row in rows]
-plot_neighbours([queries[i][0] for i in shown], pictures, [trucks.vocab[truth[i]] for i in shown], kinds)
+images = [[near[place][0] for place in row] for row in rows]
+plot_neighbours([queries[i][0] for i in shown], images, [trucks.vocab[truth[i]] for i in shown], kinds)
 
 # %% [markdown]
 # Look at what the neighbours share besides the class: sky, ground, colour. A body sorts by all that it sees; a probe picks
@@ -298,7 +298,7 @@ plot_neighbours([queries[i][0] for i in shown], pictures, [trucks.vocab[truth[i]
 # %% [markdown]
 # ## Look inside
 #
-# The stem's filters read pixels, so they can be seen as pictures. Neighbouring weights of a random filter have
+# The stem's filters read pixels, so they can be seen as images. Neighbouring weights of a random filter have
 # nothing to do with each other; in an edge or a colour patch they are alike. We measure that too.
 
 # %%
@@ -326,7 +326,7 @@ maps = {depth: stored[0] for depth, stored in zip(depths, hooks.stored, strict=T
 depth_slider(maps, truck)
 
 # %% [markdown]
-# At the stem you still see the truck. At stage 3 a map has 3 × 3 values, each about a large part of the picture: less where,
+# At the stem you still see the truck. At stage 3 a map has 3 × 3 values, each about a large part of the image: less where,
 # more what.
 
 # %%
@@ -365,7 +365,7 @@ draws = [chosen for _, chosen in StratifiedKFold(5, shuffle=True, random_state=0
 # %% [markdown] tags=["exercise"]
 # ### Exercise 02.A — keep the grid
 #
-# Averaging hides where something is. Write `grid_accuracies(maps, test_maps)`: it takes maps of shape (pictures, channels, 2, 2),
+# Averaging hides where something is. Write `grid_accuracies(maps, test_maps)`: it takes maps of shape (images, channels, 2, 2),
 # of the pool and of the test part, gives the probe all four fields of each channel, and returns the accuracies of the five
 # `draws`. Then call it on the random stem's maps, `digit_maps[0]` and `digit_test_maps[0]`. Averaged, they gave
 # `runs.loc["digits (far)"]["random", "stem"]`. Guess first: will the grid help a stem that was never trained?
@@ -387,8 +387,8 @@ check("02.A", grid_accuracies, labels=labels, truth=truth)
 # %% [markdown] tags=["exercise"]
 # ### Exercise 02.B — no network at all
 #
-# A transfer should beat the obvious. Write `pixel_accuracies(batches, test_batches)`: each batch is a pair of pictures and
-# labels. Scale the pictures to 8 × 8 pixels with `adaptive_avg_pool2d(pictures, 8)`, flatten them, and return the probe's
+# A transfer should beat the obvious. Write `pixel_accuracies(batches, test_batches)`: each batch is a pair of images and
+# labels. Scale the images to 8 × 8 pixels with `adaptive_avg_pool2d(images, 8)`, flatten them, and return the probe's
 # accuracies for the five `draws`. Then call it on `in_order`, which holds the pool's batches, and on `numbers.test`. Which bodies
 # beat it, at which depth?
 
@@ -396,7 +396,7 @@ check("02.A", grid_accuracies, labels=labels, truth=truth)
 def pixel_accuracies(batches, test_batches):
     ### BEGIN SOLUTION
     def rows(batches):
-        return torch.cat([adaptive_avg_pool2d(pictures, 8).flatten(1).cpu() for pictures, _ in batches]).numpy()
+        return torch.cat([adaptive_avg_pool2d(images, 8).flatten(1).cpu() for images, _ in batches]).numpy()
 
     x, x_test = rows(batches), rows(test_batches)
     return [probe(x[chosen], labels[chosen], x_test, truth) for chosen in draws]

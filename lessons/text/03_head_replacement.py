@@ -30,13 +30,13 @@ from torch import nn
 from course_utils.backbones import resnet18_half
 
 network = resnet18_half(weights="DEFAULT").eval()
-pictures = torch.rand(2, 3, 64, 64)
-print("old:", network.fc, "gives", tuple(network(pictures).shape))
+images = torch.rand(2, 3, 64, 64)
+print("old:", network.fc, "gives", tuple(network(images).shape))
 network.fc = nn.Linear(256, 10)
-print("new:", network.fc, "gives", tuple(network(pictures).shape))
+print("new:", network.fc, "gives", tuple(network(images).shape))
 
 # %% [markdown]
-# Two pictures, ten scores each. The layer that was taken away knew which features speak for which of 200 classes. The new
+# Two images, ten scores each. The layer that was taken away knew which features speak for which of 200 classes. The new
 # one starts from random weights.
 
 # %%
@@ -51,7 +51,7 @@ for name, part in network.named_children():
 
 # %% [markdown]
 # A *head* is what is replaced, the *body* what is kept. The body can be cut at any of these lines. `describe` groups them
-# into *blocks* and adds what each block puts out for one picture.
+# into *blocks* and adds what each block puts out for one image.
 
 # %%
 from course_utils.plots import plot_network
@@ -70,14 +70,14 @@ plot_network(table, title="resnet18_half, block by block")
 
 # %%
 body = nn.Sequential(*list(network.children())[:-2])
-print("the body gives", tuple(body(pictures).shape))
+print("the body gives", tuple(body(images).shape))
 try:
-    nn.Sequential(body, nn.Linear(256, 10))(pictures)
+    nn.Sequential(body, nn.Linear(256, 10))(images)
 except RuntimeError as error:
     print("error:", error)
 
 # %% [markdown]
-# For each picture the body gives 256 maps of 2 × 2. A linear layer works on the *last* dimension, which is 2 here, and it
+# For each image the body gives 256 maps of 2 × 2. A linear layer works on the *last* dimension, which is 2 here, and it
 # expected 256. The first pair in the message is what came, the second one the layer's weights.
 
 # %%
@@ -89,7 +89,7 @@ for side in (64, 96):
     print(f"{side} px:", tuple(nn.Sequential(body, head)(torch.rand(2, 3, side, side)).shape))
 
 # %% [markdown]
-# Pooling made the head independent of the picture's size.
+# Pooling made the head independent of the image's size.
 
 # %%
 ask("03.6")
@@ -97,7 +97,7 @@ ask("03.6")
 # %% [markdown]
 # ## Which head?
 #
-# Now real pictures: digits, 20 labels of each. The body stays as it is, so each picture passes it once, as in lesson 02,
+# Now real images: digits, 20 labels of each. The body stays as it is, so each image passes it once, as in lesson 02,
 # and only heads are trained.
 
 # %%
@@ -135,7 +135,7 @@ for name, make in heads.items():
 
 
 # %% [markdown]
-# Each head sees all 200 pictures 60 times, in plain torch. Dropout and BatchNorm need `train()` in training and `eval()` in
+# Each head sees all 200 images 60 times, in plain torch. Dropout and BatchNorm need `train()` in training and `eval()` in
 # the test.
 
 # %%
@@ -168,7 +168,7 @@ for seed in range(5):
         by_head[name].append(test_accuracy(make, *parts))
 
 # %%
-from course_utils.experiments import mean_interval, paired_difference
+from course_utils.statistics import mean_interval, paired_difference
 
 for name in heads:
     mean, half = mean_interval(by_head[name])
@@ -314,7 +314,7 @@ except CourseError as error:
 # ### Exercise 03.A — a head of your own
 #
 # Write `make_head(channels, classes)`, which returns a head: average pooling, flattening, dropout of one half, a linear layer.
-# It must fit a body that gives so many channels, whatever the picture's size.
+# It must fit a body that gives so many channels, whatever the image's size.
 
 # %% tags=["solution"]
 def make_head(channels, classes):
@@ -339,7 +339,7 @@ check("03.A", make_head)
 def shortened(last):
     ### BEGIN SOLUTION
     body = cut(resnet18_half(weights="DEFAULT").eval(), last)
-    width = body(pictures).shape[1]
+    width = body(images).shape[1]
     return nn.Sequential(body, linear(width))
     ### END SOLUTION
 
@@ -352,7 +352,7 @@ check("03.B", shortened)
 #
 # - **A trained body.** Here the body stood still. When it is tuned too, late blocks can become what the target needs, and the
 #   best cut moves back: lesson 05.
-# - **More labels.** A larger head has more to gain from them; 200 pictures are few.
+# - **More labels.** A larger head has more to gain from them; 200 images are few.
 # - **Another target.** For a near one, the last stage may be the best: lesson 02's trucks.
 # - **Skip connections.** A cut inside a residual block breaks its sum: cut between blocks.
 
@@ -361,7 +361,7 @@ check("03.B", shortened)
 #
 # - Head and body are a cut that you choose; the head is what starts anew.
 # - Read a shape error from its two pairs: what came, and what the layer expected.
-# - Pooling before the linear layer makes the head independent of the picture's size.
+# - Pooling before the linear layer makes the head independent of the image's size.
 # - A larger head is not a better one; what it reads, and from which depth, matters as much.
 # - A head can hold most of a network's weights: count before you say "only the head".
 

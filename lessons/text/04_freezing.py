@@ -133,7 +133,8 @@ def run(batchnorm, seed, bs):
 
 
 # %%
-from course_utils.experiments import mean_interval, paired_difference, run_parallel
+from course_utils.experiments import run_parallel
+from course_utils.statistics import mean_interval, paired_difference
 
 
 def compare(bs):
@@ -147,7 +148,7 @@ def compare(bs):
 short, short_half = compare(bs=16)
 
 # %% [markdown]
-# Now twice the steps on the same pictures, in as many epochs: batches of 8.
+# Now twice the steps on the same images, in as many epochs: batches of 8.
 
 # %% tags=["result"]
 longer, longer_half = compare(bs=8)
@@ -244,7 +245,7 @@ digits = data.digits(n_per_class=10, size=48, bs=16, augment=False, split=(0.2, 
 freeze_slider(vision_learner(digits, resnet18_half))
 
 # %% [markdown]
-# And a frozen body gives the same numbers for the same picture in every epoch.
+# And a frozen body gives the same numbers for the same image in every epoch.
 
 # %%
 ask("04.4")
@@ -263,7 +264,7 @@ predict("04.8")
 # %%
 from contextlib import nullcontext
 
-from course_utils.caching import cached_body
+from course_utils.training import cached_body
 
 
 def head_only(how):
@@ -282,7 +283,7 @@ assert furthest < 1e-3 and fast < slow, "the cache should give the same weights 
 found("04.8", slow / fast)
 
 # %% [markdown]
-# The difference is rounding. The cached time includes the one pass over the pictures; more epochs gain more. It refuses
+# The difference is rounding. The cached time includes the one pass over the images; more epochs gain more. It refuses
 # whenever the result would change:
 
 # %%
@@ -304,12 +305,12 @@ except CourseError as error:
 # %% [markdown] tags=["exercise"]
 # ### Exercise 04.A — freeze by hand
 #
-# Write `thaw_end(network)`, in plain torch: it sets `requires_grad` of all weights of a `resnet18_half()` so that only
+# Write `unfreeze_end(network)`, in plain torch: it sets `requires_grad` of all weights of a `resnet18_half()` so that only
 # `layer4` and `fc` train, and returns the number of weights that train.
 
 
 # %% tags=["solution"]
-def thaw_end(network):
+def unfreeze_end(network):
     ### BEGIN SOLUTION
     for name, weights in network.named_parameters():
         weights.requires_grad = name.startswith(("layer4", "fc"))
@@ -320,7 +321,7 @@ def thaw_end(network):
 # %% tags=["check"]
 from course_utils.quiz import check
 
-check("04.A", thaw_end)
+check("04.A", unfreeze_end)
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 04.B — nothing at all
@@ -345,7 +346,7 @@ check("04.B", moved)
 # - **Longer training.** Given steps, BatchNorm's statistics arrive, and then following the data may help.
 # - **Another optimiser.** Plain torch sets gradients to `None` by default; the late freeze shrinks nothing there unless you
 #   ask for zeros.
-# - **Small batches.** BatchNorm that trains on a few pictures follows noise.
+# - **Small batches.** BatchNorm that trains on a few images follows noise.
 
 # %% [markdown]
 # ## Recap

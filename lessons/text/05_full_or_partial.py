@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 05 · How much should I thaw?
+# # 05 · How much should I unfreeze?
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/fine-tuning-course/fine-tuning-course/blob/main/lessons/05_full_or_partial.ipynb)
 #
@@ -20,7 +20,7 @@ course = setup("05_full_or_partial")
 # %% [markdown]
 # ## Predict first
 #
-# We train a head on a frozen body for one epoch, thaw everything, and go on for three more at a lower rate. Ten labels of each
+# We train a head on a frozen body for one epoch, unfreeze everything, and go on for three more at a lower rate. Ten labels of each
 # digit make 40 steps in all.
 
 # %%
@@ -79,7 +79,8 @@ print(f"after the head {head_first:.0%}, after all {then_all:.0%} of the test di
 # split and the order, the same for all strategies, so their runs are paired.
 
 # %%
-from course_utils.experiments import Experiment, paired_difference
+from course_utils.experiments import Experiment
+from course_utils.statistics import paired_difference
 from course_utils.training import Discriminative, Full, GradualUnfreezing, HeadThenAll, LinearProbe
 
 ways = [LinearProbe(12, 5e-2), GradualUnfreezing(4, 2e-3), Full(4, 5e-3), Discriminative(4, lr_mult=10)]
@@ -128,7 +129,7 @@ ask("05.10")
 # %% [markdown]
 # ## How much can be copied?
 #
-# Thawing decides which blocks may change. What is each worth? We copy the first blocks of the pre-trained network into one with
+# Unfreezing decides which blocks may change. What is each worth? We copy the first blocks of the pre-trained network into one with
 # random weights, [as Yosinski and others did in 2014](https://arxiv.org/abs/1411.1792), and train the rest.
 
 # %%
@@ -236,7 +237,7 @@ for how in ("frozen", "tuned"):
 # %%
 from copy import deepcopy
 
-from course_utils.data.drawings import Knobs
+from course_utils.data.images.drawings import Knobs
 
 
 def vehicles(labels, seed, task="cars or trucks", **knobs):
@@ -252,7 +253,7 @@ source.fc = nn.Linear(64, 2)
 x, y, x_test, y_test = vehicles(150, seed=course.seed + 10)
 train(source, x, y, 3e-3, 80)
 at_home = test(source, x_test, y_test)
-assert at_home > 0.75, "the source network should know its own pictures: restart and run all cells"
+assert at_home > 0.75, "the source network should know its own images: restart and run all cells"
 
 # %%
 from course_utils.quiz import found, predict
@@ -262,22 +263,22 @@ predict("05.5")
 # %%
 shifts = {"at home": {}, "night": {"night": 0.7}, "noise": {"noise": 60}, "pencil": {"style": "sketch"}}
 seen = {name: vehicles(1, course.seed + 10, **knobs)[2:] for name, knobs in shifts.items()}
-reads = {name: test(source, *pictures) for name, pictures in seen.items()}
+reads = {name: test(source, *images) for name, images in seen.items()}
 print("right without any tuning:", ", ".join(f"{name} {part:.0%}" for name, part in reads.items()))
 found("05.5", 100 * reads["night"])
 
 # %%
-from course_utils.plots import plot_pictures
+from course_utils.plots import plot_images
 
 shown = [
     (name, data.vehicles(n_per_class=1, seed=3, split=(1, 1), knobs=Knobs(**knobs))) for name, knobs in shifts.items()
 ]
-plot_pictures([dls.test.dataset[0][0] for _, dls in shown], [name for name, _ in shown], columns=4)
+plot_images([dls.test.dataset[0][0] for _, dls in shown], [name for name, _ in shown], columns=4)
 
 # %% [markdown]
 # The accuracy that is left is a measure of distance: same scenes, same labels, other looks.
 #
-# Now two shifts of pure kinds, made from the pictures of home. One has other *looks*: negatives, as on old film. The other has
+# Now two shifts of pure kinds, made from the images of home. One has other *looks*: negatives, as on old film. The other has
 # other *names*: cars are called trucks, and trucks cars.
 
 # %%
@@ -347,7 +348,7 @@ print(f"{said.format(*first, *head)} points")
 # %%
 from course_utils.plots import plot_decision
 
-plot_decision(grid, title="What to thaw: drawn from your runs")
+plot_decision(grid, title="What to unfreeze: drawn from your runs")
 
 # %% [markdown]
 # Where one name stands alone, your runs tell it from the rest. A hatched field is a tie: take the cheapest there.
@@ -372,7 +373,7 @@ def abroad(seed):
     rows = []
     for way in ("linear probe", "full", "head, then all"):
         network = new_task(seed, way, x, y)
-        rows += [(way, name, seed, test(network, *pictures)) for name, pictures in tests.items()]
+        rows += [(way, name, seed, test(network, *images)) for name, images in tests.items()]
     return rows
 
 
@@ -452,18 +453,18 @@ check("05.B", choose)
 #
 # - **Rates.** Each way has one rate, chosen beforehand. `Experiment(rates=...)` lets all of them choose on the same budget;
 #   a lead of a few points can turn.
-# - **Longer training and more labels.** Everything here is 60 steps or less; thawing more asks for more of both.
+# - **Longer training and more labels.** Everything here is 60 steps or less; unfreezing more asks for more of both.
 # - **Many comparisons.** The best of three is picked after looking, and one interval in twenty misses: a chart of fields
 #   can hold a false lead.
 # - **Other shifts.** Negatives were picked after trials: with noise and at night the head alone did as well.
-# - **One source network**, drawn pictures, a small test part: the chart is yours, and not a law.
+# - **One source network**, drawn images, a small test part: the chart is yours, and not a law.
 
 # %% [markdown]
 # ## Recap
 #
 # - Which blocks train, at which rate, and in which order: each strategy is a choice of these three.
 # - What is copied and frozen must be worth more than what new blocks can learn from your labels.
-# - Try to thaw where the change sits: the input's side for new looks, the head for new names.
+# - Try to unfreeze where the change sits: the input's side for new looks, the head for new names.
 # - Pair runs by seed, and call a difference a tie when its interval covers zero.
 # - A test from home can't tell what happens elsewhere.
 

@@ -346,7 +346,8 @@ class Call(Strategy):
 
 
 # %%
-from course_utils.experiments import Experiment, paired_difference
+from course_utils.experiments import Experiment
+from course_utils.statistics import paired_difference
 
 
 def measure(names):

@@ -31,7 +31,7 @@ ask("07.1")
 # %% [markdown]
 # ## A baseline that could win
 #
-# Many comparisons are lost before they begin. `vision_learner` normalises the pictures of pre-trained networks only.
+# Many comparisons are lost before they begin. `vision_learner` normalises the images of pre-trained networks only.
 # Here is one batch, first without and then with the normalisation that the course's data brings for both arms.
 
 # %%
@@ -53,7 +53,7 @@ for normalize, whose in ((False, "fastai's alone"), (True, "the course's")):
     print(f"normalisation {whose}: mean {tuned:+.2f} pre-trained, {scratch:+.2f} from scratch")
 
 # %% [markdown]
-# In the first line the arms get different numbers for the same pictures, in the second one the same.
+# In the first line the arms get different numbers for the same images, in the second one the same.
 
 # %%
 ask("07.7")
@@ -74,7 +74,7 @@ def shorter(pretrained):
 
 
 # %% [markdown]
-# One run of each arm in plain fastai: the same pictures, epochs, and rate, five labels of each digit.
+# One run of each arm in plain fastai: the same images, epochs, and rate, five labels of each digit.
 
 
 # %%
@@ -144,7 +144,7 @@ import pandas as pd
 table20 = pd.concat([equal_steps, duel(20, 4, ARMS[2:])])
 
 # %%
-from course_utils.experiments import paired_difference
+from course_utils.statistics import paired_difference
 
 
 def compare(table, one, other):
@@ -165,7 +165,7 @@ for baseline in ARMS[1:]:
 ask("07.3")
 
 # %% [markdown]
-# Five labels of each digit in as many steps: fewer pictures, more epochs. The chosen rates stay.
+# Five labels of each digit in as many steps: fewer images, more epochs. The chosen rates stay.
 
 # %%
 table5 = duel(5, 20, [ARMS[0], ARMS[2]])
@@ -204,7 +204,7 @@ found("07.5", needed)
 # never gets there with the labels that we measured, and "at most" where it is there from the first point on.
 
 # %%
-from course_utils.experiments.saving import label_saving
+from course_utils.experiments.label_efficiency import label_saving
 
 saving = label_saving(runs, ARMS[0], ARMS[2], labels=5)
 print(f"{ARMS[2]}: {saving} as many labels as fine-tuning with 5")
@@ -245,9 +245,9 @@ print(price.round({"accuracy": 3, "seconds": 2, "ms a step": 0}).to_string())
 # Someone paid for the start. How long was that?
 
 # %%
-from course_utils.backbones import figures
+from course_utils.backbones import training_record
 
-once, each = 60 * figures()["minutes"], price.seconds[ARMS[2]]
+once, each = 60 * training_record()["minutes"], price.seconds[ARMS[2]]
 print(f"pre-training: {once / 60:.0f} minutes, as long as {once / each:,.0f} of the longer runs from scratch")
 
 # %% [markdown]
@@ -366,7 +366,7 @@ check("07.B", longer, table20=table20)
 # %% [markdown]
 # ## Recap
 #
-# - A fair baseline gets the same pictures, normalised the same way, and chooses its rate on the same budget.
+# - A fair baseline gets the same images, normalised the same way, and chooses its rate on the same budget.
 # - Then give it more epochs: what is left of the lead is what the start is worth.
 # - The lead can be read in steps, in points and in labels: say which, with an interval.
 # - A step costs the same; fine-tuning saves steps, and all the choices that came with the weights.
@@ -394,4 +394,4 @@ summary("07")
 #
 # - [He et al. 2018](https://arxiv.org/abs/1811.08883): from scratch catches up, given data and time.
 # - [Kornblith et al. 2019](https://arxiv.org/abs/1805.08974): which networks transfer, and where little is gained.
-# - [Raghu et al. 2019](https://arxiv.org/abs/1902.07208): medical pictures, where pre-training brings less than one expects.
+# - [Raghu et al. 2019](https://arxiv.org/abs/1902.07208): medical images, where pre-training brings less than one expects.

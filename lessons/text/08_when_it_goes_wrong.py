@@ -20,7 +20,7 @@ course = setup("08_when_it_goes_wrong")
 # %% [markdown]
 # ## Predict first
 #
-# The pictures are slices of heads, some with a lesion. Code made them from a seed: they are *synthetic*, and nothing
+# The images are slices of heads, some with a lesion. Code made them from a seed: they are *synthetic*, and nothing
 # medical follows from them. The troubles are those of real ones.
 
 # %%
@@ -30,22 +30,22 @@ ask("08.1")
 
 # %%
 from course_utils import data
-from course_utils.plots import plot_pictures
+from course_utils.plots import plot_images
 
 scans = data.scans(prevalence=0.5, n_patients=12, seed=course.seed)
 print(scans.about)
 shown = [scans.test.dataset[place] for place in range(0, 30, 3)]
-plot_pictures([picture for picture, _ in shown], [scans.vocab[label] for _, label in shown], columns=5)
+plot_images([image for image, _ in shown], [scans.vocab[label] for _, label in shown], columns=5)
 
 # %% [markdown]
-# These cells take your own pictures too: in the full profile, put a folder `scans` into the data folder
+# These cells take your own images too: in the full profile, put a folder `scans` into the data folder
 # (`COURSE_DATA_DIR`), with one sub-folder for each class and a table `patients.csv` with the columns `file` and
 # `patient`. The second class is the one to be found.
 
 # %% [markdown]
 # ## Once through the frozen part
 #
-# Many repeats in a minute need the trick of lesson 04: the body stays frozen, so each picture passes it once. What may
+# Many repeats in a minute need the trick of lesson 04: the body stays frozen, so each image passes it once. What may
 # train are the network's old last layer, made for 200 kinds of things, and a new head on top of it.
 
 # %%
@@ -82,9 +82,10 @@ def piece(seed, prevalence, patients):
 
 
 # %%
-from course_utils.experiments import mean_interval, paired_difference, run_parallel
+from course_utils.experiments import run_parallel
+from course_utils.statistics import mean_interval, paired_difference
 
-draws = range(1 if scans.masks is None else 4)  # your own pictures are there only once
+draws = range(1 if scans.masks is None else 4)  # your own images are there only once
 drawn = run_parallel(piece, [(seed, *kind) for kind in ((0.5, 32), (0.05, 90)) for seed in draws])
 halves = drawn[: len(draws)], drawn[len(draws) :]
 even, rare = ([np.concatenate(each) for each in zip(*pieces, strict=True)] for pieces in halves)
@@ -295,7 +296,7 @@ def train_head(x, y, draw=None, loss=cross_entropy):
 
 # %% [markdown]
 # Four trainings: nothing done; a loss that weighs lesions by their rarity; a draw that takes them as often as healthy
-# slices; and [focal loss](https://arxiv.org/abs/1708.02002), which looks at hard pictures first.
+# slices; and [focal loss](https://arxiv.org/abs/1708.02002), which looks at hard images first.
 
 # %%
 from fastai.vision.all import FocalLossFlat
@@ -413,7 +414,7 @@ over_batches, over_all = zip(*map(recalls, detected), strict=True)
 compare("batch average", "recall", {"over batches": over_batches, "over all": over_all})
 
 # %% [markdown]
-# Accuracy too, if the last batch is smaller: 75 pictures in batches of 32, 32 and 11, with exact fractions.
+# Accuracy too, if the last batch is smaller: 75 images in batches of 32, 32 and 11, with exact fractions.
 
 # %%
 from fractions import Fraction
@@ -421,7 +422,7 @@ from fractions import Fraction
 right = {32: (28, 28), 11: (9,)}
 shares = [Fraction(count, size) for size, counts in right.items() for count in counts]
 total = Fraction(sum(map(sum, right.values())), 75)
-print(f"mean of the batches {float(sum(shares) / 3):.2%}, of the pictures {float(total):.2%}")
+print(f"mean of the batches {float(sum(shares) / 3):.2%}, of the images {float(total):.2%}")
 
 # %% [markdown]
 # fastai weighs batches by size, so its accuracy is right; of a recall given as a plain function it also averages
@@ -469,8 +470,8 @@ assert (leaks[0] - leaks[1]).mean() > 0.05, "held-out slices of known patients s
 from PIL import Image
 
 
-def difference_hash(picture):
-    grey = np.asarray(picture.convert("L").resize((17, 16), Image.Resampling.BOX), dtype=int)
+def difference_hash(image):
+    grey = np.asarray(image.convert("L").resize((17, 16), Image.Resampling.BOX), dtype=int)
     return (grey[:, 1:] > grey[:, :-1] + 4).ravel()  # by more than the noise
 
 
@@ -498,16 +499,16 @@ print("test slices by bits that differ from the nearest training slice:", np.his
 
 # %% [markdown]
 # Twins flattered the test, too. The package's `near_duplicates` was made for photographs: heads all look alike, so it
-# calls far too much a twin. Take the mean picture away first, and slices of one head are what is left, mostly.
+# calls far too much a twin. Take the mean image away first, and slices of one head are what is left, mostly.
 
 # %%
 from course_utils.data.splits import near_duplicates
 
 dls = data.scans(seed=0, duplicates=0.3, prevalence=0.5, n_patients=40, augment=False)
-pictures = np.stack([np.asarray(part.dataset[place][0]) for part in dls.loaders for place in range(len(part.dataset))])
-pictures = torch.from_numpy(pictures).permute(0, 3, 1, 2)
-for name, each in {"as they are": pictures, "without their mean": pictures.float() - pictures.float().mean(0)}.items():
-    print(f"{name}: {len(near_duplicates(each)):,} pairs among {len(pictures)} pictures")
+images = np.stack([np.asarray(part.dataset[place][0]) for part in dls.loaders for place in range(len(part.dataset))])
+images = torch.from_numpy(images).permute(0, 3, 1, 2)
+for name, each in {"as they are": images, "without their mean": images.float() - images.float().mean(0)}.items():
+    print(f"{name}: {len(near_duplicates(each)):,} pairs among {len(images)} images")
 
 # %% [markdown]
 # ## The best of many
@@ -572,7 +573,7 @@ def normalised(seed):
 measured = zip(*run_parallel(normalised, [(seed,) for seed in seeds]), strict=True)
 norms = dict(zip(("once", "twice", "twice in use only"), map(list, measured), strict=True))
 compare("normalised", "accuracy", norms)
-assert np.mean(norms["once"]) > np.mean(norms["twice in use only"]) + 0.1, "other pictures in use should hurt"
+assert np.mean(norms["once"]) > np.mean(norms["twice in use only"]) + 0.1, "other images in use should hurt"
 
 # %% [markdown]
 # The surprise is the second line: twice *everywhere* costs nothing that six seeds can see, since a new head adapts.
@@ -586,7 +587,7 @@ assert np.mean(norms["once"]) > np.mean(norms["twice in use only"]) + 0.1, "othe
 # %%
 from fastai.vision.all import RocAucBinary, accuracy, vision_learner
 
-from course_utils.caching import cached_body
+from course_utils.training import cached_body
 from course_utils.surgery import freeze, unfreeze
 
 
@@ -621,7 +622,7 @@ assert by_mode["eval()"].mean() > by_mode["train(), by class"].mean() + 0.1, (
 
 # %% [markdown]
 # In training mode BatchNorm measures each slice by its batch, and dropout throws features away. A batch of one class, as
-# in a folder sorted by class, is worst. The sign: the same picture gets two answers.
+# in a folder sorted by class, is worst. The sign: the same image gets two answers.
 
 # %% [markdown]
 # ## Forgetting
@@ -636,8 +637,8 @@ def read(seed):
     return [features(part) for part in (dls.train, dls.test)]
 
 
-pictures = run_parallel(read, [(seed,) for seed in seeds])
-digits = [[tuple(map(torch.from_numpy, part)) for part in parts] for parts in pictures]
+images = run_parallel(read, [(seed,) for seed in seeds])
+digits = [[tuple(map(torch.from_numpy, part)) for part in parts] for parts in images]
 TUNINGS = {"tuned": {"rate": 1e-2}, "lower rate": {"rate": 1e-3}, "toward start": {"rate": 1e-2, "decay": 10}}
 
 
@@ -746,7 +747,7 @@ def fit(learn):
 
 
 # %%
-from course_utils.inspection import inspect_training
+from course_utils.diagnostics import inspect_training
 
 learn = careless([accuracy], split_by="slice", duplicates=0.3)
 learn.dls.add_tfms([Normalize.from_stats(*imagenet_stats)], "after_batch")
@@ -806,14 +807,14 @@ check("08.A", choose, detected=detected)
 # %% [markdown] tags=["exercise"]
 # ### Exercise 08.B — a report that can't be right
 #
-# Write `possible(percent, pictures)`: `True` if some whole number of right pictures gives that accuracy, rounded to two
-# decimals. Is 85.61% of 75 pictures possible? And 86.67%?
+# Write `possible(percent, images)`: `True` if some whole number of right images gives that accuracy, rounded to two
+# decimals. Is 85.61% of 75 images possible? And 86.67%?
 
 
 # %% tags=["solution"]
-def possible(percent, pictures):
+def possible(percent, images):
     ### BEGIN SOLUTION
-    return any(round(100 * right / pictures, 2) == percent for right in range(pictures + 1))
+    return any(round(100 * right / images, 2) == percent for right in range(images + 1))
     ### END SOLUTION
 
 
@@ -837,7 +838,7 @@ check("08.B", possible)
 # - With a rare class, choose the threshold on validation before you change the training; report recall and precision.
 # - Split by what must not leak, and search the pixels for what the table doesn't say.
 # - What chose anything is no test: not an epoch, not a seed, not a threshold.
-# - Same pictures in training and in use, `eval()` for answers, and a look at what was forgotten.
+# - Same images in training and in use, `eval()` for answers, and a look at what was forgotten.
 
 # %% [markdown]
 # ## Quiz

@@ -154,7 +154,7 @@ print(by_hand.round(3).to_string(index=False))
 # nobody has chosen:
 
 # %%
-from course_utils.experiments import mean_interval
+from course_utils.statistics import mean_interval
 
 gaps = 100 * (pool.valid - pool.test)
 for whose, gap in {"all trials": gaps.groupby(pool.seed).mean(), "the best of seven": gaps[by_hand.index]}.items():
@@ -396,7 +396,7 @@ for arm in ("defaults", "longer", "random", "TPE"):
     print("{}: test {:.1f} ± {:.1f}%".format(arm, *mean_interval(arms[arm])))
 
 # %% tags=["result"]
-from course_utils.experiments import paired_difference
+from course_utils.statistics import paired_difference
 
 gain = {arm: paired_difference(arms.TPE, arms[arm]) for arm in ("defaults", "longer", "random")}
 flattery = paired_difference(promised.TPE, arms.TPE)
@@ -475,15 +475,15 @@ ask("09.6")
 # %% [markdown] tags=["exercise"]
 # ### Exercise 09.A — luck among many
 #
-# Write `luck(networks, pictures, share)`: `networks` equally good networks are each right for `share` of all pictures and
-# are tried on `pictures` of them. By how many points is the best of them above `share`, on average? Then try a hundred
+# Write `luck(networks, images, share)`: `networks` equally good networks are each right for `share` of all images and
+# are tried on `images` of them. By how many points is the best of them above `share`, on average? Then try a hundred
 # networks on 1,000 digits.
 
 
 # %% tags=["solution"]
-def luck(networks, pictures, share):
+def luck(networks, images, share):
     ### BEGIN SOLUTION
-    scores = chance.binomial(pictures, share, size=(10_000, networks)) / pictures
+    scores = chance.binomial(images, share, size=(10_000, networks)) / images
     return 100 * (scores.max(axis=1).mean() - share)
     ### END SOLUTION
 

@@ -51,7 +51,7 @@ class Notebook:
 
     def upload(self, file: Path) -> None:
         """Choose a file in the upload control, from the keyboard."""
-        button = self.page.get_by_role("button", name="Upload a picture")
+        button = self.page.get_by_role("button", name="Upload an image")
         button.focus()
         with self.page.expect_file_chooser() as chooser:
             button.press("Enter")
@@ -146,7 +146,7 @@ def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture
 def page(browser: Browser, lab: Lab, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A page that leaves a picture of its end among the artefacts, whether the test passed or not."""
+    """A page that leaves an image of its end among the artefacts, whether the test passed or not."""
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
     page.set_default_timeout(PATIENCE)
     expect.set_options(timeout=PATIENCE)

@@ -14,10 +14,10 @@ course = setup("00_start")"""
 CLASSIFY = """\
 from PIL import Image
 from course_utils.controls import classify_control
-def classify(picture):
-    red = picture.resize((1, 1)).getpixel((0, 0))[0] / 255
+def classify(image):
+    red = image.resize((1, 1)).getpixel((0, 0))[0] / 255
     return {"bright": red, "dark": 1 - red}
-classify_control(classify, Image.new("RGB", (64, 48), "white"), prepare=lambda picture: picture.resize((8, 8)))"""
+classify_control(classify, Image.new("RGB", (64, 48), "white"), prepare=lambda image: image.resize((8, 8)))"""
 DEPTHS = """\
 import numpy as np
 from course_utils.controls import depth_slider
@@ -55,7 +55,7 @@ def test_controls_answer_the_keyboard(notebook, tmp_path):
     notebook.upload(tmp_path / "large.png")
     expect(notebook.outputs("[role=status]")).to_have_text(re.compile(r"large\.png: (dark|bright) \(5[0-9]%\)"))
 
-    (tmp_path / "broken.png").write_bytes(b"this is no picture")
+    (tmp_path / "broken.png").write_bytes(b"this is no image")
     notebook.upload(tmp_path / "broken.png")
     sentence = notebook.outputs("[role=alert]")
     expect(sentence).to_contain_text("No answer.")
@@ -68,9 +68,9 @@ def test_controls_answer_the_keyboard(notebook, tmp_path):
     assert notebook.problems() == []
 
 
-def test_every_picture_in_an_output_has_an_alt_text(notebook):
-    pictures = notebook.outputs("img")
-    expect(pictures).to_have_count(4)  # the example, as prepared, the feature maps, the confusion matrix
-    for picture in pictures.all():
-        assert picture.get_attribute("alt").strip()
-        assert picture.evaluate("image => image.complete && image.naturalWidth > 0")
+def test_every_image_in_an_output_has_an_alt_text(notebook):
+    images = notebook.outputs("img")
+    expect(images).to_have_count(4)  # the example, as prepared, the feature maps, the confusion matrix
+    for image in images.all():
+        assert image.get_attribute("alt").strip()
+        assert image.evaluate("image => image.complete && image.naturalWidth > 0")

@@ -1,4 +1,4 @@
-"""Lesson 01 as a learner meets it: opened, run from top to bottom, then given a picture of one's own."""
+"""Lesson 01 as a learner meets it: opened, run from top to bottom, then given an image of one's own."""
 
 import re
 
@@ -6,14 +6,14 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from course_utils.data.handwriting import photographed_digit
+from course_utils.data.images.handwriting import photographed_digit
 
 pytestmark = pytest.mark.timeout(1500)
 LESSON = "01_first_finetune"
 ANSWER = r"{name}: [0-9] \([0-9]+%\)"
 
 
-def test_lesson_runs_and_classifies_an_own_picture(lab, page, tmp_path):
+def test_lesson_runs_and_classifies_an_own_image(lab, page, tmp_path):
     notebook = lab.open(page, lab.copy(LESSON))
     notebook.run_all(seconds=1200)
     assert notebook.problems() == []
@@ -36,10 +36,10 @@ def test_lesson_runs_and_classifies_an_own_picture(lab, page, tmp_path):
 
 def test_committed_outputs_are_readable_before_anything_runs(lab, page):
     notebook = lab.open(page, lab.copy(LESSON, cleared=False))
-    pictures = notebook.outputs("img")
-    expect(pictures).not_to_have_count(0)
-    for picture in pictures.all():
-        assert picture.get_attribute("alt").strip()
-        assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    images = notebook.outputs("img")
+    expect(images).not_to_have_count(0)
+    for image in images.all():
+        assert image.get_attribute("alt").strip()
+        assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
     expect(notebook.outputs("text=The example:")).to_have_text(re.compile(ANSWER.format(name="The example")))
     expect(notebook.outputs("text=/model not found|Loading widget/")).to_have_count(0)

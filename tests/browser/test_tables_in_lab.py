@@ -14,7 +14,7 @@ import pandas as pd
 from course_utils.controls import freeze_slider
 costs = pd.DataFrame({"depth": ["stem", "stage 1", "head"], "frozen": ["nothing", "stem", "stem to stage 1"],
     "trainable": [1000, 900, 100], "activations_mb": [6.0, 3, 1], "gradients_mb": 2.0, "optimizer_mb": 4.0,
-    "memory_mb": [12.0, 9, 7], "seconds": [0.06, 0.04, 0.02], "accuracy": [float("nan"), 0.5, 0.75], "pictures": 200})
+    "memory_mb": [12.0, 9, 7], "seconds": [0.06, 0.04, 0.02], "accuracy": [float("nan"), 0.5, 0.75], "images": 200})
 freeze_slider(costs)"""
 EXPLORE = """\
 from course_utils.controls import strategy_explorer
@@ -39,7 +39,7 @@ def test_controls_of_tables_answer_the_keyboard(lab, page):
 
     depth.focus()
     depth.press("ArrowRight")
-    expect(frozen).to_have_text(re.compile(r"Frozen: stem\. 900 of 1,000 .* gets 50\.0% of 200 validation pictures"))
+    expect(frozen).to_have_text(re.compile(r"Frozen: stem\. 900 of 1,000 .* gets 50\.0% of 200 validation images"))
 
     expect(explored).to_have_text(re.compile(r"probe at 5 labels per class, rate 0\.01: 44\.0%"))
     for slider in (strategy, labels, rate):
@@ -47,9 +47,9 @@ def test_controls_of_tables_answer_the_keyboard(lab, page):
         slider.press("ArrowRight")
     expect(explored).to_have_text(re.compile(r"full at 20 labels per class, rate 0\.1: 60\.0%"))
 
-    picture = notebook.outputs("img").last
+    image = notebook.outputs("img").last
     ring = notebook.outputs("span[style*='border-radius']")
-    inside, around = ring.bounding_box(), picture.bounding_box()
+    inside, around = ring.bounding_box(), image.bounding_box()
     assert around["x"] < inside["x"] < around["x"] + around["width"]
     assert around["y"] < inside["y"] < around["y"] + around["height"]
     for each in notebook.outputs("img").all():

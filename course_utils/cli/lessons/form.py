@@ -180,7 +180,7 @@ def closing(page: Page) -> Found:
 
 
 def links(page: Page, folder: Path) -> Found:
-    """What a relative link or picture names is there."""
+    """What a relative link or image names is there."""
     for cell in page.cells:
         for address in cell.links + [source for _, source in cell.images]:
             target = address.split("#")[0]

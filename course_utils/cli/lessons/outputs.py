@@ -10,7 +10,7 @@ from course_utils.cli.lessons.cleaning import WIDGET
 from course_utils.cli.lessons.form import Found
 from course_utils.cli.lessons.page import Cell, Images, Page
 
-PICTURE_BYTES = 60_000
+IMAGE_BYTES = 60_000
 ALT_WORDS = 3
 DATA_URI = re.compile(r"data:[\w/+.-]+;base64,(?P<data>[A-Za-z0-9+/=\s]+)")
 MACHINE_PATH = re.compile(
@@ -71,8 +71,8 @@ def _raw_texts(cell: Cell) -> Iterator[str]:
                 yield DATA_URI.sub("", value)
 
 
-def pictures(page: Page) -> Found:
-    """Every picture is described and small."""
+def images(page: Page) -> Found:
+    """Every image is described and small."""
     for cell in page.cells:
         shown = [("text/markdown", image) for image in cell.images]
         for output in cell.outputs:
@@ -80,10 +80,10 @@ def pictures(page: Page) -> Found:
             yield from ((cell.number, message) for message in _bare(output))
         for kind, (alt, source) in shown:
             if len(alt.split()) < ALT_WORDS:
-                yield cell.number, f"a picture ({kind}) has the alt text {alt!r}: say in words what it shows"
+                yield cell.number, f"an image ({kind}) has the alt text {alt!r}: say in words what it shows"
             data = DATA_URI.match(source)
-            if data and (size := len(base64.b64decode(data["data"]))) > PICTURE_BYTES:
-                yield cell.number, f"a picture of {size / 1000:.0f} kB: at most {PICTURE_BYTES / 1000:.0f} kB"
+            if data and (size := len(base64.b64decode(data["data"]))) > IMAGE_BYTES:
+                yield cell.number, f"an image of {size / 1000:.0f} kB: at most {IMAGE_BYTES / 1000:.0f} kB"
 
 
 def _bare(output: NotebookNode) -> Iterator[str]:
@@ -92,4 +92,4 @@ def _bare(output: NotebookNode) -> Iterator[str]:
             yield f"a bare {kind}, which Lab shows without alt text: use course_utils.plots.show(figure, alt)"
 
 
-RULES = (executed, undisturbed, debris, pictures)
+RULES = (executed, undisturbed, debris, images)

@@ -1,4 +1,4 @@
-"""A lesson as the rules see it: its cells, their headings, prose, pictures and outputs."""
+"""A lesson as the rules see it: its cells, their headings, prose, images and outputs."""
 
 import re
 from collections.abc import Iterator
@@ -104,7 +104,7 @@ class Cell:
 
     @cached_property
     def images(self) -> list[tuple[str, str]]:
-        """(alt, address) of the pictures in the Markdown."""
+        """(alt, address) of the images in the Markdown."""
         plain = [(part.content, str(part.attrs["src"])) for part in self.inlines if part.type == "image"]
         html = [part for part in [*self.tokens, *self.inlines] if part.type in ("html_block", "html_inline")]
         return plain + [image for part in html for image in Images.of(part.content)]

@@ -1,0 +1,95 @@
+"""Turns a painted scene into pixels: style, light, texture, blur and noise, in whole numbers throughout."""
+
+import numpy as np
+
+from course_utils.data.images.drawings.knobs import Knobs
+from course_utils.data.images.drawings.raster import FINE, SIZE, Scene
+from course_utils.data.images.drawings.rng import BatchRng
+
+GRID = 8  # the painted style's brushwork is random on a grid of 8×8 and smooth in between
+
+
+def render(scene: Scene, rng: BatchRng, knobs: Knobs, texture: np.ndarray) -> np.ndarray:
+    """The pixels uint8 (n, 64, 64, 3) of a scene; texture: random bytes, uint8 (n, 64·64·3 + 8·8)."""
+    colours = _light(scene, rng, knobs)
+    samples = scene.samples
+    if knobs.style == "sketch":
+        samples = _outline(samples, colours.shape[1])
+        pencil = np.full((scene.n, 1, 3), 52)
+        colours = np.concatenate([235 - (235 - colours) * 2 // 5, pencil], 1)
+    pixels = _shrink(samples, colours)
+    bytes_ = SIZE * SIZE * 3
+    if knobs.style == "painted":
+        strokes = texture[:, bytes_ : bytes_ + GRID * GRID].reshape(-1, GRID, GRID).astype(np.int16) - 128
+        pixels += (_spread(strokes)[..., None] * pixels) >> 11  # up to a sixteenth lighter or darker
+    if knobs.blur > 0:
+        pixels = _blur(pixels, knobs.blur)
+    if knobs.noise > 0:
+        grain = texture[:, :bytes_].reshape(pixels.shape)
+        grain = ((grain >> 4) + (grain & 15)).astype(np.int16) - 15  # a triangle from -15 to 15, deviation 6.52
+        pixels += (grain * np.int16(round(knobs.noise * 64 / 6.52)) + 32) >> 6
+    return pixels.clip(0, 255).astype(np.uint8)
+
+
+def _light(scene: Scene, rng: BatchRng, knobs: Knobs) -> np.ndarray:
+    """Every paint's colour (n, paints, 3), whole numbers, under the light of day or night."""
+    light = rng.between(0.84, 1.12, "light")[:, None, None]
+    warm = rng.between(-8, 8)[:, None] * np.asarray((1.0, 0.0, -1.0))
+    colours, glow = np.stack(scene.colours, 1).clip(0, 255), np.stack(scene.glows, 1)[..., None]
+    day = colours * light + warm[:, None]
+    dark = day * np.asarray((0.2, 0.24, 0.36)) + np.asarray((4, 6, 14))
+    night = dark * (1 - glow) + colours * glow
+    return np.floor(day * (1 - knobs.night) + night * knobs.night).clip(0, 255).astype(np.int32)
+
+
+def _outline(samples: np.ndarray, pencil: int) -> np.ndarray:
+    """Give the paint `pencil` to samples next to another paint: a line as wide as a pixel."""
+    edge = np.zeros(samples.shape, bool)
+    edge[:, :, 1:] |= samples[:, :, 1:] != samples[:, :, :-1]
+    edge[:, 1:] |= samples[:, 1:] != samples[:, :-1]
+    edge[:, :-1] |= edge[:, 1:]
+    edge[:, :, :-1] |= edge[:, :, 1:]
+    return np.where(edge, np.uint8(pencil), samples)
+
+
+def _shrink(samples: np.ndarray, colours: np.ndarray) -> np.ndarray:
+    """Mean colour int16 (n, 64, 64, 3) of each pixel's nine samples.
+
+    Red, green and blue travel in 16-bit lanes of one 64-bit number, so that one look-up and eight additions do.
+    """
+    lanes = colours[..., 0].astype("<u8") | colours[..., 1].astype("<u8") << 16 | colours[..., 2].astype("<u8") << 32
+    sums = np.zeros((len(samples), SIZE, SIZE), "<u8")
+    for image in range(len(samples)):
+        fine = lanes[image].take(samples[image], mode="clip")
+        rows = fine[0::FINE] + fine[1::FINE] + fine[2::FINE]
+        np.add(rows[:, 0::FINE] + rows[:, 1::FINE], rows[:, 2::FINE], out=sums[image])
+    mean = sums.view("<u2").reshape(*sums.shape, 4)[..., :3].astype(np.int16)
+    return (mean + 4) // (FINE * FINE)
+
+
+def _spread(grid: np.ndarray) -> np.ndarray:
+    """Interpolate whole numbers (n, 8, 8) over the image; float32 holds every step exactly."""
+    place = (2 * np.arange(SIZE) + 1) * (GRID - 1)
+    left, part = place // (2 * SIZE), place % (2 * SIZE) // 2
+    weights = np.zeros((SIZE, GRID), np.float32)
+    weights[np.arange(SIZE), left], weights[np.arange(SIZE), left + 1] = 64 - part, part
+    return np.floor(weights @ grid.astype(np.float32) @ weights.T / 4096).astype(np.int16)
+
+
+def _blur(pixels: np.ndarray, radius: float) -> np.ndarray:
+    """Spread every pixel over `radius` pixels around it, edges repeated.
+
+    The weights are whole numbers that sum to 1024 and float32 holds their sums exactly, so the order in which a
+    machine adds them up can't matter.
+    """
+    offsets = np.arange(-int(radius + 1), int(radius + 1) + 1)
+    bell = np.floor(1e6 * (1 - (offsets / (radius + 1)) ** 2) ** 2).astype(int)
+    bell = 1024 * bell // bell.sum()
+    bell[len(bell) // 2] += 1024 - bell.sum()
+    matrix = np.zeros((SIZE, SIZE), np.float32)
+    for offset, weight in zip(offsets, bell, strict=True):
+        np.add.at(matrix, (np.arange(SIZE), (np.arange(SIZE) + offset).clip(0, SIZE - 1)), weight)
+    planes = pixels.transpose(0, 3, 1, 2).astype(np.float32)
+    for _ in range(2):
+        planes = np.floor((planes @ matrix.T + 512) / 1024).swapaxes(2, 3)
+    return planes.transpose(0, 2, 3, 1).astype(np.int16)

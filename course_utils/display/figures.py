@@ -1,0 +1,67 @@
+"""How a figure reaches the notebook: a small PNG inside HTML, because JupyterLab drops the alt text of PNG outputs."""
+
+import base64
+import html
+import io
+import textwrap
+
+import matplotlib.pyplot as plt
+from IPython.display import display
+from matplotlib.figure import Figure
+from PIL import Image
+
+from course_utils.errors import CourseError
+
+MOST_BYTES = 60_000  # of one figure's PNG in a committed notebook
+SCREEN_DPI = 100  # CSS pixels an inch: a figure keeps its size on the page whatever resolution its file has
+TITLE_CHARACTERS = 7.5  # an inch
+
+
+def show(figure: Figure, alt: str) -> None:
+    """Display a figure with its alternative text and close it. An empty text raises CourseError."""
+    display({"text/html": figure_html(figure, alt), "text/plain": alt}, raw=True)
+
+
+def figure_html(figure: Figure, alt: str) -> str:
+    """Return HTML that embeds the figure with its alternative text, and close the figure.
+
+    The PNG is finer than the screen; it gets fewer colours, and then fewer pixels, until it fits into MOST_BYTES.
+    """
+    plt.close(figure)  # or the notebook would show it again at the end of the cell
+    if not alt.strip():
+        raise CourseError("The figure has no alt text: say in a sentence what it shows, for those who can't see it.")
+    png, dpi = b"", 1.6 * SCREEN_DPI
+    while not png or len(png) > MOST_BYTES:
+        drawn = io.BytesIO()
+        figure.savefig(drawn, dpi=dpi, pil_kwargs={"compress_level": 1})
+        # Images of few pixels grow cheaply: fewer colours save more bytes than fewer dots, and leave the text sharp.
+        for colours in (256, 128, 64):
+            png = _small_png(Image.open(drawn), colours)
+            if len(png) <= MOST_BYTES:
+                break
+        figure.set_layout_engine("none")  # the layout is settled: only the resolution changes now
+        dpi *= 0.8
+    return f'<figure style="margin:0">{_img(png, alt, round(figure.get_figwidth() * SCREEN_DPI))}</figure>'
+
+
+def add_title(figure: Figure, title: str) -> None:
+    """Put the title over the whole figure, broken into lines that its width holds."""
+    style = plt.rcParams
+    lines = textwrap.fill(title, int(TITLE_CHARACTERS * figure.get_figwidth()))
+    figure.suptitle(lines, x=0.01, ha="left", fontsize=style["axes.titlesize"], fontweight=style["axes.titleweight"])
+
+
+def image_html(image: Image.Image, alt: str, width: int) -> str:
+    """Return an `<img>` element that embeds the image in at most 256 colours, `width` CSS pixels wide."""
+    return _img(_small_png(image, 256), alt, width)
+
+
+def _small_png(image: Image.Image, colours: int) -> bytes:
+    png = io.BytesIO()
+    image.convert("RGB").quantize(colours, dither=Image.Dither.NONE).save(png, "png", optimize=True)
+    return png.getvalue()
+
+
+def _img(png: bytes, alt: str, width: int) -> str:
+    source = "data:image/png;base64," + base64.b64encode(png).decode()
+    return f'<img alt="{html.escape(alt)}" width="{width}" style="max-width:100%" src="{source}">'

@@ -1,6 +1,0 @@
-"""What looks wrong with a learner and its data: findings, each with its evidence and its cure."""
-
-from course_utils.inspection.checklist import inspect_training
-from course_utils.inspection.findings import Finding, Inspection
-
-__all__ = ["Finding", "Inspection", "inspect_training"]
