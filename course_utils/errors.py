@@ -11,7 +11,7 @@ class CourseError(Exception):
     message : str
         The sentence for the learner.
     code : str
-        What kind of problem it is, as "room.problem" ("surgery.unknown-depth"): stable where the sentence may be reworded.
+        The kind of problem as "room.problem" ("surgery.unknown-depth"): stable where the sentence may be reworded.
     """
 
     def __init__(self, message: str, *, code: str = ""):
