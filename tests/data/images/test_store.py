@@ -11,71 +11,44 @@ from fastai.data.core import DataLoaders, TfmdDL
 from fastai.data.transforms import Normalize
 from fastai.interpret import ClassificationInterpretation
 from fastai.learner import load_learner
-from fastai.metrics import accuracy
 from fastai.torch_core import TensorCategory, TensorImage, set_seed
 from fastai.vision.augment import aug_transforms
 from fastai.vision.core import imagenet_stats
-from fastai.vision.learner import default_split, model_meta, vision_learner
 from PIL import Image
-from torch import nn
+from support.datasets import COLOURS, coloured_images, store_loaders
+from support.learners import silent, tiny_is_known, tiny_learner
 
 from course_utils.data.images import store as store_module
-from course_utils.data.images.store import Store, make_loaders
+from course_utils.data.images.store import Store
 from course_utils.data.splits import Split
 from course_utils.errors import CourseError
 
 matplotlib.use("Agg")
-VOCAB = ["red", "green", "blue"]
+VOCAB = list(COLOURS)
 SIDE = 12
+
+
+@pytest.fixture(scope="module", autouse=True)
+def known():
+    with tiny_is_known():
+        yield
 
 
 @pytest.fixture(scope="module")
 def images() -> Store:
-    """150 noisy images in three colours."""
-    labels = torch.arange(150) % 3
-    noise = torch.randint(0, 120, (150, 3, SIDE, SIDE), generator=torch.Generator().manual_seed(0))
-    noise[torch.arange(150), labels] += 130
-    return Store(noise.to(torch.uint8), labels, VOCAB)
+    return coloured_images(150, SIDE)
 
 
 def loaders(store: Store, train: int = 65, valid: range = range(100, 133), **options):
     split = Split(list(range(train)), list(valid), list(range(133, 150)))
-    plain = {
-        "size": SIDE,
-        "bs": 16,
-        "order_seed": 0,
-        "augment": False,
-        "own_augment": aug_transforms(),
-        "normalize": True,
-    }
-    return make_loaders(store, split, what="colours", **plain | options)
-
-
-def tiny(weights: str | None = None) -> nn.Sequential:
-    """A network that learns colours, in the form that vision_learner cuts: body, pool, head."""
-    return nn.Sequential(nn.Conv2d(3, 8, 3, 2), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Linear(8, 3))
-
-
-@pytest.fixture(autouse=True)
-def tiny_has_statistics(monkeypatch):
-    monkeypatch.setitem(model_meta, tiny, {"cut": 3, "split": default_split, "stats": imagenet_stats, "weights": "any"})
-
-
-def learner(dls, pretrained: bool = False, path="."):
-    learn = vision_learner(dls, tiny, pretrained=pretrained, metrics=accuracy, path=path, lin_ftrs=[], ps=0.0)
-    learn.remove_cbs([cb for cb in learn.cbs if type(cb).__name__ == "ProgressCallback"])
-    learn.logger = lambda _: None
-    return learn
+    return store_loaders(store, split, what="colours", **{"own_augment": aug_transforms(), **options})
 
 
 @pytest.fixture(scope="module")
-def fitted(images, tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        meta = {"cut": 3, "split": default_split, "stats": imagenet_stats, "weights": "any"}
-        patch.setitem(model_meta, tiny, meta)
-        set_seed(0)
-        learn = learner(loaders(images), path=tmp_path_factory.mktemp("learner"))
-        learn.fit(8, 0.03)
+def fitted(images, known, tmp_path_factory):
+    set_seed(0)
+    learn = tiny_learner(loaders(images), path=tmp_path_factory.mktemp("learner"))
+    learn.fit(8, 0.03)
     return learn
 
 
@@ -122,9 +95,9 @@ def test_few_images_make_a_small_batch(images):
 
 
 def test_a_single_image_at_the_end_does_not_stop_training(images):
-    learn = learner(loaders(images, train=65, bs=64))
+    learn = tiny_learner(loaders(images, train=65, bs=64))
     learn.fit(1)
-    learn = learner(loaders(images, train=64, bs=32, valid=range(64, 129)))
+    learn = tiny_learner(loaders(images, train=64, bs=32, valid=range(64, 129)))
     learn.fit(1)
     assert len(learn.dls.valid) == 2 and [len(y) for _, y in learn.dls.valid][-1] == 1
 
@@ -150,8 +123,8 @@ def test_size_scales_the_batch_and_not_the_store(images):
 def test_there_is_one_normalize_and_never_two(images, normalize, pretrained):
     """A network from scratch is normalised like a pre-trained one, however many learners share the loaders."""
     dls = loaders(images, normalize=normalize)
-    learner(dls, pretrained)
-    learner(dls, pretrained)
+    tiny_learner(dls, pretrained)
+    tiny_learner(dls, pretrained)
     found = [[tfm for tfm in dl.after_batch.fs if isinstance(tfm, Normalize)] for dl in dls]
     assert [len(each) for each in found] == [int(normalize or pretrained)] * 3
     if normalize or pretrained:
@@ -246,19 +219,19 @@ def test_test_dl(fitted, images):
 
 def test_test_time_augmentation_augments(images):
     set_seed(0)
-    learn = learner(loaders(images, augment=True))
+    learn = tiny_learner(loaders(images, augment=True))
     (augmented, plain), _ = learn.tta(n=2, beta=None)
     assert torch.allclose(plain, learn.get_preds()[0]) and not torch.allclose(augmented, plain)
 
 
 def test_an_exported_learner_carries_no_images(fitted, images, tmp_path, recwarn):
     large = Store(images.images.repeat(1, 1, 16, 16), images.labels, VOCAB)
-    learn = learner(loaders(large), path=tmp_path)
+    learn = tiny_learner(loaders(large), path=tmp_path)
     learn.model = fitted.model
     learn.export()
     assert (tmp_path / "export.pkl").stat().st_size < large.images.nbytes / 10
     again = load_learner(tmp_path / "export.pkl")
-    again.remove_cbs([cb for cb in again.cbs if type(cb).__name__ == "ProgressCallback"])
+    silent(again)
     image = Image.new("RGB", (50, 50), (60, 230, 60))
     assert again.predict(image)[0] == "green"
     assert torch.allclose(again.predict(image)[2], learn.predict(image)[2])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from course_utils.data import images
+from course_utils.data.images import opening
 from course_utils.data.images.opening import MAX_SIDE, open_image
 from course_utils.errors import CourseError
 
@@ -130,7 +130,7 @@ def test_large_images_are_reduced():
 
 
 def test_too_many_pixels_are_refused_before_they_are_decoded(monkeypatch):
-    monkeypatch.setattr(images, "MAX_PIXELS", 3_000_000)
+    monkeypatch.setattr(opening, "MAX_PIXELS", 3_000_000)
     huge = Image.new("L", (2048, 2048))
     assert "2048×2048 pixels, at most 3 million" in refusal(coded(huge))
     assert "2048×2048 pixels" in refusal(huge)
@@ -150,7 +150,7 @@ def test_files_over_50_mb_are_refused_unread(tmp_path, monkeypatch):
         file.truncate(50_000_001)
     monkeypatch.setattr(type(path), "read_bytes", lambda self: pytest.fail("the file was read"))
     assert "raw.png is too big (50 MB, at most 50 MB)" in refusal(path)
-    monkeypatch.setattr(images, "MAX_BYTES", 10)
+    monkeypatch.setattr(opening, "MAX_BYTES", 10)
     assert "too big" in refusal(b"x" * 11)
 
 
