@@ -171,7 +171,6 @@ TEXT_DEFECTS = {
     "a result before the questions": ('ask("07.1")\n', "ask\n", "predict first"),
     "an exercise's letter": ("Exercise 07.B", "Exercise 07.C", "should begin '### Exercise 07.B"),
     "a check of another exercise": ('check("07.B", answer)', 'check("07.A", answer)', "should call check('07.B', …)"),
-    "no solution": ('# %% tags=["solution"]\n### BEGIN', "# %%\n### BEGIN", "after an exercise come"),
     "one exercise": ('# %% [markdown] tags=["exercise"]\n# ### Exercise 07.B', "# %% [markdown]\n# ###", "1 exercises"),
     "no summary": ('summary("07")', "print(7)", "the quiz should end with summary('07')"),
     "no limits section": ("## What would break this", "## Limits of this", "the last h2 sections should be"),
@@ -293,11 +292,6 @@ def test_the_notebook_gets_blanks_and_the_solutions_their_own(toy):
     solved = [cell.source for cell in read_solutions(lesson).cells]
     assert "def double(x):\n    return 2 * x" in solved and "answer = 4" in solved
     assert not any("SOLUTION" in source for source in sources + solved)
-
-
-def test_a_solution_without_markers_is_refused(toy):
-    with pytest.raises(CourseError, match="no lines between '### BEGIN SOLUTION'"):
-        building.build(toy(GOOD.replace("### BEGIN SOLUTION\nanswer", "answer")))
 
 
 def test_a_run_names_a_solution_that_fails_its_check(toy, one_thread):

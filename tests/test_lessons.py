@@ -24,7 +24,7 @@ def test_the_listed_lessons_are_the_texts_and_the_notebooks():
 
 
 def test_text_and_notebook_hold_the_same_content(lesson):
-    text, notebook = blanked(read_text(lesson)), read_notebook(lesson)
+    text, notebook = blanked(lesson), read_notebook(lesson)
     assert [(cell.cell_type, cell.source, cell.metadata.get("tags", [])) for cell in text.cells] == [
         (cell.cell_type, cell.source, cell.metadata.get("tags", [])) for cell in notebook.cells
     ]

@@ -99,9 +99,9 @@ def test_a_changed_key_is_noticed(item):
 @cache
 def written(name: str, blank: bool) -> dict[str, str]:
     """The code of each exercise of a lesson, by letter: the solution, or the blank."""
-    notebook = read_text(Lesson(LESSON_FOLDER, name))
+    lesson = Lesson(LESSON_FOLDER, name)
     tag = "blank" if blank else "solution"
-    cells = (blanked(notebook) if blank else notebook).cells
+    cells = (blanked(lesson) if blank else read_text(lesson)).cells
     tasks = [
         re.search(r"Exercise \d\d\.([A-Z])", cell.source)[1]
         for cell in cells

@@ -36,7 +36,7 @@ def assemble(lesson: Lesson) -> NotebookNode:
 
     A cell keeps its id where jupytext recognises it, and its outputs where its source is the same to the letter.
     """
-    notebook = exercises.blanked(read_text(lesson))
+    notebook = exercises.blanked(lesson)
     if lesson.notebook.exists():
         notebook = update(notebook, read_notebook(lesson), text_format(lesson))
     return _dressed(notebook)
@@ -44,7 +44,7 @@ def assemble(lesson: Lesson) -> NotebookNode:
 
 def assemble_solutions(lesson: Lesson) -> NotebookNode:
     """The text's tasks, solutions and checks as a notebook, with the outputs that are still valid."""
-    notebook = exercises.solutions(read_text(lesson), lesson.name)
+    notebook = exercises.solutions(lesson)
     if lesson.solutions.exists():
         known = {(cell.id, cell.source): cell for cell in read_solutions(lesson).cells if cell.cell_type == "code"}
         for cell in notebook.cells:

@@ -27,7 +27,7 @@ from nbformat import NotebookNode
 
 from course_utils.cli.lessons import form, outputs, prose
 from course_utils.cli.lessons.exercises import blanked, solutions
-from course_utils.cli.lessons.files import Lesson, locate, read_notebook, read_solutions, read_text, title
+from course_utils.cli.lessons.files import Lesson, locate, read_notebook, read_solutions, title
 from course_utils.cli.lessons.page import Page
 
 
@@ -45,7 +45,7 @@ class Finding:
 def check(lesson: Lesson) -> list[Finding]:
     """Everything to mend in a lesson; empty when it's clean."""
     notebook = read_notebook(lesson)
-    stale = list(_differences(lesson, blanked(read_text(lesson)), notebook))
+    stale = list(_differences(lesson, blanked(lesson), notebook))
     stale += _other_solutions(lesson)
     if stale:  # the cells' numbers don't fit the text's lines, and the outputs tell of other code
         return stale
@@ -77,7 +77,7 @@ def _differences(lesson: Lesson, text: NotebookNode, notebook: NotebookNode) -> 
 
 def _other_solutions(lesson: Lesson) -> Iterator[Finding]:
     """The notebook of the solutions holds the text's."""
-    theirs, ours = read_solutions(lesson), solutions(read_text(lesson), lesson.name)
+    theirs, ours = read_solutions(lesson), solutions(lesson)
     if [_content(cell) for cell in theirs.cells] != [_content(cell) for cell in ours.cells]:
         yield Finding(
             str(lesson.solutions), f"other solutions than the text's: run `course lessons build {lesson.name}`"

@@ -114,6 +114,15 @@ def locate(lesson: Lesson) -> list[int]:
     return [number for number, line in enumerate(lines, 1) if re.match(r"# %%( |$)", line)]
 
 
+def line_of(lesson: Lesson, cell: int, line: int) -> int:
+    """The line of the text, from 1, that holds a cell's line; both are indices."""
+    lines = lesson.text.read_text(encoding="utf-8").split("\n")
+    first = locate(lesson)[cell]
+    while first < len(lines) and not lines[first].strip():  # blank lines at a cell's top are no part of its source
+        first += 1
+    return first + line + 1
+
+
 def title(cell: NotebookNode) -> str:
     """A few words that name a cell in a message: its heading or its first line."""
     first = next((line for line in cell.source.splitlines() if line.strip()), "empty")
