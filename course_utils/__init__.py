@@ -9,11 +9,7 @@ if sys.version_info < (3, 11):  # noqa: UP036
         "install one of them and set the course up with it."
     )
 
+import lazy_loader
 
-def __getattr__(name: str) -> str:
-    """`__version__`, looked up when asked for: importlib.metadata would take most of this module's import."""
-    if name != "__version__":
-        raise AttributeError(f"module 'course_utils' has no attribute {name!r}")
-    from importlib.metadata import version
-
-    return version("fine-tuning-course")
+# What there is stands in __init__.pyi, for type checkers too. `course_utils.data` loads when first used.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

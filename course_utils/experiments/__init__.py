@@ -1,13 +1,5 @@
 """Honest comparisons: strategies over labels and seeds, as a tidy table, and what freezing costs."""
 
-from importlib import import_module
+import lazy_loader
 
-__all__ = ["Experiment", "freezing_costs", "run_parallel", "tune"]
-
-_MODULES = {"Experiment": "grid", "freezing_costs": "costs", "run_parallel": "parallel", "tune": "tuning"}
-
-
-def __getattr__(name: str):
-    if name in _MODULES:  # they bring torch and fastai, which an interval doesn't need
-        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

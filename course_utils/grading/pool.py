@@ -1,4 +1,4 @@
-"""Reads a pool of graded items: a private folder of files like those of quizzes/, plain or locked."""
+"""Reads a pool of graded items: a private folder of files like those of course_utils/quizzes/, plain or locked."""
 
 from pathlib import Path
 

@@ -1,17 +1,8 @@
 """Practice: questions that answer in the page, checks of exercises, guesses beside findings, the learner's progress.
 
-The items stand in quizzes/*.yaml. Nothing here imports torch but the checks of code and models.
+The items stand in course_utils/quizzes/*.yaml. Nothing here imports torch but the checks of code and models.
 """
 
-from importlib import import_module
+import lazy_loader
 
-__all__ = ["ask", "check", "found", "predict", "progress_table", "review", "summary"]
-
-_MODULES = {"ask": "widgets", "check": "exercises", "found": "exercises", "predict": "widgets"}
-_MODULES |= dict.fromkeys(("progress_table", "review", "summary"), "overview")
-
-
-def __getattr__(name: str):
-    if name in _MODULES:
-        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""What a question is: the kinds of items that quizzes/*.yaml may hold, and the rules each must keep."""
+"""What a question is: the kinds of items that course_utils/quizzes/*.yaml may hold, and the rules each must keep."""
 
 import re
 from collections.abc import Iterable
@@ -62,7 +62,7 @@ class Step(Part):
 
 
 class Figure(Part):
-    """An image beside the question: a file of the folder quizzes/, and its words."""
+    """An image beside the question: a file of the folder course_utils/quizzes/, and its words."""
 
     file: Text
     alt: Text

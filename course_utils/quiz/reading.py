@@ -1,4 +1,4 @@
-"""Reads quizzes/*.yaml; what is wrong in a file is told with its line and the item's id."""
+"""Reads course_utils/quizzes/*.yaml; what is wrong in a file is told with its line and the item's id."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from course_utils.quiz.items import AnyItem, Quiz
 Places = dict[tuple, int]  # the line, from 1, of each part of a file: ("items", 0, "options", 1) and so on
 
 
-FOLDER = Path(__file__).parents[2] / "quizzes"  # beside the package, in a clone as in an installation
+FOLDER = Path(__file__).parents[1] / "quizzes"  # package data: in a clone as in an installation
 
 
 @cache

@@ -34,7 +34,7 @@ LOOT = {
         "import os, sys\nway = sys.prefix + ' ' + sys.base_prefix\n"
         "loot = [one for one in os.listdir({home!r}) if {home!r} + '/' + one not in way]"
     ),
-    "look into the repository": "import os; loot = os.path.exists({repository!r} + '/quizzes')",
+    "look into the repository": "import os; loot = os.path.exists({repository!r} + '/lessons')",
     "look at the temporary files": (
         "import os, sys\nway = sys.prefix + ' ' + sys.base_prefix\n"
         "loot = os.path.exists('/tmp') and [one for one in os.listdir('/tmp') if '/tmp/' + one not in way]"

@@ -107,7 +107,7 @@ def test_the_image_takes_no_pool_along():
     rules = [rule for rule in rules if rule and not rule.startswith("#")]
     assert rules[0] == "*"
     assert {rule for rule in rules if rule.startswith("!")} == {
-        *("!pyproject.toml", "!README.md", "!LICENSE", "!requirements.lock", "!course_utils", "!quizzes")
+        *("!pyproject.toml", "!README.md", "!LICENSE", "!requirements.lock", "!course_utils")
     }
 
 

@@ -4,8 +4,8 @@ The form of a lesson:
 
 - The first cell's h1 is `# 01 · A question?`; the first code cell is the setup cell, the same everywhere but for the
   lesson's name.
-- Each item of quizzes/01_….yaml is asked once: a question by `ask("01.1")`, a guess by `predict("01.2")` and, in a
-  later cell, `found("01.2", value)`, each call at the end of a cell of its own.
+- Each item of course_utils/quizzes/01_….yaml is asked once: a question by `ask("01.1")`, a guess by `predict("01.2")`
+  and, in a later cell, `found("01.2", value)`, each call at the end of a cell of its own.
 - An exercise is a Markdown cell tagged `exercise` with the heading `### Exercise 01.A — topic`, a code cell tagged
   `solution` (between markers, see `exercises`; the notebook gets its blank), and a code cell tagged `check` that calls
   `check("01.A", name)`.

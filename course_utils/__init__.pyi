@@ -1,0 +1,17 @@
+from . import backbones as backbones
+from . import cli as cli
+from . import controls as controls
+from . import data as data
+from . import diagnostics as diagnostics
+from . import display as display
+from . import environment as environment
+from . import errors as errors
+from . import experiments as experiments
+from . import grading as grading
+from . import machine as machine
+from . import plots as plots
+from . import quiz as quiz
+from . import statistics as statistics
+from . import surgery as surgery
+from . import training as training
+from ._version import __version__ as __version__

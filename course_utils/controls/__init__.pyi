@@ -1,0 +1,10 @@
+from .classify import ClassifyControl as ClassifyControl
+from .classify import classify_control as classify_control
+from .depths import DepthSlider as DepthSlider
+from .depths import depth_slider as depth_slider
+from .freezing import FreezeSlider as FreezeSlider
+from .freezing import freeze_slider as freeze_slider
+from .strategies import StrategyExplorer as StrategyExplorer
+from .strategies import strategy_explorer as strategy_explorer
+from .threshold import ThresholdSlider as ThresholdSlider
+from .threshold import threshold_slider as threshold_slider
