@@ -1,12 +1,8 @@
-"""The bundled network: weights, fastai's view of it, precisions, and the script that trained it."""
+"""The bundled networks: weights, fastai's view of them, and precisions."""
 
-import json
 import math
-import subprocess
-import sys
 import zipfile
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,12 +10,15 @@ import torch
 from fastai.vision.all import DataLoaders, Learner, TensorCategory, TensorImage, imagenet_stats, vision_learner
 from fastai.vision.learner import model_meta
 from PIL import Image
-from safetensors.torch import load_file
 from torchvision.models import resnet18
 
 from course_utils import backbones
-from course_utils.backbones import card, pretrain, resnet18_half, weights
+from course_utils.backbones import resnet18_half, weights
 from course_utils.errors import CourseError
+from tools.pretraining import card
+from tools.pretraining.training import accuracy
+
+PROMISED = {"resnet18_half": 45}  # top-1 in percent
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +50,7 @@ def test_its_steps_are_torchvisions(images):
 
 def test_bundled_weights_are_fast_to_check_and_small():
     backbones.verify_weights()
-    assert weights.WEIGHTS.stat().st_size == weights.training_record()["bytes"] < 6e6
+    assert weights.weights_file("resnet18_half").stat().st_size == weights.figures()["bytes"] < 6e6
     assert {t.dtype for t in weights.load_weights().values()} == {torch.float16, torch.int64}
 
 
@@ -65,10 +64,11 @@ def test_bundled_weights_are_fast_to_check_and_small():
     ],
 )
 def test_missing_or_damaged_weights_get_one_sentence(damage, word, tmp_path, monkeypatch):
-    copy = tmp_path / weights.WEIGHTS.name
-    copy.write_bytes(weights.WEIGHTS.read_bytes())
-    monkeypatch.setattr(weights, "WEIGHTS", copy)
-    damage(copy)
+    bundled = weights.weights_file("resnet18_half")
+    for file in (bundled, bundled.with_suffix(".json")):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
+    damage(tmp_path / bundled.name)
     with pytest.raises(CourseError, match=rf"(?s)^[^\n]*{word}[^\n]*install the course again[^\n]*$"):
         resnet18_half("DEFAULT")
     with pytest.raises(CourseError) as caught:
@@ -139,19 +139,21 @@ def test_full_profile_takes_resnet34_and_falls_back_in_one_sentence(monkeypatch,
     assert "no network" in said and "resnet18_half" in said and "\n" not in said
 
 
-def test_the_model_card_states_the_runs_figures():
-    assert card.CARD.read_text() == card.render(weights.training_record()), (
-        "python -m course_utils.backbones.card renews it"
-    )
+@pytest.mark.parametrize("name", weights.bundled())
+def test_the_model_card_states_the_runs_figures(name):
+    stated = card.render(name, weights.figures(name))
+    assert card.card_file(name).read_text() == stated, "python -m tools.pretraining.card renews it"
 
 
-def test_the_shipped_figures_reach_the_promised_accuracy():
-    figures = weights.training_record()
-    assert figures["top1"] >= 45 and figures["validation_images"] == 10_000
+@pytest.mark.parametrize("name", weights.bundled())
+def test_the_shipped_figures_reach_the_promised_accuracy(name):
+    figures = weights.figures(name)
+    assert figures["top1"] >= PROMISED[name] and figures["validation_pictures"] == 10_000
 
 
-def test_shipped_accuracy_is_what_the_file_gives(mirror, pretrained):
-    """The card's top-1 on every tenth validation image of the archive, within its sampling error."""
+@pytest.mark.parametrize("name", weights.bundled())
+def test_shipped_accuracy_is_what_the_file_gives(name, mirror):
+    """The card's top-1 on every tenth validation picture of the archive, within its sampling error."""
     archive = mirror / "tiny-imagenet-200-webp.zip"
     with zipfile.ZipFile(archive) as z:
         names = sorted(n for n in z.namelist() if n.split("/")[1] == "val" and n.endswith(".webp"))
@@ -160,81 +162,7 @@ def test_shipped_accuracy_is_what_the_file_gives(mirror, pretrained):
         decoded = [np.asarray(Image.open(BytesIO(z.read(n))).convert("RGB")) for n in names]
     seen = torch.from_numpy(np.stack(decoded)).permute(0, 3, 1, 2)
     labels = torch.tensor([classes.index(n.split("/")[2]) for n in names])
-    top1, top5 = pretrain.accuracy(pretrained, seen, labels)
-    figures = weights.training_record()
+    top1, top5 = accuracy(getattr(backbones, name)("DEFAULT"), seen, labels)
+    figures = weights.figures(name)
     for measured, stated in ((top1, figures["top1"]), (top5, figures["top5"])):
         assert abs(measured - stated) < 3 * math.sqrt(stated * (100 - stated) / len(names))
-
-
-def _archive(file: Path, side: int = 64) -> None:
-    random = np.random.default_rng(0)
-    with zipfile.ZipFile(file, "w") as z:
-        for part, count in (("train", 12), ("val", 3)):
-            for label, shade in (("n1", 40), ("n2", 120), ("n3", 200), ("n4", 250), ("n5", 5)):
-                for i in range(count):
-                    coded = BytesIO()
-                    noise = random.integers(0, 5, (side, side, 3), dtype=np.uint8)
-                    Image.fromarray(noise + np.uint8(shade)).save(coded, "webp")
-                    z.writestr(f"tiny/{part}/{label}/{i}.webp", coded.getvalue())
-
-
-def test_a_stopped_pre_training_goes_on_where_it_was(tmp_path):
-    """Two runs, one of them killed after its first epoch, end with the same weights."""
-    _archive(tmp_path / "tiny.zip")
-    script = (
-        "import sys, torch, torch.distributed as dist; from pathlib import Path\n"
-        "from course_utils.backbones.pretrain import Cycle, Recipe, pretrain\n"
-        "dist.init_process_group('gloo', init_method=f'file://{sys.argv[2]}.rendezvous', rank=0, world_size=1)\n"
-        "torch.manual_seed(9); torch.use_deterministic_algorithms(True); torch.set_num_threads(1)\n"
-        "if sys.argv[3] == 'stop':\n"
-        "    save = torch.save\n"
-        "    def stop(*a, **k):\n"
-        "        Path(sys.argv[2], 'checkpoint.pt').exists() and sys.exit(7)\n"
-        "        save(*a, **k)\n"
-        "    torch.save = stop\n"
-        "pretrain(Path(sys.argv[1]), Path(sys.argv[2]), Recipe((Cycle(((1, 32, .5),), 20, .1, .1), "
-        "Cycle(((1, 48, .5), (1, 64, .5)), 10, .05, .1))))\n"
-    )
-
-    def run(out: str, how: str) -> int:
-        (tmp_path / f"{out}.rendezvous").unlink(missing_ok=True)
-        command = [sys.executable, "-c", script, str(tmp_path / "tiny.zip"), str(tmp_path / out), how]
-        return subprocess.run(command, capture_output=True).returncode
-
-    assert run("whole", "go") == 0
-    assert run("cut", "stop") == 7
-    assert run("cut", "go") == 0
-    whole, cut = (json.loads((tmp_path / out / "resnet18_half.json").read_text()) for out in ("whole", "cut"))
-    assert whole["sha256"] == cut["sha256"]
-    assert [row["epoch"] for row in cut["history"]] == [1, 2, 3]
-    assert set(whole) == set(weights.training_record())
-    ends = [load_file(tmp_path / "whole" / f"end-{epochs}.safetensors") for epochs in (1, 3)]
-    shipped = load_file(tmp_path / "whole" / "resnet18_half.safetensors")
-    mean = (ends[0]["conv1.weight"].float() + ends[1]["conv1.weight"].float()) / 2
-    assert torch.equal(shipped["conv1.weight"], mean.half()), "what is shipped is the average of the cycles' ends"
-
-
-def test_augmentation_is_drawn_per_image():
-    same = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8).expand(16, -1, -1, -1)
-    views = pretrain.augment(same, 32, 0.35, 0.2, torch.Generator().manual_seed(0))
-    assert views.shape == (16, 3, 32, 32)
-    assert len({tuple(view.flatten()[:50].tolist()) for view in views}) == 16
-
-
-@pytest.mark.parametrize("cycle", pretrain.Recipe().cycles)
-def test_each_cycle_rises_and_falls_to_zero(cycle):
-    rates = [cycle.lr(i / 1000) for i in range(1001)]
-    assert max(rates) == pytest.approx(cycle.peak_lr) and rates[0] == 0 and rates[-1] == pytest.approx(0)
-    assert rates.index(max(rates)) == round(1000 * cycle.warm_up)
-    sides = [cycle.stage(epoch)[0] for epoch in range(cycle.epochs)]
-    assert sides == sorted(sides) and sides[-1] == pretrain.VIEW
-
-
-def test_epochs_of_the_run_fall_into_cycles():
-    recipe = pretrain.Recipe()
-    first, second, *later = recipe.cycles
-    assert recipe.epochs == first.epochs + second.epochs + sum(cycle.epochs for cycle in later)
-    assert recipe.cycle(first.epochs - 1) == (first, first.epochs - 1)
-    assert recipe.cycle(first.epochs) == (second, 0)
-    with pytest.raises(IndexError):
-        recipe.cycle(recipe.epochs)

@@ -99,6 +99,7 @@ def imported(path: Path) -> Iterator[str]:
         ("course_utils/grading/cluster.py", (), ["grading", "cluster"]),
         ("course_utils/cli/quiz/*.py", (), ["grading", "lab"]),
         ("course_utils/cli/lessons/*.py", (), ["lab"]),
+        ("tools/**/*.py", (), []),
         ("tests/**/*.py", (), ["lab", "test"]),
     ],
 )
@@ -107,7 +108,7 @@ def test_what_is_imported_is_declared(pattern, without, extras):
     declared = {canonicalize_name(requirement.name) for requirement in wanted(*extras)} | {"ipython"}
     owners = packages_distributions()
     beside = [*(ROOT / "benchmarks").glob("*.py"), *(ROOT / "tests" / "grading").glob("*.py")]
-    own = {"course_utils", "conftest", *(path.stem for path in beside)}
+    own = {"course_utils", "tools", "conftest", *(path.stem for path in beside)}
     undeclared = {
         f"{path.relative_to(ROOT)}: {name}"
         for path in ROOT.glob(pattern)

@@ -26,7 +26,7 @@ def resnet18_half(weights: str | None = None, num_classes: int = CLASSES) -> nn.
         raise ValueError(f"The bundled weights have {CLASSES} classes, not {num_classes}: give weights=None.")
     network = ResNet18Half(num_classes)
     if weights:
-        network.load_state_dict(load_weights())
+        network.load_state_dict(load_weights("resnet18_half"))
     return network
 
 

@@ -1,0 +1,42 @@
+"""The network of the second bundled backbone: torchvision's VGG-16 topology at quarter width, without BatchNorm."""
+
+from torch import Tensor, nn
+
+from course_utils.backbones.resnet18_half import CLASSES
+
+BLOCKS = ((16, 2), (32, 2), (64, 3), (128, 3), (128, 3))  # channels and number of convolutions of each block
+BLOCK4 = 17  # where block 4 starts in `features`, as in torchvision's vgg16
+
+
+def _features() -> nn.Sequential:
+    """Five blocks of 3×3 convolutions, each block followed by a max pooling that halves the image's sides."""
+    layers, inputs = [], 3
+    for outputs, convolutions in BLOCKS:
+        for _ in range(convolutions):
+            layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU(inplace=True)]
+            inputs = outputs
+        layers.append(nn.MaxPool2d(2, 2))
+    return nn.Sequential(*layers)
+
+
+class VGG16Quarter(nn.Module):
+    """VGG-16 with 16-32-64-128-128 channels and torchvision's names for its children and convolutions.
+
+    Takes normalised images (batch, 3, height, width) of 32 pixels or more and gives (batch, classes) scores.
+    One linear layer on the channels' averages replaces torchvision's three wide ones, which would hold most of the
+    parameters. The children stand in torchvision's order, so fastai's cut for VGGs (-2) fits.
+    Source: Simonyan and Zisserman 2014, "Very Deep Convolutional Networks for Large-Scale Image Recognition".
+    """
+
+    def __init__(self, num_classes: int = CLASSES):
+        super().__init__()
+        self.features = _features()
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.classifier = nn.Linear(BLOCKS[-1][0], num_classes)
+        for part in self.modules():
+            if isinstance(part, nn.Conv2d):
+                nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
+                nn.init.zeros_(part.bias)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.classifier(self.avgpool(self.features(images)).flatten(1))
