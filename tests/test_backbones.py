@@ -10,15 +10,15 @@ import torch
 from fastai.vision.all import DataLoaders, Learner, TensorCategory, TensorImage, imagenet_stats, vision_learner
 from fastai.vision.learner import model_meta
 from PIL import Image
-from torchvision.models import resnet18
+from torchvision.models import resnet18, vgg16
 
 from course_utils import backbones
-from course_utils.backbones import resnet18_half, weights
+from course_utils.backbones import resnet18_half, vgg16_quarter, weights
 from course_utils.errors import CourseError
 from tools.pretraining import card
 from tools.pretraining.training import accuracy
 
-PROMISED = {"resnet18_half": 45}  # top-1 in percent
+PROMISED = {"resnet18_half": 45, "vgg16_quarter": 38}  # top-1 in percent
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +46,22 @@ def test_its_steps_are_torchvisions(images):
     for name, part in whole.named_children():
         setattr(half, name, part)
     assert torch.equal(half(images), whole(images))
+
+
+def test_the_plain_one_is_torchvisions_vgg16_at_quarter_width(pictures):
+    quarter = vgg16_quarter()
+    with torch.device("meta"):  # only shapes are compared: its weights would take half a gigabyte
+        whole = vgg16(num_classes=200)
+    assert [name for name, _ in quarter.named_children()] == [name for name, _ in whole.named_children()]
+    assert [type(part) for part in quarter.features] == [type(part) for part in whole.features]
+    for ours, theirs in zip(quarter.features.parameters(), whole.features.parameters(), strict=True):
+        assert list(ours.shape) == [n if n == 3 else n // 4 for n in theirs.shape]
+    convolutions = [part for part in quarter.modules() if isinstance(part, torch.nn.Conv2d)]
+    assert len(convolutions) == 13 and all(part.bias is not None for part in convolutions)
+    assert not any(isinstance(part, torch.nn.BatchNorm2d) for part in quarter.modules())
+    assert sum(p.numel() for p in quarter.parameters()) == 946_584
+    assert quarter(pictures).shape == (8, 200)
+    assert quarter(pictures[:, :, :32, :32]).shape == (8, 200)
 
 
 def test_bundled_weights_are_fast_to_check_and_small():
@@ -83,10 +99,16 @@ def test_wrong_arguments_name_the_right_ones():
         resnet18_half("DEFAULT", num_classes=2)
 
 
-def _learner(pretrained: bool) -> Learner:
+def test_weights_that_are_not_there_get_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
+    with pytest.raises(CourseError, match=r"vgg16_quarter\.safetensors can't be read \(no such file"):
+        vgg16_quarter("DEFAULT")
+
+
+def _learner(pretrained: bool, arch=resnet18_half) -> Learner:
     items = [(TensorImage(torch.rand(3, 64, 64)), TensorCategory(i % 2)) for i in range(8)]
     loaders = DataLoaders.from_dsets(items, items, bs=4, device=torch.device("cpu"), num_workers=0)
-    return vision_learner(loaders, resnet18_half, n_out=2, pretrained=pretrained, loss_func=torch.nn.CrossEntropyLoss())
+    return vision_learner(loaders, arch, n_out=2, pretrained=pretrained, loss_func=torch.nn.CrossEntropyLoss())
 
 
 def test_fastai_cuts_groups_and_normalises_it_like_a_resnet():
@@ -104,6 +126,19 @@ def test_fastai_cuts_groups_and_normalises_it_like_a_resnet():
     assert len(groups[0]) == sum(1 for _ in body[:6].parameters())
     frozen = {name for name, p in learner.model.named_parameters() if not p.requires_grad}
     assert "0.0.weight" in frozen and not any(name.startswith("1.") for name in frozen)
+
+
+def test_fastai_cuts_groups_and_normalises_the_plain_one():
+    learner = _learner(pretrained=False, arch=vgg16_quarter)
+    assert model_meta[vgg16_quarter]["stats"] == imagenet_stats
+    body, head = learner.model
+    assert len(body) == 1 and len(body[0]) == 31 and head[-1].out_features == 2
+    learner.create_opt()
+    early, late, last = learner.opt.param_lists
+    blocks = list(body.parameters())
+    assert [id(p) for p in early] == [id(p) for p in blocks[:14]], "blocks 1 to 3: seven convolutions"
+    assert [id(p) for p in late] == [id(p) for p in blocks[14:]]
+    assert [id(p) for p in last] == [id(p) for p in head.parameters()]
 
 
 def test_an_untrained_one_has_random_weights():
