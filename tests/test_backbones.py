@@ -48,7 +48,7 @@ def test_its_steps_are_torchvisions(images):
     assert torch.equal(half(images), whole(images))
 
 
-def test_the_plain_one_is_torchvisions_vgg16_at_quarter_width(pictures):
+def test_the_plain_one_is_torchvisions_vgg16_at_quarter_width(images):
     quarter = vgg16_quarter()
     with torch.device("meta"):  # only shapes are compared: its weights would take half a gigabyte
         whole = vgg16(num_classes=200)
@@ -60,13 +60,13 @@ def test_the_plain_one_is_torchvisions_vgg16_at_quarter_width(pictures):
     assert len(convolutions) == 13 and all(part.bias is not None for part in convolutions)
     assert not any(isinstance(part, torch.nn.BatchNorm2d) for part in quarter.modules())
     assert sum(p.numel() for p in quarter.parameters()) == 946_584
-    assert quarter(pictures).shape == (8, 200)
-    assert quarter(pictures[:, :, :32, :32]).shape == (8, 200)
+    assert quarter(images).shape == (8, 200)
+    assert quarter(images[:, :, :32, :32]).shape == (8, 200)
 
 
 def test_bundled_weights_are_fast_to_check_and_small():
     backbones.verify_weights()
-    assert weights.weights_file("resnet18_half").stat().st_size == weights.figures()["bytes"] < 6e6
+    assert weights.weights_file("resnet18_half").stat().st_size == weights.training_record()["bytes"] < 6e6
     assert {t.dtype for t in weights.load_weights().values()} == {torch.float16, torch.int64}
 
 
@@ -176,19 +176,19 @@ def test_full_profile_takes_resnet34_and_falls_back_in_one_sentence(monkeypatch,
 
 @pytest.mark.parametrize("name", weights.bundled())
 def test_the_model_card_states_the_runs_figures(name):
-    stated = card.render(name, weights.figures(name))
+    stated = card.render(name, weights.training_record(name))
     assert card.card_file(name).read_text() == stated, "python -m tools.pretraining.card renews it"
 
 
 @pytest.mark.parametrize("name", weights.bundled())
 def test_the_shipped_figures_reach_the_promised_accuracy(name):
-    figures = weights.figures(name)
-    assert figures["top1"] >= PROMISED[name] and figures["validation_pictures"] == 10_000
+    figures = weights.training_record(name)
+    assert figures["top1"] >= PROMISED[name] and figures["validation_images"] == 10_000
 
 
 @pytest.mark.parametrize("name", weights.bundled())
 def test_shipped_accuracy_is_what_the_file_gives(name, mirror):
-    """The card's top-1 on every tenth validation picture of the archive, within its sampling error."""
+    """The card's top-1 on every tenth validation image of the archive, within its sampling error."""
     archive = mirror / "tiny-imagenet-200-webp.zip"
     with zipfile.ZipFile(archive) as z:
         names = sorted(n for n in z.namelist() if n.split("/")[1] == "val" and n.endswith(".webp"))
@@ -198,6 +198,6 @@ def test_shipped_accuracy_is_what_the_file_gives(name, mirror):
     seen = torch.from_numpy(np.stack(decoded)).permute(0, 3, 1, 2)
     labels = torch.tensor([classes.index(n.split("/")[2]) for n in names])
     top1, top5 = accuracy(getattr(backbones, name)("DEFAULT"), seen, labels)
-    figures = weights.figures(name)
+    figures = weights.training_record(name)
     for measured, stated in ((top1, figures["top1"]), (top5, figures["top5"])):
         assert abs(measured - stated) < 3 * math.sqrt(stated * (100 - stated) / len(names))

@@ -10,9 +10,9 @@ from torchvision.models import ResNet34_Weights, resnet18, resnet34, vgg16_bn
 from course_utils import environment
 from course_utils.backbones.resnet18_half import CLASSES, ResNet18Half
 from course_utils.backbones.vgg16_quarter import BLOCK4, VGG16Quarter
-from course_utils.backbones.weights import figures, load_weights, verify_weights
+from course_utils.backbones.weights import load_weights, training_record, verify_weights
 
-__all__ = ["default", "figures", "resnet18_half", "verify_weights", "vgg16_quarter"]
+__all__ = ["default", "resnet18_half", "training_record", "verify_weights", "vgg16_quarter"]
 
 
 def resnet18_half(weights: str | None = None, num_classes: int = CLASSES) -> nn.Module:

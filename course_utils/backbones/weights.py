@@ -21,7 +21,7 @@ def bundled() -> list[str]:
     return sorted(file.stem for file in FOLDER.glob("*.json"))
 
 
-def figures(name: str = "resnet18_half") -> dict:
+def training_record(name: str = "resnet18_half") -> dict:
     """What a network's pre-training run wrote for its model card: accuracy, digest, recipe, time, machine."""
     return json.loads(weights_file(name).with_suffix(".json").read_text())
 
@@ -48,6 +48,6 @@ def _read_checked(name: str) -> bytes:
     except OSError as problem:
         reason = problem.strerror.lower()
         raise CourseError(f"The bundled weights {file.name} can't be read ({reason}): {cure}.") from problem
-    if hashlib.sha256(content).hexdigest() != figures(name)["sha256"]:
+    if hashlib.sha256(content).hexdigest() != training_record(name)["sha256"]:
         raise CourseError(f"The bundled weights {file.name} are damaged (their digest is wrong): {cure}.")
     return content

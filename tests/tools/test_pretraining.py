@@ -78,7 +78,7 @@ def test_a_stopped_pre_training_goes_on_where_it_was(name, first, averaged, tmp_
     whole, cut = (json.loads((tmp_path / out / f"{name}.json").read_text()) for out in ("whole", "cut"))
     assert whole["sha256"] == cut["sha256"]
     assert [row["epoch"] for row in cut["history"]] == [1, 2, 3]
-    assert set(whole) == set(weights.figures())
+    assert set(whole) == set(weights.training_record())
     ends = [load_file(tmp_path / "whole" / f"end-{epochs}.safetensors") for epochs in (1, 3)]
     shipped = load_file(tmp_path / "whole" / f"{name}.safetensors")
     mean = (ends[0][first].float() + ends[1][first].float()) / 2 if averaged else ends[1][first]
@@ -116,7 +116,7 @@ def test_epochs_of_the_run_fall_into_cycles():
 @pytest.mark.parametrize("name", weights.bundled())
 def test_the_shipped_weights_come_from_todays_recipe(name):
     """The figures hold the recipe as JSON does: lists in place of tuples."""
-    assert weights.figures(name)["recipe"] == json.loads(json.dumps(asdict(ARCHITECTURES[name].recipe)))
+    assert weights.training_record(name)["recipe"] == json.loads(json.dumps(asdict(ARCHITECTURES[name].recipe)))
 
 
 def test_folded_batchnorm_gives_the_same_scores():
@@ -137,7 +137,7 @@ def test_a_finished_run_is_bundled_and_gets_its_card(tmp_path, monkeypatch):
     run, package = tmp_path / "run", tmp_path / "package"
     run.mkdir()
     package.mkdir()
-    figures = weights.figures("resnet18_half")
+    figures = weights.training_record("resnet18_half")
     figures["recipe"] = asdict(ARCHITECTURES["vgg16_quarter"].recipe)
     figures |= {"ends_alone": [40.0], "top1": 40.0}
     (run / "vgg16_quarter.json").write_text(json.dumps(figures))

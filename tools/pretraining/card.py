@@ -9,7 +9,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from course_utils.backbones.weights import FOLDER, bundled, figures, weights_file
+from course_utils.backbones.weights import FOLDER, bundled, training_record, weights_file
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ network connection has real pre-trained weights.
 
 ## Accuracy
 
-| on {validation_pictures:,} validation images of Tiny ImageNet, {view} px, one view | % |
+| on {validation_images:,} validation images of Tiny ImageNet, {view} px, one view | % |
 |---|---|
 | top-1 | {top1:.1f} |
 | top-5 | {top5:.1f} |
@@ -73,7 +73,7 @@ percentage points. {about.selection}
 
 ## Data
 
-Tiny ImageNet (Stanford CS231n): {classes} classes of ImageNet at 64 px. The run saw {training_pictures:,}
+Tiny ImageNet (Stanford CS231n): {classes} classes of ImageNet at 64 px. The run saw {training_images:,}
 training images, 350 a class, re-encoded as WebP.
 
 ## Recipe
@@ -132,7 +132,7 @@ def render(name: str, figures: dict) -> str:
         classes=200,
         file=weights_file(name).name,
         megabytes=figures["bytes"] / 1e6,
-        standard_error=(figures["top1"] * (100 - figures["top1"]) / figures["validation_pictures"]) ** 0.5,
+        standard_error=(figures["top1"] * (100 - figures["top1"]) / figures["validation_images"]) ** 0.5,
         ends=averaged if recipe["averaged_ends"] > 1 else "",
         jitter=100 * recipe["jitter"],
         cycles="\n".join(_cycle(number, cycle) for number, cycle in enumerate(recipe["cycles"], 1)),
@@ -154,7 +154,7 @@ def main() -> None:
     if given.bundle:
         bundle(given.bundle)
     for name in bundled():
-        card_file(name).write_text(render(name, figures(name)))
+        card_file(name).write_text(render(name, training_record(name)))
 
 
 if __name__ == "__main__":

@@ -28,10 +28,10 @@ def decode(archive: Path, part: str, cache: Path) -> tuple[Tensor, Tensor]:
             images = list(pool.map(lambda c: np.asarray(Image.open(io.BytesIO(c)).convert("RGB")), coded))
         labels = np.array([classes[n.split("/")[2]] for n in names])
         half_written = file.with_suffix(".part.npz")
-        np.savez(half_written, pictures=np.stack(images).transpose(0, 3, 1, 2), labels=labels)
+        np.savez(half_written, images=np.stack(images).transpose(0, 3, 1, 2), labels=labels)
         half_written.replace(file)
     stored = np.load(file)
-    return torch.from_numpy(stored["pictures"]), torch.from_numpy(stored["labels"])
+    return torch.from_numpy(stored["images"]), torch.from_numpy(stored["labels"])
 
 
 def normalise(images: Tensor) -> Tensor:

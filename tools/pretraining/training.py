@@ -152,8 +152,8 @@ def ship(
         "top1": round(top1, 2),
         "top5": round(top5, 2),
         "ends_alone": alone,  # top-1 of the ends that were averaged
-        "validation_pictures": len(valid[0]),
-        "training_pictures": len(images),
+        "validation_images": len(valid[0]),
+        "training_images": len(images),
         "view": VIEW,
         "parameters": sum(p.numel() for p in network.parameters()),
         "bytes": weights.stat().st_size,
