@@ -4,6 +4,11 @@ HeadOnly(epochs=5, lr=1e-2).train(learn)
 """
 
 from course_utils.training.caching import Cached, cached_body
+from course_utils.training.callbacks import StopWhenLost
+from course_utils.training.checks import check_data
+from course_utils.training.phases import Phase, run_phases
+from course_utils.training.precision import suit_device
+from course_utils.training.randomness import randomness_kept
 from course_utils.training.strategies import (
     STRATEGIES,
     Discriminative,
@@ -15,29 +20,36 @@ from course_utils.training.strategies import (
     HeadThenAll,
     LinearProbe,
     Partial,
-    StopWhenLost,
     Strategy,
     Surgical,
-    check_data,
-    suit_device,
 )
+from course_utils.training.what_trains import BlockAndHead, Everything, FromBlock, FromGroup, Head, WhatTrains
 
 __all__ = [
     "STRATEGIES",
+    "BlockAndHead",
     "Cached",
     "Discriminative",
+    "Everything",
     "FineTune",
+    "FromBlock",
+    "FromGroup",
     "FromScratch",
     "Full",
     "GradualUnfreezing",
+    "Head",
     "HeadOnly",
     "HeadThenAll",
     "LinearProbe",
     "Partial",
+    "Phase",
     "StopWhenLost",
     "Strategy",
     "Surgical",
+    "WhatTrains",
     "cached_body",
     "check_data",
+    "randomness_kept",
+    "run_phases",
     "suit_device",
 ]

@@ -6,7 +6,6 @@ While blocks of a network are frozen, in evaluation mode and given the same imag
 
 import copy
 import hashlib
-import random
 import shutil
 import tempfile
 import time
@@ -26,6 +25,7 @@ from torch import Tensor, nn
 
 from course_utils.errors import CourseError
 from course_utils.surgery.blocks import BATCHNORM, HEADS, Block, blocks, evaluating, moves
+from course_utils.training.randomness import randomness_kept
 
 BUDGET = 2**29  # bytes of features that are kept in memory; more go to a file
 DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
@@ -270,15 +270,3 @@ def _digest(module: nn.Module) -> str:
     for tensor in module.state_dict().values():
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()
-
-
-@contextmanager
-def randomness_kept() -> Iterator[None]:
-    """Whatever is drawn inside, the random numbers outside stay the same."""
-    state = random.getstate(), np.random.get_state()
-    try:
-        with torch.random.fork_rng():
-            yield
-    finally:
-        random.setstate(state[0])
-        np.random.set_state(state[1])

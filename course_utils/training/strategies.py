@@ -1,69 +1,83 @@
-"""The ways to fine-tune, by their names in the field: each turns a fresh learner into a trained one.
+"""The ten strategies of the course, by their names in the field: each is a short list of phases.
 
     HeadOnly(epochs=5, lr=1e-2).train(learn)
 
-A learner is fresh when `vision_learner` has just made it. Every strategy sees each training image `epochs` times in
-all, so that strategies of equal `epochs` are compared on an equal number of steps.
+Every strategy sees each training example `epochs` times in all, so that strategies of equal `epochs` are compared on
+an equal number of steps. One of your own is a frozen dataclass with a `name` and `phases`:
+
+    @dataclass(frozen=True)
+    class TopHalf(Strategy):
+        name = "top half"
+
+        def phases(self) -> list[Phase]:
+            return [Phase(FromBlock("stage 3"), self.epochs, self.lr)]
 """
 
-from collections import Counter
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
-import fastai.callback.all  # noqa: F401  (gives every Learner its fit_one_cycle, fine_tune and to_channelslast)
-import torch
-from fastai.callback.core import Callback, CancelFitException
 from fastai.learner import Learner
 
 from course_utils.errors import CourseError
-from course_utils.surgery import blocks, freeze, freeze_to, replace_head, split_by_block, unfreeze, unfreeze_block
-from course_utils.surgery.blocks import BATCHNORM
+from course_utils.surgery import blocks, split_by_block
 from course_utils.surgery.freezing import BatchNorm
-from course_utils.training.caching import cached_body
+from course_utils.training.checks import check_data
+from course_utils.training.phases import Phase, run_phases
+from course_utils.training.what_trains import BlockAndHead, Everything, FromBlock, FromGroup, Head
 
 
 @dataclass(frozen=True)
 class Strategy:
-    """What all strategies share: how long, and how fast."""
+    """What all strategies share: how long, and how fast.
+
+    Parameters
+    ----------
+    epochs : int
+        How often each training example is seen, over all phases.
+    lr : float
+        The highest learning rate of the fastest part, reached within a one-cycle schedule.
+    """
 
     epochs: int = 5
-    lr: float = 1e-2  # the highest learning rate of the fastest part, reached within a one-cycle schedule
+    lr: float = 1e-2
 
     name: ClassVar[str]
     pretrained: ClassVar[bool] = True  # whether the learner should start from pre-trained weights
 
-    def train(self, learn: Learner) -> Learner:
-        """Train a fresh learner and return it.
-
-        Raises CourseError for a wrong setting, for training data that can't be trained on, for a loss that is not a
-        number, and when memory runs out.
-        """
-        if self.epochs < self.least_epochs or not self.lr > 0:
-            raise CourseError(
-                f"{self.name} with epochs={self.epochs} and lr={self.lr} can't train: give at least "
-                f"{self.least_epochs} epochs and a rate above 0."
-            )
-        check_data(learn)
-        learn.add_cb(guard := StopWhenLost())
-        try:
-            self._fit(learn)
-        except torch.OutOfMemoryError as problem:
-            raise CourseError(
-                f"Memory ran out in {self.name} with {learn.dls.bs} images a batch: load the data with "
-                f"bs={max(learn.dls.bs // 2, 1)}, or with smaller images."
-            ) from problem
-        finally:
-            learn.remove_cb(guard)
-        if guard.lost:
-            raise CourseError(f"{guard.lost} in {self.name}: give a lower rate, such as lr={self.lr / 10:g}.")
-        return learn
+    def phases(self) -> list[Phase]:
+        """What is done, in order: the strategy itself."""
+        raise NotImplementedError
 
     @property
     def least_epochs(self) -> int:
+        """The fewest epochs that give each phase one."""
         return 1
 
-    def _fit(self, learn: Learner) -> None:
-        raise NotImplementedError
+    def with_lr(self, lr: float) -> Self:
+        """The same strategy with another learning rate."""
+        return replace(self, lr=lr)
+
+    def check(self, learn: Learner) -> None:
+        """Refuse settings that can't work on this learner, before anything is changed."""
+        if self.epochs < self.least_epochs or not self.lr > 0:
+            raise CourseError(
+                f"{self.name} with epochs={self.epochs} and lr={self.lr} can't train: give at least "
+                f"{self.least_epochs} epochs and a learning rate above 0.",
+                code="training.bad-setting",
+            )
+
+    def train(self, learn: Learner) -> Learner:
+        """Train a fresh learner, as `vision_learner` has just made it, and return it.
+
+        Raises
+        ------
+        CourseError
+            For a wrong setting ("training.bad-setting"), for data that can't be trained on (see `check_data`), and
+            when the loss or the memory gives out (see `run_phases`).
+        """
+        self.check(learn)
+        check_data(learn)
+        return run_phases(learn, self.phases(), called=self.name)
 
 
 @dataclass(frozen=True)
@@ -73,9 +87,9 @@ class FromScratch(Strategy):
     name = "from scratch"
     pretrained = False
 
-    def _fit(self, learn: Learner) -> None:
-        unfreeze(learn)
-        learn.fit_one_cycle(self.epochs, self.lr)
+    def phases(self) -> list[Phase]:
+        """One phase on everything."""
+        return [Phase(Everything(), self.epochs, self.lr)]
 
 
 @dataclass(frozen=True)
@@ -84,11 +98,9 @@ class LinearProbe(Strategy):
 
     name = "linear probe"
 
-    def _fit(self, learn: Learner) -> None:
-        replace_head(learn, "linear")
-        freeze(learn, batchnorm="fixed")
-        with cached_body(learn):
-            learn.fit_one_cycle(self.epochs, self.lr)
+    def phases(self) -> list[Phase]:
+        """One phase on a new linear head."""
+        return [Phase(Head(), self.epochs, self.lr, batchnorm="fixed", new_head="linear", cached=True)]
 
 
 @dataclass(frozen=True)
@@ -99,9 +111,9 @@ class HeadOnly(Strategy):
 
     name = "head only"
 
-    def _fit(self, learn: Learner) -> None:
-        freeze(learn, batchnorm=self.batchnorm)
-        learn.fit_one_cycle(self.epochs, self.lr)
+    def phases(self) -> list[Phase]:
+        """One phase on the head."""
+        return [Phase(Head(), self.epochs, self.lr, self.batchnorm)]
 
 
 @dataclass(frozen=True)
@@ -113,25 +125,25 @@ class Partial(Strategy):
 
     name = "partial"
 
-    def _fit(self, learn: Learner) -> None:
-        freeze_to(learn, self.depth, batchnorm=self.batchnorm)
-        learn.fit_one_cycle(self.epochs, self.lr)
+    def phases(self) -> list[Phase]:
+        """One phase from the depth on."""
+        return [Phase(FromBlock(self.depth), self.epochs, self.lr, self.batchnorm)]
 
 
 @dataclass(frozen=True)
 class Full(Strategy):
-    """All weights from the first step on, at one rate."""
+    """All weights from the first step on, at one learning rate."""
 
     name = "full"
 
-    def _fit(self, learn: Learner) -> None:
-        unfreeze(learn)
-        learn.fit_one_cycle(self.epochs, self.lr)
+    def phases(self) -> list[Phase]:
+        """One phase on everything."""
+        return [Phase(Everything(), self.epochs, self.lr)]
 
 
 @dataclass(frozen=True)
 class Discriminative(Strategy):
-    """All weights, each block at a rate of its own: `lr / lr_mult` for the first, `lr` for the head.
+    """All weights, each block at a learning rate of its own: `lr / lr_mult` for the first, `lr` for the head.
 
     The rates between are evenly spaced on a logarithmic scale (Howard and Ruder 2018).
     """
@@ -140,18 +152,16 @@ class Discriminative(Strategy):
 
     name = "discriminative"
 
-    def _fit(self, learn: Learner) -> None:
-        learn.splitter = split_by_block
-        learn.create_opt()
-        unfreeze(learn)
-        learn.fit_one_cycle(self.epochs, slice(self.lr / self.lr_mult, self.lr))
+    def phases(self) -> list[Phase]:
+        """One phase on everything, with a parameter group for each block."""
+        return [Phase(Everything(), self.epochs, slice(self.lr / self.lr_mult, self.lr), groups=split_by_block)]
 
 
 @dataclass(frozen=True)
 class GradualUnfreezing(Strategy):
     """The head first, then one block more in each stage, last blocks first (Howard and Ruder 2018).
 
-    The epochs are shared out over `stages` stages, the later ones get what is left over.
+    The epochs are shared out over `stages` stages; the later ones get what is left over.
     """
 
     stages: int = 3
@@ -161,27 +171,35 @@ class GradualUnfreezing(Strategy):
 
     @property
     def least_epochs(self) -> int:
+        """An epoch for each stage."""
         return self.stages
 
-    def _fit(self, learn: Learner) -> None:
-        parts = blocks(learn)
-        if not 2 <= self.stages <= len(parts):
-            raise CourseError(f"stages is {self.stages}: this network has blocks for 2 to {len(parts)}.")
+    def check(self, learn: Learner) -> None:
+        """Refuse more stages than the network has blocks."""
+        super().check(learn)
+        most = len(blocks(learn))
+        if not 2 <= self.stages <= most:
+            raise CourseError(
+                f"stages is {self.stages}: this network has blocks for 2 to {most}.", code="training.bad-stages"
+            )
+
+    def phases(self) -> list[Phase]:
+        """A phase for the head, for the head and a block, and so on; the last one unfreezes all blocks."""
         shortest, longer = divmod(self.epochs, self.stages)
-        for stage in range(self.stages):
-            # The last stage unfreezes all blocks; those before it the head, the head and a block, and so on.
-            if stage == self.stages - 1:
-                unfreeze(learn)
-            else:
-                freeze_to(learn, -1 - stage, batchnorm=self.batchnorm)
-            learn.fit_one_cycle(shortest + (stage >= self.stages - longer), self.lr)
+        epochs = [shortest] * (self.stages - longer) + [shortest + 1] * longer
+        growing = [FromBlock(-1 - stage) for stage in range(self.stages - 1)]
+        return [
+            Phase(trains, share, self.lr, self.batchnorm)
+            for trains, share in zip([*growing, Everything()], epochs, strict=True)
+        ]
 
 
 @dataclass(frozen=True)
 class HeadThenAll(Strategy):
-    """LP-FT: a head on the frozen body first, then everything at a lower rate (Kumar et al. 2022).
+    """LP-FT: a head on the frozen body first, then everything at a lower learning rate (Kumar et al. 2022).
 
-    head_epochs: how many of the epochs go to the head; all_lr: the rate of the rest, a tenth of `lr` unless given
+    head_epochs: how many of the epochs go to the head; all_lr: the learning rate of the rest, a tenth of `lr` unless
+    given
     """
 
     head_epochs: int = 2
@@ -191,13 +209,15 @@ class HeadThenAll(Strategy):
 
     @property
     def least_epochs(self) -> int:
+        """One more than the head gets."""
         return self.head_epochs + 1
 
-    def _fit(self, learn: Learner) -> None:
-        freeze(learn, batchnorm="fixed")
-        learn.fit_one_cycle(self.head_epochs, self.lr)
-        unfreeze(learn)
-        learn.fit_one_cycle(self.epochs - self.head_epochs, self.all_lr or self.lr / 10)
+    def phases(self) -> list[Phase]:
+        """The head on a body in which nothing moves, then everything."""
+        return [
+            Phase(Head(), self.head_epochs, self.lr, batchnorm="fixed"),
+            Phase(Everything(), self.epochs - self.head_epochs, self.all_lr or self.lr / 10),
+        ]
 
 
 @dataclass(frozen=True)
@@ -209,29 +229,42 @@ class Surgical(Strategy):
 
     name = "surgical"
 
-    def _fit(self, learn: Learner) -> None:
-        freeze(learn, batchnorm=self.batchnorm)
-        unfreeze_block(learn, self.block)
-        learn.fit_one_cycle(self.epochs, self.lr)
+    def phases(self) -> list[Phase]:
+        """One phase on the block and the head."""
+        return [Phase(BlockAndHead(self.block), self.epochs, self.lr, self.batchnorm)]
 
 
 @dataclass(frozen=True)
 class FineTune(Strategy):
-    """fastai's `learn.fine_tune`: the head for `freeze_epochs`, then all at discriminative rates up to half of `lr`."""
+    """fastai's `learn.fine_tune`: the head for `freeze_epochs`, then all at discriminative rates up to half of `lr`.
+
+    `FineTune(epochs, lr)` is `learn.fine_tune(epochs - freeze_epochs, lr)`; the other arguments are fastai's.
+    """
 
     lr_mult: float = 100
     freeze_epochs: int = 1
+    pct_start: float = 0.3
+    div: float = 5.0
 
     name = "fine_tune"
 
     @property
     def least_epochs(self) -> int:
+        """One more than the head gets."""
         return self.freeze_epochs + 1
 
-    def _fit(self, learn: Learner) -> None:
-        learn.fine_tune(
-            self.epochs - self.freeze_epochs, self.lr, freeze_epochs=self.freeze_epochs, lr_mult=self.lr_mult
-        )
+    def phases(self) -> list[Phase]:
+        """The last parameter group, then all of them."""
+        half = self.lr / 2
+        return [
+            Phase(FromGroup(-1), self.freeze_epochs, slice(self.lr), one_cycle={"pct_start": 0.99}),
+            Phase(
+                FromGroup(0),
+                self.epochs - self.freeze_epochs,
+                slice(half / self.lr_mult, half),
+                one_cycle={"pct_start": self.pct_start, "div": self.div},
+            ),
+        ]
 
 
 STRATEGIES: dict[str, type[Strategy]] = {
@@ -249,46 +282,3 @@ STRATEGIES: dict[str, type[Strategy]] = {
         FineTune,
     )
 }
-
-
-class StopWhenLost(Callback):
-    """Stop a fit whose loss is no number any more, and remember where; all later steps would be for nothing."""
-
-    lost = ""
-
-    def after_loss(self) -> None:
-        if self.training and not torch.isfinite(self.loss).all():
-            rate = self.opt.hypers[-1]["lr"]
-            place = f"step {self.iter + 1} of epoch {self.epoch + 1}"
-            self.lost = f"The loss became {self.loss.item()} at {place} (rate {rate:.2g})"
-            raise CancelFitException
-
-
-def check_data(learn: Learner) -> None:
-    """Refuse data that would fail late or teach nothing: no whole batch, a batch of one, a class without images."""
-    train = learn.dls.train
-    images, bs = train.n, train.bs
-    if not len(train):
-        raise CourseError(f"{images} training images don't fill a batch of {bs}: load the data with a smaller bs.")
-    has_batchnorm = any(isinstance(layer, BATCHNORM) for layer in learn.model.modules())
-    if has_batchnorm and (bs == 1 or (not train.drop_last and images % bs == 1)):
-        raise CourseError(
-            f"{images} images in batches of {bs} make a batch of one, which BatchNorm can't average over: "
-            "choose another bs, or load with drop_last=True."
-        )
-    lists = getattr(train.dataset, "tls", ())
-    if len(lists) > 1 and (vocab := getattr(learn.dls, "vocab", None)):
-        counts = Counter(int(label) for label in lists[1])
-        if empty := [str(name) for number, name in enumerate(vocab) if not counts[number]]:
-            raise CourseError(
-                f"{len(empty)} of {len(vocab)} classes have no training image, such as {empty[0]!r}: "
-                "add some, or build the data without these classes."
-            )
-
-
-def suit_device(learn: Learner) -> Learner:
-    """Half precision and channels-last on a CUDA device, where both save time; elsewhere the learner stays as it is."""
-    if learn.dls.device is not None and learn.dls.device.type == "cuda":
-        learn.to_fp16()
-        learn.to_channelslast(use_amp=False)
-    return learn

@@ -331,18 +331,11 @@ ask("06.4")
 # arguments.
 
 # %%
-from dataclasses import dataclass, field
-
-from course_utils.training import Strategy
+from course_utils.training import FineTune
 
 
-@dataclass(frozen=True)
-class Call(Strategy):
-    name = "fine_tune"
-    arguments: dict = field(default_factory=dict)
-
-    def _fit(self, learn):
-        learn.fine_tune(**{"epochs": 4, "base_lr": 1e-2} | self.arguments)
+def call(epochs=4, base_lr=1e-2, freeze_epochs=1, **shape):
+    return FineTune(epochs + freeze_epochs, base_lr, freeze_epochs=freeze_epochs, **shape)
 
 
 # %%
@@ -351,7 +344,7 @@ from course_utils.statistics import paired_difference
 
 
 def measure(names):
-    calls = [Call(arguments=changes[name]) for name in names]
+    calls = [call(**changes[name]) for name in names]
     return Experiment(calls, labels=[5], seeds=range(4), names=names, options=options, arch=shorter, jobs=2).run()
 
 

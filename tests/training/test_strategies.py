@@ -1,20 +1,19 @@
-"""The strategies: what each one trains and what it leaves alone, fine_tune's parity, and bad input."""
+"""The strategies: what each one trains and what it leaves alone, and what is refused."""
+
+import pickle
 
 import pytest
 import torch
-from fastai.vision.all import Learner, accuracy, set_seed, vision_learner
+from fastai.callback.core import Callback
+from fastai.learner import Learner
+from fastai.torch_core import set_seed
+from support.errors import refused
+from support.learners import digits_learner as learner
 
-from course_utils import data, surgery, training
-from course_utils.backbones import resnet18_half
+from course_utils import surgery, training
 from course_utils.errors import CourseError
 
 BLOCKS = ["stem", "stage 1", "stage 2", "stage 3", "stage 4", "head"]
-
-
-def learner(pretrained: bool = True, **options) -> Learner:
-    set_seed(3)
-    options = {"n_per_class": 3, "size": 32, "bs": 8, "seed": 1, "split": (0.02, 0.05), "augment": False} | options
-    return vision_learner(data.digits(**options), resnet18_half, pretrained=pretrained, metrics=accuracy)
 
 
 def quietly(strategy: training.Strategy, learn: Learner) -> Learner:
@@ -25,7 +24,7 @@ def quietly(strategy: training.Strategy, learn: Learner) -> Learner:
 
 def moved(strategy: training.Strategy, kind: str = "weight") -> list[str]:
     """Names of the blocks in which some tensor of a kind moved."""
-    learn = learner(strategy.pretrained)
+    learn = learner(pretrained=strategy.pretrained)
     before = surgery.snapshot(learn)
     names = {layer: block.name for block in surgery.blocks(learn) for layer in block.layers}
     if isinstance(strategy, training.LinearProbe):  # its head is another one
@@ -65,39 +64,22 @@ def test_batchnorm_of_a_frozen_body_trains_when_asked_to():
     assert moved(training.HeadOnly(2, batchnorm="train"), "statistics") == BLOCKS
 
 
-def test_fine_tune_is_fastais():
-    ours, theirs = quietly(training.FineTune(3, 1e-2, lr_mult=10), learner()), learner()
-    set_seed(5)
-    with theirs.no_bar(), theirs.no_logging():
-        theirs.fine_tune(2, 1e-2, lr_mult=10)
-    assert (surgery.fingerprints(ours) == surgery.fingerprints(theirs)).all().all()
-
-
-def test_head_only_is_what_fastai_does_after_freeze():
-    ours, theirs = quietly(training.HeadOnly(2), learner()), learner()
-    set_seed(5)
-    theirs.freeze()
-    with theirs.no_bar(), theirs.no_logging():
-        theirs.fit_one_cycle(2, 1e-2)
-    assert (surgery.fingerprints(ours) == surgery.fingerprints(theirs)).all().all()
-
-
 @pytest.mark.parametrize("strategy", [training.GradualUnfreezing(5), training.HeadThenAll(5), training.FineTune(5)])
 def test_every_strategy_takes_its_epochs_and_no_more(strategy):
     learn, epochs = learner(), []
-    learn.add_cb(training.Callback(after_epoch=lambda _: epochs.append(1)))
+    learn.add_cb(Callback(after_epoch=lambda _: epochs.append(1)))
     quietly(strategy, learn)
     assert len(epochs) == 5
 
 
-def test_gradual_unfreezing_thaws_from_the_head_on():
+def test_gradual_unfreezing_goes_from_the_head_back():
     learn, seen = learner(), []
 
     def look(_) -> None:
         trainable = [any(w.requires_grad for w in block.parameters()) for block in surgery.blocks(learn)]
         seen.append(sum(trainable))
 
-    learn.add_cb(training.Callback(before_fit=look))
+    learn.add_cb(Callback(before_fit=look))
     quietly(training.GradualUnfreezing(4, stages=4, batchnorm="fixed"), learn)
     assert seen == [1, 2, 3, 6]
 
@@ -108,37 +90,61 @@ def test_discriminative_rates_rise_evenly_from_block_to_block():
     assert len(rates) == 6 and (rates[1:] / rates[:-1]).tolist() == pytest.approx([2.0] * 5)
 
 
+def test_a_strategy_is_a_value():
+    one = training.HeadOnly(epochs=3, lr=1e-2, batchnorm="fixed")
+    assert one == training.HeadOnly(3, 1e-2, "fixed") and len({one, pickle.loads(pickle.dumps(one))}) == 1
+    assert repr(one) == "HeadOnly(epochs=3, lr=0.01, batchnorm='fixed')"
+    assert one.with_lr(1.0) == training.HeadOnly(3, 1.0, "fixed")
+    assert (one.name, one.epochs, one.lr, one.pretrained) == ("head only", 3, 1e-2, True)
+    assert one.phases() == [training.Phase(training.Head(), 3, 1e-2, "fixed")]
+
+
 @pytest.mark.parametrize(
-    ("strategy", "said"),
+    ("strategy", "code", "fact"),
     [
-        (training.Full(0), "at least 1 epochs"),
-        (training.Full(2, lr=0), "rate above 0"),
-        (training.FineTune(1), "at least 2 epochs"),
-        (training.Partial(2, depth="stage 7"), "no depth 'stage 7'"),
-        (training.GradualUnfreezing(9, stages=9), "2 to 6"),
-        (training.Full(2, lr=1e30), "loss became.*step.*epoch.*lr=1e"),
+        (training.Full(0), "training.bad-setting", "at least 1 epochs"),
+        (training.Full(2, lr=0), "training.bad-setting", "rate above 0"),
+        (training.FineTune(1), "training.bad-setting", "at least 2 epochs"),
+        (training.GradualUnfreezing(9, stages=9), "training.bad-stages", "2 to 6"),
+        (training.Full(2, lr=1e30), "training.loss-lost", "lr=1e"),
     ],
 )
-def test_bad_settings_are_answered_in_a_sentence(strategy, said):
+def test_bad_settings_are_answered_in_a_sentence(strategy, code, fact):
     learn = learner()
     callbacks = len(learn.cbs)
-    with pytest.raises(CourseError, match=said):
+    with refused(code, fact):
         quietly(strategy, learn)
     assert len(learn.cbs) == callbacks
+
+
+def test_an_unknown_depth_is_refused():
+    learn = learner()
+    callbacks = len(learn.cbs)
+    with pytest.raises(CourseError, match="no depth 'stage 7'"):
+        quietly(training.Partial(2, depth="stage 7"), learn)
+    assert len(learn.cbs) == callbacks
+
+
+def test_a_lost_loss_says_where_and_ends_all_phases():
+    learn, fits = learner(), []
+    learn.add_cb(Callback(before_fit=lambda _: fits.append(1)))
+    with refused("training.loss-lost", "The loss became", "step", "epoch", "in head, then all", "such as lr=1e+29"):
+        quietly(training.HeadThenAll(4, lr=1e30), learn)
+    assert len(fits) == 1
 
 
 def test_data_that_cannot_be_trained_on_is_refused():
     learn = learner()
     learn.dls.train.bs, learn.dls.train.drop_last = 29, False
-    with pytest.raises(CourseError, match="a batch of one"):
+    with refused("training.batch-of-one", "batches of 29"):
         quietly(training.Full(1), learn)
     learn.dls.train.bs, learn.dls.train.drop_last = 64, True
-    with pytest.raises(CourseError, match="don't fill a batch of 64"):
+    with refused("training.no-whole-batch", "don't fill a batch of 64"):
         quietly(training.Full(1), learn)
     learn = learner()
     store = learn.dls.train.dataset.tls[0].tfms.fs[0].store
     store.labels[store.labels == 4] = 5
-    with pytest.raises(CourseError, match="1 of 10 classes have no training image, such as '4'"):
+    with refused("training.empty-class", "1 of 10 classes", "'4'"):
         quietly(training.Full(1), learn)
 
 
@@ -149,7 +155,7 @@ def test_running_out_of_memory_names_a_smaller_batch(monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(learn.model, "forward", full)
-    with pytest.raises(CourseError, match=r"8 images a batch.*bs=4"):
+    with refused("training.out-of-memory", "8 examples a batch", "bs=4"):
         quietly(training.Full(1), learn)
 
 
@@ -157,5 +163,6 @@ def test_the_table_of_strategies_is_whole():
     def leaves(kind: type) -> set[type]:
         return {kind} if not kind.__subclasses__() else set().union(*map(leaves, kind.__subclasses__()))
 
-    assert set(training.STRATEGIES.values()) == leaves(training.Strategy)
+    ours = {kind for kind in leaves(training.Strategy) if kind.__module__.startswith("course_utils.")}
+    assert set(training.STRATEGIES.values()) == ours
     assert all(kind.__doc__ for kind in training.STRATEGIES.values())

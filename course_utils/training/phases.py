@@ -1,0 +1,118 @@
+"""A phase of training, and the one interpreter that runs a list of them.
+
+run_phases(learn, [
+    Phase(Head(), epochs=1, lr=1e-2),
+    Phase(Everything(), epochs=4, lr=slice(1e-5, 1e-3)),
+])
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import fastai.callback.all  # noqa: F401  (gives every Learner its fit_one_cycle)
+import torch
+from fastai.learner import Learner
+from torch import nn
+
+from course_utils.errors import CourseError
+from course_utils.surgery import replace_head
+from course_utils.surgery.freezing import BatchNorm
+from course_utils.training.caching import cached_body
+from course_utils.training.callbacks import StopWhenLost
+from course_utils.training.what_trains import WhatTrains
+
+Splitter = Callable[[nn.Module], list[list[nn.Parameter]]]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One fit with the one-cycle schedule, and the state of the network that it starts from.
+
+    Parameters
+    ----------
+    trains : WhatTrains
+        The weights that train, such as `Head()` or `FromBlock("stage 3")`.
+    epochs : int
+        How often each training example is seen.
+    lr : float or slice
+        The highest learning rate within the schedule, as fastai takes it: one number for all parameter groups, or
+        `slice(low, high)` for rates spread evenly on a logarithmic scale, or `slice(high)` for the last group and a
+        tenth of it for all others.
+    batchnorm : "train" or "fixed"
+        What the BatchNorm layers of frozen blocks do.
+    one_cycle : mapping
+        Further arguments of `fit_one_cycle`: `pct_start`, `div`, `wd`, `moms` and so on.
+    new_head : str or None
+        A head to put in place of the old one first, as `surgery.replace_head` takes it.
+    groups : splitter or None
+        A fastai splitter that makes other parameter groups first, such as `surgery.split_by_block`.
+    cached : bool
+        Whether the outputs of frozen blocks are computed once and stored (`cached_body`).
+    """
+
+    trains: WhatTrains
+    epochs: int
+    lr: float | slice
+    batchnorm: BatchNorm = "train"
+    one_cycle: Mapping[str, Any] = field(default_factory=dict)
+    new_head: str | None = None
+    groups: Splitter | None = None
+    cached: bool = False
+
+
+def run_phases(learn: Learner, phases: Sequence[Phase], *, called: str = "these phases") -> Learner:
+    """Train a learner phase by phase, and return it.
+
+    Parameters
+    ----------
+    learn : Learner
+        The learner, changed in place.
+    phases : sequence of Phase
+        What to do, in order.
+    called : str
+        What an error calls them: the name of a strategy.
+
+    Raises
+    ------
+    CourseError
+        When the loss becomes NaN or infinite ("training.loss-lost"; later phases don't run), when memory runs out
+        ("training.out-of-memory"), and for what the network doesn't have, such as an unknown block.
+    """
+    guard = StopWhenLost()
+    learn.add_cb(guard)
+    try:
+        for phase in phases:
+            _run_phase(learn, phase)
+            if guard.lost:
+                lower = f"lr={_highest(phase.lr) / 10:g}"
+                raise CourseError(
+                    f"{guard.lost} in {called}: give a lower learning rate, such as {lower}.", code="training.loss-lost"
+                )
+    except torch.OutOfMemoryError as problem:
+        raise CourseError(
+            f"Memory ran out in {called} with {learn.dls.bs} examples a batch: load the data with "
+            f"bs={max(learn.dls.bs // 2, 1)}, or with smaller ones.",
+            code="training.out-of-memory",
+        ) from problem
+    finally:
+        learn.remove_cb(guard)
+    return learn
+
+
+def _run_phase(learn: Learner, phase: Phase) -> None:
+    """Prepare the network as the phase asks, then fit once."""
+    if phase.new_head is not None:
+        replace_head(learn, phase.new_head)
+    if phase.groups is not None:
+        learn.splitter = phase.groups
+        learn.create_opt()
+    phase.trains.select(learn, phase.batchnorm)
+    caching: AbstractContextManager = cached_body(learn) if phase.cached else nullcontext()
+    with caching:
+        learn.fit_one_cycle(phase.epochs, phase.lr, **phase.one_cycle)
+
+
+def _highest(lr: float | slice) -> float:
+    return lr.stop if isinstance(lr, slice) else lr
