@@ -37,8 +37,21 @@ class DepthSlider:
 def depth_slider(activations: Mapping[str, Any], image: Any) -> DepthSlider:
     """Let the learner walk through the depths of a network and see an image's feature maps at each.
 
-    `activations`: by the depth's name, from first to last, the maps (channels, height, width) of this one image.
+    Parameters
+    ----------
+    activations : mapping of str to array or tensor
+        By the depth's name, from first to last, the feature maps (channels, height, width) of this one image.
+    image : PIL image, array or tensor
+        The image itself.
+
+    Raises
+    ------
+    CourseError
+        If there are no activations.
     """
     if not activations:
-        raise CourseError("There are no activations to show: give the feature maps of at least one depth by name.")
+        raise CourseError(
+            "There are no activations to show: give the feature maps of at least one depth by name.",
+            code="controls.no-activations",
+        )
     return DepthSlider(activations, image)

@@ -27,7 +27,10 @@ class ThresholdSlider:
         self.panels = [_frame(axis) for axis in panels]
         self.static = figure_html(figure, self.text)
         if threshold not in THRESHOLDS:
-            raise CourseError(f"There is no threshold {threshold}: give one of {', '.join(map(str, THRESHOLDS))}.")
+            raise CourseError(
+                f"There is no threshold {threshold}: give one of {', '.join(map(str, THRESHOLDS))}.",
+                code="controls.unknown-threshold",
+            )
         self.slider = widgets.SelectionSlider(
             options=[(f"{value:g}", value) for value in THRESHOLDS],
             value=threshold,
@@ -51,10 +54,10 @@ class ThresholdSlider:
             f"(recall {recall:.0%}), {false} alarms for nothing ({said}); {missed} missed, {quiet} others left alone; "
             f"accuracy {(found + quiet) / len(self.truth):.1%}."
         )
-        places = [(recall, precision), (false / (false + quiet), recall)]
+        points = [(recall, precision), (false / (false + quiet), recall)]
         marks = [
             mark_html(left + width * x, top + height * (1 - y), "20px", "20px", _RING)
-            for (left, top, width, height), (x, y) in zip(self.panels, map(_on_panel, places), strict=True)
+            for (left, top, width, height), (x, y) in zip(self.panels, map(_on_panel, points), strict=True)
             if y is not None
         ]
         self.shown.value = status_html(self.result) + marked_html(self.static, marks)
@@ -66,20 +69,33 @@ class ThresholdSlider:
 def threshold_slider(scores: Any, truth: Any, positive: str = "positive", threshold: float = 0.5) -> ThresholdSlider:
     """Let the learner move the threshold and read recall, precision and the four counts, on both curves.
 
-    `scores`: a probability of the positive class for each image (N,); `truth`: 1 for that class, else 0 (N,);
-    `positive`: its name; `threshold`: where the slider begins, one of THRESHOLDS. Raises CourseError for scores that
-    don't fit, and where a class has no image: recall or AUC would be undefined.
+    Parameters
+    ----------
+    scores : array or tensor
+        A probability of the positive class for each image, (N,).
+    truth : array or tensor
+        1 for the positive class, else 0, (N,).
+    positive : str
+        Name of the positive class.
+    threshold : float
+        Where the slider begins, one of THRESHOLDS.
+
+    Raises
+    ------
+    CourseError
+        For scores that don't fit, a threshold that isn't on the slider, and a class without images: recall or AUC would
+        be undefined.
     """
     return ThresholdSlider(scores, truth, positive, threshold)
 
 
 def _frame(axis: Axes) -> tuple[float, float, float, float]:
-    """A panel's left, top, width and height, as shares of the figure's; top counts down from the figure's top."""
+    """Return a panel's left, top, width and height as shares of the figure's; top counts down from the upper edge."""
     box = axis.get_position()
     return box.x0, 1 - box.y1, box.width, box.height
 
 
-def _on_panel(place: tuple[float, float | None]) -> tuple[float, float | None]:
-    """A point in shares of the panel, whose limits `detection_figure` sets."""
-    x, y = place
+def _on_panel(point: tuple[float, float | None]) -> tuple[float, float | None]:
+    """Return a point in shares of the panel, whose limits `detection_figure` sets."""
+    x, y = point
     return float(np.interp(x, [-0.02, 1.02], [0, 1])), None if y is None else float(np.interp(y, [-0.02, 1.04], [0, 1]))

@@ -18,7 +18,20 @@ TITLE_CHARACTERS = 7.5  # an inch
 
 
 def show(figure: Figure, alt: str) -> None:
-    """Display a figure with its alternative text and close it. An empty text raises CourseError."""
+    """Display a figure with its alternative text and close it.
+
+    Parameters
+    ----------
+    figure : matplotlib Figure
+        The figure; JupyterLab drops the alternative text of plain PNG outputs, so it travels inside HTML.
+    alt : str
+        What the figure shows, in a sentence.
+
+    Raises
+    ------
+    CourseError
+        If `alt` is empty.
+    """
     display({"text/html": figure_html(figure, alt), "text/plain": alt}, raw=True)
 
 
@@ -29,7 +42,10 @@ def figure_html(figure: Figure, alt: str) -> str:
     """
     plt.close(figure)  # or the notebook would show it again at the end of the cell
     if not alt.strip():
-        raise CourseError("The figure has no alt text: say in a sentence what it shows, for those who can't see it.")
+        raise CourseError(
+            "The figure has no alt text: say in a sentence what it shows, for those who can't see it.",
+            code="display.no-alt-text",
+        )
     png, dpi = b"", 1.6 * SCREEN_DPI
     while not png or len(png) > MOST_BYTES:
         drawn = io.BytesIO()

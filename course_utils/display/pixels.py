@@ -20,9 +20,22 @@ def to_numpy(values: Any) -> np.ndarray:
 
 
 def to_pixels(image: Any) -> np.ndarray:
-    """Return an image as (height, width, 3) or (height, width), uint8 of 0 to 255 or float of 0 to 1.
+    """Return an image as an array that matplotlib draws.
 
-    A tensor holds its channels first, an array last. Another shape, or floats outside 0 to 1, raise CourseError.
+    Parameters
+    ----------
+    image : PIL image, array or tensor
+        A tensor holds its channels first, an array last.
+
+    Returns
+    -------
+    ndarray
+        (height, width, 3) or (height, width), uint8 of 0 to 255 or float of 0 to 1.
+
+    Raises
+    ------
+    CourseError
+        For another shape, and for floats outside 0 to 1, such as a normalised image.
     """
     if isinstance(image, Image.Image):
         return np.asarray(image if image.mode == "L" else image.convert("RGB"))
@@ -34,12 +47,14 @@ def to_pixels(image: Any) -> np.ndarray:
     if array.ndim != 2 and (array.ndim != 3 or array.shape[-1] != 3):
         raise CourseError(
             f"An image has one channel or three but this one has shape {tuple(np.shape(image))}: give an array of "
-            "(height, width, 3), a tensor of (3, height, width), or a PIL image, one image at a time."
+            "(height, width, 3), a tensor of (3, height, width), or a PIL image, one image at a time.",
+            code="display.not-an-image",
         )
     if array.dtype.kind == "f" and not (array.min() >= 0 and array.max() <= 1):
         raise CourseError(
             f"An image's floats lie between 0 and 1 but these go from {array.min():.2f} to {array.max():.2f}: "
-            "show the image as it was before normalisation, or undo it with dls.decode."
+            "show the image as it was before normalisation, or undo it with dls.decode.",
+            code="display.floats-out-of-range",
         )
     return array
 

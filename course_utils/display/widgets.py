@@ -17,17 +17,17 @@ def show_control(box: widgets.VBox, static: str, text: str) -> None:
 
 
 def status_html(sentence: str) -> str:
-    """A paragraph that screen readers read out when it changes."""
+    """Return a paragraph that screen readers read out when it changes."""
     return f'<p role="status">{html.escape(sentence)}</p>'
 
 
 def marked_html(figure: str, marks: Iterable[str]) -> str:
-    """A figure with marks upon it: it is drawn once, and whatever is chosen, only the marks change."""
+    """Return a figure with marks upon it: it is drawn once, and whatever is chosen, only the marks change."""
     return f'<div style="position:relative;display:inline-block;line-height:0">{figure}{"".join(marks)}</div>'
 
 
 def mark_html(left: float, top: float, width: str, height: str, extra: str = "") -> str:
-    """A black outline for `marked_html`; left and top are shares of the figure's width and height."""
+    """Return a black outline for `marked_html`; left and top are shares of the figure's width and height."""
     # It only repeats what the sentence beside the figure says, so screen readers pass over it.
     return (
         f'<span aria-hidden="true" style="position:absolute;left:{left:.2%};top:{top:.2%};width:{width};'

@@ -20,20 +20,37 @@ def plot_images(
     title: str | None = None,
     alt: str | None = None,
 ) -> None:
-    """Show images in a grid, row by row, each under its title; without titles an `alt` must say what is there.
+    """Show images in a grid, row by row, each under its title.
 
-    Each image: a PIL image, an array (height, width[, 3]) or a tensor (3, height, width), of 0 to 255 or 0 to 1.
+    Parameters
+    ----------
+    images : sequence
+        PIL images, arrays (height, width[, 3]) or tensors (3, height, width), with values of 0 to 255 or 0 to 1.
+    titles : sequence of str, optional
+        One for each image. Without titles, `alt` must say what is there.
+    columns : int, optional
+        Images in a row; at most 6 if left out.
+    title : str, optional
+        Title of the figure; derived from the data if left out.
+    alt : str, optional
+        Alternative text for those who can't see the figure; derived from the data if left out.
+
+    Raises
+    ------
+    CourseError
+        If there is no image, or the titles don't match the images.
     """
     count = len(images)
     if not count or (titles is not None and len(titles) != count):
         raise CourseError(
-            f"There are {count} images and {len(titles or [])} titles: give at least one image, each with a title."
+            f"There are {count} images and {len(titles or [])} titles: give at least one image, each with a title.",
+            code="plots.titles-do-not-match",
         )
     columns = columns or min(count, 6)
     lines = max(str(name).count("\n") + 1 for name in titles) if titles is not None else 0
     figure, axes = _grid(-(-count // columns), columns, title, lines)
-    for place, axis in enumerate(axes.flat[:count]):
-        draw_image(axis, images[place], str(titles[place]) if titles is not None else "")
+    for index, axis in enumerate(axes.flat[:count]):
+        draw_image(axis, images[index], str(titles[index]) if titles is not None else "")
     if alt is None and titles is not None:
         names = "; ".join(str(name).replace("\n", ", ") for name in titles)
         alt = f"{title or 'Images'}: {count} in rows of {columns}: {names}."
@@ -51,14 +68,32 @@ def plot_top_losses(
 ) -> None:
     """Show the n images whose true class was given the least probability: the largest cross-entropy losses.
 
-    `truth`: (N,) class numbers; `probabilities`: (N, K), rows that sum to 1, in the order of `vocab`: what
-    `learn.get_preds` returns. Parts of different lengths raise CourseError.
+    Parameters
+    ----------
+    images : sequence
+        N images, as in `plot_images`.
+    truth : array or tensor
+        Indices of the true classes, (N,).
+    probabilities : array or tensor
+        Rows that sum to 1, (N, K), in the order of `vocab`, as `learn.get_preds` returns them.
+    vocab : sequence of str
+        Names of the K classes.
+    n : int
+        How many images to show.
+    alt : str, optional
+        Alternative text; derived from the data if left out.
+
+    Raises
+    ------
+    CourseError
+        If the three lengths differ.
     """
     truth, probabilities = to_numpy(truth), to_numpy(probabilities)
     if not len(images) == len(truth) == len(probabilities):
         raise CourseError(
             f"Got {len(images)} images, {len(truth)} true classes and {len(probabilities)} rows of probabilities: "
-            "take all three from the same set, in the same order."
+            "take all three from the same set, in the same order.",
+            code="plots.lengths-differ",
         )
     worst = np.argsort(probabilities[np.arange(len(truth)), truth], kind="stable")[:n]
     said = probabilities.argmax(1)
@@ -76,11 +111,33 @@ def plot_neighbours(
     title: str | None = None,
     alt: str | None = None,
 ) -> None:
-    """Show q images, each with its k nearest neighbours to the right; a neighbour of another class is marked ≠."""
+    """Show q images, each with its k nearest neighbours to the right; a neighbour of another class is marked ≠.
+
+    Parameters
+    ----------
+    queries : sequence
+        q images, as in `plot_images`.
+    neighbours : sequence of sequences
+        For each query its neighbours, nearest first.
+    query_classes : sequence of str
+        The class of each query.
+    neighbour_classes : sequence of sequences of str
+        The class of each neighbour.
+    title : str, optional
+        Title of the figure; derived from the data if left out.
+    alt : str, optional
+        Alternative text for those who can't see the figure; derived from the data if left out.
+
+    Raises
+    ------
+    CourseError
+        If the four lengths differ.
+    """
     if not len(queries) == len(neighbours) == len(query_classes) == len(neighbour_classes):
         raise CourseError(
             f"Got {len(queries)} images, {len(neighbours)} rows of neighbours, {len(query_classes)} classes and "
-            f"{len(neighbour_classes)} rows of classes: give one of each for every image."
+            f"{len(neighbour_classes)} rows of classes: give one of each for every image.",
+            code="plots.lengths-differ",
         )
     shared = sum(other == own for own, row in zip(query_classes, neighbour_classes, strict=True) for other in row)
     title = title or f"Nearest neighbours: {shared} of {sum(map(len, neighbour_classes))} share the class"

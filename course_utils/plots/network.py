@@ -12,12 +12,28 @@ from course_utils.plots.images import draw_image
 
 
 def plot_filters(weights: Any, *, title: str | None = None, alt: str | None = None) -> None:
-    """Show a first layer's filters, each scaled to the full range of brightness. `weights`: (N, 3 or 1, k, k)."""
+    """Show a first layer's filters, each scaled to the full range of brightness.
+
+    Parameters
+    ----------
+    weights : array or tensor
+        Weights of the first convolution, (N, 3, k, k) or (N, 1, k, k).
+    title : str, optional
+        Title of the figure; derived from the data if left out.
+    alt : str, optional
+        Alternative text for those who can't see the figure; derived from the data if left out.
+
+    Raises
+    ------
+    CourseError
+        If the weights have another shape: only filters that read an image can be shown as images.
+    """
     weights = to_numpy(weights)
     if weights.ndim != 4 or weights.shape[1] not in (1, 3):
         raise CourseError(
             f"Only filters that read an image can be seen as images, and these weights have shape {weights.shape}: "
-            "give the first convolution's, of shape (N, 3, k, k) or (N, 1, k, k)."
+            "give the first convolution's, of shape (N, 3, k, k) or (N, 1, k, k).",
+            code="plots.not-first-layer-filters",
         )
     count, _, height, width = weights.shape
     title = title or f"The {count} filters of {height} by {width} pixels of the first layer"
@@ -34,7 +50,26 @@ def plot_filters(weights: Any, *, title: str | None = None, alt: str | None = No
 def plot_feature_maps(
     maps: Any, image: Any = None, *, n: int = 16, title: str | None = None, alt: str | None = None
 ) -> None:
-    """Show the n feature maps of one image that vary most, beside the image. `maps`: (channels, height, width)."""
+    """Show the n feature maps of one image that vary most, beside the image.
+
+    Parameters
+    ----------
+    maps : array or tensor
+        Feature maps of one image, (channels, height, width).
+    image : optional
+        The image itself, as in `plot_images`.
+    n : int
+        How many maps to show.
+    title : str, optional
+        Title of the figure; derived from the data if left out.
+    alt : str, optional
+        Alternative text for those who can't see the figure; derived from the data if left out.
+
+    Raises
+    ------
+    CourseError
+        If `maps` holds a whole batch or has no channels.
+    """
     figure, derived = feature_maps_figure(maps, image, n=n, title=title)
     show(figure, alt or derived)
 
@@ -45,7 +80,8 @@ def feature_maps_figure(maps: Any, image: Any = None, *, n: int = 16, title: str
     if maps.ndim != 3:
         raise CourseError(
             f"Feature maps of one image have shape (channels, height, width) but these have {maps.shape}: "
-            "take those of one image out of the batch, such as maps[0]."
+            "take those of one image out of the batch, such as maps[0].",
+            code="plots.not-one-images-maps",
         )
     channels, height, width = maps.shape
     chosen = np.argsort(-maps.std((1, 2)), kind="stable")[:n]

@@ -1,6 +1,7 @@
 """Figures of schedules: how the learning rate, or another setting of the optimiser, moves from step to step."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -12,10 +13,11 @@ from matplotlib.ticker import MaxNLocator
 
 from course_utils.display.figures import add_title, show
 from course_utils.errors import CourseError
+from course_utils.plots.tables import need_columns
 
 _CALLED = {"lr": "learning rate", "mom": "momentum"}
 _MOST_ACROSS = 3  # panels in a row
-_PALE = {"alpha": 0.4, "linewidth": 1.4}  # how a frozen group is drawn
+_PALE: dict[str, Any] = {"alpha": 0.4, "linewidth": 1.4}  # how a frozen group is drawn
 
 
 def plot_schedules(
@@ -27,9 +29,25 @@ def plot_schedules(
 ) -> None:
     """Show a setting of the optimiser over the steps of training, a line for each parameter group.
 
-    `tables`: one row a step and group, with the columns step, group and `value`; or several such tables by name, a
-    panel each on common axes. The axis of a learning rate is logarithmic. Where a column `frozen` is true, the line is
-    thin and pale, and a dotted line stands where it changes. A table without rows or columns raises CourseError.
+    The axis of a learning rate is logarithmic. Where a column `frozen` is true, the line is thin and pale, and a dotted
+    line stands where it changes.
+
+    Parameters
+    ----------
+    tables : DataFrame or mapping of str to DataFrame
+        One row a step and group, with the columns step, group and `value`; or several such tables by name, drawn in a
+        panel each on common axes.
+    value : str
+        The column to draw: "lr", "mom" or any other.
+    title : str, optional
+        Title of the figure; derived from the data if left out.
+    alt : str, optional
+        Alternative text for those who can't see the figure; derived from the data if left out.
+
+    Raises
+    ------
+    CourseError
+        If a table lacks a column or has no rows.
     """
     tables = tables if isinstance(tables, Mapping) else {"": tables}
     for table in tables.values():
@@ -38,7 +56,8 @@ def plot_schedules(
     size = (6.8, 4.2) if len(tables) == 1 else (3.0 * across + 0.6, 2.5 * down + 1.2)
     figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).flatten()
-    told, legend = [], {}
+    told = []
+    legend: dict[str, Line2D] = {}
     for axis, (name, table) in zip(panels, tables.items(), strict=False):
         told.append(f"{f'{name}: ' if name else ''}{_draw(axis, table, value, legend)}")
         axis.set_title(name, fontweight="normal", fontsize="medium")
@@ -48,7 +67,7 @@ def plot_schedules(
     for axis in panels[max(len(tables) - across, 0) : len(tables)]:  # a label of the figure would lie on the legend
         axis.set_xlabel("training step")
     figure.supylabel(called, fontsize="medium")
-    figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=4)
+    figure.legend(list(legend.values()), list(legend), loc="outside lower center", ncols=4)
     title = title or f"{called[0].upper()}{called[1:]} over the steps, by parameter group"
     add_title(figure, title)
     show(figure, alt or f"{title}. {'; '.join(told)}.")
@@ -80,10 +99,9 @@ def _draw(axis: Axes, table: pd.DataFrame, value: str, legend: dict[str, Line2D]
 
 
 def _check(table: pd.DataFrame, value: str) -> None:
-    if missing := [column for column in ("step", "group", value) if column not in table]:
-        raise CourseError(
-            f"The table lacks the column {', '.join(missing)} and has {', '.join(map(str, table.columns))}: "
-            "give one row a step and parameter group."
-        )
+    need_columns(table, ("step", "group", value), "give one row a step and parameter group")
     if table.empty:
-        raise CourseError("The table has no rows, so there is no schedule to draw: record at least one training step.")
+        raise CourseError(
+            "The table has no rows, so there is no schedule to draw: record at least one training step.",
+            code="plots.empty-table",
+        )

@@ -1,6 +1,6 @@
 """Figures of trouble and cure: before and after over repeats, and what each threshold finds and alarms."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from course_utils.display.figures import add_title, show
 from course_utils.display.pixels import to_numpy
 from course_utils.errors import CourseError
+from course_utils.plots.tables import need_columns
 from course_utils.statistics import mean_interval
 
 _ACROSS = 3  # panels in a row
@@ -19,13 +20,26 @@ _LOOKS = [("C0", "-"), ("C1", "--"), ("C2", "-."), ("C3", ":")]
 
 
 def plot_before_after(table: pd.DataFrame, *, title: str | None = None, alt: str | None = None) -> None:
-    """Show a panel for each trouble: its arms from top to bottom, mean and 95% interval, a thin line for each seed.
+    """Show a panel for each trouble: its arms from top to bottom with mean and 95% interval, and a line for each seed.
 
-    `table`: one row a run with the columns trouble, measure (what the value is), arm, seed and value: 0 to 1, or a loss
-    where the measure's name says so. Seeds pair the arms of a trouble. A missing column or a single run of an arm
-    raises CourseError.
+    Parameters
+    ----------
+    table : DataFrame
+        One row a run with the columns trouble, measure (what the value is), arm, seed and value: 0 to 1, or a loss if
+        the measure's name says so. Seeds pair the arms of a trouble.
+    title : str, optional
+        Title of the figure; derived from the data if left out.
+    alt : str, optional
+        Alternative text for those who can't see the figure; derived from the data if left out.
+
+    Raises
+    ------
+    CourseError
+        If a column is missing, or an arm has a single run.
     """
-    _need(table, ["trouble", "measure", "arm", "seed", "value"])
+    need_columns(table, ["trouble", "measure", "arm", "seed", "value"], "give one row a run with these columns")
+    if table.empty:
+        raise CourseError("The table has no runs: give at least two of each arm.", code="plots.empty-table")
     troubles = list(table.trouble.unique())
     across = min(len(troubles), _ACROSS)
     down = -(-len(troubles) // across)
@@ -44,10 +58,10 @@ def _draw_arms(axis: Axes, name: str, runs: pd.DataFrame) -> str:
     arms = list(runs.arm.unique())
     by_seed = runs.pivot(index="seed", columns="arm", values="value")[arms]
     axis.plot(by_seed.T, range(len(arms)), color="0.75", linewidth=1, linestyle="-", marker="", zorder=1)
-    spreads = [mean_interval(by_seed[arm].dropna()) for arm in arms]
-    for place, (mean, half) in enumerate(spreads):
-        marker = "s" if place == 0 else "o"  # how the number came; what was tried
-        axis.errorbar(mean, place, xerr=half, fmt=marker, color=f"C{min(place, 1)}", capsize=4, zorder=2)
+    intervals = [mean_interval(by_seed[arm].dropna()) for arm in arms]
+    for row, (mean, half) in enumerate(intervals):
+        marker = "s" if row == 0 else "o"  # how the number came; what was tried
+        axis.errorbar(mean, row, xerr=half, fmt=marker, color=f"C{min(row, 1)}", capsize=4, zorder=2)
     axis.set_yticks(range(len(arms)), arms, fontsize="small")
     axis.set_ylim(len(arms) - 0.5, -0.5)
     measure = runs.measure.iloc[0]
@@ -59,7 +73,7 @@ def _draw_arms(axis: Axes, name: str, runs: pd.DataFrame) -> str:
     axis.set_title(name, fontsize="medium")
     axis.set_xlabel(measure, fontsize="small")
     number = "{:.1%} ± {:.1%}" if share else "{:.2f} ± {:.2f}"
-    said = ", ".join(f"{arm} {number.format(*spread)}" for arm, spread in zip(arms, spreads, strict=True))
+    said = ", ".join(f"{arm} {number.format(*interval)}" for arm, interval in zip(arms, intervals, strict=True))
     return f"{name}, {measure}: {said}"
 
 
@@ -73,8 +87,23 @@ def plot_detection(
 ) -> None:
     """Show precision against recall and the ROC curve of one or more classifiers of the same images.
 
-    `scores`: by name, a probability of the positive class for each image (N,); `truth`: 1 for the positive class,
-    else 0 (N,). Raises CourseError where a class is missing in `truth`, since the curves are then undefined.
+    Parameters
+    ----------
+    scores : mapping of str to array or tensor
+        For each classifier's name, a probability of the positive class for each image, (N,).
+    truth : array or tensor
+        1 for the positive class, else 0, (N,).
+    positive : str
+        Name of the positive class.
+    title : str, optional
+        Title of the figure; derived from the data if left out.
+    alt : str, optional
+        Alternative text for those who can't see the figure; derived from the data if left out.
+
+    Raises
+    ------
+    CourseError
+        If scores and truth don't fit, or a class is missing in `truth`, since the curves are then undefined.
     """
     figure, derived, _ = detection_figure(scores, truth, positive=positive, title=title)
     show(figure, alt or derived)
@@ -116,25 +145,26 @@ def detection_figure(
 
 
 def check_scores(scores: Any, truth: Any, positive: str = "positive") -> tuple[np.ndarray, np.ndarray]:
-    """Scores (N,) and truth (N, bool) as arrays; CourseError where they don't fit or a class has no image."""
+    """Return scores (N,) as floats and truth (N,) as booleans.
+
+    Raises
+    ------
+    CourseError
+        If they don't fit, or a class has no image.
+    """
     values, right = np.asarray(to_numpy(scores), dtype=float), np.asarray(to_numpy(truth))
     if values.ndim != 1 or values.shape != right.shape or not np.isfinite(values).all() or set(right) - {0, 1}:
         raise CourseError(
             f"Curves need a finite score and a truth of 0 or 1 for each image: these have shapes {values.shape} and "
-            f"{right.shape}."
+            f"{right.shape}.",
+            code="plots.scores-do-not-fit",
         )
     positives = int(right.sum())
     if positives in (0, len(right)):
         missing = f"no image is {positive}" if not positives else f"all images are {positive}"
         undefined = "recall, precision and ROC AUC are" if not positives else "ROC AUC is"
         raise CourseError(
-            f"Of {len(right)} images here {missing}, so {undefined} undefined: split class by class, or take more."
+            f"Of {len(right)} images here {missing}, so {undefined} undefined: split class by class, or take more.",
+            code="plots.class-missing",
         )
     return values, right.astype(bool)
-
-
-def _need(table: pd.DataFrame, columns: Sequence[str]) -> None:
-    if missing := [column for column in columns if column not in table]:
-        raise CourseError(f"The table lacks the column {', '.join(missing)}: give one row a run with these columns.")
-    if table.empty:
-        raise CourseError("The table has no runs.")

@@ -10,29 +10,40 @@ from matplotlib.ticker import MaxNLocator
 
 from course_utils.display.figures import add_title, show
 from course_utils.errors import CourseError
+from course_utils.plots.tables import need_columns
 
+_ADVICE = "give what surgery.describe or surgery.drift returns"
 # (colour, hatch) of each state: in grey print the hatch still tells them apart.
 _STATES = {"trains": ("#E69F00", ""), "in part": ("#F5DDA6", ".."), "frozen": ("#B5CDE0", "//")}
 
 
 def plot_network(table: pd.DataFrame, *, title: str | None = None, alt: str | None = None) -> None:
-    """Draw a network block by block, from input to output, and show which of them train.
+    """Draw a network block by block, from input to output, and show which blocks train.
 
-    `table`: what `surgery.describe` gives, with the columns block, output, parameters and trainable. A box is as high
-    as its feature maps, on a logarithmic scale; below it stand the shape of its output and its number of parameters.
+    A box is as high as its feature maps, on a logarithmic scale; below it stand the shape of its output and its number
+    of parameters.
+
+    Parameters
+    ----------
+    table : DataFrame
+        What `surgery.describe` returns, with the columns block, output, parameters and trainable.
+    title : str, optional
+        Title of the figure; derived from the data if left out.
+    alt : str, optional
+        Alternative text for those who can't see the figure; derived from the data if left out.
     """
-    _need(table, ["block", "output", "parameters", "trainable"])
+    need_columns(table, ["block", "output", "parameters", "trainable"], _ADVICE)
     figure = Figure(figsize=(max(1.25 * len(table), 5), 3.6), layout="constrained")
     axis = figure.subplots()
     told = []
-    for place, row in enumerate(table.itertuples()):
+    for column, row in enumerate(table.itertuples()):
         state = "frozen" if not row.trainable else "trains" if row.trainable == row.parameters else "in part"
         colour, hatch = _STATES[state]
         height = 1 + np.log2(row.output[-1]) if len(row.output) == 3 else 1
-        corner = (place - 0.4, -height / 2)
+        corner = (column - 0.4, -height / 2)
         axis.add_patch(Rectangle(corner, 0.8, height, facecolor=colour, hatch=hatch, edgecolor="0.35", linewidth=1))
         below = f"{row.block}\n{_shape(row.output)}\n{_thousands(row.parameters)}"
-        axis.text(place, -3.6, below, ha="center", va="top", fontsize="small")
+        axis.text(column, -3.6, below, ha="center", va="top", fontsize="small")
         told.append(f"{row.block} {state} ({row.trainable:,} of {row.parameters:,})")
     axis.annotate("", (len(table) - 0.35, 0), (-0.75, 0), arrowprops={"arrowstyle": "->", "color": "0.35"}, zorder=0)
     axis.set(xlim=(-0.8, len(table) - 0.3), ylim=(-6.4, 3.6))
@@ -53,18 +64,36 @@ def plot_drift(
 ) -> None:
     """Show how far each layer moved, from the first to the last one: a line for each table.
 
-    `tables`: what `surgery.drift` gives, or several by the name of what was done. `kind`: of the tensors to show. The
-    axis is logarithmic; layers that did not move at all stand on its floor, under an axis label of zero.
+    The axis is logarithmic; layers that did not move at all stand on its floor, at the tick labelled 0.
+
+    Parameters
+    ----------
+    tables : DataFrame or mapping of str to DataFrame
+        What `surgery.drift` returns, or several such tables by the name of what was done.
+    kind : str
+        Kind of tensors to show: "weight", "affine" or "statistics".
+    title : str, optional
+        Title of the figure; derived from the data if left out.
+    alt : str, optional
+        Alternative text for those who can't see the figure; derived from the data if left out.
+
+    Raises
+    ------
+    CourseError
+        If a table has no rows of this kind.
     """
     tables = tables if isinstance(tables, Mapping) else {"": tables}
     figure = Figure(layout="constrained")
     axis = figure.subplots()
     chosen = {}
     for name, table in tables.items():
-        _need(table, ["layer", "kind", "change"])
+        need_columns(table, ["layer", "kind", "change"], _ADVICE)
         chosen[name] = table[table.kind == kind]
         if chosen[name].empty:
-            raise CourseError(f"The table has no rows of kind {kind!r}: give one of {', '.join(table.kind.unique())}.")
+            raise CourseError(
+                f"The table has no rows of kind {kind!r}: give one of {', '.join(table.kind.unique())}.",
+                code="plots.unknown-kind",
+            )
     moved = pd.concat(chosen.values()).change
     finite = moved[np.isfinite(moved) & (moved > 0)]
     lowest, highest = (finite.min(), finite.max()) if len(finite) else (1e-3, 1.0)
@@ -92,13 +121,6 @@ def plot_drift(
     title = title or "How far each layer moved"
     add_title(figure, title)
     show(figure, alt or f"{title} (length of the difference over that of the start). {'; '.join(told)}.")
-
-
-def _need(table: pd.DataFrame, columns: list[str]) -> None:
-    if missing := [column for column in columns if column not in table]:
-        raise CourseError(
-            f"The table lacks the column {', '.join(missing)}: give what surgery.describe or surgery.drift returns."
-        )
 
 
 def _shape(output: tuple[int, ...]) -> str:

@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from support.errors import refused
 
 from course_utils.display import figures as output
-from course_utils.errors import CourseError
 from course_utils.plots import plot_before_after, plot_detection
 from course_utils.statistics import mean_interval
 
@@ -62,11 +62,11 @@ def test_eight_panels_stay_small_and_readable(drawn):
 
 
 def test_what_is_missing_is_named():
-    with pytest.raises(CourseError, match="lacks the column measure, value"):
+    with refused("plots.column-missing", "measure, value"):
         plot_before_after(runs().drop(columns=["measure", "value"]))
-    with pytest.raises(CourseError, match="no runs"):
+    with refused("plots.empty-table"):
         plot_before_after(runs()[:0])
-    with pytest.raises(CourseError, match="two or more runs"):
+    with refused("statistics.too-few-runs"):
         plot_before_after(runs(seeds=[0]))
 
 
@@ -92,19 +92,19 @@ def test_tensors_are_taken_too(drawn):
 
 
 @pytest.mark.parametrize(
-    ("truth", "said"),
+    ("truth", "code", "fact"),
     [
-        ([0] * 6, "no image is lesion, so recall, precision and ROC AUC are undefined"),
-        ([1] * 6, "all images are lesion, so ROC AUC is undefined"),
-        ([0, 1], "a finite score and a truth of 0 or 1 for each image"),
-        ([0, 1, 2, 0, 1, 2], "a truth of 0 or 1"),
+        ([0] * 6, "plots.class-missing", "recall, precision and ROC AUC are undefined"),
+        ([1] * 6, "plots.class-missing", "so ROC AUC is undefined"),
+        ([0, 1], "plots.scores-do-not-fit", "(6,) and (2,)"),
+        ([0, 1, 2, 0, 1, 2], "plots.scores-do-not-fit", "0 or 1"),
     ],
 )
-def test_undefined_curves_are_refused(truth, said):
-    with pytest.raises(CourseError, match=said):
+def test_undefined_curves_are_refused(truth, code, fact):
+    with refused(code, fact):
         plot_detection({"plain": SCORES}, truth, positive="lesion")
 
 
 def test_a_score_that_is_no_number_is_refused():
-    with pytest.raises(CourseError, match="finite score"):
+    with refused("plots.scores-do-not-fit"):
         plot_detection({"plain": [*SCORES[:5], np.nan]}, TRUTH)
