@@ -13,24 +13,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from course_utils import lessons
 from course_utils.errors import CourseError
 from course_utils.machine import Facts, Gpu, observe
 
 if TYPE_CHECKING:
     import torch
 
-LESSONS = (
-    "00_start",
-    "01_first_finetune",
-    "02_transfer_learning",
-    "03_head_replacement",
-    "04_freezing",
-    "05_full_or_partial",
-    "06_inside_fine_tune",
-    "07_against_scratch",
-    "08_when_it_goes_wrong",
-    "09_tuning",
-)
 PROFILES = ("mini", "full")
 SEED = 42
 GIB = 2**30
@@ -76,10 +65,11 @@ def setup(lesson: str) -> Environment:
     Raises CourseError for an unknown lesson and for a wrong value in a COURSE_... variable.
     """
     global _current
-    if lesson not in LESSONS:
-        near = get_close_matches(str(lesson), LESSONS, n=1, cutoff=0.3)
+    known = [each.slug for each in lessons.LESSONS]
+    if lesson not in known:
+        near = get_close_matches(str(lesson), known, n=1, cutoff=0.3)
         meant = f" (did you mean {near[0]!r}?)" if near else ""
-        raise CourseError(f"There is no lesson {lesson!r}{meant}: give setup one of {', '.join(LESSONS)}.")
+        raise CourseError(f"There is no lesson {lesson!r}{meant}: give setup one of {', '.join(known)}.")
     overrides = read_overrides()
     silence_known_warnings()
     facts = observe()

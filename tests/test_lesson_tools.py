@@ -10,6 +10,7 @@ import pytest
 from nbformat.v4 import new_output
 from typer.testing import CliRunner
 
+from course_utils import lessons as registry
 from course_utils.cli.lessons import app, building, checking, running
 from course_utils.cli.lessons.cleaning import CONTROL, WIDGET, clean
 from course_utils.cli.lessons.files import Lesson, choose, read_notebook, read_solutions
@@ -28,6 +29,7 @@ def toy(tmp_path: Path, monkeypatch):
     quizzes.mkdir()
     shutil.copy(TOP / "tests" / "toy_quiz.yaml", quizzes / "07_toy.yaml")
     monkeypatch.setattr(reading, "FOLDER", quizzes)
+    monkeypatch.setattr(registry, "LESSONS", (registry.Lesson("07_toy", "Does the toy work?"),))
     reading.lesson_quiz.cache_clear()
 
     def make(text: str = GOOD) -> Lesson:
@@ -296,7 +298,9 @@ def test_the_notebook_gets_blanks_and_the_solutions_their_own(toy):
 
 def test_a_run_names_a_solution_that_fails_its_check(toy, one_thread):
     where = f"reading.FOLDER = Path({str(reading.FOLDER)!r})"
-    there = f"# %%\nfrom pathlib import Path\n\nfrom course_utils.quiz import reading\n\n{where}\n\n"
+    known = 'lessons.LESSONS = (lessons.Lesson("07_toy", "Does the toy work?"),)'
+    imports = "from pathlib import Path\n\nfrom course_utils import lessons\nfrom course_utils.quiz import reading"
+    there = f"# %%\n{imports}\n\n{where}\n{known}\n\n"
     practice = (
         there + GOOD[GOOD.index("# %% [markdown]\n# ## Exercises") : GOOD.index("# %% [markdown]\n# ## What would")]
     )

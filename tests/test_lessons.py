@@ -1,40 +1,56 @@
-"""The lessons themselves: text and notebook agree, and the lint finds nothing. nbval executes them in its own run."""
+"""The registry of the lessons: it names what is on disk, in order and by its title, and finds a lesson by name."""
 
+import re
 from pathlib import Path
 
+import nbformat
 import pytest
+from support.errors import refused
 
-from course_utils.cli.lessons import checking
-from course_utils.cli.lessons.exercises import blanked
-from course_utils.cli.lessons.files import Lesson, choose, read_notebook, read_text
-from course_utils.cli.lessons.form import SETUP
-from course_utils.environment import LESSONS
+from course_utils.lessons import LESSONS, Lesson, find_lesson
+from course_utils.quiz import reading
 
 FOLDER = Path(__file__).parents[1] / "lessons"
+SLUGS = [lesson.slug for lesson in LESSONS]
 
 
-@pytest.fixture(params=LESSONS)
-def lesson(request) -> Lesson:
-    return Lesson(FOLDER, request.param)
+@pytest.mark.parametrize(
+    ("folder", "pattern"),
+    [
+        (FOLDER / "text", "*.py"),
+        (FOLDER, "*.ipynb"),
+        (FOLDER / "solutions", "*.ipynb"),
+        (reading.FOLDER, "*.yaml"),
+    ],
+    ids=["texts", "notebooks", "solutions", "quizzes"],
+)
+def test_each_lesson_has_its_files_and_each_file_its_lesson(folder, pattern):
+    assert sorted(path.stem for path in folder.glob(pattern)) == SLUGS
 
 
-def test_the_listed_lessons_are_the_texts_and_the_notebooks():
-    assert tuple(lesson.name for lesson in choose(FOLDER)) == LESSONS
-    assert tuple(sorted(path.stem for path in FOLDER.glob("*.ipynb"))) == LESSONS
+@pytest.mark.parametrize("lesson", LESSONS, ids=SLUGS)
+def test_text_and_notebook_have_the_registered_title(lesson):
+    text = (FOLDER / "text" / f"{lesson.slug}.py").read_text(encoding="utf-8")
+    notebook = nbformat.read(FOLDER / f"{lesson.slug}.ipynb", as_version=4)
+    assert re.search(r"^# # (.+)$", text, re.M)[1] == lesson.title
+    assert notebook.cells[0].source.splitlines()[0] == f"# {lesson.title}"
 
 
-def test_text_and_notebook_hold_the_same_content(lesson):
-    text, notebook = blanked(lesson), read_notebook(lesson)
-    assert [(cell.cell_type, cell.source, cell.metadata.get("tags", [])) for cell in text.cells] == [
-        (cell.cell_type, cell.source, cell.metadata.get("tags", [])) for cell in notebook.cells
-    ]
+def test_lessons_are_in_order_and_no_number_comes_twice():
+    numbers = [lesson.number for lesson in LESSONS]
+    assert numbers == sorted(set(numbers)) and all(re.fullmatch(r"\d\d_[a-z_]+", slug) for slug in SLUGS)
 
 
-def test_nothing_to_mend(lesson):
-    found = checking.check(lesson)
-    assert not found, "\n" + "\n".join(map(str, found))
+def test_every_lesson_has_a_quiz():
+    assert reading.numbers() == [lesson.number for lesson in LESSONS]
 
 
-def test_every_setup_cell_is_the_same_but_for_the_name():
-    setups = {read_text(lesson).cells[1].source.replace(lesson.name, "NAME") for lesson in choose(FOLDER)}
-    assert len(setups) == 1 and all(SETUP.fullmatch(setup) for setup in setups)
+def test_a_lesson_is_found_by_number_and_by_slug():
+    assert find_lesson("09") is find_lesson("09_tuning") is LESSONS[9]
+    assert Lesson("98_new", "Is it new?").title == "98 · Is it new?"
+
+
+@pytest.mark.parametrize("name", ["9", "99", "tuning", "", "09_"])
+def test_an_unknown_lesson_is_told_which_there_are(name):
+    with refused("lessons.unknown", repr(name), *SLUGS):
+        find_lesson(name)

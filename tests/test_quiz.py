@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from course_utils.environment import LESSONS
 from course_utils.errors import CourseError
+from course_utils.lessons import LESSONS, Lesson
 from course_utils.quiz import reading, rules
 from course_utils.quiz.answers import compare, judge, read_number
 from course_utils.quiz.comparing import same
@@ -255,6 +255,7 @@ def test_items_by_name(monkeypatch, tmp_path):
             reading.item(wrong)
     (tmp_path / "97_toy.yaml").write_bytes(b"lesson: \xff")
     monkeypatch.setattr(reading, "FOLDER", tmp_path)
+    monkeypatch.setattr("course_utils.lessons.LESSONS", (Lesson("97_toy", "Can this be read?"),))
     with pytest.raises(CourseError, match=r"97_toy.yaml: byte 8 isn't UTF-8"):
         reading.item("97.1")
 
@@ -884,7 +885,8 @@ def test_a_model_is_judged_by_held_out_images():
     assert told(tried(good, "model", **expect)) == "Only 100%."
 
 
-EXERCISES = [one for name in LESSONS for one in reading.lesson_quiz(name[:2]).items if isinstance(one, (Code, Model))]
+ITEMS = [one for lesson in LESSONS for one in reading.lesson_quiz(lesson.number).items]
+EXERCISES = [one for one in ITEMS if isinstance(one, (Code, Model))]
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda one: one.id)

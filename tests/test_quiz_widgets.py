@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from course_utils.errors import CourseError
+from course_utils.lessons import Lesson
 from course_utils.quiz import ask, check, exercises, found, predict, progress, progress_table, reading, review, summary
 from course_utils.quiz import widgets as quiz_widgets
 from course_utils.quiz.text import shuffled, static_html, static_text
@@ -22,6 +23,7 @@ def quiz(tmp_path, monkeypatch):
     """Lesson 90 with an item of every kind, and a progress of its own."""
     (tmp_path / "90_kinds.yaml").write_text((HERE / "kinds.yaml").read_text(encoding="utf-8"), encoding="utf-8")
     monkeypatch.setattr(reading, "FOLDER", tmp_path)
+    monkeypatch.setattr("course_utils.lessons.LESSONS", (Lesson("90_kinds", "Which kinds are there?"),))
     monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "progress.sqlite"))
     reading.lesson_quiz.cache_clear()
     yield

@@ -10,15 +10,15 @@ import yaml
 
 from course_utils.cli.lessons.exercises import blanked, without_markers
 from course_utils.cli.lessons.files import Lesson, read_text
-from course_utils.environment import LESSONS
 from course_utils.errors import CourseError
+from course_utils.lessons import LESSONS
 from course_utils.quiz.execution import run_item
 from course_utils.quiz.items import Code, Model, Number, OneChoice, Order, Prediction, SeveralChoices, ShortText
 from course_utils.quiz.reading import FOLDER, headings, lesson_quiz, read
 from course_utils.quiz.rules import faults
 
 LESSON_FOLDER = Path(__file__).parents[1] / "lessons"
-ITEMS = [item for name in LESSONS for item in lesson_quiz(name[:2]).items]
+ITEMS = [item for lesson in LESSONS for item in lesson_quiz(lesson.number).items]
 EXERCISES = [item for item in ITEMS if isinstance(item, (Code, Model))]
 KEYED = [item for item in ITEMS if not isinstance(item, (Code, Model, Prediction))]
 
@@ -27,11 +27,11 @@ def named(item) -> str:
     return item.id
 
 
-@pytest.mark.parametrize("name", LESSONS)
-def test_each_lesson_has_a_quiz_and_nothing_is_to_mend(name):
-    quiz = lesson_quiz(name[:2])
-    assert quiz.lesson == name
-    text = (LESSON_FOLDER / "text" / f"{name}.py").read_text(encoding="utf-8")
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.slug)
+def test_each_lesson_has_a_quiz_and_nothing_is_to_mend(lesson):
+    quiz = lesson_quiz(lesson.number)
+    assert quiz.lesson == lesson.slug
+    text = (LESSON_FOLDER / "text" / f"{lesson.slug}.py").read_text(encoding="utf-8")
     assert not list(faults(quiz, headings(text)))
 
 

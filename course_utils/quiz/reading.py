@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from course_utils import lessons
 from course_utils.errors import CourseError
 from course_utils.quiz.items import AnyItem, Quiz
 
@@ -23,7 +24,7 @@ def lesson_quiz(number: str) -> Quiz:
     """The quiz of a lesson by its number, "04". CourseError when it has none, or a faulty one."""
     if number not in numbers():
         raise CourseError(f"There is no quiz for lesson {number!r}: choose one of {', '.join(numbers())}.")
-    (file,) = FOLDER.glob(f"{number}_*.yaml")
+    file = FOLDER / f"{lessons.find_lesson(number).slug}.yaml"
     try:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -33,7 +34,7 @@ def lesson_quiz(number: str) -> Quiz:
 
 def numbers() -> list[str]:
     """The numbers of the lessons that have a quiz, in order."""
-    return sorted(file.name[:2] for file in FOLDER.glob("[0-9][0-9]_*.yaml"))
+    return [lesson.number for lesson in lessons.LESSONS if (FOLDER / f"{lesson.slug}.yaml").is_file()]
 
 
 def item(identifier: str) -> AnyItem:

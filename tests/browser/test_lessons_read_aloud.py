@@ -4,12 +4,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from course_utils.environment import LESSONS
+from course_utils.lessons import LESSONS
 
 pytestmark = pytest.mark.timeout(600)
 
 
-@pytest.mark.parametrize("lesson", LESSONS)
+@pytest.mark.parametrize("lesson", [lesson.slug for lesson in LESSONS])
 def test_a_lesson_has_nothing_serious_in_a_screen_readers_way(lab, page, lesson):
     lab.open(page, lab.copy(lesson, cleared=False))
     expect(page.locator(".jp-RenderedMarkdown").last).to_be_visible()

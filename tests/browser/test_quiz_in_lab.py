@@ -13,8 +13,10 @@ ARTEFACTS = Path(__file__).parents[1] / "artefacts"
 KINDS = Path(__file__).parents[1] / "kinds.yaml"
 FIRST = """\
 from pathlib import Path
+from course_utils import lessons
 from course_utils.quiz import ask, check, found, predict, reading, summary
-reading.FOLDER = Path({folder!r})"""
+reading.FOLDER = Path({folder!r})
+lessons.LESSONS = (lessons.Lesson("90_kinds", "Which kinds are there?"),)"""
 ASKED = {f"90.{n}": f'ask("90.{n}")' for n in range(1, 6)} | {"90.6": 'predict("90.6")'}
 REST = ['found("90.6", 5.5)', "def double(x):\n    return x**2", 'check("90.A", double)', 'summary("90")']
 # A wrong answer and its feedback, then a right one: what is ticked or written.
