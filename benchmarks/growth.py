@@ -29,6 +29,7 @@ from torch import nn
 
 from course_utils import data
 from course_utils.backbones import resnet18_half
+from course_utils.data.images.options import ImageOptions
 from course_utils.data.images.store import Store, make_loaders
 from course_utils.data.splits import Split
 
@@ -73,13 +74,8 @@ def from_memory(folder: Path, point: Point, augment: list | None) -> DataLoaders
     return make_loaders(
         Store(images.contiguous(), labels, CLASSES),
         Split(**places, test=places["valid"]),
+        ImageOptions(size=point.size, bs=BATCH, seed=0, augment=augment or False),
         what="drawings",
-        size=point.size,
-        bs=BATCH,
-        order_seed=0,
-        augment=augment or False,
-        own_augment=(),
-        normalize=True,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from course_utils.data.sources import fetch_archive, is_here
+from course_utils.data.fetching import fetch_archive, is_here
 from course_utils.errors import CourseError
 
 PARTS = ("train", "valid", "test")

@@ -1,24 +1,38 @@
-"""`course data`: what can be downloaded, under which licence, and whether what is here is sound."""
+"""`course data`: which data sets there are, what can be downloaded, and whether what is here is sound."""
 
 from typing import Annotated
 
 import typer
 
-from course_utils.data.sources import SOURCES, fetch_archive, is_here
-from course_utils.data.sources import verify as verify_source
+from course_utils.data.fetching import fetch_archive, is_here
+from course_utils.data.fetching import verify as verify_source
+from course_utils.data.registry import DATA_SETS, DataSet
+from course_utils.data.sources import SOURCES
 from course_utils.errors import CourseError
 
 app = typer.Typer(no_args_is_help=True, help="List, fetch and verify the data sets.")
 
 
 @app.command("list")
-def list_sources() -> None:
-    """Every source: its size, whether it is here, licence and citation."""
+def list_data_sets() -> None:
+    """List every data set and every archive that can be downloaded, with size, licence and citation."""
+    typer.echo("Data sets, for `data.load(name)`:")
+    for data_set in DATA_SETS.values():
+        typer.echo(f"{data_set.name} ({data_set.modality}, {_need(data_set)})\n  {data_set.about}")
+        typer.echo(f"  licence: {data_set.licence}\n  cite: {data_set.citation}")
+    typer.echo("\nArchives, for `course data fetch NAME`:")
     for source in SOURCES.values():
         state = "here" if is_here(source.name) else "not here"
         typer.echo(f"{source.name} ({source.size / 1e6:.0f} MB, {state})")
         typer.echo(f"  {source.about}\n  licence: {source.licence}\n  cite: {source.citation}\n  from: {source.url}")
-    typer.echo("The data sets 'digits', 'vehicles' (drawn) and 'scans' (drawn) need no download.")
+
+
+def _need(data_set: DataSet) -> str:
+    if data_set.source is None:
+        return "no download"
+    if data_set.needs_profile is None:
+        return f"no download in mini, {data_set.source} in full"
+    return f"downloads {data_set.source}, {data_set.needs_profile} profile only"
 
 
 @app.command()
@@ -31,7 +45,7 @@ def fetch(name: Annotated[str, typer.Argument(help="A source that `course data l
 def verify(name: Annotated[str | None, typer.Argument(help="A source; all of them when left out.")] = None) -> None:
     """Check what is here again, down to every file's content; exit status 1 when something is damaged."""
     damaged = False
-    for each in [name] if name else SOURCES:
+    for each in [name] if name else list(SOURCES):
         try:
             typer.echo(f"{each}: {'sound' if verify_source(each) else 'not here'}")
         except CourseError as error:

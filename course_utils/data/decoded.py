@@ -1,9 +1,10 @@
-"""Images decoded once: tensors in a memory-mapped file of the data folder, checked when they are opened."""
+"""Data decoded once: tensors in a file of the data folder, checked when they are opened."""
 
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
+from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -11,14 +12,27 @@ from safetensors.torch import save_file
 
 from course_utils.environment import data_dir
 
+Tensors = dict[str, torch.Tensor]
 
-def decoded(key: str, decode: Callable[[], dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    """The tensors that `decode` gives, from the file `key` in the data folder when a sound one is there.
 
-    A damaged file is made anew. When the file can't be written, a sentence says so and the tensors come all the same.
+def decode_once(key: str, decode: Callable[[], Tensors], names: Collection[str]) -> Tensors:
+    """Return the tensors that `decode` gives, from a file in the data folder when a sound one is there.
+
+    A file that is damaged, or that holds other tensors than those named (an older version of the course wrote it), is
+    made anew. When the file can't be written, a sentence says so and the tensors come all the same.
+
+    Parameters
+    ----------
+    key : str
+        The file's name, without its ending.
+    decode : callable
+        Makes the tensors.
+    names : collection of str
+        The names of the tensors that `decode` makes.
     """
     path = data_dir() / "decoded" / f"{key}.safetensors"
-    if path.is_file() and (found := _read(path)) is not None:
+    found = _read(path) if path.is_file() else None
+    if found is not None and found.keys() == set(names):
         return found
     tensors = decode()
     writing = path.with_name(f".{key}.{os.getpid()}.part")
@@ -34,7 +48,7 @@ def decoded(key: str, decode: Callable[[], dict[str, torch.Tensor]]) -> dict[str
     return tensors
 
 
-def _read(path) -> dict[str, torch.Tensor] | None:
+def _read(path: Path) -> Tensors | None:
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
@@ -43,8 +57,8 @@ def _read(path) -> dict[str, torch.Tensor] | None:
         return None
 
 
-def _crc32(tensors: dict[str, torch.Tensor]) -> int:
-    """One number for all the bytes, against a damaged disk and not against an enemy."""
+def _crc32(tensors: Tensors) -> int:
+    """Return one number for all the bytes; it guards against a damaged disk and not against an enemy."""
     value = 0
     for _, tensor in sorted(tensors.items()):
         value = zlib.crc32(tensor.contiguous().numpy().data, value)

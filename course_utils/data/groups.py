@@ -1,126 +1,157 @@
-"""Splits by group: images that belong together, such as one patient's, all train, or all validate, or all test."""
+"""Splits by group: items that belong together, such as one patient's, all train, or all validate, or all test."""
 
 from collections.abc import Hashable, Sequence
 from itertools import combinations
 
 import numpy as np
 
-from course_utils.data.splits import Split
+from course_utils.data.options import check_n_per_class
+from course_utils.data.splits import SPLITS, Split
 from course_utils.errors import CourseError
 
-PARTS = ("train", "valid", "test")
+MOST_COMPARED = 200  # groups of one split that are tried for an exchange
 
 
 def split_by_group(
-    labels: Sequence[int],
+    labels: Sequence[int] | np.ndarray,
     groups: Sequence[Hashable],
     vocab: Sequence[str],
     n_per_class: int | None,
     seed: int,
     split: tuple[float, float],
 ) -> Split:
-    """Divide images into train, valid and test, every group in one part and each class in the part's share.
+    """Divide items into training, validation and test set, with every group in one of them and each class in its share.
 
-    labels: a class's place in `vocab` for each image; groups: whose it is, for each image
-    n_per_class: images a class in train (None: all that are left); fewer are always among those of a larger number
-    split: (valid, test), shares of the images, each above 0 and together below 1
+    The validation and the test set depend on the labels, the groups, the seed and `split`, and not on `n_per_class`.
 
-    Groups with many of a rare class come first, equal ones in an order by chance, and each goes where it brings the
-    counts nearest to what was asked (the chi-square distance), then pairs are exchanged while that brings them nearer:
-    so the shares are kept as nearly as whole groups allow.
-    Valid and test depend on the labels, the groups, the seed and `split`, and not on `n_per_class`. Errors: CourseError
-    for wrong shares and for more images than there are. As sklearn's StratifiedGroupKFold, for three unequal parts.
+    Parameters
+    ----------
+    labels : (n,) int
+        An index into `vocab` for each item.
+    groups : (n,)
+        The group of each item, such as its patient.
+    vocab : sequence of str
+        The names of the classes.
+    n_per_class : int, optional
+        Training items of each class; None takes all that are left. Fewer are always among those of a larger number.
+    seed : int
+        Decides who goes where.
+    split : (float, float)
+        Shares of the validation and of the test set, each above 0 and together below 1.
+
+    Raises
+    ------
+    CourseError
+        `data.bad-split` for wrong shares, `data.too-few-items` when more items are asked for than there are.
+
+    Notes
+    -----
+    Groups with many items of a rare class come first, equal ones in random order, and each goes where it brings the
+    counts nearest to what was asked (the chi-square distance). Then pairs of groups are exchanged while that brings the
+    counts nearer. So the shares are kept as nearly as whole groups allow. This is scikit-learn's StratifiedGroupKFold
+    for three unequal parts.
     """
     labels = np.asarray(labels)
     names, of_group = np.unique(np.asarray(groups), return_inverse=True)
     counts = np.zeros((len(names), len(vocab)))
     np.add.at(counts, (of_group, labels), 1)
-    part = _place_groups(counts, shares(split), np.random.default_rng(seed))[of_group]
+    assigned = _assign_groups(counts, shares(split), np.random.default_rng(seed))[of_group]
     order = np.random.default_rng([seed, 1]).permutation(len(labels))
-    train, valid, test = (order[part[order] == number] for number in range(3))
-    return Split(_some_of_each(train, labels, vocab, n_per_class), sorted_places(valid), sorted_places(test))
+    train, valid, test = (order[assigned[order] == number] for number in range(len(SPLITS)))
+    return Split(
+        _take_of_each_class(train, labels, vocab, n_per_class), np.sort(valid).tolist(), np.sort(test).tolist()
+    )
 
 
 def shares(split: tuple[float, float]) -> np.ndarray:
-    """The shares of train, valid and test; CourseError unless valid and test are above 0 and leave some for train."""
+    """Return the shares of the training, the validation and the test set.
+
+    Raises
+    ------
+    CourseError
+        `data.bad-split` unless those of validation and test are above 0 and leave some items to train on.
+    """
     try:
         valid, test = split
         if valid > 0 and test > 0 and valid + test < 1:
             return np.array((1 - valid - test, valid, test))
     except (TypeError, ValueError):
         pass
-    raise CourseError(f"split is {split!r}: give the shares of valid and test, each above 0 and together below 1.")
+    raise CourseError(
+        f"split is {split!r}: give the shares of valid and test, each above 0 and together below 1.",
+        code="data.bad-split",
+    )
 
 
-def check_classes(split: Split, labels: Sequence[int], vocab: Sequence[str], advice: str) -> None:
-    """CourseError, with the advice at its end, when a part has no image of some class."""
+def check_classes(split: Split, labels: Sequence[int] | np.ndarray, vocab: Sequence[str], advice: str) -> None:
+    """Raise CourseError `data.missing-class`, which ends in the advice, when a split has no item of some class."""
     labels = np.asarray(labels)
-    for part in PARTS:
-        there = set(labels[getattr(split, part)])
-        for place, name in enumerate(vocab):
-            if place not in there:
-                raise CourseError(f"There is no {name!r} image in {part}, where nothing could be measured: {advice}.")
+    for part in SPLITS:
+        present = set(labels[getattr(split, part)])
+        for index, name in enumerate(vocab):
+            if index not in present:
+                raise CourseError(
+                    f"There is no {name!r} example in {part}, where nothing could be measured: {advice}.",
+                    code="data.missing-class",
+                )
 
 
-def _place_groups(counts: np.ndarray, wanted: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """The part (groups,) of each group, from its images a class (groups, classes)."""
+def _assign_groups(counts: np.ndarray, wanted: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the number (groups,) of each group's split, from its items of each class (groups, classes)."""
     total = np.maximum(counts.sum(0), 1)
-    expected = np.outer(wanted, total)  # (parts, classes)
+    expected = np.outer(wanted, total)  # (splits, classes)
     missing = expected.copy()
     rarity = (counts / total).max(1)
-    shuffled = random.permutation(len(counts))
-    part = np.zeros(len(counts), int)
+    shuffled = rng.permutation(len(counts))
+    assigned = np.zeros(len(counts), int)
     for group in shuffled[np.argsort(-rarity[shuffled], kind="stable")]:
-        better = (missing**2 - (missing - counts[group]) ** 2) / (expected * total)
-        part[group] = better.sum(1).round(12).argmax()  # rounded, so that a tie is a tie on every machine
-        missing[part[group]] -= counts[group]
-    while _exchange(part, counts, missing, expected * total):
+        gain = (missing**2 - (missing - counts[group]) ** 2) / (expected * total)
+        assigned[group] = gain.sum(1).round(12).argmax()  # rounded, so that a tie is a tie on every machine
+        missing[assigned[group]] -= counts[group]
+    while _exchange(assigned, counts, missing, expected * total):
         pass
-    return part
+    return assigned
 
 
-def _exchange(part: np.ndarray, counts: np.ndarray, missing: np.ndarray, scale: np.ndarray) -> bool:
-    """Exchange the two groups of two parts that bring the counts nearest to what was asked; False when none do."""
+def _exchange(assigned: np.ndarray, counts: np.ndarray, missing: np.ndarray, scale: np.ndarray) -> bool:
+    """Exchange the two groups of two splits that bring the counts nearest to what was asked; False when none do."""
     best, found = 1e-9, None
     for one, other in combinations(range(len(missing)), 2):
-        given, taken = (_one_of_each_kind(np.flatnonzero(part == side), counts) for side in (one, other))
-        gained = counts[taken][None] - counts[given][:, None]  # by `one`, and lost by `other`
-        better = (missing[one] ** 2 - (missing[one] - gained) ** 2) / scale[one]
-        better = (better + (missing[other] ** 2 - (missing[other] + gained) ** 2) / scale[other]).sum(-1)
-        if better.size and better.max() > best:
-            best, (i, j) = better.max(), np.unravel_index(better.argmax(), better.shape)
-            found = given[i], taken[j], gained[i, j]
+        given, taken = (_one_of_each_kind(np.flatnonzero(assigned == side), counts) for side in (one, other))
+        change = counts[taken][None] - counts[given][:, None]  # what `one` gains and `other` loses
+        gain = (missing[one] ** 2 - (missing[one] - change) ** 2) / scale[one]
+        gain = (gain + (missing[other] ** 2 - (missing[other] + change) ** 2) / scale[other]).sum(-1)
+        if gain.size and gain.max() > best:
+            best, (i, j) = gain.max(), np.unravel_index(gain.argmax(), gain.shape)
+            found = given[i], taken[j], change[i, j]
     if found is None:
         return False
-    given, taken, gained = found
-    missing[part[given]] -= gained
-    missing[part[taken]] += gained
-    part[given], part[taken] = part[taken], part[given]
+    group, partner, change = found
+    missing[assigned[group]] -= change
+    missing[assigned[partner]] += change
+    assigned[group], assigned[partner] = assigned[partner], assigned[group]
     return True
 
 
 def _one_of_each_kind(groups: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Of the groups with the same counts one, since they are all as good for an exchange; at most 200."""
-    return groups[np.unique(counts[groups], axis=0, return_index=True)[1]][:200]
+    """Return one of all groups with the same counts, since they are equally good for an exchange; at most 200."""
+    return groups[np.unique(counts[groups], axis=0, return_index=True)[1]][:MOST_COMPARED]
 
 
-def _some_of_each(train: np.ndarray, labels: np.ndarray, vocab: Sequence[str], n_per_class: int | None) -> list[int]:
+def _take_of_each_class(
+    train: np.ndarray, labels: np.ndarray, vocab: Sequence[str], n_per_class: int | None
+) -> list[int]:
+    check_n_per_class(n_per_class)
     if n_per_class is None:
-        return sorted_places(train)
-    if not (type(n_per_class) in (int, np.int64) and n_per_class > 0):
-        raise CourseError(f"n_per_class is {n_per_class!r}: give a whole number from 1 upwards, or None for all.")
+        return np.sort(train).tolist()
     taken = []
-    for place, name in enumerate(vocab):
-        those = train[labels[train] == place]
-        if len(those) < n_per_class:
+    for index, name in enumerate(vocab):
+        items = train[labels[train] == index]
+        if len(items) < n_per_class:
             raise CourseError(
-                f"{n_per_class:,} {name!r} images were asked for and train has {len(those):,}: "
-                f"ask for at most {len(those):,}."
+                f"{n_per_class:,} {name!r} training examples were asked for and there are {len(items):,}: "
+                f"ask for at most {len(items):,}.",
+                code="data.too-few-items",
             )
-        taken.append(those[:n_per_class])
-    return sorted_places(np.concatenate(taken))
-
-
-def sorted_places(places: np.ndarray) -> list[int]:
-    """Places in the order of the images, as plain numbers."""
-    return [int(place) for place in np.sort(places)]
+        taken.append(items[:n_per_class])
+    return np.sort(np.concatenate(taken)).tolist()

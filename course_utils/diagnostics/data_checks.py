@@ -12,7 +12,7 @@ from fastai.learner import Learner
 from fastai.losses import FocalLoss
 from torch import Tensor
 
-from course_utils.data.splits import near_duplicates
+from course_utils.data.images.near_duplicates import near_duplicates
 from course_utils.diagnostics.findings import Finding, Unseen
 from course_utils.diagnostics.inputs import drawn, labels_of, loaders, thumbnails, valid_part, vocab_of
 

@@ -4,7 +4,7 @@
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/fine-tuning-course/fine-tuning-course/blob/main/lessons/05_full_or_partial.ipynb)
 #
 # The head alone, everything, or something between? You run the usual answers against each other, turn the distance between
-# source and target with a knob, and draw a decision chart from your own runs.
+# source and target with one setting, and draw a decision chart from your own runs.
 
 # %%
 import sys
@@ -237,11 +237,12 @@ for how in ("frozen", "tuned"):
 # %%
 from copy import deepcopy
 
-from course_utils.data.images.drawings import Knobs
+from course_utils.data.images.drawings import SceneSettings
 
 
-def vehicles(labels, seed, task="cars or trucks", **knobs):
-    dls = data.vehicles(task, labels, seed=seed, size=48, augment=False, split=(1, 100), knobs=Knobs(**knobs))
+def vehicles(labels, seed, task="cars or trucks", **look):
+    settings = SceneSettings(**look)
+    dls = data.vehicles(task, labels, seed=seed, size=48, augment=False, split=(1, 100), settings=settings)
     return *tensors(dls.train.new(shuffle=False, drop_last=False)), *tensors(dls.test)
 
 
@@ -262,7 +263,7 @@ predict("05.5")
 
 # %%
 shifts = {"at home": {}, "night": {"night": 0.7}, "noise": {"noise": 60}, "pencil": {"style": "sketch"}}
-seen = {name: vehicles(1, course.seed + 10, **knobs)[2:] for name, knobs in shifts.items()}
+seen = {name: vehicles(1, course.seed + 10, **look)[2:] for name, look in shifts.items()}
 reads = {name: test(source, *images) for name, images in seen.items()}
 print("right without any tuning:", ", ".join(f"{name} {part:.0%}" for name, part in reads.items()))
 found("05.5", 100 * reads["night"])
@@ -271,7 +272,8 @@ found("05.5", 100 * reads["night"])
 from course_utils.plots import plot_images
 
 shown = [
-    (name, data.vehicles(n_per_class=1, seed=3, split=(1, 1), knobs=Knobs(**knobs))) for name, knobs in shifts.items()
+    (name, data.vehicles(n_per_class=1, seed=3, split=(1, 1), settings=SceneSettings(**look)))
+    for name, look in shifts.items()
 ]
 plot_images([dls.test.dataset[0][0] for _, dls in shown], [name for name, _ in shown], columns=4)
 

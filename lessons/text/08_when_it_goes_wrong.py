@@ -502,7 +502,7 @@ print("test slices by bits that differ from the nearest training slice:", np.his
 # calls far too much a twin. Take the mean image away first, and slices of one head are what is left, mostly.
 
 # %%
-from course_utils.data.splits import near_duplicates
+from course_utils.data.images.near_duplicates import near_duplicates
 
 dls = data.scans(seed=0, duplicates=0.3, prevalence=0.5, n_patients=40, augment=False)
 images = np.stack([np.asarray(part.dataset[place][0]) for part in dls.loaders for place in range(len(part.dataset))])

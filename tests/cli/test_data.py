@@ -7,7 +7,9 @@ import pytest
 from typer.testing import CliRunner
 
 from course_utils.cli.data import app
-from course_utils.data.sources import SOURCES, content_digest, read_files
+from course_utils.data.archives import content_digest, read_files
+from course_utils.data.registry import DATA_SETS
+from course_utils.data.sources import SOURCES
 from course_utils.errors import CourseError
 
 
@@ -39,6 +41,14 @@ def test_list_shows_what_is_here_with_licence_and_citation(toy):
     assert "toy (3 MB, not here)" in course_data("list").output
 
 
+def test_list_shows_every_data_set_of_the_registry():
+    said = course_data("list").output
+    for data_set in DATA_SETS.values():
+        assert f"{data_set.name} ({data_set.modality}, " in said and data_set.about in said
+        assert data_set.licence in said and data_set.citation in said
+    assert "digits (images, no download)" in said and "pets (images, downloads pets, full profile only)" in said
+
+
 def test_fetch_says_where(toy):
     said = course_data("fetch", "toy")
     assert said.exit_code == 0 and said.output.strip() == f"toy: {toy}"
@@ -46,7 +56,8 @@ def test_fetch_says_where(toy):
 
 def test_fetch_of_an_unknown_source_is_the_learners_to_read():
     said = course_data("fetch", "pet")
-    assert isinstance(said.exception, CourseError) and "did you mean 'pets'?" in str(said.exception)
+    assert isinstance(said.exception, CourseError) and said.exception.code == "data.unknown-source"
+    assert "did you mean 'pets'?" in str(said.exception)
 
 
 def test_verify(toy):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from course_utils.data.decoded import decoded
+from course_utils.data.decoded import decode_once
 
 TENSORS = {
     "images": torch.arange(600, dtype=torch.int16).to(torch.uint8).reshape(10, 3, 4, 5),
@@ -29,7 +29,7 @@ def same(found) -> bool:
 
 def test_decodes_once(made):
     calls, decode, path = made
-    assert same(decoded("toy", decode)) and same(decoded("toy", decode))
+    assert same(decode_once("toy", decode, TENSORS)) and same(decode_once("toy", decode, TENSORS))
     assert len(calls) == 1
     assert [file.name for file in path.parent.iterdir()] == ["toy.safetensors"]
 
@@ -39,16 +39,25 @@ def test_decodes_once(made):
 )
 def test_a_damaged_file_is_made_anew(made, damage):
     calls, decode, path = made
-    decoded("toy", decode)
+    decode_once("toy", decode, TENSORS)
     path.write_bytes(damage(path.read_bytes()))
-    assert same(decoded("toy", decode)) and len(calls) == 2
-    assert same(decoded("toy", decode)) and len(calls) == 2
+    assert same(decode_once("toy", decode, TENSORS)) and len(calls) == 2
+    assert same(decode_once("toy", decode, TENSORS)) and len(calls) == 2
+
+
+def test_a_file_of_an_older_version_is_made_anew(made):
+    """It is sound, but holds its tensors under other names."""
+    calls, decode, path = made
+    old = {"pictures": TENSORS["images"], "kinds": TENSORS["kinds"]}
+    assert decode_once("toy", lambda: old, old).keys() == old.keys() and path.is_file()
+    assert same(decode_once("toy", decode, TENSORS)) and len(calls) == 1
+    assert same(decode_once("toy", decode, TENSORS)) and len(calls) == 1
 
 
 def test_no_room_to_keep_them(made, capsys):
     """A file where the folder should be stands for every disk that can't be written."""
     _, decode, path = made
     path.parent.write_text("in the way")
-    assert same(decoded("toy", decode))
+    assert same(decode_once("toy", decode, TENSORS))
     assert "can't be kept in the data folder" in capsys.readouterr().out
     assert [file.name for file in path.parent.parent.iterdir()] == ["decoded"]

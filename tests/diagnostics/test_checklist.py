@@ -1,7 +1,5 @@
 """The checklist: it finds each trouble, is silent on a sound learner, and changes nothing."""
 
-from itertools import pairwise
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,10 +13,11 @@ from fastai.vision.core import imagenet_stats
 from fastai.vision.data import ImageDataLoaders
 from fastai.vision.learner import vision_learner
 from PIL import Image
+from support.datasets import noise_images, split_in_order, store_loaders
 
 from course_utils.backbones import resnet18_half
-from course_utils.data.images.store import Store, make_loaders
-from course_utils.data.splits import Split, near_duplicates
+from course_utils.data.images.near_duplicates import near_duplicates
+from course_utils.data.images.store import Store
 from course_utils.diagnostics import inspect_training
 from course_utils.errors import CourseError
 from course_utils.surgery import freeze, snapshot, split_by_block, unfreeze
@@ -29,18 +28,12 @@ SIZES = (32, 24, 24)  # images of train, valid and test
 
 def scans(positives=(16, 12, 12), *, sizes=SIZES, normalize=True, patients=None, images=None, bs=8):
     """Noise as images, so that no two are alike; four slices of each patient, one after the other."""
-    total = sum(sizes)
-    if images is None:
-        rng = np.random.default_rng(0)
-        images = torch.from_numpy(rng.integers(0, 256, (total, 3, 32, 32), dtype=np.uint8))
-    ends = np.cumsum([0, *sizes])
-    places = [list(range(start, end)) for start, end in pairwise(ends)]
+    total, split = sum(sizes), split_in_order(*sizes)
     labels = torch.zeros(total, dtype=torch.long)
-    for part, count in zip(places, positives, strict=True):
+    for part, count in zip((split.train, split.valid, split.test), positives, strict=True):
         labels[part[:count]] = 1
-    store = Store(images, labels, ["healthy", "lesion"])
-    options = {"size": 32, "bs": bs, "order_seed": 0, "augment": False, "own_augment": (), "normalize": normalize}
-    dls = make_loaders(store, Split(*places), what="noise", **options)
+    store = Store(noise_images(total) if images is None else images, labels, ["healthy", "lesion"])
+    dls = store_loaders(store, split, what="noise", size=32, bs=bs, normalize=normalize)
     if patients is not False:
         dls.factors = pd.DataFrame({"patient": np.arange(total) // 4 if patients is None else patients})
     return dls

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from fastai.torch_basics import Transform
 
 from course_utils import data
+from course_utils.data.images.options import ImageOptions
 from course_utils.data.images.store import Store, StoreLoaders, make_loaders
 from course_utils.data.splits import Split
 
@@ -36,11 +38,19 @@ def split_in_order(*sizes: int) -> Split:
     return Split(*(list(range(start, end)) for start, end in pairwise(ends)))
 
 
-def store_loaders(store: Store, split: Split | Sequence[int], *, what: str = "toys", **options: Any) -> StoreLoaders:
+def store_loaders(
+    store: Store,
+    split: Split | Sequence[int],
+    *,
+    what: str = "toys",
+    default_augment: Sequence[Transform] = (),
+    **options: Any,
+) -> StoreLoaders:
     """The course's DataLoaders over a store, without augmentation; split may be the three sizes."""
     split = split if isinstance(split, Split) else split_in_order(*split)
-    plain = {"size": store.images.shape[-1], "bs": 16, "order_seed": 0, "augment": False, "own_augment": ()}
-    return make_loaders(store, split, what=what, **{**plain, "normalize": True, **options})
+    plain = {"size": store.images.shape[-1], "bs": 16, "seed": 0, "augment": False}
+    chosen = ImageOptions(**{**plain, **options})
+    return make_loaders(store, split, chosen, what=what, default_augment=default_augment)
 
 
 def few_digits(**options: Any) -> StoreLoaders:

@@ -1,4 +1,4 @@
-"""A photograph of a handwritten digit: brought to the form of scikit-learn's digits, and drawn as an example."""
+"""Brings a photograph of a handwritten digit to the form of scikit-learn's digits, and draws one as an example."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 from course_utils.errors import CourseError
 
 # Made by photographed_digit(7).save(EXAMPLE, optimize=True): an image of the learner's own that needs no upload.
-EXAMPLE = Path(str(files("course_utils.data") / "examples" / "seven.png"))
+EXAMPLE = Path(str(files("course_utils.data.images") / "examples" / "seven.png"))
 
 GRID, BITS = 8, 32  # the data: a digit in 32×32 black or white bits, the bits that are ink counted in blocks of 4×4
 INK = 0.305  # the share of those bits that are ink in the data, nearly the same for all ten digits
@@ -21,16 +21,29 @@ SIDE = 160  # pixels of a photograph's longer side to work on
 
 
 def match_digits(image: Image.Image) -> Image.Image:
-    """A photograph of one digit in the form of the data: 8×8 pixels, white on black, mode RGB.
+    """Bring a photograph of one digit to the form of the data: 8×8 pixels, white on black, mode RGB.
 
-    The data were scanned, cut to the ink, scaled to the height of their frame and counted in blocks; a network trained
-    on them has never seen paper, a margin, dark ink or a thin pen, and gives a photograph as it is nearly any name.
-    So the photograph goes the same way: find the ink, whichever of ink and paper is the darker, under uneven light;
-    drop specks and what reaches in from the edge; bring the pen to the data's thickness; fill the frame; count.
-    Expects a digit on plain paper that fills the image. Raises CourseError when there is no ink to be seen.
+    The data were scanned, cut to the ink, scaled to the height of their frame and counted in blocks. A network trained
+    on them has never seen paper, a margin, dark ink or a thin pen, so it may give an unprepared photograph any name.
+    The photograph therefore goes through the same steps: find the ink, whichever of ink and paper is darker, under
+    uneven light; drop specks and what reaches in from the edge; bring the pen to the data's thickness; fill the frame;
+    count.
+
+    Parameters
+    ----------
+    image : PIL image
+        A digit on plain paper that fills the image.
+
+    Raises
+    ------
+    CourseError
+        `data.no-digit` when no ink can be found.
+
+    Notes
+    -----
     Source of the form: Alpaydin and Kaynak 1998, Optical Recognition of Handwritten Digits, UCI.
     """
-    ink = _one_pen(_framed(_find_ink(image)))
+    ink = _normalise_pen(_crop(_find_ink(image)))
     height, width = ink.shape
     width = round(np.clip(BITS * width / height, 1, WIDEST))
     bits = Image.fromarray((ink * 255).astype(np.uint8)).resize((width, BITS), Image.Resampling.BOX)
@@ -43,19 +56,22 @@ def match_digits(image: Image.Image) -> Image.Image:
 
 
 def _find_ink(image: Image.Image) -> np.ndarray:
-    """Where the digit's ink is: bool (height, width)."""
+    """Return where the digit's ink is: bool (height, width)."""
     grey = image.convert("L")
     zoom = SIDE / max(grey.size)
     grey = grey.resize([max(8, round(side * zoom)) for side in grey.size], Image.Resampling.BILINEAR)
-    # Taken for ink, paper would be the larger blot: so light ink on a blackboard, or in the data themselves, is told.
-    inks = [ink for ink in (_darker_than_paper(grey), _darker_than_paper(ImageOps.invert(grey))) if ink.any()]
-    if not inks:
-        raise CourseError("There is no digit to be seen: write one with a dark pen on plain paper and fill the image.")
-    return _without_specks(min(inks, key=np.sum))
+    # If paper is mistaken for ink it makes the larger blot; so light ink on a blackboard is recognised.
+    found = [ink for ink in (_darker_than_paper(grey), _darker_than_paper(ImageOps.invert(grey))) if ink.any()]
+    if not found:
+        raise CourseError(
+            "There is no digit to be seen: write one with a dark pen on plain paper and fill the image.",
+            code="data.no-digit",
+        )
+    return _without_specks(min(found, key=np.sum))
 
 
 def _darker_than_paper(grey: Image.Image) -> np.ndarray:
-    """Where an image is much darker than the lightest of what is around: bool (height, width)."""
+    """Return where an image is much darker than the lightest pixels around: bool (height, width)."""
     around = grey.resize((32, 32), Image.Resampling.BOX).filter(ImageFilter.MaxFilter(9))  # wider than any stroke
     paper = np.asarray(around.resize(grey.size, Image.Resampling.BICUBIC), float)
     darkness = (paper - np.asarray(grey)).clip(0)
@@ -63,7 +79,7 @@ def _darker_than_paper(grey: Image.Image) -> np.ndarray:
 
 
 def _threshold(values: np.ndarray) -> float:
-    """The level that parts the values into two groups with the least spread inside each (Otsu 1979)."""
+    """Return the level that separates the values into two groups with the least variance inside each (Otsu 1979)."""
     counts, edges = np.histogram(values, 128)
     middle = (edges[:-1] + edges[1:]) / 2
     below = np.cumsum(counts)
@@ -73,7 +89,7 @@ def _threshold(values: np.ndarray) -> float:
 
 
 def _without_specks(ink: np.ndarray) -> np.ndarray:
-    """The ink without specks and, when something lies inside, without what touches the edge (shadow, ruler, table)."""
+    """Drop specks and, when something lies inside, what touches the edge (shadow, ruler, table)."""
     parts, count = ndimage.label(ink, np.ones((3, 3)))
     size = np.bincount(parts.ravel(), minlength=count + 1)
     edge = np.zeros(count + 1, bool)
@@ -85,19 +101,19 @@ def _without_specks(ink: np.ndarray) -> np.ndarray:
     return (size > 0.05 * size.max())[parts]
 
 
-def _framed(ink: np.ndarray) -> np.ndarray:
+def _crop(ink: np.ndarray) -> np.ndarray:
     """Cut to the ink."""
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def _one_pen(ink: np.ndarray) -> np.ndarray:
-    """The same digit, cut to its ink, in a pen as thick as the data's: of a square frame INK is covered."""
+def _normalise_pen(ink: np.ndarray) -> np.ndarray:
+    """Redraw the digit, cut to its ink, with a pen as thick as the data's, which covers INK of a square."""
     ink = np.pad(ink, max(ink.shape) // 4)
     distance = ndimage.distance_transform_edt(~ink) - ndimage.distance_transform_edt(ink)
     best, least = ink, np.inf
     for growth in np.linspace(distance.min() / 2, max(ink.shape) / 8, 40):
-        pen = _framed(distance <= growth)
+        pen = _crop(distance <= growth)
         off = abs(pen.sum() / max(pen.shape) ** 2 - INK)
         if off < least:
             best, least = pen, off
@@ -124,13 +140,13 @@ STROKES = (
 
 
 def photographed_digit(digit: int = 7, seed: int = 0) -> Image.Image:
-    """A digit as a phone would see it on paper: dark ink, warm uneven light, a shadow; RGB, 400×300 pixels."""
+    """Draw a digit as a phone would see it on paper: dark ink, warm uneven light, a shadow; RGB, 400×300 pixels."""
     width, height, high = 400, 300, 150
-    random = np.random.default_rng(seed)
-    corner = np.array([width / 2 - high * 0.4, height / 2 - high * 0.5]) + random.uniform(-25, 25, 2)
-    slant, path = random.uniform(0.0, 0.2), []
+    rng = np.random.default_rng(seed)
+    corner = np.array([width / 2 - high * 0.4, height / 2 - high * 0.5]) + rng.uniform(-25, 25, 2)
+    slant, path = rng.uniform(0.0, 0.2), []
     for stroke in STROKES[digit]:
-        curve = _smooth(np.array(stroke) + random.uniform(-0.02, 0.02, (len(stroke), 2)))
+        curve = _smooth(np.array(stroke) + rng.uniform(-0.02, 0.02, (len(stroke), 2)))
         path.append(corner + high * (curve * (0.8, 1.0) + (1 - curve[:, 1:]) * (slant, 0)))
     path = np.concatenate(path)
     down, across = np.indices((height, width))
@@ -139,13 +155,13 @@ def photographed_digit(digit: int = 7, seed: int = 0) -> Image.Image:
     ink = (0.5 - (distance - pressure[nearest]) / 1.6).clip(0, 1)[..., None]
     light = 1.06 - 0.2 * across / width - 0.1 * down / height
     light -= 0.12 / (1 + np.exp((across * 0.5 + down - 150) / 14))  # a hand's soft shadow
-    light = (light + random.normal(0, 0.002, light.shape))[..., None]
+    light = (light + rng.normal(0, 0.002, light.shape))[..., None]
     photograph = light * ((1 - ink) * (232, 226, 212) + ink * (44, 48, 82))
     return Image.fromarray(photograph.round().clip(0, 255).astype(np.uint8))
 
 
 def _smooth(points: np.ndarray, steps: int = 60) -> np.ndarray:
-    """Points on a curve through all the given ones (Catmull and Rom 1974)."""
+    """Return points on a curve through all the given ones (Catmull and Rom 1974)."""
     ends = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
     share = np.linspace(0, 1, steps)[:, None]
     pieces = []

@@ -1,4 +1,4 @@
-"""Opens images from outside, whatever they are, as plain RGB; refuses what it can't open in one sentence."""
+"""Opens images from outside, of whatever format, as plain RGB; refuses in one sentence what it can't open."""
 
 import io
 from os import PathLike
@@ -16,8 +16,8 @@ MAX_PIXELS = 50_000_000  # to decode, about 200 MB; a JPEG is reduced while it i
 MAX_SIDE = 1024  # pixels of what comes back: no network here sees more, and full photographs make a page slow
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")  # JPEG includes MPO, a phone's two views
 ADVICE = "save it as PNG or JPEG and try again"
-# What else people upload, told by its first bytes.
-STRANGERS = {
+# What else people upload, recognised by its first bytes.
+FOREIGN = {
     "a PDF document": lambda head: head.startswith(b"%PDF"),
     "a ZIP archive": lambda head: head.startswith(b"PK\x03\x04"),
     "a HEIC or AVIF photograph": lambda head: head[4:8] == b"ftyp" and head[8:11] in (b"hei", b"hev", b"mif", b"avi"),
@@ -28,58 +28,68 @@ STRANGERS = {
 
 
 def open_image(source: Source) -> Image.Image:
-    """The image as a PIL image in mode RGB, upright, at most 1024 pixels a side.
+    """Open an image as a PIL image in mode RGB, upright, at most 1024 pixels a side.
 
-    source: a file's name, its bytes, or a PIL image (which stays as it is). A camera's orientation is applied; of an
-    animation the first frame is taken; what is transparent turns white; 16 bits a channel are scaled to 8, and integers
-    or floats without a fixed white are stretched from their least to their greatest value.
-    Raises CourseError for a missing, empty, cut, huge (50 MB; 50 million pixels, unless JPEG) or foreign file.
+    A camera's orientation is applied; of an animation the first frame is taken; what is transparent turns white; 16
+    bits a channel are scaled to 8, and integers or floats without a fixed white are stretched from their least to
+    their greatest value.
+
+    Parameters
+    ----------
+    source : str, path, bytes or PIL image
+        A file's name, its bytes, or a PIL image, which stays as it is.
+
+    Raises
+    ------
+    CourseError
+        `data.unreadable-image` for a missing, empty, cut, huge (50 MB; 50 million pixels, unless JPEG) or foreign file.
     """
     if isinstance(source, Image.Image):
-        return _plain(source, "The image", own=False)
+        return _to_plain(source, "The image", may_change=False)
     name, content = _read(source)
     if not content:
-        raise CourseError(f"{name} is empty (0 bytes): choose another image, or copy it here once more.")
+        raise _unreadable(f"{name} is empty (0 bytes): choose another image, or copy it here once more.")
     if len(content) > MAX_BYTES:
-        raise CourseError(_too_big(name, f"{len(content) / 1e6:.0f} MB", f"{MAX_BYTES / 1e6:.0f} MB"))
+        raise _too_big(name, f"{len(content) / 1e6:.0f} MB", f"{MAX_BYTES / 1e6:.0f} MB")
     try:
         # Only these formats: Pillow's others are rare, and some start a second program.
         image = Image.open(io.BytesIO(content), formats=FORMATS)
     except Image.DecompressionBombError:
-        raise CourseError(_too_big(name, "over 178 million pixels", f"{MAX_PIXELS // 10**6} million")) from None
+        raise _too_big(name, "over 178 million pixels", f"{MAX_PIXELS // 10**6} million") from None
     except UnidentifiedImageError:
-        what = next((what for what, looks in STRANGERS.items() if looks(content[:512])), "in no format known here")
-        raise CourseError(f"{name} is {what}, not an image that the course can read: {ADVICE}.") from None
+        what = next((what for what, matches in FOREIGN.items() if matches(content[:512])), "in no format known here")
+        raise _unreadable(f"{name} is {what}, not an image that the course can read: {ADVICE}.") from None
     except Exception as problem:  # a decoder may raise anything on bytes made to confuse it
-        raise CourseError(_damaged(name)) from problem
-    return _plain(image, name, own=True)
+        raise _damaged(name) from problem
+    return _to_plain(image, name, may_change=True)
 
 
 def _read(source: Source) -> tuple[str, bytes]:
-    """The file's name for messages, and its bytes."""
+    """Return the file's name for messages, and its bytes."""
     if isinstance(source, (bytes, bytearray, memoryview)):
         return "The image", bytes(source)
     if not isinstance(source, (str, PathLike)):
         kind = type(source).__name__
-        raise CourseError(f"An image can't be opened from a {kind}: give a file's name, its bytes or a PIL image.")
+        raise _unreadable(f"An image can't be opened from a {kind}: give a file's name, its bytes or a PIL image.")
     path = Path(source)
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise CourseError(_too_big(path.name, f"{path.stat().st_size / 1e6:.0f} MB", f"{MAX_BYTES / 1e6:.0f} MB"))
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise _too_big(path.name, f"{size / 1e6:.0f} MB", f"{MAX_BYTES / 1e6:.0f} MB")
         return path.name, path.read_bytes()
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or problem
-        raise CourseError(f"The image {path} can't be read ({reason}): check the file's name and folder.") from None
+        raise _unreadable(f"The image {path} can't be read ({reason}): check the file's name and folder.") from None
 
 
-def _plain(image: Image.Image, name: str, own: bool) -> Image.Image:
-    """Decode an image and bring it to upright RGB; `own` says that it may be changed."""
+def _to_plain(image: Image.Image, name: str, may_change: bool) -> Image.Image:
+    """Decode an image and bring it to upright RGB; `may_change` says that the image itself may be changed."""
     try:
-        if own:
+        if may_change:
             image.draft("RGB", (MAX_SIDE, MAX_SIDE))  # a JPEG can be decoded at 1/2, 1/4 or 1/8 of its size
         width, height = image.size
         if width * height > MAX_PIXELS:
-            raise CourseError(_too_big(name, f"{width}×{height} pixels", f"{MAX_PIXELS // 10**6} million"))
+            raise _too_big(name, f"{width}×{height} pixels", f"{MAX_PIXELS // 10**6} million")
         image.load()
         image = _to_rgb(image)
         image.thumbnail((MAX_SIDE, MAX_SIDE))
@@ -87,11 +97,11 @@ def _plain(image: Image.Image, name: str, own: bool) -> Image.Image:
     except CourseError:
         raise
     except Exception as problem:  # a decoder may raise anything on bytes made to confuse it
-        raise CourseError(_damaged(name)) from problem
+        raise _damaged(name) from problem
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """A new upright RGB image of any image's first frame."""
+    """Return a new upright RGB image of any image's first frame."""
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(upright).astype(np.uint32) // 257).astype(np.uint8)).convert("RGB")
@@ -105,11 +115,15 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return upright.convert("RGB")
 
 
-def _too_big(name: str, size: str, limit: str) -> str:
-    return (
+def _unreadable(sentence: str) -> CourseError:
+    return CourseError(sentence, code="data.unreadable-image")
+
+
+def _too_big(name: str, size: str, limit: str) -> CourseError:
+    return _unreadable(
         f"{name} is too big ({size}, at most {limit}): make it smaller, for example with a screenshot, and try again."
     )
 
 
-def _damaged(name: str) -> str:
-    return f"{name} is damaged or cut off and can't be decoded: copy it here once more, or {ADVICE}."
+def _damaged(name: str) -> CourseError:
+    return _unreadable(f"{name} is damaged or cut off and can't be decoded: copy it here once more, or {ADVICE}.")

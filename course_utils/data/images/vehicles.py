@@ -4,85 +4,102 @@ import io
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from pathlib import PurePosixPath
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from fastai.torch_basics import Transform
+from fastai.torch_basics import delegates
 from fastai.vision.augment import aug_transforms
 from PIL import Image
 
-from course_utils.data.decoded import decoded
-from course_utils.data.images.drawings import Knobs, draw
-from course_utils.data.images.store import Store, StoreLoaders, chosen_seed, make_loaders
-from course_utils.data.sources import SOURCES, fetch_archive, read_files
-from course_utils.data.splits import Split, near_duplicates, split_by_class
+from course_utils.data.archives import read_files
+from course_utils.data.decoded import decode_once
+from course_utils.data.fetching import fetch_archive
+from course_utils.data.images.drawings import SceneSettings, draw
+from course_utils.data.images.near_duplicates import near_duplicates
+from course_utils.data.images.options import ImageOptions
+from course_utils.data.images.store import Store, StoreLoaders, make_loaders
+from course_utils.data.options import check_known
+from course_utils.data.sources import SOURCES
+from course_utils.data.splits import STORED, Split, renumber, split_by_class
 from course_utils.environment import profile
 from course_utils.errors import CourseError
 
 TASKS = {"cars or trucks": ("car", "truck"), "cars": ("car", "other"), "trucks": ("other", "truck")}
 DRAWN_OTHERS = ("house", "tree", "boat", "road", "bus")
-DRAWN = 850  # drawings a class, all parts together
+DRAWN = 850  # drawings a class, in all three splits together
 PHOTOGRAPHED = {"automobile": "car", "truck": "truck"}  # in CIFAR-10's names; every other class is "other"
 KINDS = ("car", "truck", "other")
 OTHERS = 1 / 8  # the first eighth of each of eight classes: as many others as cars or trucks
+CIFAR_SIZES = {"train": 5000, "test": 1000}  # photographs of each class
+TENSORS = ("images", "kinds", "reserved_for_test", "duplicate_pairs")
 
 
+@delegates(ImageOptions)
 def vehicles(
     task: str = "cars or trucks",
     n_per_class: int | None = None,
     *,
-    seed: int | None = None,
-    size: int = 64,
-    bs: int = 64,
     split: tuple[float, float] = (100, 250),
-    augment: bool | Sequence[Transform] = True,
-    normalize: bool = True,
-    knobs: Knobs | None = None,
+    settings: SceneSettings | None = None,
+    **kwargs: Any,
 ) -> StoreLoaders:
-    """Cars and trucks as fastai DataLoaders with a held-out `test`: the same call in both profiles.
+    """Load cars and trucks as fastai DataLoaders with a held-out `test`: the same call in both profiles.
 
-    task: "cars or trucks" (classes car, truck), "cars" (car, other) or "trucks" (other, truck)
-    knobs: how the drawings look; only drawings have knobs, so with `knobs` the full profile draws too
+    In the full profile they are CIFAR-10's photographs of 32×32 pixels, with `test` from its test set; when the
+    photographs can't be had, a sentence says why and the drawings stand in. In mini they are drawings of 64×64 pixels,
+    with `dls.factors`. The others are CIFAR-10's eight other classes, or drawn houses, trees, boats, empty roads and
+    buses.
 
-    full: CIFAR-10 photographs, 32×32 pixels, `test` from its test part; when they can't be had, a sentence says why
-    and the drawings stand in. mini: drawings of 64×64 pixels, with `dls.factors`. Others are CIFAR-10's eight other
-    classes, or drawn houses, trees, boats, empty roads and buses. The other arguments are as in `make_loaders` and
-    `split_by_class`. Errors: CourseError for an unknown task and for more labels than there are.
+    Parameters
+    ----------
+    task : str
+        "cars or trucks" (classes car, truck), "cars" (car, other) or "trucks" (other, truck).
+    settings : SceneSettings, optional
+        How the drawings look. Only drawings have settings, so with `settings` the full profile draws too.
+    n_per_class, split, **kwargs
+        The options of `ImageOptions`.
+
+    Raises
+    ------
+    CourseError
+        `data.unknown-task`, and those of `split_by_class`.
     """
+    check_known(kwargs, "vehicles", ImageOptions)
+    options = ImageOptions(n_per_class=n_per_class, split=split, **kwargs)
     if task not in TASKS:
         names = ", ".join(f"'{name}'" for name in TASKS)
-        raise CourseError(f"There is no vehicles task {task!r}: choose one of {names}.")
-    vocab, seed = TASKS[task], chosen_seed(seed)
-    photographs = _photographs() if profile() == "full" and knobs is None else None
+        raise CourseError(f"There is no vehicles task {task!r}: choose one of {names}.", code="data.unknown-task")
+    vocab = TASKS[task]
+    photographs = _photographs() if profile() == "full" and settings is None else None
     if photographs is None:
         what = "drawings"
-        store, parts, factors = _drawings(vocab, n_per_class, seed, split, knobs or Knobs())
+        store, divided, factors = _draw_splits(vocab, options, settings or SceneSettings())
     else:
         what, factors = "photographs", None
-        labels = torch.tensor([vocab.index(kind) if kind in vocab else -1 for kind in KINDS])[photographs["kinds"]]
-        parts = split_by_class(labels, vocab, n_per_class, seed, split, photographs["alike"], photographs["for_test"])
-        store = Store(photographs["images"], labels, vocab)
-    dls = make_loaders(
-        store,
-        parts,
-        what=f"{what} of {task}",
-        size=size,
-        bs=bs,
-        order_seed=seed,
-        augment=augment,
-        own_augment=aug_transforms(max_rotate=5, max_warp=0, max_zoom=1.15),
-        normalize=normalize,
-    )
+        label_of_kind = torch.tensor([vocab.index(kind) if kind in vocab else -1 for kind in KINDS])
+        store = Store(photographs["images"], label_of_kind[photographs["kinds"]], vocab)
+        divided = split_by_class(
+            store.labels,
+            vocab,
+            n_per_class,
+            options.chosen_seed,
+            split,
+            photographs["duplicate_pairs"],
+            photographs["reserved_for_test"],
+        )
+    augment = aug_transforms(max_rotate=5, max_warp=0, max_zoom=1.15)
+    dls = make_loaders(store, divided, options, what=f"{what} of {task}", default_augment=augment)
     dls.factors = factors
     return dls
 
 
 @cache  # one sentence a session, and one try: a machine without a network waits for each
 def _photographs() -> dict[str, torch.Tensor] | None:
-    """images, kinds (places in KINDS), for_test and alike (pairs) of the photographs; None when they can't be had."""
+    """Return the tensors of the photographs (TENSORS; kinds are indices into KINDS), or None when they can't be had."""
     try:
-        return decoded(f"vehicles-{SOURCES['cifar10'].content[:12]}", _decode_photographs)
+        return decode_once(f"vehicles-{(SOURCES['cifar10'].content or '')[:12]}", _decode_photographs, TENSORS)
     except CourseError as error:
         print(f"Drawn vehicles stand in for the photographs. {error}")
         return None
@@ -90,46 +107,57 @@ def _photographs() -> dict[str, torch.Tensor] | None:
 
 def _decode_photographs() -> dict[str, torch.Tensor]:
     source = SOURCES["cifar10"]
-    images, kinds, for_test = [], [], []
+    images, kinds, reserved = [], [], []
     for file, content in read_files(fetch_archive(source.name), source.unpacked):
         path = PurePosixPath(file)
         if path.suffix != source.suffix:
             continue
-        part, name = path.parts[-3:-1]
+        published_split, name = path.parts[-3:-1]
         kind = PHOTOGRAPHED.get(name, "other")
-        if kind != "other" or int(path.stem) < OTHERS * (1000 if part == "test" else 5000):
+        if kind != "other" or int(path.stem) < OTHERS * CIFAR_SIZES[published_split]:
             images.append(np.asarray(Image.open(io.BytesIO(content)).convert("RGB")))
             kinds.append(KINDS.index(kind))
-            for_test.append(part == "test")
+            reserved.append(published_split == "test")
     stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()
-    alike = near_duplicates(stacked)
-    print(f"{alike.unique().numel():,} of {len(stacked):,} photographs have a near-duplicate; no two parts share one.")
-    return {"images": stacked, "kinds": torch.tensor(kinds), "for_test": torch.tensor(for_test), "alike": alike}
+    pairs = near_duplicates(stacked)
+    print(f"{pairs.unique().numel():,} of {len(stacked):,} photographs have a near-duplicate; no two splits share one.")
+    tensors = (stacked, torch.tensor(kinds), torch.tensor(reserved), pairs)
+    return dict(zip(TENSORS, tensors, strict=True))
 
 
-def _drawings(
-    vocab: Sequence[str], n_per_class: int | None, seed: int, split: tuple[float, float], knobs: Knobs
+def _draw_splits(
+    vocab: Sequence[str], options: ImageOptions, settings: SceneSettings
 ) -> tuple[Store, Split, pd.DataFrame]:
-    """The drawings of one seed: the split is settled for all that could be drawn, and only what is used is drawn."""
+    """Split all that could be drawn, and draw only what is used."""
+    seed = options.chosen_seed
     labels = np.repeat(np.arange(len(vocab)), DRAWN)
-    parts = split_by_class(labels, vocab, n_per_class, seed, split)
-    images, tables, places, start = [], [], {}, 0
-    for part in ("test", "valid", "train"):  # train last: its length leaves the places of the others alone
-        used = np.array(getattr(parts, part), int)
-        kinds, seeds = [], []
-        for label, number in zip((vocab[place] for place in labels[used]), used % DRAWN, strict=True):
-            kinds.append(DRAWN_OTHERS[number % len(DRAWN_OTHERS)] if label == "other" else label)
-            seeds.append((seed * len(KINDS) + KINDS.index(label)) * DRAWN + int(number))
-        drawn, table = _draw(tuple(kinds), tuple(seeds), knobs)
+    chosen = split_by_class(labels, vocab, options.n_per_class, seed, options.split)
+    images, tables = [], []
+    for name in STORED:
+        used = np.array(getattr(chosen, name), int)
+        label_names = [vocab[label] for label in labels[used]]
+        numbers = (used % DRAWN).tolist()
+        kinds = tuple(_kind(label, number) for label, number in zip(label_names, numbers, strict=True))
+        seeds = tuple(_drawing_seed(seed, label, number) for label, number in zip(label_names, numbers, strict=True))
+        drawn, table = _draw(kinds, seeds, settings)
         images.append(drawn)
-        tables.append(table.assign(part=part, label=[vocab[place] for place in labels[used]]))
-        places[part] = list(range(start, start := start + len(used)))
-    used = np.array([*parts.test, *parts.valid, *parts.train])
+        tables.append(table.assign(split=name, label=label_names))
     stacked = torch.from_numpy(np.concatenate(images)).permute(0, 3, 1, 2).contiguous()
+    used = np.array([index for name in STORED for index in getattr(chosen, name)])
     store = Store(stacked, torch.from_numpy(labels[used]), vocab)
-    return store, Split(**places), pd.concat(tables, ignore_index=True)
+    return store, renumber(chosen), pd.concat(tables, ignore_index=True)
 
 
-@lru_cache(maxsize=16)  # a sweep over labels or strategies asks for the same valid and test again and again
-def _draw(kinds: tuple[str, ...], seeds: tuple[int, ...], knobs: Knobs) -> tuple[np.ndarray, pd.DataFrame]:
-    return draw(kinds, seeds, knobs)
+def _kind(label: str, number: int) -> str:
+    """Return what to draw for the class and the drawing's number in it."""
+    return DRAWN_OTHERS[number % len(DRAWN_OTHERS)] if label == "other" else label
+
+
+def _drawing_seed(seed: int, label: str, number: int) -> int:
+    """Return the drawing's own seed; no two drawings of any class and any seed of the data set share one."""
+    return (seed * len(KINDS) + KINDS.index(label)) * DRAWN + number
+
+
+@lru_cache(maxsize=16)  # a sweep over labels or strategies asks for the same validation and test set again and again
+def _draw(kinds: tuple[str, ...], seeds: tuple[int, ...], settings: SceneSettings) -> tuple[np.ndarray, pd.DataFrame]:
+    return draw(kinds, seeds, settings)

@@ -1,4 +1,4 @@
-"""Drawn vehicles: the same image everywhere, knobs that do what they say, and no shortcut to the classes."""
+"""Drawn vehicles: the same image everywhere, settings that do what they say, and no shortcut to the classes."""
 
 import hashlib
 from dataclasses import replace
@@ -8,27 +8,27 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from support.errors import refused
 
-from course_utils.data.images.drawings import KINDS, Knobs, draw, draw_vehicle
-from course_utils.data.images.drawings.knobs import DIRECTIONS, RANGES, STYLES
+from course_utils.data.images.drawings import KINDS, SceneSettings, draw, draw_vehicle
 from course_utils.data.images.drawings.raster import FINE, SIZE, Scene
-from course_utils.errors import CourseError
+from course_utils.data.images.drawings.settings import DIRECTIONS, RANGES, STYLES
 
-PLAIN = Knobs(style="flat", noise=0, occlusion=0)
+PLAIN = SceneSettings(style="flat", noise=0, occlusion=0)
 # Of one image of every kind, seeds 0 to 6. They change when the drawings change, which every lesson's figures then
 # must follow; they must not change with the machine, numpy or Pillow.
 DIGESTS = {
-    "painted": (Knobs(), "5cd2e91e4dc90b41"),
-    "flat by night": (Knobs(style="flat", night=0.7, occlusion=0.3), "78f2fabcb4e0024e"),
-    "sketch, blurred": (Knobs(style="sketch", blur=1.3, noise=20), "5358e9d5c4c30254"),
-    "tilted, turned": (Knobs(tilt=-14, turn=0.4, scale=1.3, direction="left", noise=0), "c82d3a46d4007e81"),
+    "painted": (SceneSettings(), "5cd2e91e4dc90b41"),
+    "flat by night": (SceneSettings(style="flat", night=0.7, occlusion=0.3), "78f2fabcb4e0024e"),
+    "sketch, blurred": (SceneSettings(style="sketch", blur=1.3, noise=20), "5358e9d5c4c30254"),
+    "tilted, turned": (SceneSettings(tilt=-14, turn=0.4, scale=1.3, direction="left", noise=0), "c82d3a46d4007e81"),
 }
 
 
 @pytest.mark.parametrize("name", DIGESTS)
 def test_same_image_on_every_machine(name):
-    knobs, digest = DIGESTS[name]
-    images, _ = draw(KINDS, range(len(KINDS)), knobs)
+    settings, digest = DIGESTS[name]
+    images, _ = draw(KINDS, range(len(KINDS)), settings)
     assert hashlib.sha256(images.tobytes()).hexdigest()[:16] == digest
 
 
@@ -51,9 +51,9 @@ def test_alone_or_among_others_the_same():
     assert all(type(value) in (str, int, float, bool) for value in known.values())
 
 
-def test_one_seed_is_one_scene_under_every_knob():
+def test_one_seed_is_one_scene_under_every_setting():
     usual = draw("car", range(8))[1]
-    other = draw("car", range(8), Knobs(style="sketch", night=0.8, blur=2, noise=30))[1]
+    other = draw("car", range(8), SceneSettings(style="sketch", night=0.8, blur=2, noise=30))[1]
     changed = ["style", "night", "blur", "noise"]
     assert usual.drop(columns=changed).equals(other.drop(columns=changed))
 
@@ -95,7 +95,9 @@ def test_blur_spreads_and_keeps_the_mean():
 
 @pytest.mark.parametrize("level", [5, 20, 40])
 def test_noise_has_the_deviation_that_was_asked_for(level):
-    grey = Knobs(style="sketch", noise=0, night=0.4)  # neither near black nor near white, where noise is cut off
+    grey = SceneSettings(
+        style="sketch", noise=0, night=0.4
+    )  # neither near black nor near white, where noise is cut off
     clean, noisy = draw("car", range(10), grey)[0], draw("car", range(10), replace(grey, noise=level))[0]
     middle = (clean > 110) & (clean < 145)
     assert middle.sum() > 1000
@@ -111,7 +113,7 @@ def test_occlusion_hides_that_share_on_average():
     assert 0 < small < large
 
 
-def test_view_follows_its_knobs():
+def test_view_follows_its_settings():
     usual = draw("truck", range(20), PLAIN)[1]
     for name, value in (("scale", 1.3), ("tilt", 12.0), ("turn", 0.3)):
         changed = draw("truck", range(20), replace(PLAIN, **{name: value}))[1]
@@ -125,7 +127,7 @@ def test_view_follows_its_knobs():
 
 def test_styles_differ():
     images = [draw("bus", [3], replace(PLAIN, style=style))[0] for style in STYLES]
-    assert all((a != b).mean() > 0.3 for place, a in enumerate(images) for b in images[:place])
+    assert all((a != b).mean() > 0.3 for number, a in enumerate(images) for b in images[:number])
 
 
 @pytest.mark.parametrize("grid", [1, 8])
@@ -146,34 +148,34 @@ def test_cars_trucks_and_others_overlap_in_size_and_colour():
 
 
 @pytest.mark.parametrize("name", RANGES)
-def test_a_knob_out_of_range_is_refused_with_its_range(name):
+def test_a_setting_out_of_range_is_refused_with_its_range(name):
     low, high = RANGES[name]
     for value in (low, high):
-        Knobs(**{name: value})
+        SceneSettings(**{name: value})
     for value in (low - 0.1, high + 0.1, float("nan"), "much", None, True):
-        with pytest.raises(CourseError, match=f"Knob {name} is .*; give a number from {low:g} to {high:g}"):
-            Knobs(**{name: value})
+        with refused("data.bad-setting", f"{name} is {value!r}", f"{low:g} to {high:g}"):
+            SceneSettings(**{name: value})
 
 
 @pytest.mark.parametrize(("name", "allowed"), [("style", STYLES), ("direction", DIRECTIONS)])
-def test_a_knob_with_an_unknown_word_lists_the_known_ones(name, allowed):
-    with pytest.raises(CourseError, match=", ".join(allowed)):
-        Knobs(**{name: "upside down"})
+def test_a_setting_with_an_unknown_word_lists_the_known_ones(name, allowed):
+    with refused("data.bad-setting", name, ", ".join(allowed)):
+        SceneSettings(**{name: "upside down"})
 
 
 def test_unknown_kind_is_refused_with_the_known_ones():
-    with pytest.raises(CourseError, match=r"no drawing of 'ship'.*car, truck, bus, house"):
+    with refused("data.unknown-kind", "'ship'", "car, truck, bus, house"):
         draw_vehicle("ship", 0)
 
 
 @pytest.mark.parametrize("seed", [-1, 1.5, "one", None, True])
 def test_a_seed_that_is_no_whole_number_is_refused(seed):
-    with pytest.raises(CourseError, match="whole number from 0"):
+    with refused("data.bad-number", repr(seed)):
         draw_vehicle("car", seed)
 
 
 def test_kinds_and_seeds_must_match():
-    with pytest.raises(CourseError, match="2 kinds for 3 seeds"):
+    with refused("data.bad-number", "2 kinds for 3 seeds"):
         draw(["car", "bus"], range(3))
     assert draw("car", [])[0].shape == (0, 64, 64, 3)
 

@@ -8,10 +8,10 @@ import numpy as np
 import pooch
 import pytest
 from PIL import Image
+from support.errors import refused
 
 from course_utils.data import pets
 from course_utils.data.sources import SOURCES
-from course_utils.errors import CourseError
 
 BREEDS = {"Abyssinian": 6, "Russian_Blue": 6, "american_bulldog": 6, "pug": 6}
 
@@ -61,10 +61,10 @@ def test_capitals_are_cats(stand_in):
     dls = pets("cats or dogs", 2, size=40, split=(1, 2))
     assert list(dls.vocab) == ["cat", "dog"] and [len(dl.dataset) for dl in dls] == [4, 2, 4]
     breeds = pets(size=40, split=(1, 2))
-    breed_of = {place: breeds.vocab[y] for dl in breeds for place, (_, y) in zip(dl.items, dl.dataset, strict=True)}
+    breed_of = {index: breeds.vocab[y] for dl in breeds for index, (_, y) in zip(dl.items, dl.dataset, strict=True)}
     for dl in dls:
-        for place, (_, y) in zip(dl.items, dl.dataset, strict=True):
-            assert dls.vocab[y] == ("cat" if breed_of[place][0].isupper() else "dog")
+        for index, (_, y) in zip(dl.items, dl.dataset, strict=True):
+            assert dls.vocab[y] == ("cat" if breed_of[index][0].isupper() else "dog")
 
 
 def test_the_second_call_decodes_nothing(stand_in, monkeypatch):
@@ -77,12 +77,10 @@ def test_the_second_call_decodes_nothing(stand_in, monkeypatch):
 
 def test_the_mini_profile_says_what_to_use_instead(monkeypatch):
     monkeypatch.setenv("COURSE_PROFILE", "mini")
-    with pytest.raises(
-        CourseError, match=r"^pets is a download of 792 MB .*COURSE_PROFILE=full.*'digits' or 'vehicles'"
-    ):
+    with refused("data.needs-profile", "792 MB", "COURSE_PROFILE=full", "'digits' or 'vehicles'"):
         pets()
 
 
 def test_an_unknown_task():
-    with pytest.raises(CourseError, match=r"no pets task 'cats': choose 'breeds' or 'cats or dogs'\.$"):
+    with refused("data.unknown-task", "'cats'", "'breeds' or 'cats or dogs'"):
         pets("cats")

@@ -16,12 +16,12 @@ from fastai.vision.augment import aug_transforms
 from fastai.vision.core import imagenet_stats
 from PIL import Image
 from support.datasets import COLOURS, coloured_images, store_loaders
+from support.errors import refused
 from support.learners import silent, tiny_is_known, tiny_learner
 
 from course_utils.data.images import store as store_module
 from course_utils.data.images.store import Store
 from course_utils.data.splits import Split
-from course_utils.errors import CourseError
 
 matplotlib.use("Agg")
 VOCAB = list(COLOURS)
@@ -41,7 +41,7 @@ def images() -> Store:
 
 def loaders(store: Store, train: int = 65, valid: range = range(100, 133), **options):
     split = Split(list(range(train)), list(valid), list(range(133, 150)))
-    return store_loaders(store, split, what="colours", **{"own_augment": aug_transforms(), **options})
+    return store_loaders(store, split, what="colours", **{"default_augment": aug_transforms(), **options})
 
 
 @pytest.fixture(scope="module")
@@ -104,10 +104,10 @@ def test_a_single_image_at_the_end_does_not_stop_training(images):
 
 def test_batches_follow_the_seed_and_nothing_else(images):
     random.seed(1)
-    first = [y for _, y in loaders(images, order_seed=5).train]
+    first = [y for _, y in loaders(images, seed=5).train]
     random.seed(2)
-    again = [y for _, y in loaders(images, order_seed=5).train]
-    other = [y for _, y in loaders(images, order_seed=6).train]
+    again = [y for _, y in loaders(images, seed=5).train]
+    other = [y for _, y in loaders(images, seed=6).train]
     assert all(map(torch.equal, first, again)) and not all(map(torch.equal, first, other))
 
 
@@ -253,5 +253,5 @@ def test_valid_and_test_come_in_larger_batches_since_only_training_cares(images)
 @pytest.mark.parametrize("wrong", [{"size": 0}, {"size": 2.5}, {"bs": 0}, {"bs": "many"}])
 def test_wrong_numbers(images, wrong):
     (name,) = wrong
-    with pytest.raises(CourseError, match=f"^{name} is .*give a whole number of at least 1"):
+    with refused("data.bad-number", f"{name} is {wrong[name]!r}"):
         loaders(images, **wrong)

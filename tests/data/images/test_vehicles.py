@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support.errors import refused
 
 from course_utils.data import vehicles
+from course_utils.data.archives import content_digest, read_files
 from course_utils.data.images import vehicles as module
-from course_utils.data.images.drawings import Knobs, draw
-from course_utils.data.sources import SOURCES, content_digest, read_files
-from course_utils.data.splits import near_duplicates
-from course_utils.errors import CourseError
+from course_utils.data.images.drawings import SceneSettings, draw
+from course_utils.data.images.near_duplicates import near_duplicates
+from course_utils.data.sources import SOURCES
 
 SMALL = (4, 6)
 CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -36,7 +37,7 @@ def images_of(dls, part: int) -> np.ndarray:
 
 
 def seeds_of(dls, part: str) -> set[tuple]:
-    table = dls.factors[dls.factors.part == part]
+    table = dls.factors[dls.factors.split == part]
     return set(zip(table.kind, table.seed, strict=True))
 
 
@@ -55,7 +56,7 @@ def test_drawings_come_with_their_factors():
     dls = vehicles("cars", 3, seed=2, split=SMALL)
     for part, name in enumerate(("train", "valid", "test")):
         rows = dls.factors.loc[list(dls[part].items)]
-        assert set(rows.part) == {name}
+        assert set(rows.split) == {name}
         assert rows.label.tolist() == [dls.vocab[y] for _, y in dls[part].dataset]
         drawn, _ = draw(rows.kind.tolist(), rows.seed.tolist())
         assert (drawn == images_of(dls, part)).all(), "the table draws the very images"
@@ -71,7 +72,7 @@ def test_drawings_never_overlap_and_sweeps_are_paired_and_nested():
     assert seeds_of(few, "train") < seeds_of(more, "train")
     for part in ("valid", "test"):
         assert seeds_of(few, part) == seeds_of(more, part)
-        assert few.factors.index[few.factors.part == part].equals(more.factors.index[more.factors.part == part])
+        assert few.factors.index[few.factors.split == part].equals(more.factors.index[more.factors.split == part])
     assert (images_of(few, 2) == images_of(more, 2)).all()
     everything = [seeds_of(dls, part) for dls in (more, other) for part in ("train", "valid", "test")]
     assert len(set.union(*everything)) == sum(map(len, everything)), "no drawing twice, under no seed"
@@ -83,22 +84,22 @@ def test_no_task_trains_on_another_tasks_test_images():
     assert not trained & set.union(*(seeds_of(dls, "test") for dls in tasks))
 
 
-def test_knobs_turn_the_same_scenes():
-    day, night = (vehicles(n_per_class=2, split=SMALL, knobs=knobs) for knobs in (None, Knobs(night=1.0)))
+def test_settings_change_the_same_scenes():
+    day, night = (
+        vehicles(n_per_class=2, split=SMALL, settings=settings) for settings in (None, SceneSettings(night=1.0))
+    )
     assert seeds_of(day, "test") == seeds_of(night, "test")
     assert images_of(night, 2).mean() < images_of(day, 2).mean() / 1.5
     assert set(night.factors.night) == {1.0}
 
 
 def test_an_unknown_task():
-    with pytest.raises(
-        CourseError, match=r"no vehicles task 'buses': choose one of 'cars or trucks', 'cars', 'trucks'\.$"
-    ):
+    with refused("data.unknown-task", "'buses'", "'cars or trucks', 'cars', 'trucks'"):
         vehicles("buses")
 
 
 def test_more_drawings_than_exist():
-    with pytest.raises(CourseError, match=r"^900 'car' labels were asked for and 840 exist: ask for at most 840\.$"):
+    with refused("data.too-few-items", "900 'car'", "at most 840"):
         vehicles(n_per_class=900, split=SMALL)
 
 
@@ -130,7 +131,7 @@ def photographed(monkeypatch, tmp_path):
 
 def test_the_same_call_gives_photographs_in_the_full_profile(photographed, capsys):
     dls = vehicles(n_per_class=3, split=SMALL)
-    assert capsys.readouterr().out == "20 of 240 photographs have a near-duplicate; no two parts share one.\n"
+    assert capsys.readouterr().out == "20 of 240 photographs have a near-duplicate; no two splits share one.\n"
     assert dls.about.startswith("photographs of cars or trucks: 6 train, 8 valid, 12 test")
     assert list(dls.vocab) == ["car", "truck"] and dls.factors is None
     assert dls.valid_ds[0][0].size == (32, 32) and dls.one_batch()[0].shape == (6, 3, 64, 64)
@@ -155,7 +156,7 @@ def test_others_are_the_eight_other_classes(photographed, monkeypatch):
 def test_photographs_that_cannot_be_had_give_way_to_drawings(monkeypatch, capsys):
     """Nobody listens on port 9 of this machine."""
     monkeypatch.setitem(SOURCES, "cifar10", replace(SOURCES["cifar10"], url="http://127.0.0.1:9/cifar.zip"))
-    monkeypatch.setattr("course_utils.data.sources.RETRIES", 0)
+    monkeypatch.setattr("course_utils.data.fetching.RETRIES", 0)
     monkeypatch.setenv("COURSE_PROFILE", "full")
     dls = vehicles(n_per_class=2, split=SMALL)
     (*_, sentence) = capsys.readouterr().out.splitlines()
@@ -165,8 +166,8 @@ def test_photographs_that_cannot_be_had_give_way_to_drawings(monkeypatch, capsys
     assert capsys.readouterr().out == "", "asked and said once"
 
 
-def test_knobs_need_drawings_in_the_full_profile_too(photographed):
-    assert vehicles(n_per_class=2, split=SMALL, knobs=Knobs(blur=1)).factors is not None
+def test_settings_need_drawings_in_the_full_profile_too(photographed):
+    assert vehicles(n_per_class=2, split=SMALL, settings=SceneSettings(blur=1)).factors is not None
 
 
 def test_the_real_photographs(mirror, monkeypatch):
@@ -176,8 +177,8 @@ def test_the_real_photographs(mirror, monkeypatch):
     train, valid, test = (len(dl.dataset) for dl in dls)
     assert (valid, test) == (200, 2000) and 9400 < train < 9800
     assert train + valid + dls.near_duplicates == 10_000
-    assert {place for dl in dls for place in dl.items}.isdisjoint(np.flatnonzero(module._photographs()["kinds"] == 2))
-    for_test = module._photographs()["for_test"]
-    assert for_test[list(dls.test.items)].all() and not for_test[[*dls.train_ds.items, *dls.valid_ds.items]].any()
-    with pytest.raises(CourseError, match=r"^6,000 'car' labels were asked for and 4,\d\d\d exist"):
+    assert {index for dl in dls for index in dl.items}.isdisjoint(np.flatnonzero(module._photographs()["kinds"] == 2))
+    reserved = module._photographs()["reserved_for_test"]
+    assert reserved[list(dls.test.items)].all() and not reserved[[*dls.train_ds.items, *dls.valid_ds.items]].any()
+    with refused("data.too-few-items", "6,000 'car'"):
         vehicles(n_per_class=6000)

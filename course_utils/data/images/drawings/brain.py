@@ -12,7 +12,7 @@ from course_utils.data.images.drawings.raster import SIZE
 from course_utils.data.images.drawings.rng import BatchRng, streams
 
 LAYERS, GRID = 3, 18  # the folds of a head: random numbers on three levels, smooth in between
-CANDIDATES = 24  # places tried for a lesion; the one that lies best is taken
+CANDIDATES = 24  # positions tried for a lesion; the one that lies best is taken
 SMALLEST = 1.5  # pixels: the radius of a lesion's end
 SPANS = (1, 2, 3, 4, 4, 5, 6)  # slices that a lesion reaches, as often as each is listed
 _FACTORS = 160  # raw numbers of a patient for all but the folds, with some to spare
@@ -91,38 +91,48 @@ class Heads:
         self.candidates = np.stack([np.stack([between(-1, 1), between(-1, 1)]) for _ in range(CANDIDATES)], -1)
 
 
-def paint(heads: Heads, who: np.ndarray, height: np.ndarray, jitter: np.ndarray, lesion: np.ndarray) -> Tissue:
-    """Slices through heads: their tissue, float32 (n, 64, 64) each.
+def paint(heads: Heads, index: np.ndarray, height: np.ndarray, jitter: np.ndarray, lesion: np.ndarray) -> Tissue:
+    """Paint slices through heads: their tissue, float32 (n, 64, 64) each.
 
-    who: places (n,) in `heads`; height: 0 (basal ganglia) to 1 (above the ventricles); jitter: (n, 3) the head's small
-    move to the right and down in pixels and its turn; lesion: (n,) how large the lesion is cut here, 0 (none) to 1
+    Parameters
+    ----------
+    heads : Heads
+        The patients.
+    index : (n,) int
+        Which head each slice shows, counted in `heads`.
+    height : (n,) float
+        From 0 (basal ganglia) to 1 (above the ventricles).
+    jitter : (n, 3) float
+        The head's small move to the right and down in pixels, and its turn.
+    lesion : (n,) float
+        How large the lesion is cut here, from 0 (none) to 1.
     """
     side = np.arange(SIZE) + 0.5
     column, row = np.meshgrid(side, side)
-    cut = _Cut(heads, who, height, jitter)
-    x, y = cut.place(column[None], row[None])
-    folds = _spread(heads.folds[who], height)
+    cut = _Cut(heads, index, height, jitter)
+    x, y = cut.to_head(column[None], row[None])
+    folds = _interpolate(heads.folds[index], height)
     tissue = cut.tissue(x, y, folds)
-    return Tissue(*tissue, lesion=_lesion(heads, cut, who, lesion, x, y))
+    return Tissue(*tissue, lesion=_lesion(heads, cut, index, lesion, x, y))
 
 
 class _Cut:
     """The numbers of n slices, each float32 (n, 1, 1), and what they make of a point."""
 
-    def __init__(self, heads: Heads, who: np.ndarray, height: np.ndarray, jitter: np.ndarray | None):
-        self.heads, self.who = heads, who
+    def __init__(self, heads: Heads, index: np.ndarray, height: np.ndarray, jitter: np.ndarray | None):
+        self.heads, self.index = heads, index
         self.height = _column(height)
         shift_x, shift_y, turn = (0, 0, 0) if jitter is None else np.asarray(jitter).T
-        self.x, self.y = _column(heads.x[who] + shift_x), _column(heads.y[who] + shift_y)
-        half = _column(heads.tilt[who] + turn)
+        self.x, self.y = _column(heads.x[index] + shift_x), _column(heads.y[index] + shift_y)
+        half = _column(heads.tilt[index] + turn)
         self.cos, self.sin = (1 - half * half) / (1 + half * half), 2 * half / (1 + half * half)
         shrink = 1 - 0.16 * self.height * self.height  # towards the crown
         self.wide, self.long = self.of("wide") * shrink, self.of("long") * shrink
 
     def of(self, name: str) -> np.ndarray:
-        return _column(getattr(self.heads, name)[self.who])
+        return _column(getattr(self.heads, name)[self.index])
 
-    def place(self, column: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def to_head(self, column: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Pixels right of and below the image's corner as pixels right of and behind the head's middle."""
         right, down = column.astype(np.float32) - self.x, row.astype(np.float32) - self.y
         return self.cos * right + self.sin * down, self.cos * down - self.sin * right
@@ -178,7 +188,7 @@ class _Cut:
         cos3, sin3 = cos * (4 * cos * cos - 3), sin * (3 - 4 * sin * sin)
         cos6, sin6 = cos3 * cos3 - sin3 * sin3, 2 * sin3 * cos3
         cos12, sin12 = cos6 * cos6 - sin6 * sin6, 2 * sin6 * cos6
-        wave = [_column(each[self.who]) for each in self.heads.waves]
+        wave = [_column(each[self.index]) for each in self.heads.waves]
         return (folds + wave[0] * cos12 + wave[1] * sin12 + wave[2] * cos6 + wave[3] * sin6) / 11
 
     def _fissures(self, x: np.ndarray, y: np.ndarray, lines: np.ndarray) -> np.ndarray:
@@ -216,45 +226,45 @@ class _Cut:
         return _ramp(np.maximum(np.maximum(*parts[:2]), parts[2]), 0, 0.6) * low
 
 
-def _lesion(heads: Heads, cut: _Cut, who: np.ndarray, share: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _lesion(heads: Heads, cut: _Cut, index: np.ndarray, share: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """How much of each pixel the lesion fills."""
-    filled = np.zeros(np.broadcast_shapes(x.shape, (len(who), SIZE, SIZE)), np.float32)
+    filled = np.zeros(np.broadcast_shapes(x.shape, (len(index), SIZE, SIZE)), np.float32)
     ill = np.flatnonzero(share > 0)
     if not ill.size:
         return filled
-    at = lesion_place(heads, who[ill])
-    radius = _column(np.maximum(heads.factors["lesion_radius"][who[ill]] * share[ill], SMALLEST))
+    at = locate_lesions(heads, index[ill])
+    radius = _column(np.maximum(heads.factors["lesion_radius"][index[ill]] * share[ill], SMALLEST))
     right, down = x[ill] - _column(at[0]), y[ill] - _column(at[1])
-    half = _column(heads.turn[who[ill]])
+    half = _column(heads.turn[index[ill]])
     cos, sin = (1 - half * half) / (1 + half * half), 2 * half / (1 + half * half)
-    stretch = _column(heads.stretch[who[ill]])
+    stretch = _column(heads.stretch[index[ill]])
     along, across = (cos * right + sin * down) * stretch, (cos * down - sin * right) / stretch
     distance = np.sqrt(along * along + across * across) + np.float32(1e-6)
     cos, sin = along / distance, across / distance
-    a, b, c, d = (_column(lobe[who[ill]]) for lobe in heads.lobes)
+    a, b, c, d = (_column(lobe[index[ill]]) for lobe in heads.lobes)
     cos2, sin2 = cos * cos - sin * sin, 2 * sin * cos
     edge = radius * (1 + a * cos2 + b * sin2 + c * (cos2 * cos - sin2 * sin) + d * (sin2 * cos + cos2 * sin))
     filled[ill] = _ramp(edge - distance, -0.6, 0.9)
     return filled
 
 
-def lesion_place(heads: Heads, who: np.ndarray) -> np.ndarray:
+def locate_lesions(heads: Heads, index: np.ndarray) -> np.ndarray:
     """Where patients' lesions lie: float64 (2, n) pixels right of and behind the middle of the head.
 
     Of all candidates the first that is well inside the brain and off the ventricles at every height, or else the best.
     """
-    count = len(who)
-    spot = heads.candidates[:, who][:, :, None]  # (2, n, 1, candidates)
+    count = len(index)
+    spot = heads.candidates[:, index][:, :, None]  # (2, n, 1, candidates)
     room = np.full((count, 1, CANDIDATES), np.inf)
     for height in (0.15, 0.45, 0.75):
-        cut = _Cut(heads, who, np.full(count, height), None)
+        cut = _Cut(heads, index, np.full(count, height), None)
         x, y = spot[0] * cut.wide, spot[1] * cut.long
         below = cut.depth(x, y)[0] - cut.of("scalp") - cut.of("skull") - cut.of("gap")
         room = np.minimum(room, np.minimum(below - 3, -cut.ventricle(x, y)))
-    room = room[:, 0] - heads.factors["lesion_radius"][who][:, None] - 0.5
+    room = room[:, 0] - heads.factors["lesion_radius"][index][:, None] - 0.5
     fits = room >= 0
     chosen = np.where(fits.any(1), fits.argmax(1), room.argmax(1))
-    middle = _Cut(heads, who, np.full(count, 0.45), None)
+    middle = _Cut(heads, index, np.full(count, 0.45), None)
     rows = np.arange(count)
     return np.stack([spot[0][rows, 0, chosen] * middle.wide[:, 0, 0], spot[1][rows, 0, chosen] * middle.long[:, 0, 0]])
 
@@ -274,7 +284,7 @@ def _bell(value: np.ndarray) -> np.ndarray:
     return rest * rest
 
 
-def _spread(folds: np.ndarray, height: np.ndarray) -> np.ndarray:
+def _interpolate(folds: np.ndarray, height: np.ndarray) -> np.ndarray:
     """The random numbers (n, layers, grid, grid) at the slices' heights, smooth over the image: (n, 64, 64) float32.
 
     Cubic B-splines in whole numbers: float64 holds every sum exactly, so the order of adding can't matter.
@@ -287,8 +297,8 @@ def _spread(folds: np.ndarray, height: np.ndarray) -> np.ndarray:
     weights = np.zeros((SIZE, GRID))
     steps = GRID - 3  # a spline reaches one number beyond on the left and two on the right
     for pixel in range(SIZE):
-        place = (2 * pixel + 1) * steps
-        left, t = place // (2 * SIZE), place % (2 * SIZE) / (2 * SIZE)
+        position = (2 * pixel + 1) * steps
+        left, t = position // (2 * SIZE), position % (2 * SIZE) / (2 * SIZE)
         square, cube, rest = t * t, t * t * t, (1 - t) * (1 - t) * (1 - t)  # powers are left to each machine
         ends = (rest, 3 * cube - 6 * square + 4, -3 * cube + 3 * square + 3 * t + 1, cube)
         weights[pixel, left : left + 4] = np.floor(np.asarray(ends) * (2**10 / 6))

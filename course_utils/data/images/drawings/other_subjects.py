@@ -53,13 +53,13 @@ def paint_house(scene: Scene, rng: BatchRng) -> None:
     door, size = rng.number((0, 1, 2, 3, 4, 5)) % count, rng.between(2.0, 3.2)
     foot, top = high * rng.between(0.36, 0.48), high * rng.between(0.76, 0.9)
     oak = scene.paint(jitter(rng, table(PAINTS, rng.pick(tuple(PAINTS))), 14) * 0.8)
-    for place in range(5):
-        x, shown = wide * (-0.5 + (place + 0.5) / count), place < count
+    for window in range(5):
+        x, shown = wide * (-0.5 + (window + 0.5) / count), window < count
         half = np.minimum(size, wide / count * 0.36)
-        scene.box(x - half - 0.6, foot - 0.6, x + half + 0.6, top + 0.6, frame, shown & (place != door))
-        scene.box(x - half, foot, x + half, top, glass, shown & (place != door))
-        scene.box(x - 0.3, foot, x + 0.3, top, frame, shown & (place != door))
-        scene.box(x - half, 0, x + half, top, oak, shown & (place == door))
+        scene.box(x - half - 0.6, foot - 0.6, x + half + 0.6, top + 0.6, frame, shown & (window != door))
+        scene.box(x - half, foot, x + half, top, glass, shown & (window != door))
+        scene.box(x - 0.3, foot, x + 0.3, top, frame, shown & (window != door))
+        scene.box(x - half, 0, x + half, top, oak, shown & (window == door))
     garage = rng.chance(0.3)
     scene.box(wide * 0.5, 0, wide * 0.5 + 12, high * 0.7, wall, garage)
     scene.box(wide * 0.5 + 1.5, 0, wide * 0.5 + 10.5, high * 0.55, frame, garage)

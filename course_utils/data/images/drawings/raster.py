@@ -47,11 +47,13 @@ class Scene:
 
     def polygon(self, xs, ys, paint: int, show=True) -> None:
         """Fill the polygon with these corners; every row of samples may cross it in one piece only."""
-        who = np.flatnonzero(self._column(show))
-        if not who.size:
+        drawn = np.flatnonzero(self._column(show))
+        if not drawn.size:
             return
-        xs, ys = (np.stack([self._column(value) for value in values])[:, who] for values in (xs, ys))  # (corners, who)
-        ax, ay = self._project(xs, ys, who)
+        xs, ys = (
+            np.stack([self._column(value) for value in values])[:, drawn] for values in (xs, ys)
+        )  # (corners, drawn)
+        ax, ay = self._project(xs, ys, drawn)
         bx, by = np.roll(ax, -1, 0), np.roll(ay, -1, 0)
         rows = _rows(ay.min(), ay.max())
         slope = ((bx - ax) / np.where(by == ay, 1.0, by - ay))[..., None]
@@ -60,7 +62,7 @@ class Scene:
         crossed = above != np.roll(above, -1, 0)
         x = ax[..., None] + (middle - ay[..., None]) * slope
         left, right = np.where(crossed, x, np.inf).min(0), np.where(crossed, x, -np.inf).max(0)
-        self._fill(who, rows, left, right, paint)
+        self._fill(drawn, rows, left, right, paint)
 
     def box(self, x0, y0, x1, y1, paint: int, show=True) -> None:
         """Fill the rectangle between two corners."""
@@ -68,32 +70,32 @@ class Scene:
 
     def disc(self, x, y, rx, ry, paint: int, show=True) -> None:
         """Fill the ellipse with centre (x, y) and half-axes rx and ry."""
-        who = np.flatnonzero(self._column(show))
-        if not who.size:
+        drawn = np.flatnonzero(self._column(show))
+        if not drawn.size:
             return
-        x, y, rx, ry = (self._column(value)[who] for value in (x, y, rx, ry))
-        centre_x, centre_y = self._project(x, y, who)
-        xx, xy, yx, yy = (value[who] * FINE for value in self._matrix)
+        x, y, rx, ry = (self._column(value)[drawn] for value in (x, y, rx, ry))
+        centre_x, centre_y = self._project(x, y, drawn)
+        xx, xy, yx, yy = (value[drawn] * FINE for value in self._matrix)
         a, b, c, d = rx * xx, ry * xy, rx * yx, ry * yy  # from the unit circle to samples
         reach = np.maximum(np.sqrt(c * c + d * d), 1e-6)
         rows = _rows((centre_y - reach).min(), (centre_y + reach).max())
         offset = (rows + 0.5 - centre_y[:, None]) / reach[:, None]
         middle = centre_x[:, None] + offset * ((a * c + b * d) / reach)[:, None]
         half = (np.abs(a * d - b * c) / reach)[:, None] * np.sqrt(np.maximum(1 - offset * offset, 0))
-        self._fill(who, rows, middle - half, middle + half, paint)
+        self._fill(drawn, rows, middle - half, middle + half, paint)
 
     def _column(self, value) -> np.ndarray:
         return self._zeros + value  # quicker than broadcasting, and this runs thousands of times
 
-    def _project(self, x, y, who) -> tuple[np.ndarray, np.ndarray]:
-        """From pixels seen from the origin to samples, for the images `who`."""
-        xx, xy, yx, yy = (value[who] for value in self._matrix)
-        return (self._origin[0][who] + x * xx + y * xy) * FINE, (self._origin[1][who] + x * yx + y * yy) * FINE
+    def _project(self, x, y, drawn) -> tuple[np.ndarray, np.ndarray]:
+        """From pixels seen from the origin to samples, for the images `drawn`."""
+        xx, xy, yx, yy = (value[drawn] for value in self._matrix)
+        return (self._origin[0][drawn] + x * xx + y * xy) * FINE, (self._origin[1][drawn] + x * yx + y * yy) * FINE
 
-    def _fill(self, who, rows, left, right, paint: int) -> None:
-        """Give `paint` to the samples of each row whose middle lies between left and right, both (who, rows)."""
+    def _fill(self, drawn, rows, left, right, paint: int) -> None:
+        """Give `paint` to the samples of each row whose middle lies between left and right, both (drawn, rows)."""
         left, right = (np.ceil(edge - 0.5).clip(0, SIDE).astype(np.intp) for edge in (left, right))
-        line = who[:, None] * SIDE + rows
+        line = drawn[:, None] * SIDE + rows
         whole = right - left == SIDE  # ground and road, the largest fillings: much quicker line by line
         self.samples.reshape(-1, SIDE)[line[whole]] = paint
         part = (right > left) & ~whole

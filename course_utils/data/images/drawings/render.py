@@ -2,36 +2,36 @@
 
 import numpy as np
 
-from course_utils.data.images.drawings.knobs import Knobs
 from course_utils.data.images.drawings.raster import FINE, SIZE, Scene
 from course_utils.data.images.drawings.rng import BatchRng
+from course_utils.data.images.drawings.settings import SceneSettings
 
 GRID = 8  # the painted style's brushwork is random on a grid of 8×8 and smooth in between
 
 
-def render(scene: Scene, rng: BatchRng, knobs: Knobs, texture: np.ndarray) -> np.ndarray:
+def render(scene: Scene, rng: BatchRng, settings: SceneSettings, texture: np.ndarray) -> np.ndarray:
     """The pixels uint8 (n, 64, 64, 3) of a scene; texture: random bytes, uint8 (n, 64·64·3 + 8·8)."""
-    colours = _light(scene, rng, knobs)
+    colours = _light(scene, rng, settings)
     samples = scene.samples
-    if knobs.style == "sketch":
+    if settings.style == "sketch":
         samples = _outline(samples, colours.shape[1])
         pencil = np.full((scene.n, 1, 3), 52)
         colours = np.concatenate([235 - (235 - colours) * 2 // 5, pencil], 1)
     pixels = _shrink(samples, colours)
     bytes_ = SIZE * SIZE * 3
-    if knobs.style == "painted":
+    if settings.style == "painted":
         strokes = texture[:, bytes_ : bytes_ + GRID * GRID].reshape(-1, GRID, GRID).astype(np.int16) - 128
-        pixels += (_spread(strokes)[..., None] * pixels) >> 11  # up to a sixteenth lighter or darker
-    if knobs.blur > 0:
-        pixels = _blur(pixels, knobs.blur)
-    if knobs.noise > 0:
+        pixels += (_interpolate(strokes)[..., None] * pixels) >> 11  # up to a sixteenth lighter or darker
+    if settings.blur > 0:
+        pixels = _blur(pixels, settings.blur)
+    if settings.noise > 0:
         grain = texture[:, :bytes_].reshape(pixels.shape)
         grain = ((grain >> 4) + (grain & 15)).astype(np.int16) - 15  # a triangle from -15 to 15, deviation 6.52
-        pixels += (grain * np.int16(round(knobs.noise * 64 / 6.52)) + 32) >> 6
+        pixels += (grain * np.int16(round(settings.noise * 64 / 6.52)) + 32) >> 6
     return pixels.clip(0, 255).astype(np.uint8)
 
 
-def _light(scene: Scene, rng: BatchRng, knobs: Knobs) -> np.ndarray:
+def _light(scene: Scene, rng: BatchRng, settings: SceneSettings) -> np.ndarray:
     """Every paint's colour (n, paints, 3), whole numbers, under the light of day or night."""
     light = rng.between(0.84, 1.12, "light")[:, None, None]
     warm = rng.between(-8, 8)[:, None] * np.asarray((1.0, 0.0, -1.0))
@@ -39,7 +39,7 @@ def _light(scene: Scene, rng: BatchRng, knobs: Knobs) -> np.ndarray:
     day = colours * light + warm[:, None]
     dark = day * np.asarray((0.2, 0.24, 0.36)) + np.asarray((4, 6, 14))
     night = dark * (1 - glow) + colours * glow
-    return np.floor(day * (1 - knobs.night) + night * knobs.night).clip(0, 255).astype(np.int32)
+    return np.floor(day * (1 - settings.night) + night * settings.night).clip(0, 255).astype(np.int32)
 
 
 def _outline(samples: np.ndarray, pencil: int) -> np.ndarray:
@@ -67,10 +67,10 @@ def _shrink(samples: np.ndarray, colours: np.ndarray) -> np.ndarray:
     return (mean + 4) // (FINE * FINE)
 
 
-def _spread(grid: np.ndarray) -> np.ndarray:
+def _interpolate(grid: np.ndarray) -> np.ndarray:
     """Interpolate whole numbers (n, 8, 8) over the image; float32 holds every step exactly."""
-    place = (2 * np.arange(SIZE) + 1) * (GRID - 1)
-    left, part = place // (2 * SIZE), place % (2 * SIZE) // 2
+    position = (2 * np.arange(SIZE) + 1) * (GRID - 1)
+    left, part = position // (2 * SIZE), position % (2 * SIZE) // 2
     weights = np.zeros((SIZE, GRID), np.float32)
     weights[np.arange(SIZE), left], weights[np.arange(SIZE), left + 1] = 64 - part, part
     return np.floor(weights @ grid.astype(np.float32) @ weights.T / 4096).astype(np.int16)

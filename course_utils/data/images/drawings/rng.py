@@ -33,10 +33,10 @@ class BatchRng:
         return self.keep(name, self.between(0.0, 1.0) < share)
 
     def pick(self, options: Sequence[str], name: str = "") -> np.ndarray:
-        """The place (n,) of one of the options; the option itself is kept."""
-        place = self.between(0.0, len(options)).astype(int)
-        self.keep(name, np.asarray(options)[place])
-        return place
+        """Return the index (n,) of one of the options; the option itself is kept."""
+        index = self.between(0.0, len(options)).astype(int)
+        self.keep(name, np.asarray(options)[index])
+        return index
 
     def number(self, numbers: Sequence[int], name: str = "") -> np.ndarray:
         """One of the whole numbers (n,); one that is listed twice comes twice as often."""

@@ -72,7 +72,7 @@ def _bias(strength: np.ndarray, units: np.ndarray) -> np.ndarray:
     """A factor for each pixel that changes slowly over the image."""
     line = ((np.arange(SIZE) + 0.5) / (SIZE / 2) - 1).astype(np.float32)
     x, y = line[None, None, :], line[None, :, None]
-    a, b, c = (_column(2 * units[:, 1 + place] - 1) for place in range(3))
+    a, b, c = (_column(2 * units[:, 1 + number] - 1) for number in range(3))
     return 1 + strength * (a * x + b * y + 0.6 * c * (x * x + y * y - np.float32(0.6)))
 
 

@@ -34,44 +34,44 @@ def draw_scans(
     lesion_x and lesion_y (pixels from the left and the upper edge; NaN without a lesion).
     """
     heads, slices, lesion, copies = (np.asarray(each) for each in (heads, slices, lesion, copies))
-    numbers, who = np.unique(heads, return_inverse=True)
+    numbers, index = np.unique(heads, return_inverse=True)
     anatomy = Heads(seed, numbers)
-    height = anatomy.bottom[who] + min(STEP, (TOP - 0.45) / max(per_head - 1, 1)) * slices
-    names = np.array(list(scanner.SCANNERS))[anatomy.scanner[who] % len(scanner.SCANNERS)]
+    height = anatomy.bottom[index] + min(STEP, (TOP - 0.45) / max(per_head - 1, 1)) * slices
+    names = np.array(list(scanner.SCANNERS))[anatomy.scanner[index] % len(scanner.SCANNERS)]
     seeds = [[seed, int(head), int(slice_)] for head, slice_ in zip(heads, slices, strict=True)]
-    images, masks = np.zeros((len(who), SIZE, SIZE), np.uint8), np.zeros((len(who), SIZE, SIZE), bool)
-    for start in range(0, len(who), _CHUNK):
+    images, masks = np.zeros((len(index), SIZE, SIZE), np.uint8), np.zeros((len(index), SIZE, SIZE), bool)
+    for start in range(0, len(index), _CHUNK):
         at = slice(start, start + _CHUNK)
         raw = streams(seeds[at], scanner.RAW)
         moved = (scanner.unit(raw[:, :3]) - 0.5) * (0.6, 0.6, 0.01)  # pixels, pixels, tan of half the angle
-        tissue = paint(anatomy, who[at], height[at], moved, lesion[at])
+        tissue = paint(anatomy, index[at], height[at], moved, lesion[at])
         scan = scanner.settings([scanner.SCANNERS[name] for name in names[at]], np.full(len(raw), shift))
-        signal = scanner.acquire(tissue, anatomy.factors["lesion_contrast"][who[at]], scan, anatomy.exam[who[at]])
+        signal = scanner.acquire(tissue, anatomy.factors["lesion_contrast"][index[at]], scan, anatomy.exam[index[at]])
         images[at] = scanner.expose(signal, scan["noise"], raw[:, scanner.EXTRA :])
         masks[at] = tissue.lesion > 0.5
     again = np.flatnonzero(copies)
     if again.size:
-        raw = streams([[*seeds[place], 1] for place in again], scanner.RAW)
+        raw = streams([[*seeds[row], 1] for row in again], scanner.RAW)
         images[again] = scanner.export_again(images[again], raw)
-    names = names if shift == 0 else np.full(len(who), "unseen")
-    return images, masks, _describe(anatomy, who, height, names, masks)
+    names = names if shift == 0 else np.full(len(index), "unseen")
+    return images, masks, _describe(anatomy, index, height, names, masks)
 
 
 def _describe(
-    anatomy: Heads, who: np.ndarray, height: np.ndarray, names: np.ndarray, masks: np.ndarray
+    anatomy: Heads, index: np.ndarray, height: np.ndarray, names: np.ndarray, masks: np.ndarray
 ) -> pd.DataFrame:
     size = masks.sum((1, 2))
     middles = np.arange(SIZE) + 0.5
-    with np.errstate(invalid="ignore"):  # no lesion, no place: NaN
+    with np.errstate(invalid="ignore"):  # no lesion, no position: NaN
         x, y = (masks.sum(1) @ middles) / size, (masks.sum(2) @ middles) / size
     return pd.DataFrame(
         {
             "scanner": names,
-            "age": anatomy.factors["age"][who].astype(int),
-            "ventricles": anatomy.factors["ventricles"][who],
+            "age": anatomy.factors["age"][index].astype(int),
+            "ventricles": anatomy.factors["ventricles"][index],
             "height": height,
             "lesion_size": size,
-            "lesion_contrast": np.where(size > 0, anatomy.factors["lesion_contrast"][who], 0.0),
+            "lesion_contrast": np.where(size > 0, anatomy.factors["lesion_contrast"][index], 0.0),
             "lesion_x": x,
             "lesion_y": y,
         }

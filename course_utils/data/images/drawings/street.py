@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from course_utils.data.images.drawings.knobs import Knobs
 from course_utils.data.images.drawings.raster import SIDE, SIZE, Scene
 from course_utils.data.images.drawings.rng import BatchRng
+from course_utils.data.images.drawings.settings import SceneSettings
 
 SKIES = {  # colour at the top, colour at the horizon
     "clear": ((86, 142, 214), (186, 214, 236)),
@@ -43,9 +43,9 @@ FRONTS = ("post", "bush", "trunk", "fence", "sign")
 STRIPS = 12  # bands of sky between its two colours
 
 
-def table(options: dict, place: np.ndarray) -> np.ndarray:
-    """Row `place` of a dictionary's values for every image: (n, ...)."""
-    return np.asarray(list(options.values()), float)[place]
+def table(options: dict, option: np.ndarray) -> np.ndarray:
+    """Row `option` of a dictionary's values for every image: (n, ...)."""
+    return np.asarray(list(options.values()), float)[option]
 
 
 def jitter(rng: BatchRng, colour: np.ndarray, by: float) -> np.ndarray:
@@ -54,13 +54,13 @@ def jitter(rng: BatchRng, colour: np.ndarray, by: float) -> np.ndarray:
     return np.stack([colour[:, c] + light + rng.between(-by / 2, by / 2) for c in range(3)], 1)
 
 
-def paint_street(scene: Scene, rng: BatchRng, knobs: Knobs) -> np.ndarray:
+def paint_street(scene: Scene, rng: BatchRng, settings: SceneSettings) -> np.ndarray:
     """Paint everything behind the subject; returns the ground's height (n,) in pixels from the top edge."""
     horizon = rng.between(22.0, 36.0, "horizon")
     ground = rng.between(44.0, 53.0, "ground")
-    tilt = knobs.tilt + rng.between(-2.0, 2.0)
+    tilt = settings.tilt + rng.between(-2.0, 2.0)
     rng.keep("tilt", tilt)
-    _paint_sky(scene, rng, horizon, knobs)
+    _paint_sky(scene, rng, horizon, settings)
     scene.stand(SIZE / 2, horizon, tilt=tilt)
     _paint_backdrop(scene, rng)
 
@@ -86,11 +86,11 @@ def paint_street(scene: Scene, rng: BatchRng, knobs: Knobs) -> np.ndarray:
     return ground
 
 
-def _paint_sky(scene: Scene, rng: BatchRng, horizon: np.ndarray, knobs: Knobs) -> None:
+def _paint_sky(scene: Scene, rng: BatchRng, horizon: np.ndarray, settings: SceneSettings) -> None:
     high, low = (np.asarray(pair, float) for pair in zip(*SKIES.values(), strict=True))
     sky = rng.pick(tuple(SKIES), "sky")
     drift = jitter(rng, np.zeros((scene.n, 3)), 12)
-    strips = STRIPS if knobs.style == "painted" else 1
+    strips = STRIPS if settings.style == "painted" else 1
     for strip in range(strips):
         part = strip / STRIPS
         paint = scene.paint(high[sky] * (1 - part) + low[sky] * part + drift)
@@ -126,10 +126,10 @@ def _paint_lamp(scene: Scene, rng: BatchRng, top: np.ndarray) -> None:
     scene.disc(x + 4.6, high - 0.4, 1.5, 0.9, bulb, show)
 
 
-def paint_front(scene: Scene, rng: BatchRng, knobs: Knobs, ground: np.ndarray) -> None:
+def paint_front(scene: Scene, rng: BatchRng, settings: SceneSettings, ground: np.ndarray) -> None:
     """Paint something in front of the subject, as wide as the knob `occlusion` asks for."""
     front = rng.pick(FRONTS, "front")
-    wide, x = knobs.occlusion * rng.between(0.0, 2.0) * SIZE, rng.between(-14, 14)
+    wide, x = settings.occlusion * rng.between(0.0, 2.0) * SIZE, rng.between(-14, 14)
     shown = wide >= 0.5
     rng.keep("hidden", np.where(shown, wide / SIZE, 0.0))
     rng.factors["front"] = np.where(shown, rng.factors["front"], "none")

@@ -1,0 +1,77 @@
+"""The options that every data set takes, defined and checked once; a modality adds its own in a subclass."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+from course_utils import environment
+from course_utils.errors import CourseError
+
+Options = TypeVar("Options", bound="LoaderOptions")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoaderOptions:
+    """What can be asked of any data set.
+
+    Parameters
+    ----------
+    n_per_class : int, optional
+        Training items of each class; None takes all that are left. Fewer are always among those of a larger number.
+    seed : int, optional
+        Decides the split and the order of batches; None is the course's seed.
+    bs : int
+        Items in a batch.
+    split : (float, float)
+        The size of the validation set and of the test set; each a share of a class below 1, or a number of items of
+        each class from 1 upwards.
+    """
+
+    n_per_class: int | None = None
+    seed: int | None = None
+    bs: int = 64
+    split: tuple[float, float] = (0.2, 0.2)
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without the data."""
+        check_whole_number("bs", self.bs)
+
+    @property
+    def chosen_seed(self) -> int:
+        """The seed that was given, or else the course's."""
+        return environment.seed() if self.seed is None else self.seed
+
+
+def check_whole_number(name: str, value: object) -> None:
+    """Raise CourseError `data.bad-number` unless the value is a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise CourseError(f"{name} is {value!r}: give a whole number of at least 1.", code="data.bad-number")
+
+
+def check_n_per_class(n_per_class: object) -> None:
+    """Raise CourseError `data.bad-number` unless it is None or a whole number of at least 1."""
+    if n_per_class is not None and not (type(n_per_class).__name__ in ("int", "int64") and n_per_class > 0):  # type: ignore[operator]
+        raise CourseError(
+            f"n_per_class is {n_per_class!r}: give a whole number from 1 upwards, or None for all.",
+            code="data.bad-number",
+        )
+
+
+def check_known(given: Mapping[str, Any], data_set: str, *kinds: type) -> None:
+    """Raise CourseError `data.unknown-option` for a name that none of these dataclasses has."""
+    known = [field.name for kind in kinds for field in fields(kind)]
+    for name in given:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            meant = f" (did you mean {near[0]!r}?)" if near else ""
+            raise CourseError(
+                f"{data_set} has no option {name!r}{meant}: `help(data.{data_set})` lists its options.",
+                code="data.unknown-option",
+            )
+
+
+def select(kind: type[Options], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of the given options that a dataclass has."""
+    names = {field.name for field in fields(kind)}
+    return {name: value for name, value in given.items() if name in names}

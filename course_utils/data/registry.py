@@ -1,0 +1,147 @@
+"""The registry of data sets: one entry for each, from which lists, tables, commands and contract tests are derived."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any
+
+from course_utils.data.sources import SOURCES
+from course_utils.errors import CourseError
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSet:
+    """What is known of a data set before it is loaded.
+
+    Parameters
+    ----------
+    name : str
+        The name in `data.load(name)` and `data.<name>`.
+    loader : str
+        Where its function is, as "module:function"; the module is imported when the data set is first loaded.
+    modality : str
+        What an item is: "images".
+    about : str
+        One line that says what it holds.
+    licence, citation : str
+        The terms of use, and whom to cite.
+    classes : int
+        Number of classes with the default options.
+    size : int, optional
+        Pixels a side of an image in a batch, with the default options.
+    source : str, optional
+        The name in `course_utils.data.sources.SOURCES` of the archive that it needs or can use.
+    needs_profile : str, optional
+        The only profile ("full") in which it can be loaded; None when it loads in both.
+    small : mapping
+        Options that load a small sample within seconds.
+    """
+
+    name: str
+    loader: str
+    modality: str
+    about: str
+    licence: str
+    citation: str
+    classes: int
+    size: int | None = None
+    source: str | None = None
+    needs_profile: str | None = None
+    small: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    def function(self) -> Callable[..., Any]:
+        """Import the module of the data set and return its function."""
+        module, name = self.loader.split(":")
+        return getattr(import_module(module), name)
+
+
+_DRAWN = "made by this course, Apache 2.0"
+DATA_SETS: dict[str, DataSet] = {
+    entry.name: entry
+    for entry in (
+        DataSet(
+            name="digits",
+            loader="course_utils.data.images.digits:digits",
+            modality="images",
+            about="1,797 handwritten digits of 8×8 pixels, shipped with scikit-learn",
+            licence="CC BY 4.0",
+            citation="Alpaydin and Kaynak 1998, Optical Recognition of Handwritten Digits, UCI",
+            classes=10,
+            size=64,
+            small={"n_per_class": 3, "split": (0.02, 0.05)},
+        ),
+        DataSet(
+            name="vehicles",
+            loader="course_utils.data.images.vehicles:vehicles",
+            modality="images",
+            about="cars and trucks: CIFAR-10's photographs in the full profile, drawings with known factors in mini",
+            licence=f"drawings: {_DRAWN}; photographs: none stated, distributed for research and teaching",
+            citation=SOURCES["cifar10"].citation,
+            classes=2,
+            size=64,
+            source="cifar10",
+            small={"n_per_class": 3, "split": (4, 6)},
+        ),
+        DataSet(
+            name="pets",
+            loader="course_utils.data.images.pets:pets",
+            modality="images",
+            about="about 7,400 photographs of cats and dogs in 37 breeds",
+            licence=SOURCES["pets"].licence,
+            citation=SOURCES["pets"].citation,
+            classes=37,
+            size=224,
+            source="pets",
+            needs_profile="full",
+            small={"n_per_class": 2, "size": 40, "split": (1, 2)},
+        ),
+        DataSet(
+            name="scans",
+            loader="course_utils.data.images.scans:scans",
+            modality="images",
+            about="synthetic brain-like slices with and without a lesion, several a patient, or your own images",
+            licence=_DRAWN,
+            citation="this course; nothing medical can be concluded from them",
+            classes=2,
+            size=64,
+            small={"n_patients": 40, "slices": 4, "prevalence": 0.25, "n_per_class": 5},
+        ),
+    )
+}
+
+
+def find_data_set(name: str) -> DataSet:
+    """Return the entry of that name.
+
+    Raises
+    ------
+    CourseError
+        `data.unknown-data-set`, with the names and the nearest one.
+    """
+    if name in DATA_SETS:
+        return DATA_SETS[name]
+    near = get_close_matches(str(name), DATA_SETS, n=1, cutoff=0.5)
+    meant = f" (did you mean {near[0]!r}?)" if near else ""
+    raise CourseError(
+        f"There is no data set {name!r}{meant}: choose one of {', '.join(DATA_SETS)}.", code="data.unknown-data-set"
+    )
+
+
+def load(name: str, **options: Any) -> Any:
+    """Load a data set by name, as fastai DataLoaders with a held-out `test`.
+
+    Parameters
+    ----------
+    name : str
+        One of DATA_SETS.
+    **options
+        Those of the data set's own function; `help(data.digits)` lists them.
+
+    Raises
+    ------
+    CourseError
+        `data.unknown-data-set`, and the errors of the data set.
+    """
+    return find_data_set(name).function()(**options)
