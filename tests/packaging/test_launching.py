@@ -17,7 +17,7 @@ import pytest
 from course_utils.cli import links
 from course_utils.errors import CourseError
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LOCAL = shutil.ignore_patterns(".venv", ".git", "__pycache__", "artefacts", "*.egg-info", "build", "course_utils")
 
 
