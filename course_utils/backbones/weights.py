@@ -1,53 +1,93 @@
-"""The bundled weights: files beside this one, each checked against its digest whenever it is read."""
+"""Weights by name, each checked against its digest whenever it is read.
+
+Those of the first lessons lie beside this file; those of later ones come from the companion distribution.
+"""
 
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
+from course_utils.backbones.companion import Stored, find_stored
 from course_utils.errors import CourseError
 
 FOLDER = Path(__file__).parent
 
 
 def weights_file(name: str) -> Path:
-    """The file of a network's weights, whether or not it is there."""
+    """Give the file of a bundled network's weights, whether or not it is there."""
     return FOLDER / f"{name}.safetensors"
 
 
 def bundled() -> list[str]:
-    """Names of the networks whose weights are bundled: those that have figures of a pre-training run."""
+    """List the networks whose weights are bundled: those that have figures of a pre-training run."""
     return sorted(file.stem for file in FOLDER.glob("*.json"))
 
 
-def training_record(name: str = "resnet18_half") -> dict:
-    """What a network's pre-training run wrote for its model card: accuracy, digest, recipe, time, machine."""
-    return json.loads(weights_file(name).with_suffix(".json").read_text())
+def training_record(name: str = "resnet18_half") -> dict[str, Any]:
+    """Read what a network's pre-training run wrote for its model card: accuracy, digest, recipe, time, machine.
+
+    Raises
+    ------
+    CourseError
+        `backbones.weights-missing` for weights that are neither bundled nor in the companion distribution.
+    """
+    return _stored(name).record
 
 
-def verify_weights() -> None:
-    """Check all bundled weights; a damaged or missing file raises CourseError."""
-    for name in bundled():
-        _read_checked(name)
+def verify_weights(name: str | None = None) -> None:
+    """Check a network's weights, or without a name all that are bundled.
+
+    Raises
+    ------
+    CourseError
+        `backbones.weights-missing` or `backbones.weights-damaged`.
+    """
+    for each in bundled() if name is None else [name]:
+        _read_checked(each)
 
 
 def load_weights(name: str = "resnet18_half") -> dict[str, Tensor]:
-    """A network's weights by torchvision's names, half precision, on the CPU; CourseError if damaged or missing."""
+    """Load a network's weights, by their names in its state dictionary, on the CPU.
+
+    The bundled ones have torchvision's names and half precision.
+
+    Raises
+    ------
+    CourseError
+        `backbones.weights-missing` or `backbones.weights-damaged`.
+    """
     from safetensors.torch import load
 
     return load(_read_checked(name))
 
 
+def _stored(name: str) -> Stored:
+    if name not in bundled():
+        return find_stored(name)
+    file = weights_file(name)
+    return Stored(file, json.loads(file.with_suffix(".json").read_text(encoding="utf-8")))
+
+
 def _read_checked(name: str) -> bytes:
     """The file's bytes, read once, so that what was checked is what gets loaded."""
-    file = weights_file(name)
-    cure = "install the course again, or restore the file from its repository"
+    stored = _stored(name)
+    if name in bundled():
+        whose, cure = "bundled weights", "install the course again, or restore the file from its repository"
+    else:
+        whose, cure = "weights", "install fine-tuning-course-weights again, or restore the file from its repository"
     try:
-        content = file.read_bytes()
+        content = stored.file.read_bytes()
     except OSError as problem:
-        reason = problem.strerror.lower()
-        raise CourseError(f"The bundled weights {file.name} can't be read ({reason}): {cure}.") from problem
-    if hashlib.sha256(content).hexdigest() != training_record(name)["sha256"]:
-        raise CourseError(f"The bundled weights {file.name} are damaged (their digest is wrong): {cure}.")
+        reason = (problem.strerror or str(problem)).lower()
+        raise CourseError(
+            f"The {whose} {stored.file.name} can't be read ({reason}): {cure}.", code="backbones.weights-missing"
+        ) from problem
+    if hashlib.sha256(content).hexdigest() != stored.record["sha256"]:
+        raise CourseError(
+            f"The {whose} {stored.file.name} are damaged (their digest is wrong): {cure}.",
+            code="backbones.weights-damaged",
+        )
     return content
