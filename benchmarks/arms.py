@@ -7,13 +7,13 @@ Run as a program it makes one training, in a process of its own, whose peak memo
 """
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import fastai.callback.all  # noqa: F401  (gives every Learner its fine_tune, fit_one_cycle and no_bar)
+import joblib
 import torch
 import torch.nn.functional as F
 from fastai.callback.core import Callback
@@ -159,7 +159,7 @@ class PlainTorch:
         as_tensor = [transforms.Resize((task.size, task.size)), transforms.ToTensor(), transforms.Normalize(MEAN, STD)]
         augment = self._augment() if regime == "full" else []
         train = ImageFolder(images / "train", transforms.Compose([*augment, *as_tensor]))
-        workers = min(TUTORIAL_WORKERS, os.cpu_count() or 1)  # torch warns of more
+        workers = min(TUTORIAL_WORKERS, joblib.cpu_count())  # torch warns of more
         self.train = DataLoader(train, task.bs, shuffle=True, num_workers=workers, drop_last=True)
         self.test = DataLoader(ImageFolder(images / "test", transforms.Compose(as_tensor)), 64)
         self.network = resnet18_half("DEFAULT")

@@ -23,6 +23,7 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
+import joblib
 import pandas as pd
 import psutil
 import report
@@ -159,7 +160,7 @@ def machine() -> dict[str, str]:
     libraries = ", ".join(f"{name} {version(name)}" for name in ("torch", "torchvision", "fastai"))
     return {
         "machine": f"{model or os.uname().machine}, {torch.get_num_threads()} threads, "
-        f"{os.cpu_count()} processors, {memory() / 2**30:.0f} GiB of memory, {gpus}",
+        f"{joblib.cpu_count()} processors, {memory() / 2**30:.0f} GiB of memory, {gpus}",
         "versions": f"Python {'.'.join(map(str, sys.version_info[:3]))}, {libraries}",
         "weights": training_record()["sha256"][:12],
     }

@@ -3,13 +3,13 @@
 import argparse
 import asyncio
 import json
-import os
 import statistics
 import tempfile
 import threading
 import time
 from pathlib import Path
 
+import joblib
 import pandas as pd
 import psutil
 
@@ -121,7 +121,7 @@ def load(folder: Path, count: int) -> list[dict]:
     place, store, released = folder / "load", folder / "marks.sqlite", folder / "released"
     release(quiz, released, PUBLIC)
     rehearse(quiz, place, [f"s{number:05}" for number in range(count)], PUBLIC, shares={"honest": 0.95, "blank": 0.05})
-    asked = {"released": released, "keys": {quiz.lesson: PUBLIC}, "workers": len(os.sched_getaffinity(0))}
+    asked = {"released": released, "keys": {quiz.lesson: PUBLIC}, "workers": joblib.cpu_count()}
     rows, peak = [], Peak()
     for run in ("first run", "second run"):
         began = time.perf_counter()

@@ -1,5 +1,6 @@
 """Fixtures that more than one test module uses."""
 
+import io
 import os
 import signal
 from pathlib import Path
@@ -30,6 +31,22 @@ def drawn(monkeypatch):
     monkeypatch.setattr(output, "figure_html", lambda figure, alt: figures.append((figure, alt)) or real(figure, alt))
     monkeypatch.setattr(output, "display", lambda data, raw: None)
     return figures
+
+
+@pytest.fixture
+def quota_of_one_core(monkeypatch):
+    """A container on a machine with eight cores that may use no more than one of them (cgroup v2)."""
+    quota = "/sys/fs/cgroup/cpu.max"
+    real_open, real_exists = open, os.path.exists
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
+    monkeypatch.setattr(os.path, "exists", lambda path: path == quota or real_exists(path))
+    monkeypatch.setattr(
+        "builtins.open",
+        lambda file, *args, **kwargs: (
+            io.StringIO("100000 100000\n") if file == quota else real_open(file, *args, **kwargs)
+        ),
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)

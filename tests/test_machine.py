@@ -61,6 +61,10 @@ def test_cores_are_physical_and_within_the_containers_quota(monkeypatch, no_gpu,
     assert machine.observe().cores == cores
 
 
+def test_a_containers_quota_is_respected(quota_of_one_core, no_gpu):
+    assert machine.observe().cores == 1
+
+
 def test_threads_that_the_user_set_are_kept(monkeypatch, no_gpu):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert machine.observe().omp_threads is None

@@ -68,3 +68,7 @@ def test_where_processes_cannot_be_forked_runs_go_one_by_one_unless_asked(monkey
 
 def test_an_empty_list_is_done_at_once():
     assert run_parallel(where, [], jobs=2) == []
+
+
+def test_a_quota_of_one_core_leaves_all_calls_in_this_process(quota_of_one_core):
+    assert {process for _, process in run_parallel(where, [(1,), (2,)])} == {os.getpid()}
