@@ -25,7 +25,8 @@ class Cluster:
     """
 
     def __init__(self, address: str, home: Crew):
-        self.address, self.home, self.open = address, home, []
+        self.address, self.home = address, home
+        self.open: list = []
         self.at_once = 2
 
     async def __aenter__(self) -> "Cluster":

@@ -17,13 +17,13 @@ def _letters(item: OneChoice | SeveralChoices | Order, places: Sequence[int], or
 def right(item: GradedItem, order_of: str, course_key: bytes, student: str) -> str:
     """An answer cell that should get all points."""
     if isinstance(item, (GradedCode, GradedModel)):
-        return item.reference
+        return item.reference or ""
     if isinstance(item, FreeText):
         return "Words."
     if isinstance(item, VariedNumber):
         item = varied(item, course_key, student)
     if isinstance(item, (OneChoice, SeveralChoices)):
-        value = _letters(item, sorted(item.key), order_of)
+        value: str | float = _letters(item, sorted(item.key), order_of)
     elif isinstance(item, Order):
         value = _letters(item, range(len(item.steps)), order_of)
     else:

@@ -76,7 +76,7 @@ def _recognised(entries: Sequence[Entry], below: int) -> str:
         "moodle": sum(_moodle(path) is not None for path in paths),
         "nbgrader": sum(len(path) == 3 for path in paths),
     }
-    best = max(votes, key=votes.get)
+    best = max(votes, key=lambda form: votes[form])
     return best if votes[best] * 2 > len(entries) else "notebooks"
 
 

@@ -44,7 +44,7 @@ class Given:
         graded = self.points is not None
         kind = "code" if self.code else "markdown"
         parts = [self.source, kind, str(graded), str(not self.locked), str(self.locked), self.id]
-        parts += [str(float(self.points))] if graded else []
+        parts += [] if self.points is None else [str(float(self.points))]
         return {
             "schema_version": 3,
             "grade_id": self.id,
@@ -59,9 +59,10 @@ class Given:
 
 def given(quiz: GradedQuiz, course_key: bytes | None = None, student: str | None = None) -> list[Given]:
     """The notebook's cells, without pictures."""
-    if student is None and (item := next((one for one in quiz.items if isinstance(one, VariedNumber)), None)):
+    varying = next((one for one in quiz.items if isinstance(one, VariedNumber)), None)
+    if student is None and varying:
         raise CourseError(
-            f"{item.id} is another for each student: name them, with --students and a CSV file that has a column "
+            f"{varying.id} is another for each student: name them, with --students and a CSV file that has a column "
             "`student`."
         )
     order_of = whose(quiz, course_key, student)
@@ -71,8 +72,10 @@ def given(quiz: GradedQuiz, course_key: bytes | None = None, student: str | None
     for item in quiz.items:
         if isinstance(item, VariedNumber):
             key = read_course_key(None, quiz) if course_key is None else course_key
-            item = varied(item, key, student)
-        cells += _cells(item, order_of)
+            assert student is not None, "a varied number without a student was refused above"
+            cells += _cells(varied(item, key, student), order_of)
+        else:
+            cells += _cells(item, order_of)
     return cells
 
 
@@ -147,7 +150,7 @@ def _signature(arguments: ast.arguments) -> str:
 def _examples(item: GradedItem) -> str:
     """The cell under an answer: the examples, or words."""
     if examples := getattr(item, "examples", []):
-        return _guarded(item.id, item.name, tuple(examples))
+        return _guarded(item.id, answer_name(item), tuple(examples))
     return f"# {item.label.partition(' — ')[0]} is graded after you hand in: leave this cell as it is."
 
 
@@ -172,6 +175,7 @@ def _indented(identifier: str, example: str) -> str:
     try:
         plain = ast.parse(example)
         (block,) = ast.parse(f"try:\n{inside}\nfinally: pass").body
+        assert isinstance(block, ast.Try)
     except SyntaxError as error:
         raise CourseError(f"An example of {identifier} isn't Python ({error.msg}): mend it.") from None
     if ast.dump(ast.Module(block.body, [])) == ast.dump(ast.Module(plain.body, [])):

@@ -149,7 +149,7 @@ class _Intake:
             lesson: (len(plan.there(notebook)), notebook.assignment == lesson, empty.assignment == lesson)
             for lesson, plan in self.plans.items()
         }
-        lesson = max(scores, key=scores.get)
+        lesson = max(scores, key=lambda name: scores[name])
         plan = self.plans[lesson]
         named = notebook.assignment if ASSIGNMENT.fullmatch(notebook.assignment) else ""
         foreign = named not in ("", *self.plans) and scores[lesson][0] * 2 < len(plan.items)

@@ -131,7 +131,7 @@ class GradedQuiz(Quiz):
     pool: Literal["graded", "example"]
     title: Text
     setup: str = ""
-    items: list[GradedItem] = Field(min_length=1)
+    items: list[GradedItem] = Field(min_length=1)  # type: ignore[assignment]  # other kinds than a lesson's
 
     @model_validator(mode="after")
     def _names_differ(self):

@@ -170,7 +170,8 @@ class Marker:
         self, cells: Sequence[Cell], asked: Mapping[str, GradedItem], expected: dict[str, Expected], barred: set[int]
     ) -> tuple[list[dict], list[tuple[int | None, str | None]]]:
         """The job, and what each step is: (cell, item) for one that runs, (None, item) for one that asks."""
-        steps, means = [], []
+        steps: list[dict] = []
+        means: list[tuple[int | None, str | None]] = []
         begin = [self.quiz.setup, *(item.stand_in for item in asked.values() if hasattr(item, "stand_in"))]
         for source in filter(None, begin):
             steps.append({"do": "run", "source": source})
@@ -181,7 +182,7 @@ class Marker:
                 limit = getattr(asked.get(cell.item or ""), "limit", LIMIT)
                 steps.append({"do": "run", "source": cell.source, "cell": number + 1, "seconds": limit})
                 means.append((number, cell.item if cell.item in asked else None))
-            if cell.item in asked:
+            if cell.item is not None and cell.item in asked:
                 steps.append(self._question(asked[cell.item], expected))
                 means.append((None, cell.item))
         return steps, means
@@ -237,13 +238,16 @@ class Marker:
             return Outcome.WRONG, (f"{item.name} gives other results than it should.",)
         if isinstance(item, VariedNumber):
             item = varied(item, self.course_key, student)
+        assert not isinstance(item, FreeText), "a person marks sentences"
         return judged(item, value, whose(self.quiz, self.course_key, student if self.personal else None))
 
     async def _with_known_mistakes(self, results: Sequence[Result], runs: Sequence[_Run]) -> list[Result]:
         """Give who made a known mistake its author's feedback in place of the general one."""
         told = [{mark.item: mark for mark in result.marks} for result in results]
         for item in self.quiz.items:
-            for mistake in item.mistakes if isinstance(item, GradedCode) else ():
+            if not isinstance(item, GradedCode):
+                continue
+            for mistake in item.mistakes:
                 if not (wrong := [n for n, run in enumerate(runs) if item.id in run.wrong]):
                     break
                 students = list(dict.fromkeys(results[n].student for n in wrong))

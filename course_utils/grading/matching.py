@@ -101,8 +101,9 @@ class _Matching:
                 if item not in self.chosen.values():
                     self._choose(item, numbers)
         for item in self.plan.items:
-            if item not in self.chosen.values() and (number := self._by_place(item)) is not None:
-                self.chosen[number] = item
+            found = None if item in self.chosen.values() else self._by_place(item)
+            if found is not None:
+                self.chosen[found] = item
                 self._remark(f"{item}: the answer was found by its place, its cell has lost its id.")
         self._compare()
         self._collect()

@@ -51,7 +51,7 @@ class Oracle:
         if isinstance(item, GradedModel) or item.inputs is None:
             if item.id not in self.shared:
                 self.shared[item.id] = await (
-                    self._held_out(item) if isinstance(item, GradedModel) else self._value(item, item.reference)
+                    self._held_out(item) if isinstance(item, GradedModel) else self._value(item, item.reference or "")
                 )
             return dict.fromkeys(students, self.shared[item.id])
         parts = [students[start : start + TOGETHER] for start in range(0, len(students), TOGETHER)]

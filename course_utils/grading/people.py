@@ -42,7 +42,7 @@ class Appeal:
     open: bool
 
 
-def check_points(points: float, most: float = math.inf, item: str = "") -> None:
+def check_points(points: float | None, most: float = math.inf, item: str = "") -> None:
     """CourseError when a person can't give that."""
     if isinstance(points, bool) or not isinstance(points, (int, float)) or not 0 <= points < math.inf:
         raise CourseError(f"{points!r} isn't a mark: give points from 0 up.")
@@ -83,4 +83,4 @@ def appeals(file: sqlite3.Connection, assignment: str) -> list[Appeal]:
         FROM acts AS a WHERE kind = 'appeal' AND assignment = ? ORDER BY id""",
         (assignment,),
     )
-    return [Appeal(*row[:4], bool(row[4])) for row in rows]
+    return [Appeal(student, item, text, time, bool(open_)) for student, item, text, time, open_ in rows]

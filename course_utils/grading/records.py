@@ -106,8 +106,8 @@ class Result:
     @property
     def points(self) -> float | None:
         """The sum; None as long as one item has no points, or none was read: an unknown is never a zero."""
-        unknown = not self.marks or any(mark.points is None for mark in self.marks)
-        return None if unknown else sum(mark.points for mark in self.marks)
+        known = [mark.points for mark in self.marks if mark.points is not None]
+        return sum(known) if known and len(known) == len(self.marks) else None
 
     @property
     def most(self) -> float:

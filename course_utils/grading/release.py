@@ -97,12 +97,14 @@ def _written(cell: Given) -> str:
 
 def _picture(item: GradedItem, folder: Path) -> str:
     """The item's figure as Markdown, with its bytes: Colab shows no attachments."""
-    file = (folder / item.figure.file).resolve()
+    figure = item.figure
+    assert figure is not None, "asked for items with a figure alone"
+    file = (folder / figure.file).resolve()
     if file.suffix not in TYPES or not file.is_relative_to(folder.resolve()) or not file.is_file():
         raise CourseError(
-            f"The figure {item.figure.file!r} of {item.id} should be a {'/'.join(TYPES)} in {folder}: put it there."
+            f"The figure {figure.file!r} of {item.id} should be a {'/'.join(TYPES)} in {folder}: put it there."
         )
-    alt = " ".join(item.figure.alt.split()).replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")
+    alt = " ".join(figure.alt.split()).replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")
     return f"![{alt}](data:{TYPES[file.suffix]};base64,{base64.b64encode(file.read_bytes()).decode()})"
 
 

@@ -192,7 +192,11 @@ def _statistics(
     all_of_them = max(1, len(marks))
     ended = Counter(mark.outcome for mark, _ in marks)
     points = [mark.points / mark.most for mark, _ in marks if mark.points is not None and mark.most]
-    complete = [(mark.points, result.points - mark.points) for mark, result in marks if result.points is not None]
+    complete = [
+        (mark.points, result.points - mark.points)
+        for mark, result in marks
+        if mark.points is not None and result.points is not None
+    ]
     rest = _correlation(complete)
     mean = sum(points) / len(points) if points else None
     stopped = (ended[Outcome.TIMEOUT] + ended[Outcome.CRASHED]) / all_of_them
@@ -259,7 +263,7 @@ def _histogram(totals: Sequence[float], most: float) -> tuple[str, str]:
     figure = Figure(figsize=(6.4, 3.2), dpi=100, layout="constrained")
     axes = figure.subplots()
     step = max(1, int(np.ceil(max(most, *totals) / 25)))  # whole points, or some bars stand for more values than others
-    axes.hist(totals, bins=np.arange(-0.5, max(most, *totals) + step, step), color="#0072B2", edgecolor="white")
+    axes.hist(totals, bins=list(np.arange(-0.5, max(most, *totals) + step, step)), color="#0072B2", edgecolor="white")
     axes.set(xlabel=f"points (of {most:g})", ylabel="submissions")
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_png(buffer)

@@ -125,6 +125,7 @@ class Review:
         order_of = whose(entry.quiz, self.course_key, entry.student if entry.quiz.lesson in self.personal else None)
         heading = f"<p><strong>{html.escape(entry.item.label)}</strong></p>"
         item = own_item(entry.item, entry.quiz, self.course_key, entry.student)
+        assert item is not None, "every entry is of an item of its quiz"
         question = question_html(item, order_of, self.figures)
         self.question.value = f'<div class="jp-RenderedHTMLCommon">{heading}{question}</div>'
         self.answer.value = _answer_html(entry, order_of)
@@ -161,9 +162,9 @@ class Review:
 
     def _add_up(self, _=None) -> None:
         """Write the ticked criteria's points into the field; with no tick it is empty, for nothing is decided."""
-        ticked = [
-            criterion.points for criterion, box in zip(self.entry.item.rubric, self.boxes, strict=True) if box.value
-        ]
+        item = self.entry.item
+        assert isinstance(item, FreeText), "only these have boxes to tick"
+        ticked = [criterion.points for criterion, box in zip(item.rubric, self.boxes, strict=True) if box.value]
         self.points.value = points_text(sum(ticked)) if ticked else ""
 
     def _save(self, _=None) -> None:

@@ -9,7 +9,7 @@ from course_utils.grading.items import FreeText, GradedCode, GradedItem, GradedM
 from course_utils.grading.records import LONGEST_ANSWER, Mark, Outcome, State
 from course_utils.quiz.answers import judge
 from course_utils.quiz.comparing import same
-from course_utils.quiz.items import OneChoice, Order, SeveralChoices
+from course_utils.quiz.items import Number, OneChoice, Order, SeveralChoices, ShortText
 from course_utils.quiz.text import shuffled
 
 LETTERED = (OneChoice, SeveralChoices, Order)
@@ -29,7 +29,9 @@ def is_blank(item: GradedItem, value: Any) -> bool:
     return value is None or value is ... or (type(value) is str and not value.strip())
 
 
-def judged(item: GradedItem, value: Any, whose: str) -> tuple[Outcome, tuple[str, ...]]:
+def judged(
+    item: OneChoice | SeveralChoices | Number | ShortText | Order, value: Any, whose: str
+) -> tuple[Outcome, tuple[str, ...]]:
     """The outcome and the feedback of a question that practice knows as well."""
     if is_blank(item, value):
         return Outcome.BLANK, ()

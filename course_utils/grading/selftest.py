@@ -13,7 +13,9 @@ _EXECUTED = (GradedCode, GradedModel)
 async def faults(quiz: GradedQuiz, marker: Marker, course_key: bytes) -> list[str]:
     """What is wrong with a quiz's items, each in a sentence that begins with the item's id."""
     order_of = whose(quiz, course_key, WHO if marker.personal else None)
-    cases = [("the reference", {item.id: right(item, order_of, course_key, WHO) for item in quiz.items}, {})]
+    cases: list[tuple[str, dict[str, str], dict[str, str]]] = [
+        ("the reference", {item.id: right(item, order_of, course_key, WHO) for item in quiz.items}, {})
+    ]
     blank = handed_out(quiz, course_key, WHO)
     cases.append(("the blank", {item.id: blank[grade_id(item, "answer")] for item in quiz.items}, {}))
     for item in quiz.items:

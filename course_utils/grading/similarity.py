@@ -47,24 +47,26 @@ def similar(answers: Mapping[str, str], starter: str = "", threshold: float = 0.
     for student in sorted(answers):
         if own := fingerprints(answers[student]) - given:
             groups[own].append(student)
-    held = Counter()
+    held: Counter[int] = Counter()
     for prints, students in groups.items():
         held.update(dict.fromkeys(prints, len(students)))
     limit = max(RING, COMMON * len(answers))
-    own = {
+    fingerprints_of = {
         members[0]: frozenset(one for one in prints if held[one] <= limit)
         for prints, members in groups.items()
         if len(prints) >= LEAST
     }
-    counted = _shared(own, held)
+    counted = _shared(fingerprints_of, held)
     pairs = [
         Pair(first, second, shared / smaller, shared)
         for (first, second), shared in counted.items()
-        if shared >= LEAST and shared / (smaller := min(len(own[first]), len(own[second]))) >= threshold
+        if shared >= LEAST
+        and shared / (smaller := min(len(fingerprints_of[first]), len(fingerprints_of[second]))) >= threshold
     ]
     for members in groups.values():
-        if len(own.get(members[0], ())) >= LEAST:
-            pairs += [Pair(members[0], other, 1.0, len(own[members[0]])) for other in members[1:]]
+        shared = len(fingerprints_of.get(members[0], ()))
+        if shared >= LEAST:
+            pairs += [Pair(members[0], other, 1.0, shared) for other in members[1:]]
     return sorted(pairs, key=lambda pair: (-pair.share * pair.shared, pair))[:most]
 
 

@@ -137,7 +137,7 @@ class Store:
         }
         manual = people.manual(self._file, assignment, student)
         current = []
-        for *who, state, remarks, seconds, tier, environment, rows in self._file.execute(
+        for name, quiz, digest, source, state, remarks, seconds, tier, environment, rows in self._file.execute(
             f"""SELECT student, assignment, digest, source, state, remarks, seconds, tier, environment, marks {CURRENT}
             ORDER BY assignment, student""",
             chosen,
@@ -145,7 +145,7 @@ class Store:
             numbers = json.loads(rows)
             own = tuple(marks[number] for number in numbers)
             told = tuple(json.loads(remarks))
-            result = Result(*who, State(state), own, told, seconds, tier, environment)
+            result = Result(name, quiz, digest, source, State(state), own, told, seconds, tier, environment)
             current.append((_with_points(result, manual), numbers))
         return current
 

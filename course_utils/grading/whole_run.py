@@ -56,7 +56,8 @@ async def grade_place(
                 from course_utils.grading.cluster import Cluster
 
                 abroad = Cluster(scheduler, crew)
-            grading = Grading(quizzes, abroad or crew, kept, keys, personal, crew, again)
+            # A Cluster does jobs as a Crew does.
+            grading = Grading(quizzes, abroad or crew, kept, keys, personal, crew, again)  # type: ignore[arg-type]
             undone = grading.undone(_of_the_roster(one, rosters.get(one.assignment)) for one in found)
             if (first := next(undone, None)) is None:  # nothing to do: no sandbox is needed
                 return grading.summary, None

@@ -41,9 +41,9 @@ def export(
         raise CourseError("There are no results to export: grade the submissions first.")
     if form in MERGED and gradebook is None:
         raise CourseError(f"{form} takes marks in its own file: export that from {form}, and name it with --gradebook.")
-    if form == "canvas":
+    if form == "canvas" and gradebook is not None:
         return to_canvas(results, out, gradebook, title)
-    if form == "moodle":
+    if form == "moodle" and gradebook is not None:
         return to_moodle(results, out, gradebook, comments)
     if form == "nbgrader":
         return to_nbgrader(results, out, gradebook)

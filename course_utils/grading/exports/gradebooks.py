@@ -55,8 +55,9 @@ def to_moodle(results: Sequence[Result], out: Path, gradebook: Path, comments: C
     places = [place for place in map(sheet.column, MOODLE_KEYS) if place is not None]
     keys = [[row[p] for p in places if p < len(row)] for row in sheet.rows]
     identifier = sheet.column("Identifier")
-    for row, names in zip(sheet.rows, keys, strict=True):
-        names += [_number(name) for name in row[identifier : identifier + 1]]
+    assert grade is not None and identifier is not None, "read_sheet has asked for both columns"
+    for cells, names in zip(sheet.rows, keys, strict=True):
+        names += [_number(name) for name in cells[identifier : identifier + 1]]
     found, unmatched = _match(results, keys)
     written = {row: result for row, result in found.items() if result.points is not None}
     for row, result in written.items():

@@ -95,9 +95,13 @@ def _people(roster: Path) -> dict[str, tuple[str, str, str]]:
     identifier = sheet.column("student", "student_id", "id")
     if identifier is None:
         raise CourseError(f"{roster} has no column 'student': name {what}.")
-    places = [sheet.column(name) for name in ("last_name", "first_name", "email")]
+    last, first, email = (sheet.column(name) for name in ("last_name", "first_name", "email"))
+
+    def value(row: list[str], column: int | None) -> str:
+        return "" if column is None or column >= len(row) else row[column]
+
     return {
-        row[identifier].strip(): tuple("" if p is None or p >= len(row) else row[p] for p in places)
+        row[identifier].strip(): (value(row, last), value(row, first), value(row, email))
         for row in sheet.rows[1:]
         if len(row) > identifier
     }

@@ -6,6 +6,7 @@ import math
 import secrets
 import signal
 import socket
+import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
@@ -73,7 +74,7 @@ class Crew:
         self.jobs: dict[int, _Job] = {}
         self.number = 0
         self.restarting = asyncio.Lock()
-        self.process = None
+        self.process: subprocess.Popen | None = None
 
     async def __aenter__(self) -> "Crew":
         self.scratch = tempfile.TemporaryDirectory(prefix="grading-")
@@ -134,6 +135,7 @@ class Crew:
         self.listener = asyncio.create_task(self._listen())
 
     def _last_words(self) -> str:
+        assert self.process is not None, "it has been started"
         self.process.kill()
         self.process.wait()
         words = Path(self.scratch.name, "last words").read_text(errors="replace").strip().splitlines()
@@ -245,7 +247,9 @@ class Crew:
         if not job.ended.done() and self.process:
             self.process.kill()  # it answers no more, and is started again
             self.process.wait()
-        told = job.ended.result() if job.ended.done() else {"refused": "the zygote is gone, or answers no more"}
+        told: dict[str, Any] = (
+            job.ended.result() if job.ended.done() else {"refused": "the zygote is gone, or answers no more"}
+        )
         if "refused" in told:
             return Replies(replies, "infrastructure", told["refused"])
         if end == "crashed" and by_itself and told["status"] == -signal.SIGKILL and told["busy"] < BUSY:

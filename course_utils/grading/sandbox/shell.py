@@ -109,8 +109,8 @@ def _bubblewrap() -> list[str]:
             command += ["--symlink", os.readlink(place), str(place)]
         elif place.is_dir():
             command += ["--ro-bind", str(place), str(place)]
-    for place in LOOKED_UP:
-        command += ["--ro-bind-try", place, place]
+    for path in LOOKED_UP:
+        command += ["--ro-bind-try", path, path]
     for prefix in sorted({sys.base_prefix, sys.prefix}):
         if not Path(prefix).is_relative_to("/usr") or Path(prefix).is_relative_to("/usr/local"):
             command += ["--ro-bind", prefix, prefix]
