@@ -12,7 +12,7 @@ from course_utils.diagnostics.data_checks import RARE
 from course_utils.diagnostics.findings import Finding, Unseen
 from course_utils.diagnostics.inputs import labels_of, loaders, predictions, valid_part, vocab_of
 from course_utils.surgery.blocks import BATCHNORM, blocks, moves
-from course_utils.training.caching import DROPOUT
+from course_utils.training.cacheable import DROPOUT
 
 BLIND = {"accuracy", "error_rate"}  # metrics that a rare class hardly touches
 

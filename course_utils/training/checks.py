@@ -1,6 +1,7 @@
 """What is looked at before training starts."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from fastai.learner import Learner
 
@@ -31,7 +32,7 @@ def check_data(learn: Learner) -> None:
             "choose another bs, or load with drop_last=True.",
             code="training.batch-of-one",
         )
-    lists = getattr(train.dataset, "tls", ())
+    lists: Sequence = getattr(train.dataset, "tls", ())
     vocab = getattr(learn.dls, "vocab", None)
     if len(lists) < 2 or not vocab:
         return

@@ -23,7 +23,7 @@ from course_utils.surgery import blocks, split_by_block
 from course_utils.surgery.freezing import BatchNorm
 from course_utils.training.checks import check_data
 from course_utils.training.phases import Phase, run_phases
-from course_utils.training.what_trains import BlockAndHead, Everything, FromBlock, FromGroup, Head
+from course_utils.training.what_trains import BlockAndHead, Everything, FromBlock, FromGroup, Head, WhatTrains
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Strategy:
     pretrained: ClassVar[bool] = True  # whether the learner should start from pre-trained weights
 
     def phases(self) -> list[Phase]:
-        """What is done, in order: the strategy itself."""
+        """List what is done, in order: this is the strategy."""
         raise NotImplementedError
 
     @property
@@ -54,7 +54,7 @@ class Strategy:
         return 1
 
     def with_lr(self, lr: float) -> Self:
-        """The same strategy with another learning rate."""
+        """Make the same strategy with another learning rate."""
         return replace(self, lr=lr)
 
     def check(self, learn: Learner) -> None:
@@ -88,7 +88,7 @@ class FromScratch(Strategy):
     pretrained = False
 
     def phases(self) -> list[Phase]:
-        """One phase on everything."""
+        """Train everything."""
         return [Phase(Everything(), self.epochs, self.lr)]
 
 
@@ -99,7 +99,7 @@ class LinearProbe(Strategy):
     name = "linear probe"
 
     def phases(self) -> list[Phase]:
-        """One phase on a new linear head."""
+        """Train a new linear head on stored features."""
         return [Phase(Head(), self.epochs, self.lr, batchnorm="fixed", new_head="linear", cached=True)]
 
 
@@ -112,7 +112,7 @@ class HeadOnly(Strategy):
     name = "head only"
 
     def phases(self) -> list[Phase]:
-        """One phase on the head."""
+        """Train the head."""
         return [Phase(Head(), self.epochs, self.lr, self.batchnorm)]
 
 
@@ -126,7 +126,7 @@ class Partial(Strategy):
     name = "partial"
 
     def phases(self) -> list[Phase]:
-        """One phase from the depth on."""
+        """Train from the depth on."""
         return [Phase(FromBlock(self.depth), self.epochs, self.lr, self.batchnorm)]
 
 
@@ -137,7 +137,7 @@ class Full(Strategy):
     name = "full"
 
     def phases(self) -> list[Phase]:
-        """One phase on everything."""
+        """Train everything."""
         return [Phase(Everything(), self.epochs, self.lr)]
 
 
@@ -153,7 +153,7 @@ class Discriminative(Strategy):
     name = "discriminative"
 
     def phases(self) -> list[Phase]:
-        """One phase on everything, with a parameter group for each block."""
+        """Train everything, with a parameter group for each block."""
         return [Phase(Everything(), self.epochs, slice(self.lr / self.lr_mult, self.lr), groups=split_by_block)]
 
 
@@ -184,10 +184,10 @@ class GradualUnfreezing(Strategy):
             )
 
     def phases(self) -> list[Phase]:
-        """A phase for the head, for the head and a block, and so on; the last one unfreezes all blocks."""
+        """Begin with the head, add a block in each phase, and unfreeze all blocks in the last one."""
         shortest, longer = divmod(self.epochs, self.stages)
         epochs = [shortest] * (self.stages - longer) + [shortest + 1] * longer
-        growing = [FromBlock(-1 - stage) for stage in range(self.stages - 1)]
+        growing: list[WhatTrains] = [FromBlock(-1 - stage) for stage in range(self.stages - 1)]
         return [
             Phase(trains, share, self.lr, self.batchnorm)
             for trains, share in zip([*growing, Everything()], epochs, strict=True)
@@ -213,7 +213,7 @@ class HeadThenAll(Strategy):
         return self.head_epochs + 1
 
     def phases(self) -> list[Phase]:
-        """The head on a body in which nothing moves, then everything."""
+        """Train the head on a body in which nothing moves, then everything."""
         return [
             Phase(Head(), self.head_epochs, self.lr, batchnorm="fixed"),
             Phase(Everything(), self.epochs - self.head_epochs, self.all_lr or self.lr / 10),
@@ -230,7 +230,7 @@ class Surgical(Strategy):
     name = "surgical"
 
     def phases(self) -> list[Phase]:
-        """One phase on the block and the head."""
+        """Train the block and the head."""
         return [Phase(BlockAndHead(self.block), self.epochs, self.lr, self.batchnorm)]
 
 
@@ -254,7 +254,7 @@ class FineTune(Strategy):
         return self.freeze_epochs + 1
 
     def phases(self) -> list[Phase]:
-        """The last parameter group, then all of them."""
+        """Train the last parameter group, then all of them."""
         half = self.lr / 2
         return [
             Phase(FromGroup(-1), self.freeze_epochs, slice(self.lr), one_cycle={"pct_start": 0.99}),

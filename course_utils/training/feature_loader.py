@@ -1,0 +1,108 @@
+"""Stored features: where they are kept, how they are computed, and the loader that makes batches of them."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from math import prod
+from typing import Any
+
+import numpy as np
+import torch
+from fastai.data.load import DataLoader
+from fastai.torch_basics import chunked
+from torch import Tensor
+
+from course_utils.errors import CourseError
+from course_utils.training.cut_forward import CutForward
+
+BUDGET = 2**29  # bytes of features that are kept in memory; more go to a file
+
+
+class FeatureDL(DataLoader):
+    """Batches of stored features, in the order that the loader of the images would have taken.
+
+    Parameters
+    ----------
+    source : DataLoader
+        The loader of the images; it draws the order.
+    cut : CutForward
+        The network that the features are of.
+    ordered : DataLoader
+        The same images, each once and from first to last.
+    copies : int
+        How often the images pass the frozen blocks; epochs take the outputs in turn.
+    budget : int
+        Bytes of features to keep in memory.
+    """
+
+    _default = "source"  # what this loader doesn't know (vocab, n_inp), that one does
+
+    def __init__(self, source: DataLoader, cut: CutForward, ordered: DataLoader, copies: int, budget: int) -> None:
+        size = len(ordered.dataset)
+        super().__init__(range(size), bs=source.bs, drop_last=source.drop_last, device=source.device)
+        self.source, self.cut, self.turn = source, cut, -1
+        self.copies = empty_features((copies, size, *cut.shape), budget)
+        for turn in self.copies:
+            self.kept, self.targets = _compute(turn, cut, ordered)
+        self.on_disk = self.copies.nbytes > budget
+        if not self.on_disk:
+            self.copies = self.copies.to(source.device)
+
+    def get_idxs(self) -> list[int]:
+        """Let the loader of the images draw the order of an epoch."""
+        return self.source.get_idxs()
+
+    def randomize(self) -> None:
+        """Begin an epoch: the next copy's turn."""
+        self.source.randomize()
+        self.turn += 1
+
+    def new(self, *arguments: Any, **options: Any) -> DataLoader:
+        """Loaders made from this one, as `get_preds` makes them, load images; the learner takes those as well."""
+        return self.source.new(*arguments, **options)
+
+    def create_batches(self, samps: Iterator[int]) -> Iterator[tuple]:
+        """Yield a batch of features and targets for each chunk of the order."""
+        features = self.copies[self.turn % len(self.copies)]
+        for chunk in chunked(samps, self.bs, self.drop_last):
+            kept = {name: part[chunk] for name, part in self.kept.items()}
+            yield self.cut.stored(features[chunk], kept), *(target[chunk] for target in self.targets)
+
+
+def _compute(stored: Tensor, cut: CutForward, ordered: DataLoader) -> tuple[dict[str, Tensor], list[Tensor]]:
+    """Fill `stored` (examples, *shape) from one pass, and give the inputs to keep and the targets of all examples."""
+    end = 0
+    kept: list[dict[str, Tensor]] = []
+    targets: list[list[Tensor]] = []
+    for given, *rest in ordered:
+        features = cut.features(given)
+        if features.shape[1:] != stored.shape[1:]:
+            raise CourseError(
+                f"The features of one batch have shape {tuple(features.shape[1:])} and those of the first one "
+                f"{tuple(stored.shape[1:])}: bring all inputs to one size, such as texts to one length.",
+                code="training.features-differ",
+            )
+        stored[end : end + len(features)] = features
+        end += len(features)
+        kept.append(cut.kept(given))
+        targets.append(rest)
+    joined = {name: torch.cat([part[name] for part in kept]) for name in kept[0]}
+    return joined, [torch.cat(part) for part in zip(*targets, strict=True)]
+
+
+def empty_features(shape: tuple[int, ...], budget: int) -> Tensor:
+    """Make a tensor of 32-bit floats, in memory or, beyond the budget, over a file.
+
+    The file has no name, so nothing stays behind however the run ends. Raises CourseError "training.disk-full".
+    """
+    size = 4 * prod(shape)
+    if size <= budget:
+        return torch.empty(shape)
+    free = shutil.disk_usage(tempfile.gettempdir()).free
+    if size > free:
+        raise CourseError(
+            f"The features take {size / 1e9:.1f} GB and the disk has {free / 1e9:.1f} GB left: freeze deeper (later "
+            "features are smaller), take smaller images, or fewer copies.",
+            code="training.disk-full",
+        )
+    return torch.from_numpy(np.memmap(tempfile.TemporaryFile(), dtype=np.float32, mode="w+", shape=shape))
