@@ -21,11 +21,11 @@ import pandas as pd
 
 from course_utils.environment import silence_known_warnings
 from course_utils.experiments import run_parallel
-from course_utils.experiments.grid import StepCounter
+from course_utils.experiments.objective import Diverged, Prune, find_task, fine_tune, score
 from course_utils.experiments.studies import quiet
-from course_utils.experiments.tasks import Diverged, Prune, find_task, fine_tune, score
 from course_utils.experiments.tuning import STARTUP
 from course_utils.statistics import mean_interval, paired_difference
+from course_utils.tasks.running import StepCounter
 
 TASK = find_task("09")
 PLAIN_STEPS = 10 * TASK.epochs  # of a training with the default settings

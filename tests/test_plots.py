@@ -15,18 +15,13 @@ from support.errors import refused
 
 from course_utils.display import figures as output
 from course_utils.display.pixels import mosaic, to_pixels
-from course_utils.errors import CourseError
 from course_utils.plots import (
-    plot_confusion,
     plot_drift,
     plot_feature_maps,
     plot_filters,
-    plot_grid,
     plot_images,
-    plot_learning_curve,
     plot_neighbours,
     plot_network,
-    plot_probe_by_depth,
     plot_top_losses,
     show,
 )
@@ -189,110 +184,6 @@ def test_neighbours_of_another_class_are_marked_in_text(drawn):
     assert alt == "Nearest neighbours: 3 of 4 share the class. car has car, truck; truck has truck, truck."
 
 
-# accuracy
-
-
-def test_confusion_counts_and_names_the_most_frequent_mistake(drawn):
-    plot_confusion(torch.tensor([[9, 1, 0], [0, 7, 3], [0, 0, 10]]), ["car", "truck", "bus"])
-    [(figure, alt)] = drawn
-    assert alt == (
-        "Confusion matrix of 3 classes: 26 of 30 images are right (86.7%). "
-        "Most frequent mistake: truck taken for bus, 3 times."
-    )
-    [axis] = figure.axes
-    written = {text.get_position(): text.get_text() for text in axis.texts}
-    assert written == {(0, 0): "9", (1, 0): "1", (1, 1): "7", (2, 1): "3", (2, 2): "10"}  # (predicted, true)
-    assert (axis.get_xlabel(), axis.get_ylabel()) == ("predicted class", "true class")
-
-
-def test_confusion_without_mistakes(drawn):
-    plot_confusion([[5, 0], [0, 5]], ["car", "truck"])
-    assert drawn[0][1].endswith("Most frequent mistake: none.")
-
-
-@pytest.mark.parametrize("matrix", [[[1, 2, 3], [1, 2, 3]], [[1]], [[0, 0], [0, 0]]])
-def test_confusion_refuses_another_shape_and_an_empty_matrix(matrix):
-    with pytest.raises(CourseError, match="A confusion matrix counts"):
-        plot_confusion(matrix, ["car", "truck"])
-
-
-def runs(**columns):
-    """A tidy table with two runs a row of `columns`, whose accuracies are one point above and below the mean."""
-    table = pd.DataFrame(columns)
-    return pd.concat([table.assign(seed=seed, accuracy=table["accuracy"] + 0.01 * seed) for seed in (-1, 1)])
-
-
-def test_learning_curve_draws_means_with_bands_and_tells_the_ends(drawn):
-    table = runs(strategy=["scratch", "tuned"] * 2, labels=[100, 100, 10, 10], accuracy=[0.7, 0.9, 0.5, 0.8])
-    plot_learning_curve(table)
-    [(figure, alt)] = drawn
-    [axis] = figure.axes
-    scratch, tuned = axis.get_lines()
-    assert (scratch.get_label(), tuned.get_label()) == ("scratch", "tuned")
-    np.testing.assert_allclose(scratch.get_xydata(), [[10, 0.5], [100, 0.7]])
-    np.testing.assert_allclose(tuned.get_xydata(), [[10, 0.8], [100, 0.9]])
-    assert axis.get_xscale() == "log" and axis.get_xlabel() == "labels per class"
-    assert len(axis.collections) == 2
-    # t(0.975, 1) is 12.706, and the standard error of two runs two points apart is one point
-    assert "scratch: 50.0% ± 12.7 at 10, 70.0% ± 12.7 at 100; tuned: 80.0% ± 12.7 at 10, 90.0% ± 12.7 at 100." in alt
-
-
-def test_lines_differ_in_more_than_colour(drawn):
-    arms = [f"arm {n}" for n in range(6)]
-    plot_learning_curve(runs(network=arms * 2, epoch=[1] * 6 + [2] * 6, accuracy=[0.5] * 12), "epoch", arm="network")
-    [axis] = drawn[0][0].axes
-    assert axis.get_xscale() == "linear"
-    assert len({line.get_marker() for line in axis.get_lines()}) == 6
-
-
-def test_one_run_a_point_is_refused():
-    table = pd.DataFrame({"strategy": ["tuned"] * 2, "labels": [10, 20], "accuracy": [0.8, 0.9]})
-    with pytest.raises(CourseError, match="repeat with more seeds"):
-        plot_learning_curve(table)
-
-
-def test_a_missing_column_is_named():
-    with pytest.raises(CourseError, match=r"lacks the column strategy, accuracy and has labels"):
-        plot_learning_curve(pd.DataFrame({"labels": [1, 2]}))
-
-
-def probes():
-    depths = ["pixels", "stem", "stage 1"]
-    return pd.concat(
-        runs(task=[task] * 3, network=[network] * 3, depth=depths, accuracy=[0.6, peak, 0.7])
-        for task in ("trucks", "digits")
-        for network, peak in (("pre-trained", 0.8), ("random", 0.65))
-    )
-
-
-def test_probe_by_depth_has_a_panel_a_task_with_its_chance_level(drawn):
-    plot_probe_by_depth(probes(), {"trucks": 0.5, "digits": 0.1})
-    [(figure, alt)] = drawn
-    trucks, digits = figure.axes
-    assert [axis.get_title(loc="left") or axis.get_title() for axis in (trucks, digits)] == ["trucks", "digits"]
-    for axis, chance in ((trucks, 0.5), (digits, 0.1)):
-        tuned, random, guess = axis.get_lines()
-        assert (tuned.get_label(), random.get_label(), guess.get_label()) == ("pre-trained", "random", "chance")
-        assert set(guess.get_ydata()) == {chance}
-        np.testing.assert_allclose(tuned.get_ydata(), [0.6, 0.8, 0.7])
-        assert [tick.get_text() for tick in axis.get_xticklabels()] == ["pixels", "stem", "stage 1"]
-    assert "trucks, pre-trained: 60.0% ± 12.7 at pixels, 80.0% ± 12.7 at stem, 70.0% ± 12.7 at stage 1" in alt
-    assert "Chance: 50.0% on trucks, 10.0% on digits." in alt
-
-
-def test_probe_by_depth_places_a_shorter_network_at_its_own_depths(drawn):
-    table = probes()
-    table = table[(table["network"] == "random") | (table["depth"] != "stem")]
-    table = pd.concat([table[table["network"] == "random"], table[table["network"] == "pre-trained"]])
-    plot_probe_by_depth(table, {"trucks": 0.5, "digits": 0.1})
-    np.testing.assert_array_equal(drawn[0][0].axes[0].get_lines()[1].get_xdata(), [0, 2])
-
-
-def test_a_missing_chance_level_is_named():
-    with pytest.raises(CourseError, match="chance level of digits"):
-        plot_probe_by_depth(probes(), {"trucks": 0.5})
-
-
 # network
 
 
@@ -323,13 +214,10 @@ def test_every_figure_takes_a_text_of_its_own(drawn):
     own = "In the author's words."
     plot_images(images(1), ["a"], alt=own)
     plot_top_losses(images(1), [0], np.eye(2)[:1], ["a", "b"], alt=own)
-    plot_confusion([[1]], ["a"], alt=own)
-    plot_learning_curve(runs(strategy=["a"], labels=[1], accuracy=[0.5]), alt=own)
-    plot_probe_by_depth(probes(), {"trucks": 0.5, "digits": 0.1}, alt=own)
     plot_filters(torch.zeros(1, 1, 3, 3), alt=own)
     plot_feature_maps(torch.zeros(1, 2, 2), alt=own)
     plot_neighbours(images(1), [images(1)], ["a"], [["a"]], alt=own)
-    assert [alt for _, alt in drawn] == [own] * 8
+    assert [alt for _, alt in drawn] == [own] * 5
 
 
 def blocks_table():
@@ -362,12 +250,3 @@ def test_drift_says_what_did_not_move(drawn):
         plot_drift(table, "statistics")
     with refused("plots.column-missing"):
         plot_network(table)
-
-
-def test_the_grid_marks_the_best_and_leaves_out_failed_runs(drawn):
-    runs = [("full", 5, 0.80), ("full", 5, 0.84), ("head", 5, 0.60), ("head", 5, 0.62), ("head", 5, None)]
-    plot_grid(pd.DataFrame(runs, columns=["strategy", "labels", "accuracy"]))
-    ((figure, alt),) = drawn
-    assert "5: full 82.0%" in alt and "1 runs failed" in alt
-    bold = [text.get_text() for text in figure.axes[0].texts if text.get_fontweight() == "bold"]
-    assert len(bold) == 1 and bold[0].startswith("82.0%")

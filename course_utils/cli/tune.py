@@ -29,8 +29,8 @@ def tune(
     from course_utils.environment import silence_known_warnings
 
     silence_known_warnings()
+    from course_utils.experiments.objective import Objective, find_task
     from course_utils.experiments.studies import default_file, described, open_place, without_password
-    from course_utils.experiments.tasks import Objective, find_task
     from course_utils.experiments.trials import progress_of
     from course_utils.experiments.tuning import tune as search
 
@@ -82,7 +82,7 @@ def line_of(state, workers: int) -> str:
 def _report(task, state, seed: int, workers: int) -> str:
     """The best settings beside the default ones, each trained anew and tested."""
     from course_utils.experiments import run_parallel
-    from course_utils.experiments.tasks import test_score
+    from course_utils.experiments.objective import test_score
     from course_utils.statistics import mean_interval, paired_difference
 
     lines = [f"{'':10} {'default':>10} {'chosen':>10}"]

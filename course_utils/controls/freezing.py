@@ -19,10 +19,13 @@ class FreezeSlider:
 
     def __init__(self, table: pd.DataFrame, depth: str | None):
         self.table = table
-        figure, self.text, self.places = freezing_costs_figure(table)
+        figure, self.text, self.boxes = freezing_costs_figure(table)
         self.static = figure_html(figure, self.text)
-        if depth is not None and depth not in self.places:
-            raise CourseError(f"There is no depth {depth!r} in the table: give one of {', '.join(self.places)}.")
+        if depth is not None and depth not in self.boxes:
+            raise CourseError(
+                f"There is no depth {depth!r} in the table: give one of {', '.join(self.boxes)}.",
+                code="controls.unknown-depth",
+            )
         first, *later = table.depth
         self.slider = widgets.SelectionSlider(
             options=[(f"{first} (nothing frozen)", first), *((name, name) for name in later)],
@@ -37,7 +40,7 @@ class FreezeSlider:
 
     def _show(self, depth: str) -> None:
         self.result = _sentence(self.table, depth)
-        marks = [mark_html(left, top, f"{w:.2%}", f"{h:.2%}") for left, top, w, h in self.places[depth]]
+        marks = [mark_html(left, top, f"{w:.2%}", f"{h:.2%}") for left, top, w, h in self.boxes[depth]]
         self.shown.value = status_html(self.result) + marked_html(self.static, marks)
 
     def _ipython_display_(self) -> None:
@@ -47,9 +50,18 @@ class FreezeSlider:
 def freeze_slider(costs: Learner | pd.DataFrame, depth: str | None = None) -> FreezeSlider:
     """Let the learner choose what to freeze, and read weights, memory, seconds and the accuracy of a linear probe.
 
-    `costs`: what `experiments.freezing_costs` gives, or a Learner, which is then measured and stays as it is.
-    `depth`: where the slider begins, as the first block that trains. Raises CourseError for an unknown one, for a table
-    of something else, and for a learner that can't be measured.
+    Parameters
+    ----------
+    costs : Learner or pandas.DataFrame
+        What `experiments.freezing_costs` returns, or a Learner, which is then measured and stays as it is.
+    depth : str, optional
+        Where the slider begins, as the first block that trains.
+
+    Raises
+    ------
+    CourseError
+        For an unknown depth (`controls.unknown-depth`), a table of something else (`plots.column-missing`), and a
+        learner that can't be measured.
     """
     return FreezeSlider(freezing_costs(costs) if isinstance(costs, Learner) else costs, depth)
 

@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from statistics import median
 from typing import Any
@@ -28,34 +28,64 @@ MEMORY = ("activations_mb", "gradients_mb", "optimizer_mb")
 def freezing_costs(
     learn: Learner, *, batchnorm: BatchNorm = "fixed", repeats: int = 5, images: int = 500
 ) -> pd.DataFrame:
-    """A row for each depth that a network can be frozen to; all is measured on a copy, and the learner stays as it is.
+    """Measure what each depth of freezing costs, on a copy: the learner stays as it is.
 
-    depth: the first block that trains, as `surgery.freeze_to` takes it; at the first block nothing is frozen
-    frozen: the blocks before it, such as "stem to stage 2", or "nothing"
-    trainable: how many weights train
-    activations_mb, gradients_mb, optimizer_mb: memory in MiB that one training step holds beside the weights: what the
-        forward pass keeps for the backward pass, one number for each gradient, and the optimizer's own; counted tensor
-        by tensor, so the same at every run; what a library needs for a moment comes on top. memory_mb: their sum
-    seconds: of a step on one batch (forward, loss, backward, update), the median of `repeats`, without data loading
-    accuracy: of a linear probe on the output of the frozen blocks (Alain and Bengio 2016), averaged over each map: it
-        is computed once for each image, scaled, and read by a logistic regression. That is no forecast of training
-        the rest of the network. Without frozen blocks there is nothing to read, and it is missing
-    images: validation images that the probe was tested on
+    Parameters
+    ----------
+    learn : Learner
+        With a network of several blocks, and data with whole batches, classes and validation images.
+    batchnorm : {"fixed", "train"}
+        What BatchNorm does in frozen blocks; with "train" its weights need gradients back to the input.
+    repeats : int
+        Training steps that are timed at each depth.
+    images : int
+        The probe learns from at most so many training images, without augmentation, and is tested on as many.
 
-    batchnorm: what BatchNorm does in frozen blocks; with "train" its weights need gradients back to the input
-    images: the probe learns from at most so many training images, without augmentation, and is tested on as many
-    Raises CourseError for a network of one block, and for data without whole batches, classes or validation images.
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each depth that the network can be frozen to.
+
+        - depth: the first block that trains, as `surgery.freeze_to` takes it; at the first block nothing is frozen.
+        - frozen: the blocks before it, such as "stem to stage 2", or "nothing".
+        - trainable: how many weights train.
+        - activations_mb, gradients_mb, optimizer_mb: memory in MiB that one training step holds beside the weights:
+          what the forward pass keeps for the backward pass, one number for each gradient, and the optimizer's own;
+          counted tensor by tensor, so the same at every run. What a library needs for a moment comes on top.
+          memory_mb is their sum.
+        - seconds: of a step on one batch (forward, loss, backward, update), the median of `repeats`, without loading.
+        - accuracy: of a linear probe on the output of the frozen blocks; NaN where no block is frozen.
+        - images: validation images that the probe was tested on.
+
+    Raises
+    ------
+    CourseError
+        For a network of one block (`experiments.one-block`), a learner that trains on stored features
+        (`experiments.stored-features`), data that nothing can be measured on, and numbers below 1
+        (`experiments.too-few`).
+
+    Notes
+    -----
+    The probe (Alain and Bengio 2016) reads each block's output, averaged over each map, computed once for each image
+    and scaled, with a logistic regression. It doesn't forecast what training the rest of the network would reach.
     """
     if "forward" in vars(learn.model):
-        raise CourseError("This learner trains on stored features: measure it before or after `with cached_body(...)`.")
+        raise CourseError(
+            "This learner trains on stored features: measure it before or after `with cached_body(...)`.",
+            code="experiments.stored-features",
+        )
     parts = blocks(learn)
     if len(parts) < 2:
         raise CourseError(
             f"This network has one block, {parts[0].name!r}, so nothing can be frozen before it: give a network of a "
-            "body and a head."
+            "body and a head.",
+            code="experiments.one-block",
         )
     if repeats < 1 or images < 1:
-        raise CourseError(f"repeats is {repeats} and images is {images}: give whole numbers of at least 1.")
+        raise CourseError(
+            f"repeats is {repeats} and images is {images}: give whole numbers of at least 1.",
+            code="experiments.too-few",
+        )
     check_data(learn)
     rows = []
     with randomness_kept():
@@ -64,16 +94,16 @@ def freezing_costs(
         accuracies, tested = _probes(model, learn, images)
         with _plainly(learn.dls.train) as loader:
             batch = loader.one_batch()
-        for place, block in enumerate(parts):
-            if place:
-                freeze_to(model, place, batchnorm=batchnorm)
+        for depth, block in enumerate(parts):
+            if depth:
+                freeze_to(model, depth, batchnorm=batchnorm)
             else:
                 unfreeze(model)
-            frozen = [before.name for before in parts[:place]]
+            frozen = [before.name for before in parts[:depth]]
             trainable = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
             memory, seconds = _step(model.train(), learn, batch, repeats)
             said = " to ".join(dict.fromkeys([frozen[0], frozen[-1]])) if frozen else "nothing"
-            rows.append((block.name, said, trainable, *memory, sum(memory), seconds, accuracies[place], tested))
+            rows.append((block.name, said, trainable, *memory, sum(memory), seconds, accuracies[depth], tested))
     columns = ["depth", "frozen", "trainable", *MEMORY, "memory_mb", "seconds", "accuracy", "images"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -140,7 +170,10 @@ def _probes(model: nn.Module, learn: Learner, images: int) -> tuple[list[float],
     from sklearn.preprocessing import StandardScaler
 
     if not len(learn.dls.valid.dataset):
-        raise CourseError("There are no validation images to test the probe on: load the data with some.")
+        raise CourseError(
+            "There are no validation images to test the probe on: load the data with some.",
+            code="experiments.no-validation-images",
+        )
     body = blocks(model)[:-1]
     known, labels = _features(model, body, learn.dls.train, images)
     asked, truth = _features(model, body, learn.dls.valid, images)
@@ -156,18 +189,23 @@ def _features(model: nn.Module, body: list[Block], dl: DataLoader, most: int) ->
     """Averaged outputs (images, channels) of each block of the body, and the classes."""
     found: list[list[Tensor]] = [[] for _ in body]
 
-    def keep(place: int):
-        return lambda module, inputs, output: found[place].append(
-            output.flatten(2).mean(2).cpu() if output.ndim > 2 else output.cpu()
-        )
+    def keep_in(outputs: list[Tensor]) -> Callable[[nn.Module, tuple, Tensor], None]:
+        def keep(module: nn.Module, inputs: tuple, output: Tensor) -> None:
+            outputs.append(output.flatten(2).mean(2).cpu() if output.ndim > 2 else output.cpu())
 
-    hooks = [list(block.layers.values())[-1].register_forward_hook(keep(n)) for n, block in enumerate(body)]
+        return keep
+
+    last_layers = [list(block.layers.values())[-1] for block in body]
+    hooks = [layer.register_forward_hook(keep_in(kept)) for layer, kept in zip(last_layers, found, strict=True)]
     classes = []
     try:
         with evaluating(model), _plainly(dl, most) as loader:
             for x, y in loader:
                 if y.ndim != 1 or y.is_floating_point():
-                    raise CourseError("A probe needs one class for each image: give a learner that classifies.")
+                    raise CourseError(
+                        "A probe needs one class for each image: give a learner that classifies.",
+                        code="experiments.no-classes",
+                    )
                 model(x.as_subclass(Tensor))
                 classes.append(y.as_subclass(Tensor).cpu())
     finally:

@@ -1,57 +1,64 @@
-"""Strategies × labels × seeds, each run on a paired split, as a tidy table that grows run by run."""
+"""Strategies × labels × seeds on one task, each run on a paired split, as a tidy table that grows run by run."""
 
-import json
 import os
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import psutil
-import torch
-from fastai.callback.core import Callback, CancelValidException
-from fastai.metrics import accuracy
-from fastai.torch_core import set_seed
-from fastai.vision.learner import vision_learner
-from torch import nn
 from tqdm.auto import tqdm
 
-from course_utils import data, environment
-from course_utils.backbones import default
+from course_utils import environment
 from course_utils.errors import CourseError
+from course_utils.experiments.finished import add_finished, read_finished
+from course_utils.experiments.memory import peak_memory
 from course_utils.experiments.parallel import unordered
-from course_utils.training import Strategy, suit_device
+from course_utils.tasks.protocol import Task
+from course_utils.tasks.running import NoValidation, train_and_score
+from course_utils.training import Strategy
 
-TUNING_SEED = 1000  # a split on which rates are chosen, and on which nothing is compared
-COLUMNS = ["strategy", "labels", "seed", "lr", "accuracy", "seconds", "steps", "trainable", "memory_mb", "error"]
+TUNING_SEED = 1000  # a split on which learning rates are chosen, and on which nothing is compared
+MEASURED = ["score", "seconds", "steps", "trainable", "memory_mb"]
+COLUMNS = ["strategy", "labels", "seed", "lr", "metric", *MEASURED, "error"]
 
 
 @dataclass
 class Experiment:
-    """Every strategy with every number of labels and every seed; `run()` gives the table.
+    """Every strategy with every number of labels and every seed on one task; `run()` gives the table.
 
-    strategies: objects of `training`; two of one kind need different `names`
-    labels: labelled images a class
-    seeds: each seed is a split, an order and a start, and the same one for all strategies: their results are paired
-    rates: if given, each strategy chooses one of these learning rates for each number of labels, by the validation
-        accuracy of one split that takes no part in the comparison; so all of them spend an equal budget on it
-    options: for the data set, such as size, bs, augment and split
-    keep: a file that finished runs are written to, so that a later session goes on from there
-    jobs: runs at the same time, each in a process of its own
+    Parameters
+    ----------
+    task : Task
+        What is learned, such as `ImageTask("digits", size=32)`.
+    strategies : sequence of Strategy
+        Objects of `training`; two of one kind need different `names`.
+    labels : sequence of int
+        Labelled examples per class.
+    seeds : sequence of int
+        Each seed is a split, an order and a start, the same one for all strategies, so that their results are paired.
+    lrs : sequence of float
+        If given, each strategy chooses one of these learning rates for each number of labels, by its validation score
+        on one split that takes no part in the comparison; so all of them spend an equal budget on it.
+    names : sequence of str
+        A name for each strategy; its own if left out.
+    keep : Path or str, optional
+        A file that finished runs are written to, so that a later session goes on from there.
+    jobs : int
+        Runs at the same time, each in a process of its own.
+
+    Raises
+    ------
+    CourseError
+        `experiments.nothing-to-run`, `experiments.names`, `experiments.tuning-seed`, `experiments.other-experiment`.
     """
 
+    task: Task
     strategies: Sequence[Strategy]
     labels: Sequence[int]
     seeds: Sequence[int] = tuple(range(5))
-    dataset: str = "digits"
-    rates: Sequence[float] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
+    lrs: Sequence[float] = ()
     names: Sequence[str] = ()
-    arch: Callable[..., nn.Module] | None = None
     keep: Path | str | None = None
     jobs: int = 1
     rows: list[dict] = field(default_factory=list, repr=False)  # finished runs, tuning runs included
@@ -59,32 +66,51 @@ class Experiment:
     def __post_init__(self) -> None:
         names = list(self.names) or [strategy.name for strategy in self.strategies]
         if not names or not self.labels or not self.seeds:
-            raise CourseError("An experiment needs at least one strategy, one number of labels and one seed.")
+            raise CourseError(
+                "An experiment needs at least one strategy, one number of labels and one seed.",
+                code="experiments.nothing-to-run",
+            )
         if len(names) != len(self.strategies) or len(set(names)) < len(names):
             raise CourseError(
-                f"Each strategy needs a name of its own, but these are {', '.join(names)}: give names=[...]."
+                f"Each strategy needs a name of its own, but these are {', '.join(names)}: give names=[...].",
+                code="experiments.names",
             )
         if TUNING_SEED in self.seeds:
-            raise CourseError(f"Seed {TUNING_SEED} is kept for choosing rates: compare on others.")
-        self.names, self.arch = names, self.arch or default()
+            raise CourseError(
+                f"Seed {TUNING_SEED} is kept for choosing learning rates: compare on others.",
+                code="experiments.tuning-seed",
+            )
+        self.names = names
         if self.keep:
-            self.rows += self._read(Path(self.keep))
+            self.rows += read_finished(Path(self.keep), self._shared())
 
     def run(self) -> pd.DataFrame:
-        """Run what hasn't run yet, and give one row a run.
+        """Run what hasn't run yet, and return one row a run.
 
-        accuracy: on the test part, which chose nothing; seconds: of training alone; steps: weight updates
-        trainable: weights that train at the end; memory_mb: highest memory over that before the run
-        error: why a run failed, "" if it did not
         An interrupt keeps what is finished; `run()` does the rest, and `table` shows what there is.
+
+        Returns
+        -------
+        pandas.DataFrame
+            metric and score: what the task measures on its test set, which chose nothing; seconds: of training alone;
+            steps: weight updates; trainable: weights that train at the end; memory_mb: highest memory over that before
+            the run; error: why a run failed, "" if it did not.
         """
-        if self.rates:
-            self._finish(
-                [self._run(i, n, TUNING_SEED, rate) for i in self._each for n in self.labels for rate in self.rates]
-            )
-        self._finish(
-            [self._run(i, n, seed, self._rate(i, n)) for n in self.labels for seed in self.seeds for i in self._each]
-        )
+        named = list(zip(self.names, self.strategies, strict=True))
+        tuning = [
+            self._planned(name, strategy.with_lr(lr), labels, TUNING_SEED)
+            for name, strategy in named
+            for labels in self.labels
+            for lr in self.lrs
+        ]
+        self._finish(tuning)
+        compared = [
+            self._planned(name, strategy.with_lr(self._chosen_lr(name, strategy, labels)), labels, seed)
+            for labels in self.labels
+            for seed in self.seeds
+            for name, strategy in named
+        ]
+        self._finish(compared)
         return self.table
 
     @property
@@ -94,45 +120,32 @@ class Experiment:
 
     @property
     def tuning(self) -> pd.DataFrame:
-        """The finished runs that chose learning rates; here `accuracy` is that of the validation part."""
+        """The finished runs that chose learning rates; here `score` is that of the validation set."""
         return self._table([TUNING_SEED])
 
     def _table(self, seeds: Sequence[int]) -> pd.DataFrame:
         table = pd.DataFrame([row for row in self.rows if row["seed"] in seeds], columns=COLUMNS)
         order = table.strategy.map({name: number for number, name in enumerate(self.names)})
-        return (
-            table.assign(order=order)
-            .sort_values(["order", "labels", "seed", "lr"])
-            .drop(columns="order")
-            .reset_index(drop=True)
-        )
+        ordered = table.assign(order=order).sort_values(["order", "labels", "seed", "lr"])
+        return ordered.drop(columns="order").reset_index(drop=True)
 
-    @property
-    def _each(self) -> range:
-        return range(len(self.strategies))
-
-    def _rate(self, which: int, labels: int) -> float:
-        if not self.rates:
-            return self.strategies[which].lr
+    def _chosen_lr(self, name: str, strategy: Strategy, labels: int) -> float:
+        """The learning rate with the best validation score, or the strategy's own where there is no choice."""
+        if not self.lrs:
+            return strategy.lr
         tried = self.tuning
-        tried = tried[(tried.strategy == self.names[which]) & (tried.labels == labels)].dropna(subset="accuracy")
-        # Where no rate worked, the first one shows in the table why.
-        return float(tried.lr[tried.accuracy.idxmax()]) if len(tried) else self.rates[0]
+        tried = tried[(tried.strategy == name) & (tried.labels == labels)].dropna(subset="score")
+        if tried.empty:
+            return self.lrs[0]  # where no learning rate worked, the first one shows in the table why
+        best = tried.score.idxmax() if self.task.higher_is_better else tried.score.idxmin()
+        return float(tried.lr[best])
 
-    def _run(self, which: int, labels: int, seed: int, rate: float) -> dict:
+    def _planned(self, name: str, strategy: Strategy, labels: int, seed: int) -> dict[str, Any]:
         """What `train_and_test` needs to know of one run."""
-        return {
-            "name": self.names[which],
-            "strategy": replace(self.strategies[which], lr=rate),
-            "labels": labels,
-            "seed": seed,
-            "dataset": self.dataset,
-            "options": dict(self.options),
-            "arch": self.arch,
-            "profile": environment.profile(),
-        }
+        run = {"name": name, "strategy": strategy, "labels": labels, "seed": seed}
+        return run | {"task": self.task, "profile": environment.profile()}
 
-    def _finish(self, runs: list[dict]) -> None:
+    def _finish(self, runs: list[dict[str, Any]]) -> None:
         """Do those of the runs that are not done, and write each one down as soon as it ends."""
         done = {(row["strategy"], row["labels"], row["seed"], row["lr"]) for row in self.rows}
         runs = [run for run in runs if (run["name"], run["labels"], run["seed"], run["strategy"].lr) not in done]
@@ -140,127 +153,37 @@ class Experiment:
         for row in tqdm(results, total=len(runs), desc="runs", leave=False, disable=not runs):
             self.rows.append(row)
             if self.keep:
-                with Path(self.keep).open("a") as file:
-                    file.write(json.dumps(row) + "\n")
+                add_finished(Path(self.keep), row)
 
-    def _settings(self) -> dict:
+    def _shared(self) -> dict[str, Any]:
         """What finished runs must share with this experiment to be counted in it."""
-        kinds = {
-            name: repr(replace(strategy, lr=1.0)) for name, strategy in zip(self.names, self.strategies, strict=True)
-        }
-        return {
-            "dataset": self.dataset,
-            "options": repr(sorted(self.options.items())),
-            "arch": self.arch.__name__,
-            "profile": environment.profile(),
-            "strategies": kinds,
-        }
-
-    def _read(self, file: Path) -> list[dict]:
-        """The runs in a file of finished ones, which begins with the settings that they share."""
-        settings = self._settings()
-        if not file.exists():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps(settings) + "\n")
-            return []
-        found = []
-        for line in file.read_text().splitlines():
-            try:
-                found.append(json.loads(line))
-            except json.JSONDecodeError:  # a run that was cut off while it was written: it runs again
-                continue
-        if not found or found[0] != settings:
-            raise CourseError(f"{file.name} holds the runs of another experiment: give another file, or delete it.")
-        with file.open("a") as journal:
-            journal.write("\n")  # after a line that was cut off
-        return found[1:]
+        # Learning rates are a column of the table, so they may differ from run to run.
+        kinds = {name: repr(each.with_lr(1.0)) for name, each in zip(self.names, self.strategies, strict=True)}
+        return {"task": self.task.describe(), "strategies": kinds}
 
 
-def train_and_test(
-    name: str,
-    strategy: Strategy,
-    labels: int,
-    seed: int,
-    dataset: str,
-    options: dict,
-    arch: Callable[..., nn.Module],
-    profile: str,
-) -> dict:
-    """One run as a row of the table; whatever goes wrong in it is the row's `error`."""
-    if environment.profile() != profile:  # a process of its own chooses anew
+def train_and_test(name: str, strategy: Strategy, labels: int, seed: int, task: Task, profile: str) -> dict[str, Any]:
+    """Return one run as a row of the table; whatever goes wrong in it is the row's `error`.
+
+    Parameters
+    ----------
+    name : str
+        The strategy's, in the table.
+    profile : str
+        "mini" or "full": a process of its own would choose anew.
+    """
+    if environment.profile() != profile:
         os.environ["COURSE_PROFILE"] = profile
-    row = {"strategy": name, "labels": labels, "seed": seed, "lr": strategy.lr}
-    nothing = {"accuracy": None, "seconds": None, "steps": None, "trainable": None, "memory_mb": None}
+    row = {"strategy": name, "labels": labels, "seed": seed, "lr": strategy.lr, "metric": task.metric}
+    split = "valid" if seed == TUNING_SEED else "test"
     try:
-        set_seed(seed)
         with peak_memory() as memory:
-            dls = data.load(dataset, n_per_class=labels, seed=seed, **options)
-            learn = vision_learner(dls, arch, pretrained=strategy.pretrained, metrics=accuracy)
-            learn.add_cbs([counter := StepCounter(), quick := NoValidation()])
-            with learn.no_bar(), learn.no_logging():
-                start = time.perf_counter()
-                strategy.train(suit_device(learn))
-                seconds = time.perf_counter() - start
-                learn.remove_cb(quick)
-                part = dls.valid if seed == TUNING_SEED else dls.test
-                reached = float(learn.validate(dl=part)[1])
-        trainable = sum(weight.numel() for weight in learn.model.parameters() if weight.requires_grad)
-        found = [reached, round(seconds, 3), counter.steps, trainable, round(memory.peak / 2**20)]
-        return row | dict(zip(nothing, found, strict=True)) | {"error": ""}
+            score, trained = train_and_score(task, strategy, labels, seed, split=split, cbs=[NoValidation()])
+        found = [score, round(trained.seconds, 3), trained.steps, trained.trainable, round(memory.peak / 2**20)]
+        return row | dict(zip(MEASURED, found, strict=True)) | {"error": ""}
     except Exception as problem:
-        return row | nothing | {"error": f"{type(problem).__name__}: {problem}"}
+        return row | dict.fromkeys(MEASURED) | {"error": f"{type(problem).__name__}: {problem}"}
 
 
-def _train_and_test(run: dict) -> dict:
+def _train_and_test(run: dict[str, Any]) -> dict[str, Any]:
     return train_and_test(**run)
-
-
-class StepCounter(Callback):
-    """Counts weight updates."""
-
-    steps = 0
-
-    def after_step(self) -> None:
-        self.steps += 1
-
-
-class NoValidation(Callback):
-    """Leaves out the look at the validation part after each epoch, for which nothing here waits."""
-
-    def before_validate(self) -> None:
-        raise CancelValidException
-
-
-@dataclass
-class Memory:
-    """Bytes over those at the start."""
-
-    peak: int = 0
-
-
-@contextmanager
-def peak_memory(interval: float = 0.02) -> Iterator[Memory]:
-    """The most memory that a block of code takes: of a CUDA device if there is one, else of this process, sampled."""
-    memory = Memory()
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
-        start = torch.cuda.memory_allocated()
-        yield memory
-        memory.peak = torch.cuda.max_memory_allocated() - start
-        return
-    process, ended = psutil.Process(), threading.Event()
-    start = process.memory_info().rss
-
-    def sample() -> None:
-        while True:
-            memory.peak = max(memory.peak, process.memory_info().rss - start)
-            if ended.wait(interval):
-                return
-
-    sampler = threading.Thread(target=sample, daemon=True)
-    sampler.start()
-    try:
-        yield memory
-    finally:
-        ended.set()
-        sampler.join()

@@ -13,19 +13,29 @@ from course_utils.machine import observe
 
 
 def run_parallel(function: Callable, calls: Iterable[tuple], jobs: int | None = None) -> list:
-    """`[function(*call) for call in calls]`, several at a time.
-
-    jobs: how many; if not given, two where a second core is free and processes can be forked, else one
+    """Return `[function(*call) for call in calls]`, computed several at a time.
 
     A call that draws random numbers must set its own seed: which of the processes it runs in is left to chance.
+
+    Parameters
+    ----------
+    function : callable
+        Where processes can't be forked and `jobs` is above 1, it must be importable.
+    calls : iterable of tuple
+        Arguments.
+    jobs : int, optional
+        How many at a time; if left out, two where a second core is free and processes can be forked, else one.
     """
     jobs = jobs or (min(2, observe().cores) if can_fork() else 1)
-    runs = [(place, function, call) for place, call in enumerate(calls)]
-    return [result for _, result in sorted(unordered(_place_and_result, runs, jobs), key=lambda pair: pair[0])]
+    runs = [(index, function, call) for index, call in enumerate(calls)]
+    return [result for _, result in sorted(unordered(_index_and_result, runs, jobs), key=lambda pair: pair[0])]
 
 
 def unordered(function: Callable, items: list, jobs: int) -> Iterator[Any]:
-    """`function(item)` of each item, in the order in which they end; closing it drops those that have not begun."""
+    """Yield `function(item)` of each item, in the order in which they end.
+
+    Closing the generator drops those that have not begun.
+    """
     if jobs == 1:
         yield from map(function, items)
     elif can_fork():
@@ -42,7 +52,7 @@ def unordered(function: Callable, items: list, jobs: int) -> Iterator[Any]:
 
 
 def can_fork() -> bool:
-    """Whether a copy of this process can train: on Linux, without a GPU, whose state can't be copied."""
+    """Return whether a copy of this process can train: on Linux, without a GPU, whose state can't be copied."""
     return multiprocessing.get_start_method() == "fork" and not torch.cuda.is_available()
 
 
@@ -52,6 +62,6 @@ def _prepare() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the first process's affair
 
 
-def _place_and_result(run: tuple[int, Callable, tuple]) -> tuple[int, Any]:
-    place, function, call = run
-    return place, function(*call)
+def _index_and_result(run: tuple[int, Callable, tuple]) -> tuple[int, Any]:
+    index, function, call = run
+    return index, function(*call)

@@ -10,6 +10,7 @@ from matplotlib.ticker import PercentFormatter
 
 from course_utils.display.figures import add_title, show
 from course_utils.errors import CourseError
+from course_utils.plots.tables import need_columns
 
 # (column, name, colour, hatch): in grey print the hatch still tells the parts apart.
 _PARTS = [
@@ -17,29 +18,41 @@ _PARTS = [
     ("gradients_mb", "gradients", "#F5DDA6", "//"),
     ("optimizer_mb", "optimizer", "#DDDDDD", ".."),
 ]
+Box = tuple[float, float, float, float]  # left, top, width and height, as shares of the figure's
 _OTHERS = ["depth", "frozen", "trainable", "memory_mb", "seconds", "accuracy", "images"]
 
 
 def plot_freezing_costs(table: pd.DataFrame, *, title: str | None = None, alt: str | None = None) -> None:
     """Show what a training step costs at each depth of freezing, and what a linear probe reads there.
 
-    `table`: what `experiments.freezing_costs` gives. A table without rows, or of something else, raises CourseError.
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        What `experiments.freezing_costs` returns.
+
+    Raises
+    ------
+    CourseError
+        For a table without rows (`plots.empty-table`), or of something else (`plots.column-missing`).
     """
     figure, derived, _ = freezing_costs_figure(table, title=title)
     show(figure, alt or derived)
 
 
-def freezing_costs_figure(
-    table: pd.DataFrame, *, title: str | None = None
-) -> tuple[Figure, str, dict[str, list[tuple[float, float, float, float]]]]:
-    """Return the figure of `plot_freezing_costs`, its alternative text, and where the bars of each depth stand.
+def freezing_costs_figure(table: pd.DataFrame, *, title: str | None = None) -> tuple[Figure, str, dict[str, list[Box]]]:
+    """Draw what `plot_freezing_costs` shows.
 
-    A bar's place is that of its panel's whole height: left, top, width and height, as shares of the figure's.
+    Returns
+    -------
+    figure : Figure
+    text : str
+        The alternative text.
+    boxes : dict
+        For each depth the box around its bar in each panel, over the panel's whole height.
     """
-    if missing := [column for column in [*_OTHERS, *(part[0] for part in _PARTS)] if column not in table]:
-        raise CourseError(f"The table lacks the column {', '.join(missing)}: give what freezing_costs returns.")
+    need_columns(table, [*_OTHERS, *(part[0] for part in _PARTS)], "give what freezing_costs returns")
     if table.empty:
-        raise CourseError("The table has no rows: give what freezing_costs returns.")
+        raise CourseError("The table has no rows: give what freezing_costs returns.", code="plots.empty-table")
     figure = Figure(figsize=(7.2, 5.6), layout="constrained")
     (weights, memory), (seconds, probe) = figure.subplots(2, 2, sharex=True)
     millions, ms = table.trainable / 1e6, 1000 * table.seconds
@@ -68,8 +81,8 @@ def freezing_costs_figure(
         for row in table.itertuples()
     )
     figure.draw_without_rendering()  # settles the layout, and so where the bars stand
-    places = {depth: [_place(figure, axis, x) for axis in figure.axes] for x, depth in enumerate(table.depth)}
-    return figure, f"{title}. By the first block that trains: {told}.", places
+    boxes = {depth: [_box(figure, axis, x) for axis in figure.axes] for x, depth in enumerate(table.depth)}
+    return figure, f"{title}. By the first block that trains: {told}.", boxes
 
 
 def _bars(axis: Axes, heights: pd.Series, labels: Sequence[str], title: str) -> None:
@@ -81,7 +94,7 @@ def _bars(axis: Axes, heights: pd.Series, labels: Sequence[str], title: str) -> 
     axis.set_title(title, fontsize="medium", fontweight="normal")
 
 
-def _place(figure: Figure, axis: Axes, x: int) -> tuple[float, float, float, float]:
+def _box(figure: Figure, axis: Axes, x: int) -> Box:
     panel = axis.get_position()
     (left, _), (right, _) = figure.transSubfigure.inverted().transform(
         [axis.transData.transform((x + side, 0)) for side in (-0.48, 0.48)]

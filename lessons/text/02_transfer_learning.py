@@ -175,7 +175,7 @@ import pandas as pd
 
 from course_utils.plots import plot_probe_by_depth
 
-table = pd.DataFrame(rows, columns=["task", "network", "depth", "draw", "accuracy"])
+table = pd.DataFrame(rows, columns=["task", "network", "depth", "draw", "score"]).assign(metric="accuracy")
 chance = {"trucks (near)": 1 / 2, "digits (far)": 1 / 10}
 plot_probe_by_depth(table, chance, title="Probe accuracy by depth (mean, 95% interval)")
 
@@ -185,7 +185,7 @@ plot_probe_by_depth(table, chance, title="Probe accuracy by depth (mean, 95% int
 # %%
 from course_utils.statistics import paired_difference
 
-runs = table.pivot(index=["task", "draw"], columns=["network", "depth"], values="accuracy")
+runs = table.pivot(index=["task", "draw"], columns=["network", "depth"], values="score")
 
 
 def gain(task, depth, network="car detector"):

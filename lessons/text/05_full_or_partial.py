@@ -80,12 +80,12 @@ print(f"after the head {head_first:.0%}, after all {then_all:.0%} of the test di
 
 # %%
 from course_utils.experiments import Experiment
-from course_utils.statistics import paired_difference
+from course_utils.tasks import ImageTask
 from course_utils.training import Discriminative, Full, GradualUnfreezing, HeadThenAll, LinearProbe
 
 ways = [LinearProbe(12, 5e-2), GradualUnfreezing(4, 2e-3), Full(4, 5e-3), Discriminative(4, lr_mult=10)]
 ways += [HeadThenAll(4, head_epochs=1, all_lr=5e-3)]
-experiment = Experiment(ways, labels=[10], seeds=range(1), options=options, arch=shorter, jobs=2)
+experiment = Experiment(ImageTask("digits", arch=shorter, **options), ways, labels=[10], seeds=range(1), jobs=2)
 one = experiment.run()
 print(f"{len(one)} runs, {one.error.ne('').sum()} failed")
 
@@ -103,8 +103,11 @@ plot_grid(table, title="Digits, ten labels each: accuracy by strategy")
 
 
 # %%
+from course_utils.statistics import paired_difference
+
+
 def lead(runs, one, other):
-    by_way = runs.pivot(index="seed", columns="strategy", values="accuracy")
+    by_way = runs.pivot(index="seed", columns="strategy", values="score")
     return [100 * value for value in paired_difference(by_way[one], by_way[other])]
 
 
@@ -214,11 +217,12 @@ from course_utils.plots import plot_learning_curve
 
 copies = [(0, "tuned"), (3, "tuned"), (5, "tuned"), (1, "frozen"), (3, "frozen"), (5, "frozen")]
 runs = [(seed, *copy) for seed in range(3) for copy in copies]
-layers = pd.DataFrame(run_parallel(transfer, runs), columns=["seed", "blocks copied", "copies", "accuracy"])
+layers = pd.DataFrame(run_parallel(transfer, runs), columns=["seed", "blocks copied", "copies", "score"])
+layers["metric"] = "accuracy"
 plot_learning_curve(layers, "blocks copied", arm="copies", title="Digits: copied blocks, frozen or tuned")
 
 # %%
-mean = layers.groupby(["copies", "blocks copied"]).accuracy.mean()
+mean = layers.groupby(["copies", "blocks copied"]).score.mean()
 assert mean["frozen", 3] > mean["frozen", 1], "three frozen blocks should serve digits better than one: see the figure"
 for how in ("frozen", "tuned"):
     print(how, {blocks: f"{part:.0%}" for blocks, part in mean[how].items()})
@@ -321,7 +325,7 @@ targets = ("negatives", "swapped names")
 def measure(labels):
     found = run_parallel(shifted, [(target, labels, seed) for target in targets for seed in range(4)])
     rows = [row for rows in found for row in rows]
-    return pd.DataFrame(rows, columns=["target", "labels", "strategy", "seed", "accuracy"])
+    return pd.DataFrame(rows, columns=["target", "labels", "strategy", "seed", "score"]).assign(metric="accuracy")
 
 
 many = measure(20)
@@ -391,7 +395,7 @@ def new_task(seed, way, x, y):
 
 # %%
 rows = [row for rows in run_parallel(abroad, [(seed,) for seed in range(4)]) for row in rows]
-elsewhere = pd.DataFrame(rows, columns=["strategy", "tested", "seed", "accuracy"])
+elsewhere = pd.DataFrame(rows, columns=["strategy", "tested", "seed", "score"]).assign(metric="accuracy")
 plot_grid(elsewhere, columns="tested", title="Trucks, tuned by day: accuracy by where it is tested")
 for tested, runs in elsewhere.groupby("tested", sort=False):
     print("{}: head, then all over full {:+.1f} ± {:.1f} points".format(tested, *lead(runs, "head, then all", "full")))
@@ -453,7 +457,7 @@ check("05.B", choose)
 # %% [markdown]
 # ## What would break this
 #
-# - **Rates.** Each way has one rate, chosen beforehand. `Experiment(rates=...)` lets all of them choose on the same budget;
+# - **Rates.** Each way has one rate, chosen beforehand. `Experiment(lrs=...)` lets all of them choose on the same budget;
 #   a lead of a few points can turn.
 # - **Longer training and more labels.** Everything here is 60 steps or less; unfreezing more asks for more of both.
 # - **Many comparisons.** The best of three is picked after looking, and one interval in twenty misses: a chart of fields

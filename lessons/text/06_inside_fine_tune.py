@@ -341,11 +341,14 @@ def call(epochs=4, base_lr=1e-2, freeze_epochs=1, **shape):
 # %%
 from course_utils.experiments import Experiment
 from course_utils.statistics import paired_difference
+from course_utils.tasks import ImageTask
+
+task = ImageTask("digits", arch=shorter, **options)
 
 
 def measure(names):
     calls = [call(**changes[name]) for name in names]
-    return Experiment(calls, labels=[5], seeds=range(4), names=names, options=options, arch=shorter, jobs=2).run()
+    return Experiment(task, calls, labels=[5], seeds=range(4), names=names, jobs=2).run()
 
 
 # %% [markdown]
@@ -357,7 +360,7 @@ runs = measure(["as it is", "base_lr=2e-3", "lr_mult=3", "epochs=6"])
 
 # %%
 runs = pd.concat([runs, measure(["freeze_epochs=3", "pct_start=0.7", "div=25"])])
-points = 100 * runs.pivot(index="seed", columns="strategy", values="accuracy")
+points = 100 * runs.pivot(index="seed", columns="strategy", values="score")
 effects = {name: paired_difference(points[name], points["as it is"]) for name in changes if name != "as it is"}
 print("as it is:", f"{points['as it is'].mean():.0f}% in 25 steps; differences in points, 95% intervals:")
 for name, (mean, half) in effects.items():

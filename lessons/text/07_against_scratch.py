@@ -99,22 +99,22 @@ ask("07.2")
 # %% [markdown]
 # ## Each arm chooses its rate
 #
-# `Experiment` does this for a list of strategies. With `rates`, each strategy tries all of them on a split of its
+# `Experiment` does this for a list of strategies. With `lrs`, each strategy tries all of them on a split of its
 # own, with 20 labels of each digit here, and the validation part decides.
 
 # %%
 from course_utils.experiments import Experiment
+from course_utils.tasks import ImageTask
 from course_utils.training import FineTune, FromScratch
 
 ARMS = ["fine-tuned", "from scratch", "from scratch, 2× epochs"]
-options = {"size": 24, "bs": 20, "augment": False, "split": (0.1, 0.2)}
-settings = {"options": options, "arch": shorter, "jobs": 2}
+task = ImageTask("digits", size=24, bs=20, augment=False, split=(0.1, 0.2), arch=shorter)
 arms = [FineTune(4, lr_mult=3), FromScratch(4)]
-trial = Experiment(arms, [20], seeds=[0], rates=[1e-3, 3e-3, 1e-2], names=ARMS[:2], **settings)
+trial = Experiment(task, arms, [20], seeds=[0], lrs=[1e-3, 3e-3, 1e-2], names=ARMS[:2], jobs=2)
 _ = trial.run()
 
 # %%
-tried = trial.tuning.pivot(index="strategy", columns="lr", values="accuracy").loc[ARMS[:2]]
+tried = trial.tuning.pivot(index="strategy", columns="lr", values="score").loc[ARMS[:2]]
 rates = {arm: float(rate) for arm, rate in tried.idxmax(axis=1).items()}
 print(tried.map("{:.1%}".format).assign(chosen=rates).to_string())
 
@@ -122,14 +122,15 @@ print(tried.map("{:.1%}".format).assign(chosen=rates).to_string())
 # The columns are rates, the figures validation accuracies. Of one split: good enough to choose, not to compare. Now
 # the duel, at the chosen rates. The third arm is the stronger baseline: the same as the second, for twice the epochs.
 
-
 # %%
+few = task.changed(split=(0.01, 0.2))  # nothing is chosen here: hardly any valid part
+
+
 def duel(labels, epochs, names):
     fast, slow = rates[ARMS[0]], rates[ARMS[1]]
     arms = [FineTune(epochs, fast, lr_mult=3), FromScratch(epochs, slow), FromScratch(2 * epochs, slow)]
     arms = dict(zip(ARMS, arms, strict=True))
-    few = settings | {"options": options | {"split": (0.01, 0.2)}}  # nothing is chosen here: hardly any valid part
-    return Experiment([arms[name] for name in names], [labels], names=names, **few).run()
+    return Experiment(few, [arms[name] for name in names], [labels], names=names, jobs=2).run()
 
 
 # %% [markdown]
@@ -148,7 +149,7 @@ from course_utils.statistics import paired_difference
 
 
 def compare(table, one, other):
-    one, other = (table[table.strategy == name].accuracy.to_list() for name in (one, other))
+    one, other = (table[table.strategy == name].score.to_list() for name in (one, other))
     return tuple(100 * value for value in paired_difference(one, other))
 
 
@@ -193,7 +194,7 @@ plot_learning_curve(runs[runs.strategy != ARMS[1]], title="Accuracy on digits by
 # %%
 import numpy as np
 
-means = runs.groupby(["strategy", "labels"]).accuracy.mean()
+means = runs.groupby(["strategy", "labels"]).score.mean()
 curve, target = means[ARMS[2]], means[ARMS[0], 5]
 needed = np.exp(np.interp(target, curve, np.log(curve.index)))
 print(f"fine-tuning reaches {target:.1%} with 5 labels, the longer training from scratch with about {needed:.0f}")
@@ -231,10 +232,10 @@ print(f"gain over scratch with twice the epochs, in points by labels: {said}")
 ask("07.11")
 
 # %%
-columns = ["accuracy", "seconds", "steps", "trainable"]
+columns = ["score", "seconds", "steps", "trainable"]
 price = runs[runs.labels == 20].groupby("strategy", sort=False)[columns].mean()
 price["ms a step"] = 1000 * price.seconds / price.steps
-print(price.round({"accuracy": 3, "seconds": 2, "ms a step": 0}).to_string())
+print(price.round({"score": 3, "seconds": 2, "ms a step": 0}).to_string())
 
 # %% [markdown]
 # A step costs about the same in all arms: the weights that train in the end are the same. What fine-tuning saves is
@@ -265,8 +266,7 @@ ask("07.4")
 
 # %%
 careless = FineTune(4, lr=2e-3, lr_mult=100)  # what learn.fine_tune(3) does
-few = settings | {"options": options | {"split": (0.01, 0.2)}}
-default = Experiment([careless], [20], names=["fine-tuned, defaults"], **few).run()
+default = Experiment(few, [careless], [20], names=["fine-tuned, defaults"], jobs=2).run()
 
 # %%
 both = pd.concat([default, table20])
@@ -343,7 +343,7 @@ check("07.A", rate_cost, tried=tried)
 # %% tags=["solution"]
 def longer(table):
     ### BEGIN SOLUTION
-    by_arm = table.pivot(index="seed", columns="strategy", values="accuracy")
+    by_arm = table.pivot(index="seed", columns="strategy", values="score")
     mean, half = paired_difference(by_arm[ARMS[2]], by_arm[ARMS[1]])
     return 100 * mean, 100 * half
     ### END SOLUTION

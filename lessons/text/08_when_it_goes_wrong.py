@@ -703,7 +703,8 @@ assert lost["tuned"] < lost[0] - 0.1, "tuning on scans should cost digits: look 
 from course_utils.plots import plot_learning_curve
 
 mixes = forgot[forgot.how.map(lambda how: not isinstance(how, str))].rename(columns={"how": "share"})
-mixes = mixes.melt(["seed", "share"], var_name="task", value_name="accuracy").astype({"share": float})
+mixes = mixes.melt(["seed", "share"], var_name="task", value_name="score").astype({"share": float})
+mixes["metric"] = "accuracy"
 title = "Weights before (0) and after (1), mixed"
 plot_learning_curve(mixes, "share", arm="task", title=title)
 

@@ -128,7 +128,7 @@ def draw(dice):
 # it chooses nothing. `NoValidation` saves the look at the validation part after each epoch.
 
 # %%
-from course_utils.experiments.grid import NoValidation
+from course_utils.tasks.running import NoValidation
 
 TRIALS, SEEDS = 7, range(3)
 
@@ -191,7 +191,7 @@ rows = []
 for seed, trials in pool.groupby("seed"):
     for k in range(1, TRIALS + 1):
         rows += [(k, seed, part, mean) for part, mean in best_of(k, trials).items()]
-curve = pd.DataFrame(rows, columns=["trials", "seed", "part", "accuracy"])
+curve = pd.DataFrame(rows, columns=["trials", "seed", "part", "score"]).assign(metric="accuracy")
 plot_learning_curve(curve, x="trials", arm="part", title="The best of so many random trials")
 
 # %% [markdown]
@@ -275,7 +275,7 @@ import tempfile
 from pathlib import Path
 
 from course_utils.experiments import tune
-from course_utils.experiments.tasks import Objective, find_task
+from course_utils.experiments.objective import Objective, find_task
 
 task, folder = find_task("09"), Path(tempfile.mkdtemp())
 assert task.defaults == DEFAULT, "the course's task should be the lesson's"

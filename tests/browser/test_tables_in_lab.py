@@ -19,7 +19,7 @@ freeze_slider(costs)"""
 EXPLORE = """\
 from course_utils.controls import strategy_explorer
 runs = pd.DataFrame([{"strategy": strategy, "labels": labels, "seed": 1000, "lr": rate,
-    "accuracy": start + labels / 100 - rate} for strategy, start in (("probe", 0.4), ("full", 0.5))
+    "metric": "accuracy", "score": start + labels / 100 - rate} for strategy, start in (("probe", 0.4), ("full", 0.5))
     for labels in (5, 20) for rate in (0.01, 0.1)])
 strategy_explorer(runs)"""
 

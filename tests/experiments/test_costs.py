@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from fastai.vision.all import SGD, Learner, accuracy, set_seed, vision_learner
+from support.errors import refused
 from torch import nn
 
 from course_utils import data, surgery
@@ -152,13 +153,13 @@ def test_another_optimizer_is_counted_too():
 def test_what_cannot_be_measured_is_refused():
     dls = learner().dls
     one_block = Learner(dls, nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 10)), loss_func=nn.CrossEntropyLoss())
-    with pytest.raises(CourseError, match="one block, 'head'"):
+    with refused("experiments.one-block", "'head'"):
         freezing_costs(one_block)
-    with pytest.raises(CourseError, match="at least 1"):
+    with refused("experiments.too-few", "repeats is 0"):
         freezing_costs(learner(), repeats=0)
     learn = learner()
     surgery.freeze(learn, batchnorm="fixed")
-    with cached_body(learn), pytest.raises(CourseError, match="stored features"):
+    with cached_body(learn), refused("experiments.stored-features", "cached_body"):
         freezing_costs(learn)
     with pytest.raises(CourseError, match="batchnorm is 'slow'"):
         freezing_costs(learner(), batchnorm="slow")
@@ -183,11 +184,11 @@ def test_the_figure_says_all_key_figures(table, shown):
     assert "no probe" in text and text.count("probe ") == len(table) - 1
 
 
-def test_places_are_those_of_the_bars(table):
-    figure, _, places = freezing_costs_figure(table)
-    assert list(places) == DEPTHS and len(figure.axes) == 4
+def test_boxes_are_around_the_bars(table):
+    figure, _, boxes = freezing_costs_figure(table)
+    assert list(boxes) == DEPTHS and len(figure.axes) == 4
     for x, depth in enumerate(DEPTHS):
-        for axis, (left, top, width, height) in zip(figure.axes, places[depth], strict=True):
+        for axis, (left, top, width, height) in zip(figure.axes, boxes[depth], strict=True):
             bar, panel = axis.patches[x].get_window_extent(), axis.get_window_extent()
             assert left * figure.bbox.width < bar.x0 < bar.x1 < (left + width) * figure.bbox.width
             assert (1 - top) * figure.bbox.height == pytest.approx(panel.y1)
@@ -203,7 +204,7 @@ def test_values_above_bars_stay_inside_the_panels(table):
 
 
 def test_a_figure_of_another_table_is_refused(table):
-    with pytest.raises(CourseError, match="lacks the column trainable"):
+    with refused("plots.column-missing", "trainable"):
         plot_freezing_costs(table.drop(columns="trainable"))
-    with pytest.raises(CourseError, match="no rows"):
+    with refused("plots.empty-table", "freezing_costs"):
         plot_freezing_costs(table[:0])

@@ -1,20 +1,33 @@
 """The grid of experiments: paired, tuned on an equal budget, resumable, and honest about failed runs."""
 
 import time
+from dataclasses import dataclass
 
 import pandas as pd
 import pytest
+from fastai.vision.all import accuracy, set_seed, vision_learner
+from support.errors import refused
 
-from course_utils import training
-from course_utils.errors import CourseError
+from course_utils import data, training
+from course_utils.backbones import resnet18_half
 from course_utils.experiments import Experiment, grid
+from course_utils.experiments.memory import peak_memory
+from course_utils.tasks import ImageTask
 
-OPTIONS = {"size": 32, "bs": 8, "augment": False, "split": (0.02, 0.05)}
+TASK = ImageTask("digits", size=32, bs=8, augment=False, split=(0.02, 0.05))
 
 
 def experiment(**arguments) -> Experiment:
     settings = {"strategies": [training.LinearProbe(1), training.HeadOnly(1)], "labels": [2], "seeds": [0, 1]}
-    return Experiment(**(settings | {"options": OPTIONS} | arguments))
+    return Experiment(**({"task": TASK} | settings | arguments))
+
+
+@dataclass(frozen=True)
+class Described:
+    """As much of a task as an experiment needs that trains nothing."""
+
+    def describe(self) -> dict:
+        return {}
 
 
 @pytest.fixture
@@ -24,8 +37,16 @@ def counted(monkeypatch):
 
     def train_and_test(name, strategy, labels, seed, **_):
         runs.append((name, labels, seed, strategy.lr))
-        row = {"strategy": name, "labels": labels, "seed": seed, "lr": strategy.lr, "accuracy": strategy.lr}
-        return row | {"seconds": 1.0, "steps": 1, "trainable": 1, "memory_mb": 1, "error": ""}
+        row = {"strategy": name, "labels": labels, "seed": seed, "lr": strategy.lr}
+        return row | {
+            "metric": "accuracy",
+            "score": strategy.lr,
+            "seconds": 1.0,
+            "steps": 1,
+            "trainable": 1,
+            "memory_mb": 1,
+            "error": "",
+        }
 
     monkeypatch.setattr(grid, "train_and_test", train_and_test)
     return runs
@@ -37,7 +58,8 @@ def test_every_run_is_a_row_with_its_costs():
     assert table[["strategy", "labels", "seed"]].to_numpy().tolist() == [
         [name, 2, seed] for name in ("linear probe", "head only") for seed in (0, 1)
     ]
-    assert table.accuracy.between(0, 1).all() and (table.seconds > 0).all() and (table.error == "").all()
+    assert (table.metric == "accuracy").all()
+    assert table.score.between(0, 1).all() and (table.seconds > 0).all() and (table.error == "").all()
     assert (table.steps == 2).all(), "20 images in batches of 8, one epoch"
     trainable = table.groupby("strategy").trainable.first()
     assert trainable["linear probe"] == 256 * 10 + 10 < trainable["head only"]
@@ -47,24 +69,33 @@ def test_a_run_repeats_whatever_ran_before_it_and_in_another_process():
     whole = experiment().run()
     alone = experiment(strategies=[training.HeadOnly(1)], seeds=[1]).run()
     apart = experiment(jobs=2).run()
-    pick = whole[(whole.strategy == "head only") & (whole.seed == 1)].accuracy.item()
-    assert alone.accuracy.item() == pick
-    assert apart.accuracy.tolist() == pytest.approx(whole.accuracy.tolist(), abs=0.03)  # threads round differently
+    pick = whole[(whole.strategy == "head only") & (whole.seed == 1)].score.item()
+    assert alone.score.item() == pick
+    assert apart.score.tolist() == pytest.approx(whole.score.tolist(), abs=0.03)  # threads round differently
 
 
 def test_a_failing_run_is_a_row_with_its_error():
     table = experiment(strategies=[training.LinearProbe(1), training.Partial(1, depth="stage 9")]).run()
     failed = table[table.strategy == "partial"]
-    assert failed.accuracy.isna().all() and failed.error.str.contains("no depth 'stage 9'").all()
-    assert table[table.strategy == "linear probe"].accuracy.notna().all()
+    assert failed.score.isna().all() and failed.error.str.contains("no depth 'stage 9'").all()
+    assert table[table.strategy == "linear probe"].score.notna().all()
 
 
-def test_each_strategy_chooses_among_the_same_rates_on_a_split_of_its_own(counted):
-    trial = experiment(rates=[1e-3, 1e-1, 1e-2])
+def test_each_strategy_chooses_among_the_same_learning_rates_on_a_split_of_its_own(counted):
+    trial = experiment(lrs=[1e-3, 1e-1, 1e-2])
     table = trial.run()
-    assert (table.lr == 1e-1).all(), "the made-up accuracy is the rate, so the highest is best"
+    assert (table.lr == 1e-1).all(), "the made-up score is the learning rate, so the highest is best"
     tuning = [run for run in counted if run[2] == grid.TUNING_SEED]
     assert len(tuning) == len(trial.tuning) == 2 * 3 and grid.TUNING_SEED not in set(table.seed)
+
+
+def test_where_a_lower_score_is_better_the_lowest_one_chooses_the_learning_rate(counted):
+    @dataclass(frozen=True)
+    class Losses(Described):
+        metric: str = "loss"
+        higher_is_better: bool = False
+
+    assert (experiment(task=Losses(), lrs=[1e-1, 1e-3, 1e-2]).run().lr == 1e-3).all()
 
 
 def test_an_interrupt_keeps_what_is_finished_and_the_rest_follows(counted, monkeypatch, tmp_path):
@@ -97,24 +128,24 @@ def test_a_file_with_a_damaged_end_loses_that_run_alone(counted, tmp_path):
 
 def test_a_file_of_another_experiment_is_refused(counted, tmp_path):
     experiment(keep=tmp_path / "runs.jsonl").run()
-    for other in ({"options": OPTIONS | {"size": 48}}, {"strategies": [training.LinearProbe(2), training.HeadOnly(1)]}):
-        with pytest.raises(CourseError, match="another experiment"):
+    for other in ({"task": TASK.changed(size=48)}, {"strategies": [training.LinearProbe(2), training.HeadOnly(1)]}):
+        with refused("experiments.other-experiment", "runs.jsonl"):
             experiment(keep=tmp_path / "runs.jsonl", **other)
     more = experiment(keep=tmp_path / "runs.jsonl", seeds=[0, 1, 2])
     assert len(more.run()) == 6 and len(counted) == 6
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "code", "fact"),
     [
-        ({"strategies": []}, "at least one strategy"),
-        ({"seeds": []}, "one seed"),
-        ({"strategies": [training.Full(1), training.Full(2)]}, "names="),
-        ({"seeds": [grid.TUNING_SEED]}, "kept for choosing"),
+        ({"strategies": []}, "nothing-to-run", "at least one strategy"),
+        ({"seeds": []}, "nothing-to-run", "one seed"),
+        ({"strategies": [training.Full(1), training.Full(2)]}, "names", "full, full"),
+        ({"seeds": [grid.TUNING_SEED]}, "tuning-seed", "1000"),
     ],
 )
-def test_an_experiment_that_cannot_be_run_is_refused(wrong, said):
-    with pytest.raises(CourseError, match=said):
+def test_an_experiment_that_cannot_be_run_is_refused(wrong, code, fact):
+    with refused(f"experiments.{code}", fact):
         experiment(**wrong)
 
 
@@ -124,7 +155,7 @@ def test_the_table_is_tidy_before_anything_ran():
 
 
 def test_peak_memory_sees_what_was_freed_again():
-    with grid.peak_memory(0.001) as memory:
+    with peak_memory(0.001) as memory:
         block = bytearray(80 * 2**20)
         block[:: 2**12] = b"x" * len(block[:: 2**12])
         until = time.monotonic() + 20
@@ -132,3 +163,19 @@ def test_peak_memory_sees_what_was_freed_again():
             time.sleep(0.01)
         del block
     assert memory.peak > 60 * 2**20
+
+
+def by_hand(strategy, labels: int, seed: int) -> float:
+    """What a run of the grid is, in plain fastai."""
+    set_seed(seed)
+    dls = data.digits(n_per_class=labels, seed=seed, size=32, bs=8, augment=False, split=(0.02, 0.05))
+    learn = vision_learner(dls, resnet18_half, pretrained=strategy.pretrained, metrics=accuracy)
+    with learn.no_bar(), learn.no_logging():
+        strategy.train(learn)
+        return float(learn.validate(dl=dls.test)[1])
+
+
+def test_a_run_scores_what_the_same_steps_score_by_hand():
+    ways = [training.Full(1, 5e-3), training.FromScratch(1, 5e-3)]
+    table = experiment(task=TASK.changed(arch=resnet18_half), strategies=ways, seeds=[3], labels=[3]).run()
+    assert table.score.tolist() == [by_hand(way, 3, 3) for way in ways]

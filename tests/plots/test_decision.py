@@ -3,8 +3,8 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
+from support.errors import refused
 
-from course_utils.errors import CourseError
 from course_utils.plots import plot_decision
 from course_utils.plots.decision import decisions
 from course_utils.statistics import paired_difference
@@ -17,12 +17,12 @@ def style():
 
 
 def runs(**arms):
-    """Rows of one field: an arm's accuracies by seed."""
+    """Rows of one cell: an arm's scores by seed."""
     return [("noise", 5, arm, seed, value) for arm, values in arms.items() for seed, value in enumerate(values)]
 
 
 def table(rows):
-    return pd.DataFrame(rows, columns=["target", "labels", "strategy", "seed", "accuracy"])
+    return pd.DataFrame(rows, columns=["target", "labels", "strategy", "seed", "score"]).assign(metric="accuracy")
 
 
 CLEAR = runs(head=(0.50, 0.52, 0.48), all=(0.70, 0.72, 0.69))
@@ -52,7 +52,7 @@ def test_runs_are_paired_by_seed_whatever_their_order():
     assert found["tied"] == ("all",) and found["lead"] == pytest.approx(0.1) and found["half_width"] < 1e-9
 
 
-def test_each_field_decides_for_itself():
+def test_each_cell_decides_for_itself():
     other = [("swapped", *row[1:]) for row in runs(head=(0.9, 0.92), all=(0.4, 0.41))]
     found = decisions(table(CLEAR + other))
     assert list(zip(found.target, found.labels, found.best, strict=True)) == [
@@ -62,21 +62,42 @@ def test_each_field_decides_for_itself():
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "fact"),
     [
         (runs(all=(0.1, 0.2)), "at least two arms"),
         (runs(all=(0.1, 0.2), head=(0.1,)), "same seeds"),
-        (runs(all=(0.1,), head=(0.1,)), "more seeds"),
     ],
 )
-def test_runs_that_cannot_be_compared_are_refused(rows, said):
-    with pytest.raises(CourseError, match=said):
+def test_runs_that_cannot_be_compared_are_refused(rows, fact):
+    with refused("plots.unpaired-arms", fact):
         decisions(table(rows))
 
 
-def test_a_missing_column_is_named():
-    with pytest.raises(CourseError, match="seed"):
-        plot_decision(table(CLEAR).drop(columns="seed"))
+def test_a_single_seed_is_refused():
+    with refused("statistics.too-few-runs"):
+        decisions(table(runs(all=(0.1,), head=(0.1,))))
+
+
+@pytest.mark.parametrize("column", ["seed", "metric", "score"])
+def test_a_missing_column_is_named(column):
+    with refused("plots.column-missing", column):
+        plot_decision(table(CLEAR).drop(columns=column))
+
+
+def test_runs_of_several_metrics_are_refused():
+    mixed = table(CLEAR)
+    mixed.loc[0, "metric"] = "recall"
+    with refused("tasks.mixed-metrics", "recall, accuracy"):
+        decisions(mixed)
+
+
+def test_where_a_lower_score_is_better_the_lowest_one_leads(drawn):
+    losses = table(CLEAR).assign(metric="loss")
+    [found] = decisions(losses).to_dict("records")
+    assert found["best"] == "head" and found["tied"] == ("head",) and found["lead"] == pytest.approx(0.2033, abs=1e-4)
+    plot_decision(losses)
+    [(_, alt)] = drawn
+    assert alt.startswith("What to choose, and its lead in loss. noise, 5: head +0.203 ± ")
 
 
 def test_the_chart_says_who_leads_by_how_much_and_where_there_is_a_tie(drawn):

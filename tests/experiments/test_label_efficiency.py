@@ -4,8 +4,8 @@ import math
 
 import pandas as pd
 import pytest
+from support.errors import refused
 
-from course_utils.errors import CourseError
 from course_utils.experiments.label_efficiency import Saving, label_saving, labels_needed
 
 
@@ -35,7 +35,7 @@ def test_a_curve_that_falls_is_levelled_first():
 
 
 @pytest.mark.parametrize(
-    ("labels", "accuracies", "target"),
+    ("labels", "scores", "target"),
     [
         ([5], [0.5], 0.5),
         ([5, 10], [0.5], 0.5),
@@ -45,9 +45,15 @@ def test_a_curve_that_falls_is_levelled_first():
         ([5, 10], [0.5, 0.6], float("nan")),
     ],
 )
-def test_what_is_no_curve_is_refused(labels, accuracies, target):
-    with pytest.raises(CourseError):
-        labels_needed(labels, accuracies, target)
+def test_what_is_no_curve_is_refused(labels, scores, target):
+    with refused("experiments.no-curve"):
+        labels_needed(labels, scores, target)
+
+
+def test_a_curve_of_losses_is_read_downwards():
+    assert labels_needed([10, 40], [0.7, 0.5], 0.6, higher_is_better=False) == pytest.approx(20)
+    assert labels_needed([10, 40], [0.7, 0.5], 0.8, higher_is_better=False) == 0
+    assert math.isinf(labels_needed([10, 40], [0.7, 0.5], 0.4, higher_is_better=False))
 
 
 def curves(baseline: dict[int, list[float]], tuned: list[float]) -> pd.DataFrame:
@@ -56,7 +62,7 @@ def curves(baseline: dict[int, list[float]], tuned: list[float]) -> pd.DataFrame
         ("scratch", labels, seed, value) for labels, values in baseline.items() for seed, value in enumerate(values)
     ]
     rows += [("tuned", 5, seed, value) for seed, value in enumerate(tuned)]
-    return pd.DataFrame(rows, columns=["strategy", "labels", "seed", "accuracy"])
+    return pd.DataFrame(rows, columns=["strategy", "labels", "seed", "score"]).assign(metric="accuracy")
 
 
 def test_the_factor_is_a_geometric_mean_over_seeds():
@@ -101,16 +107,27 @@ def test_adding_the_same_labels_to_both_names_changes_nothing():
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "code", "fact"),
     [
-        (lambda table: table.drop(columns="seed"), "lacks the column seed"),
-        (lambda table: table[table.strategy == "tuned"], "'scratch' is in the table"),
-        (lambda table: table[(table.strategy == "tuned") | (table.seed == 0)], "every seed"),
-        (lambda table: table.assign(accuracy=table.accuracy.where(table.seed == 0)), "every seed"),
-        (lambda table: table[table.seed == 0], "two or more runs"),
+        (lambda table: table.drop(columns="seed"), "column-missing", "seed"),
+        (lambda table: table[table.strategy == "tuned"], "unknown-strategy", "'scratch'"),
+        (lambda table: table[(table.strategy == "tuned") | (table.seed == 0)], "unpaired-runs", "every seed"),
+        (lambda table: table.assign(score=table.score.where(table.seed == 0)), "unpaired-runs", "every seed"),
     ],
 )
-def test_runs_that_do_not_pair_are_refused(change, said):
+def test_runs_that_do_not_pair_are_refused(change, code, fact):
     table = curves({5: [0.4, 0.3], 20: [0.8, 0.7]}, tuned=[0.7, 0.6])
-    with pytest.raises(CourseError, match=said):
+    with refused(f"experiments.{code}", fact):
         label_saving(change(table), "tuned", "scratch", labels=5)
+
+
+def test_one_seed_is_refused():
+    table = curves({5: [0.4, 0.3], 20: [0.8, 0.7]}, tuned=[0.7, 0.6])
+    with refused("statistics.too-few-runs"):
+        label_saving(table[table.seed == 0], "tuned", "scratch", labels=5)
+
+
+def test_losses_save_as_many_labels_as_the_scores_that_mirror_them():
+    table = curves({5: [0.4, 0.4], 20: [0.8, 0.8], 80: [0.9, 0.9]}, tuned=[0.8, 0.9])
+    mirrored = table.assign(metric="loss", score=1 - table.score)
+    assert label_saving(mirrored, "tuned", "scratch", 5) == label_saving(table, "tuned", "scratch", 5)

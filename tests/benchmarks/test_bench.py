@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-FOLDER = Path(__file__).parents[1] / "benchmarks"
+FOLDER = Path(__file__).parents[2] / "benchmarks"
 sys.path.insert(0, str(FOLDER))  # its modules are scripts beside each other
 
 import bench  # noqa: E402

@@ -1,0 +1,117 @@
+"""All tasks by name: those that `course tune` searches on, by their lesson, and those of the benchmark."""
+
+from torch import nn
+
+from course_utils.backbones import resnet18_half
+from course_utils.errors import CourseError
+from course_utils.tasks.images import ImageTask
+
+
+def shorter(pretrained: bool) -> nn.Module:
+    """Return the bundled body up to stage 2, as in lessons 05 to 07; fastai cuts at the pooling layer."""
+    return _cut(6, pretrained)
+
+
+def one_stage(pretrained: bool) -> nn.Module:
+    """Return the bundled body up to stage 1, as in lesson 09."""
+    return _cut(5, pretrained)
+
+
+def _cut(layers: int, pretrained: bool) -> nn.Module:
+    network = resnet18_half("DEFAULT" if pretrained else None)
+    return nn.Sequential(*list(network.children())[:layers], nn.AdaptiveAvgPool2d(1))
+
+
+TASKS: dict[str, ImageTask] = {
+    task.name: task
+    for task in (
+        ImageTask("digits", name="01_first_finetune", labels=20, epochs=7, size=48, bs=16, split=(0.1, 0.3)),
+        ImageTask(
+            "digits",
+            name="05_full_or_partial",
+            labels=10,
+            epochs=4,
+            arch=shorter,
+            size=32,
+            bs=10,
+            split=(0.1, 0.2),
+        ),
+        ImageTask(
+            "vehicles",
+            name="07_against_scratch",
+            labels=100,
+            epochs=4,
+            flip=True,
+            size=48,
+            bs=20,
+            split=(100, 250),
+        ),
+        ImageTask(
+            "scans",
+            name="08_when_it_goes_wrong",
+            metric="balanced accuracy",
+            labels=60,
+            epochs=5,
+            flip=True,
+            bs=20,
+        ),
+        ImageTask(
+            "digits",
+            name="09_tuning",
+            labels=20,
+            epochs=3,
+            arch=one_stage,
+            size=16,
+            bs=20,
+            split=(0.06, 0.3),
+        ),
+        # The benchmark's own have hardly any validation images, since nothing is chosen on them.
+        ImageTask(
+            "digits",
+            labels=20,
+            epochs=9,
+            arch=resnet18_half,
+            profile="mini",
+            size=48,
+            bs=16,
+            split=(2, 0.4),
+        ),
+        ImageTask(
+            "vehicles",
+            name="drawings",
+            labels=100,
+            epochs=9,
+            arch=resnet18_half,
+            flip=True,
+            profile="mini",
+            size=64,
+            bs=16,
+            split=(2, 250),
+        ),
+        ImageTask(
+            "vehicles",
+            name="photographs",
+            labels=500,
+            epochs=5,
+            arch=resnet18_half,
+            flip=True,
+            profile="full",
+            size=64,
+            bs=64,
+            split=(2, 300),
+        ),
+    )
+}
+
+
+def find_task(name: str) -> ImageTask:
+    """Return the task of that name.
+
+    Raises
+    ------
+    CourseError
+        Where there is none (`tasks.unknown-task`).
+    """
+    if name not in TASKS:
+        raise CourseError(f"There is no task {name!r}: choose one of {', '.join(TASKS)}.", code="tasks.unknown-task")
+    return TASKS[name]

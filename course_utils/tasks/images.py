@@ -1,0 +1,160 @@
+"""Tasks on images: a data set of the course, a network of fastai's `vision_learner`, and a metric."""
+
+import json
+import os
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from fastai.learner import Learner
+from fastai.torch_core import set_seed
+from fastai.vision.learner import vision_learner
+from torch import nn
+
+from course_utils import data, environment
+from course_utils.backbones import default
+from course_utils.errors import CourseError
+from course_utils.tasks.metrics import find_metric
+from course_utils.training import Strategy
+
+
+@dataclass(frozen=True, init=False)
+class ImageTask:
+    """Classify the images of a data set; a `tasks.protocol.Task`.
+
+    Parameters
+    ----------
+    dataset : str
+        A data set of the course by name, as `data.load` takes it.
+    name : str, optional
+        What the task is called; the data set's name if left out.
+    metric : str
+        What is scored: "accuracy" or "balanced accuracy".
+    labels : int
+        Labelled images per class that the task is usually learned with.
+    epochs : int
+        The budget of a strategy: passes over the training set.
+    arch : callable, optional
+        What `vision_learner` takes as its architecture; the course's own network for this machine if left out.
+    flip : bool
+        Whether a mirrored image still belongs to its class.
+    profile : str, optional
+        "mini" or "full", where the task should not follow the machine's own profile.
+    **options
+        For the data set: `size`, `bs`, `split`, `augment` and so on.
+
+    Raises
+    ------
+    CourseError
+        For a metric that fastai doesn't compute here (`tasks.unmeasured-metric`), and for `seed` or `n_per_class`
+        among the options (`tasks.option-of-a-run`): each run has its own.
+    """
+
+    dataset: str
+    name: str
+    metric: str
+    labels: int
+    epochs: int
+    arch: Callable[..., nn.Module] | None
+    flip: bool
+    profile: str | None
+    options: Mapping[str, Any] = field(hash=False)
+
+    def __init__(
+        self,
+        dataset: str,
+        *,
+        name: str | None = None,
+        metric: str = "accuracy",
+        labels: int = 20,
+        epochs: int = 5,
+        arch: Callable[..., nn.Module] | None = None,
+        flip: bool = False,
+        profile: str | None = None,
+        **options: Any,
+    ):
+        if find_metric(metric).for_fastai is None:
+            raise CourseError(
+                f"An image task can't measure {metric!r}: give accuracy or balanced accuracy.",
+                code="tasks.unmeasured-metric",
+            )
+        if taken := sorted({"seed", "n_per_class"} & options.keys()):
+            raise CourseError(
+                f"{' and '.join(taken)} can't be an option of a task, since each run has its own: give seeds and "
+                "labels where the task is run.",
+                code="tasks.option-of-a-run",
+            )
+        own = {"dataset": dataset, "name": name or dataset, "metric": metric, "labels": labels, "epochs": epochs}
+        own |= {"arch": arch, "flip": flip, "profile": profile, "options": options}
+        vars(self).update(own)  # a frozen dataclass refuses assignment
+
+    def changed(self, **changes: Any) -> "ImageTask":
+        """Return a copy with other parameters or other options of the data set."""
+        own = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "options"}
+        return ImageTask(**(own | dict(self.options) | changes))
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether a higher score is a better one."""
+        return find_metric(self.metric).higher_is_better
+
+    @property
+    def network(self) -> Callable[..., nn.Module]:
+        """The architecture that learners are made with on this machine."""
+        return self.arch or default()
+
+    def learner(self, seed: int, labels: int, strategy: Strategy, *, start: int | None = None) -> Learner:
+        """Return a fresh learner: `data.load`, then `vision_learner`, both from fixed seeds.
+
+        Parameters
+        ----------
+        seed : int
+            Of the split, and of random weights and order too unless `start` is given.
+        labels : int
+            Labelled images per class.
+        strategy : Strategy
+            Says whether the network starts from pre-trained weights.
+        start : int, optional
+            Seed of random weights and order alone.
+        """
+        set_seed(seed)
+        with _profile(self.profile):
+            dls = data.load(self.dataset, n_per_class=labels, seed=seed, **self.options)
+        if start is not None:
+            dls.train.rng = random.Random(start)
+            set_seed(start)
+        measure = find_metric(self.metric).for_fastai
+        assert measure is not None  # __init__ refuses others
+        return vision_learner(dls, self.network, pretrained=strategy.pretrained, metrics=measure())
+
+    def score(self, learn: Learner, split: str = "test") -> float:
+        """Return the metric on the "valid" or the "test" set."""
+        with learn.no_bar(), learn.no_logging():
+            return float(learn.validate(dl=getattr(learn.dls, split))[1])
+
+    def describe(self) -> dict[str, Any]:
+        """Return data set, options, network, metric and profile, as JSON can hold them."""
+        return {
+            "dataset": self.dataset,
+            "options": json.loads(json.dumps(dict(self.options), default=repr, sort_keys=True)),
+            "network": self.network.__name__,
+            "metric": self.metric,
+            "profile": self.profile or environment.profile(),
+        }
+
+
+@contextmanager
+def _profile(name: str | None) -> Iterator[None]:
+    """Load data of another profile than the machine's own."""
+    before = os.environ.get("COURSE_PROFILE")
+    if name is not None:
+        os.environ["COURSE_PROFILE"] = name
+    try:
+        yield
+    finally:
+        if name is not None:
+            os.environ.pop("COURSE_PROFILE")
+            if before is not None:
+                os.environ["COURSE_PROFILE"] = before

@@ -1,0 +1,97 @@
+"""Train a fresh learner of a task with a strategy, and score it: the one place where runs are made."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fastai.callback.core import Callback, CancelValidException
+from fastai.learner import Learner
+
+from course_utils.tasks.protocol import Task
+from course_utils.training import Strategy, suit_device
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained learner and what its training took.
+
+    Attributes
+    ----------
+    learn : Learner
+        With the loaders of all three sets in `learn.dls`.
+    seconds : float
+        Of the training alone.
+    steps : int
+        Weight updates.
+    """
+
+    learn: Learner
+    seconds: float
+    steps: int
+
+    @property
+    def trainable(self) -> int:
+        """How many weights train at the end."""
+        return sum(weight.numel() for weight in self.learn.model.parameters() if weight.requires_grad)
+
+
+def train(
+    task: Task,
+    strategy: Strategy,
+    labels: int,
+    seed: int,
+    *,
+    start: int | None = None,
+    cbs: Sequence[Callback] = (),
+) -> Trained:
+    """Make a fresh learner, and train it.
+
+    Parameters
+    ----------
+    task, strategy, labels, seed, start
+        As `Task.learner` takes them.
+    cbs : sequence of Callback
+        For the time of the training alone.
+    """
+    learn = task.learner(seed, labels, strategy, start=start)
+    for_training = [counter := StepCounter(), *cbs]
+    learn.add_cbs(for_training)
+    with learn.no_bar(), learn.no_logging():
+        began = time.perf_counter()
+        strategy.train(suit_device(learn))
+        seconds = time.perf_counter() - began
+    learn.remove_cbs(for_training)
+    return Trained(learn, seconds, counter.steps)
+
+
+def train_and_score(
+    task: Task,
+    strategy: Strategy,
+    labels: int,
+    seed: int,
+    *,
+    split: str = "test",
+    start: int | None = None,
+    cbs: Sequence[Callback] = (),
+) -> tuple[float, Trained]:
+    """Train as `train` does, and return the task's metric on the "valid" or "test" set, and what was trained."""
+    trained = train(task, strategy, labels, seed, start=start, cbs=cbs)
+    return task.score(trained.learn, split), trained
+
+
+class StepCounter(Callback):
+    """Counts weight updates."""
+
+    steps = 0
+
+    def after_step(self) -> None:
+        """Count one more."""
+        self.steps += 1
+
+
+class NoValidation(Callback):
+    """Leaves out the validation after each epoch, for runs in which nothing waits for it."""
+
+    def before_validate(self) -> None:
+        """Skip it."""
+        raise CancelValidException

@@ -1,0 +1,92 @@
+"""Image tasks: the protocol that they keep, and what a learner of theirs depends on."""
+
+import json
+import pickle
+
+import pytest
+import torch
+from support.errors import refused
+
+from course_utils import training
+from course_utils.backbones import resnet18_half
+from course_utils.tasks import TASKS, ImageTask, Task, find_task, train, train_and_score
+from course_utils.tasks.running import NoValidation
+
+TASK = ImageTask("digits", size=16, bs=8, augment=False, split=(0.02, 0.05), arch=resnet18_half)
+
+
+def head_of(learn) -> list[torch.Tensor]:
+    return [weight.detach().clone() for weight in learn.model[1].parameters()]
+
+
+@pytest.mark.parametrize("task", [TASK, *TASKS.values()], ids=lambda task: task.name)
+def test_every_task_keeps_the_protocol(task):
+    assert isinstance(task, Task)
+    assert task.epochs >= 1 and task.higher_is_better
+    assert json.loads(json.dumps(task.describe())) == json.loads(json.dumps(task.describe()))
+    assert pickle.loads(pickle.dumps(task)) == task
+
+
+def test_a_copy_changes_what_is_named_and_nothing_else():
+    other = TASK.changed(size=24, epochs=9)
+    assert (other.options["size"], other.epochs) == (24, 9)
+    assert other.changed(size=16, epochs=5) == TASK
+    assert {name: value for name, value in other.options.items() if TASK.options[name] != value} == {"size": 24}
+
+
+def test_seed_and_start_decide_split_and_weights():
+    way = training.Full(1)
+    first, again, other = (TASK.learner(0, 2, way, start=start) for start in (None, None, 7))
+    assert all(torch.equal(a, b) for a, b in zip(head_of(first), head_of(again), strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(head_of(first), head_of(other), strict=True))
+    assert first.dls.train.items == other.dls.train.items != TASK.learner(1, 2, way).dls.train.items
+
+
+def test_a_strategy_from_scratch_gets_random_weights():
+    fresh, trained = (TASK.learner(0, 2, way(1)).model[0] for way in (training.FromScratch, training.Full))
+    first, second = next(fresh.parameters()), next(trained.parameters())
+    assert not torch.equal(first, second)
+
+
+def test_a_training_counts_its_steps_and_keeps_no_callback():
+    score, trained = train_and_score(TASK, training.HeadOnly(2), 2, 0, cbs=[NoValidation()])
+    assert trained.steps == 4 and trained.seconds > 0
+    assert score == TASK.score(trained.learn, "test") and 0 <= TASK.score(trained.learn, "valid") <= 1
+    assert not {"step_counter", "no_validation"} & {each.name for each in trained.learn.cbs}
+    all_of_it = train(TASK, training.Full(1), 2, 0, cbs=[NoValidation()])
+    assert all_of_it.trainable == sum(weight.numel() for weight in all_of_it.learn.model.parameters())
+    assert trained.trainable < all_of_it.trainable
+
+
+def test_a_profile_of_its_own_lasts_as_long_as_the_loading(monkeypatch):
+    from course_utils import environment
+    from course_utils.tasks import images
+
+    seen = []
+    real = images.data.load
+    monkeypatch.setattr(
+        images.data, "load", lambda *given, **how: seen.append(environment.profile()) or real(*given, **how)
+    )
+    monkeypatch.setenv("COURSE_PROFILE", "mini")
+    TASK.changed(profile="full").learner(0, 2, training.Full(1))
+    assert seen == ["full"] and environment.profile() == "mini"
+    assert TASK.changed(profile="full").describe()["profile"] == "full"
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "fact"),
+    [
+        ({"metric": "loss"}, "unmeasured-metric", "'loss'"),
+        ({"metric": "glory"}, "unknown-metric", "'glory'"),
+        ({"seed": 1}, "option-of-a-run", "seed"),
+        ({"n_per_class": 1}, "option-of-a-run", "n_per_class"),
+    ],
+)
+def test_a_task_that_cannot_be_is_refused(options, code, fact):
+    with refused(f"tasks.{code}", fact):
+        ImageTask("digits", **options)
+
+
+def test_an_unknown_task_is_refused():
+    with refused("tasks.unknown-task", "'glory'", "09_tuning"):
+        find_task("glory")
