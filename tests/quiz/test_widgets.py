@@ -8,14 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from support.errors import refused
 
-from course_utils.errors import CourseError
 from course_utils.lessons import Lesson
 from course_utils.quiz import ask, check, exercises, found, predict, progress, progress_table, reading, review, summary
 from course_utils.quiz import widgets as quiz_widgets
 from course_utils.quiz.text import shuffled, static_html, static_text
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -221,17 +221,17 @@ def test_exercises_are_checked_in_words(said):
 
 
 def test_wrong_calls_say_what_to_do():
-    for call, told in (
-        (lambda: ask("90.A"), r"check\('90\.A', double\)"),
-        (lambda: check("90.1", 1), r"ask\('90\.1'\)"),
-        (lambda: predict("90.1"), r"ask\('90\.1'\)"),
-        (lambda: found("90.1", 1), "only a prediction"),
-        (lambda: ask("90.9"), "choose one of 90.1, 90.2"),
-        (lambda: ask("91.1"), "no quiz for lesson '91': choose one of 90"),
-        (lambda: ask("frozen"), "like '04.2'"),
-        (lambda: summary("7"), "choose one of 90"),
+    for call, problem, fact in (
+        (lambda: ask("90.A"), "wrong-call", "check('90.A', double)"),
+        (lambda: check("90.1", 1), "wrong-call", "ask('90.1')"),
+        (lambda: predict("90.1"), "wrong-call", "ask('90.1')"),
+        (lambda: found("90.1", 1), "wrong-call", "only a prediction"),
+        (lambda: ask("90.9"), "unknown-item", "choose one of 90.1, 90.2"),
+        (lambda: ask("91.1"), "unknown-lesson", "'91': choose one of 90"),
+        (lambda: ask("frozen"), "item-name", "like '04.2'"),
+        (lambda: summary("7"), "unknown-lesson", "choose one of 90"),
     ):
-        with pytest.raises(CourseError, match=told):
+        with refused(f"quiz.{problem}", fact):
             call()
 
 

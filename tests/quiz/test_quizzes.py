@@ -17,7 +17,7 @@ from course_utils.quiz.items import Code, Model, Number, OneChoice, Order, Predi
 from course_utils.quiz.reading import FOLDER, headings, lesson_quiz, read
 from course_utils.quiz.rules import faults
 
-LESSON_FOLDER = Path(__file__).parents[1] / "lessons"
+LESSON_FOLDER = Path(__file__).parents[2] / "lessons"
 ITEMS = [item for lesson in LESSONS for item in lesson_quiz(lesson.number).items]
 EXERCISES = [item for item in ITEMS if isinstance(item, (Code, Model))]
 KEYED = [item for item in ITEMS if not isinstance(item, (Code, Model, Prediction))]

@@ -1,0 +1,253 @@
+"""A learner's code is run: limits of time and print, mistakes, errors, models, objects that lie."""
+
+import itertools
+import sys
+import time
+from contextlib import suppress
+
+import numpy as np
+import pytest
+from support.errors import refused
+from support.liars import Quoted, Sure, Yes
+from support.quiz_items import one
+
+from course_utils.lessons import LESSONS
+from course_utils.quiz import reading
+from course_utils.quiz.execution import MOST_PRINTED, SHOWN, run_item
+from course_utils.quiz.items import Code, Model
+
+
+def double(x):
+    return 2 * x
+
+
+def tried(answer, kind="code", context=None, **fields):
+    return run_item(one(kind, **fields), answer, context or {})
+
+
+def told(verdict):
+    return " ".join(verdict.feedback)
+
+
+def test_a_function_is_compared_on_generated_inputs():
+    assert tried(double).right
+    assert tried(lambda x: 2.0 * x).right  # 4.0 is 4
+    assert tried(lambda x: np.float64(2 * x)).right
+    assert told(tried(lambda x: x * x)) == "That squares."
+    assert told(tried(lambda x: -2 * x)) == "double(1) should give 2, and gave -2."
+    assert told(tried(5)) == "double should be a function, and is 5."
+
+
+@pytest.mark.parametrize("wrong", [str, lambda x: [2 * x], lambda x: None, lambda x: Sure(2 * x), lambda x: Yes()])
+def test_types_are_exact(wrong):
+    verdict = tried(wrong)
+    assert verdict.right is False and "should give" in told(verdict)
+
+
+def test_an_input_that_is_changed_spoils_nothing():
+    def sort_it(values):
+        values.sort()
+        return values
+
+    fields = {"inputs": "[([3, 1, 2],)]", "reference": "def double(x):\n    return sorted(x)"}
+    assert tried(sort_it, **fields).right
+
+
+def test_a_value_is_compared_with_the_reference():
+    fields = {"inputs": None, "reference": "double = 14", "name": "double"}
+    fields["mistakes"] = [{"code": f"double = {n}", "feedback": f"Not {n}."} for n in (7, 28, 49)]
+    assert tried(14, **fields).right
+    assert told(tried(28, **fields)) == "Not 28."
+    assert told(tried(13.0, **fields)) == "double should be 14, and is 13."
+    assert told(tried("14", **fields)) == "double should be 14, and is '14'."
+
+
+def endless(x):
+    while True:
+        pass
+
+
+def stubborn(x):
+    while True:
+        with suppress(Exception):
+            time.sleep(0.01)
+
+
+def asleep(x):
+    time.sleep(60)
+
+
+@pytest.mark.parametrize("slow", [endless, stubborn, asleep, lambda x: sum(1 for _ in itertools.count())])
+def test_a_loop_for_ever_is_interrupted(slow):
+    start = time.perf_counter()
+    verdict = tried(slow, limit=0.3)
+    assert time.perf_counter() - start < 10
+    assert verdict.right is False and told(verdict).startswith(
+        "double isn't finished: it was interrupted after 0.3 seconds"
+    )
+    time.sleep(0.5)  # no interrupt comes late
+    assert tried(double, limit=0.3).right
+
+
+def test_who_is_done_at_the_limit_is_interrupted_no_more():
+    for pause in np.linspace(0.02, 0.03, 40):
+        verdict = tried(lambda x, pause=pause: time.sleep(pause / 4) or 2 * x, limit=0.025)
+        assert verdict.right or "isn't finished" in told(verdict)
+    time.sleep(0.1)
+
+
+def test_the_stop_button_stops():
+    def stopped(x):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tried(stopped)
+
+
+def test_a_megabyte_printed_is_cut(capsys):
+    def chatty(x):
+        for _ in range(10_000):
+            print("x" * 100)
+        print("error", file=sys.stderr)
+        return 3 * x
+
+    verdict = tried(chatty)
+    assert verdict.right is False and len(told(verdict)) < 2 * MOST_PRINTED
+    assert verdict.feedback[-1].startswith("It printed: xxx") and len(verdict.feedback[-1]) < SHOWN + 20
+    assert capsys.readouterr() == ("", "")
+    assert told(tried(lambda x: print("Hello.") or 2 * x)) == ""  # right: nobody needs to look for the fault
+
+
+def test_a_closed_output_is_no_trouble():
+    assert tried(lambda x: sys.stdout.close() or 2 * x).right
+    assert "It printed: so" in told(tried(lambda x: print("so") or sys.stdout.close() or print("far") or 5))
+
+
+class Odd(BaseException):
+    pass
+
+
+class Mute(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+def broken(error):
+    def raising(x):
+        raise error
+
+    return raising
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ValueError("a\nb"), "double stopped with ValueError: a b"),
+        (KeyError(), "double stopped with KeyError: no message"),
+        (SystemExit(3), "double stopped with SystemExit: 3"),
+        (Odd("x"), "double stopped with Odd: x"),
+        (Mute(), "double stopped with Mute."),
+        (AssertionError("mine"), "double stopped with AssertionError: mine"),
+        (RecursionError("deep"), "double stopped with RecursionError: deep"),
+        (NotImplementedError("this operator runs on no CPU"), "double stopped with NotImplementedError: this operator"),
+        (ValueError("y" * 5000), "y…"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+def test_errors_of_the_learners_code_are_told(error, words):
+    verdict = tried(broken(error))
+    assert verdict.right is False and words in told(verdict) and len(told(verdict)) < 250
+
+
+def test_wrong_arguments_are_told():
+    assert "stopped with TypeError" in told(tried(lambda: 5))
+
+
+@pytest.mark.parametrize("blank", [..., broken(NotImplementedError("write your lines here, in place of this one"))])
+def test_a_blank_costs_no_try(blank):
+    verdict = tried(blank)
+    assert verdict.right is None and verdict.feedback == ("double isn't written yet.", "A hint: Look.")
+
+
+def test_a_bare_not_implemented_is_a_blank_too():
+    assert tried(broken(NotImplementedError)).right is None
+
+
+EXPECT = {
+    "inputs": None,
+    "reference": None,
+    "expect": "assert double(2) == 4, 'Twice two is four.'\nassert double(0) == 0",
+}
+
+
+def test_assertions_give_the_feedback():
+    assert tried(double, **EXPECT).right
+    assert told(tried(lambda x: x, **EXPECT)) == "Twice two is four."
+    assert told(tried(broken(AssertionError("mine")), **EXPECT)) == "double stopped with AssertionError: mine"
+    assert tried(broken(NotImplementedError), **EXPECT).right is None
+
+
+def test_the_reference_comes_before_the_assertions():
+    fields = {"expect": "assert double(100) == 200, 'Large ones too.'"}
+    assert tried(double, **fields).right
+    assert told(tried(lambda x: min(2 * x, 50), **fields)) == "Large ones too."
+    assert told(tried(lambda x: x, **fields)) == "That copies."
+
+
+def test_what_the_check_needs_is_asked_for():
+    fields = {"needs": ["factor"], "inputs": "[(factor,)]"}
+    assert tried(double, context={"factor": 3}, **fields).right
+    with refused("quiz.missing-names", "check('04.A', double, factor=factor)"):
+        tried(double, **fields)
+
+
+def test_a_model_is_judged_by_held_out_images():
+    import torch
+    from torch import nn
+
+    class Says(nn.Module):
+        def __init__(self, number, shape=(10,)):
+            super().__init__()
+            self.number, self.shape, self.part = number, shape, nn.Dropout().eval()
+
+        def forward(self, x):
+            scores = torch.zeros(len(x), *self.shape)
+            scores[:, self.number] = 1
+            return scores
+
+    class Liar(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, function, types, arguments=(), options=None):
+            return torch.ones(250).as_subclass(Liar)
+
+    class Lying(nn.Module):
+        def forward(self, x):
+            return torch.rand(len(x), 10).as_subclass(Liar)
+
+    good = Says(0)
+    verdict = tried(good, "model")
+    assert verdict.right and told(verdict) == "network is right for 100% of the held-out images."
+    assert good.training and not good.part.training  # as they were before
+    assert told(tried(Says(1), "model")) == "network is right for 0% of the held-out images; 90% are asked for."
+    assert (
+        told(tried(Says(0, (10, 2)), "model"))
+        == "network should give one row of scores an image, and gave (250, 10, 2)."
+    )
+    assert told(tried(5, "model")) == "network should be a learner or a network, and is 5."
+    assert not tried(Lying(), "model").right and not tried(Yes(), "model").right
+    assert tried(..., "model").right is None
+    expect = {"expect": "assert share > 2, f'Only {share:.0%}.'"}
+    assert told(tried(good, "model", **expect)) == "Only 100%."
+
+
+ITEMS = [one for lesson in LESSONS for one in reading.lesson_quiz(lesson.number).items]
+EXERCISES = [one for one in ITEMS if isinstance(one, (Code, Model))]
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda one: one.id)
+def test_a_lying_object_gets_no_point(exercise):
+    names: dict = {"__name__": "exercise"}
+    exec(compile(exercise.stand_in, f"<stand-in of {exercise.id}>", "exec"), names)
+    context = {name: names[name] for name in exercise.needs}
+    for liar in (Yes(), lambda *arguments, **options: Yes(), Sure(1), Quoted("yes")):
+        assert run_item(exercise, liar, context).right is False

@@ -1,0 +1,104 @@
+"""The rules for authors: keys that are told twice, no giveaways, no dead links."""
+
+import pytest
+from support.quiz_items import REASON, changed, item, read
+
+from course_utils.quiz import rules
+
+
+def good_quiz():
+    """Nine items, right options at other places, longest or not: nothing to mend."""
+    kinds = ["one choice", "one choice", "one choice", "several choices", "number", "short text", "order", "prediction"]
+    items = [item(kind, id=f"04.{n}") for n, kind in enumerate(kinds, start=1)]
+    items[1]["options"].reverse()
+    items[2]["options"] = [items[2]["options"][1], items[2]["options"][0]]
+    return [*items, item("code")]
+
+
+def faults_of(items, headings=("One",)):
+    return [f"{of}: {fault}" for of, fault in rules.faults(read(*items), headings)]
+
+
+def test_a_good_quiz_has_nothing_to_mend():
+    assert faults_of(good_quiz()) == []
+
+
+BREACHES = {
+    "section": ({"section": "Two"}, "the lesson has no section 'Two'"),
+    "source": ({"source": "a book"}, "the source should be a Markdown link"),
+    "short explanation": ({"explanation": "make freeze train"}, "the explanation has fewer than eight words"),
+    "figure": ({"figure": {"file": "none.png", "alt": "Nothing."}}, "isn't in the folder quizzes"),
+    "figure outside": ({"figure": {"file": "../LICENSE", "alt": "Words."}}, "should be one of .png"),
+    "cue missing": (
+        {"explanation": "First make it, then chill it, then train it, as the lesson does."},
+        "lacks the cue 'freeze'",
+    ),
+    "cue order": (
+        {"explanation": "First freeze it, then make it, then train it, as the lesson does."},
+        "in another order",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BREACHES)
+def test_a_broken_rule_is_told(name):
+    fields, words = BREACHES[name]
+    items = [item("order", id="04.7", **fields) if raw["id"] == "04.7" else raw for raw in good_quiz()]
+    (told,) = faults_of(items)
+    assert told.startswith("04.7: ") and words in told
+
+
+KEYS = {
+    "favours another": (
+        "one choice",
+        {"explanation": "A pear is the fruit that falls from the tree in autumn."},
+        "as much as",
+    ),
+    "favours both": (
+        "one choice",
+        {"explanation": "An apple is no pear, as anyone sees who looks at it."},
+        "as much as",
+    ),
+    "number not bold": (
+        "number",
+        {"explanation": "Half of thirty, after all that was said, makes 15."},
+        "in bold, **15**",
+    ),
+    "another number": ("number", {"explanation": "Half of thirty, after all that was said, makes **25**."}, "in bold"),
+    "two numbers": ("number", {"explanation": "Half of **30**, after all that was said, makes **15**."}, "in bold"),
+    "text not there": (
+        "short text",
+        {"explanation": REASON},
+        "holds none of the accepted answers (train, learn.train())",
+    ),
+    "opening": ("several choices", "False: it is.", "should begin with 'True:'"),
+}
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_a_key_that_is_told_in_another_way_is_noticed(name):
+    kind, fields, words = KEYS[name]
+    raw = changed(kind, "options", 0, feedback=fields) if isinstance(fields, str) else item(kind, **fields)
+    items = [
+        *(other for other in good_quiz() if other["kind"] != kind),
+        raw | {"id": "04.99"},
+        item("order", id="04.98"),
+    ]
+    (told,) = [fault for fault in faults_of([*items, item("order", id="04.97")]) if not fault.startswith(": ")]
+    assert told.startswith("04.99: ") and words in told
+
+
+def test_too_few_items():
+    assert faults_of(good_quiz()[2:]) == [": 7 items: a lesson has at least 8"]
+
+
+def test_giveaways_over_a_whole_quiz():
+    items = good_quiz()
+    for raw in items[:3]:
+        raw["options"].sort(key=lambda option: not option.get("right"))
+    assert faults_of(items) == [": the right option is number 1 in 3 of 3 questions: move some"]
+    items = good_quiz()
+    for raw in items[:3]:
+        for option in raw["options"]:
+            option["text"] += " from the market" * bool(option.get("right"))
+    assert faults_of(items) == [": the right option is the longest in 3 of 3 questions: shorten some of them"]
