@@ -8,6 +8,7 @@ from . import environment as environment
 from . import errors as errors
 from . import experiments as experiments
 from . import grading as grading
+from . import lessons as lessons
 from . import machine as machine
 from . import plots as plots
 from . import quiz as quiz

@@ -69,7 +69,10 @@ def setup(lesson: str) -> Environment:
     if lesson not in known:
         near = get_close_matches(str(lesson), known, n=1, cutoff=0.3)
         meant = f" (did you mean {near[0]!r}?)" if near else ""
-        raise CourseError(f"There is no lesson {lesson!r}{meant}: give setup one of {', '.join(known)}.")
+        raise CourseError(
+            f"There is no lesson {lesson!r}{meant}: give setup one of {', '.join(known)}.",
+            code="environment.unknown-lesson",
+        )
     overrides = read_overrides()
     silence_known_warnings()
     facts = observe()
@@ -111,11 +114,15 @@ def data_dir() -> Path:
     folder = _folder(value)
     existing = next(place for place in (folder, *folder.parents) if os.path.exists(place))
     if not os.path.isdir(existing):
-        raise CourseError(f"COURSE_DATA_DIR is {value!r}, but that is no folder: name a folder, or unset the variable.")
+        raise CourseError(
+            f"COURSE_DATA_DIR is {value!r}, but that is no folder: name a folder, or unset the variable.",
+            code="environment.data-folder",
+        )
     if not os.access(existing, os.W_OK):
         raise CourseError(
             f"COURSE_DATA_DIR is {value!r}, but nothing can be written there: name a folder that you may write to, "
-            "or unset the variable."
+            "or unset the variable.",
+            code="environment.data-folder",
         )
     return folder
 
@@ -128,7 +135,8 @@ def mirror() -> Path | None:
     if not os.path.isdir(folder):
         raise CourseError(
             f"COURSE_DATA_MIRROR is {value!r}, but that is no folder: name the folder that holds the archives, "
-            "or unset the variable."
+            "or unset the variable.",
+            code="environment.mirror-folder",
         )
     return folder
 
@@ -156,11 +164,11 @@ def read_overrides() -> Overrides:
     """The COURSE_... variables, checked."""
     profile, device, seed = (_value(name) for name in ("COURSE_PROFILE", "COURSE_DEVICE", "COURSE_SEED"))
     if profile not in ("", *PROFILES):
-        raise CourseError(_wrong("COURSE_PROFILE", " or ".join(PROFILES)))
+        raise _wrong("COURSE_PROFILE", " or ".join(PROFILES))
     if not re.fullmatch(r"(cpu|mps|cuda(:[0-9]+)?)?", device):
-        raise CourseError(_wrong("COURSE_DEVICE", "cpu, cuda, cuda:N (N counts the GPUs from 0) or mps"))
+        raise _wrong("COURSE_DEVICE", "cpu, cuda, cuda:N (N counts the GPUs from 0) or mps")
     if not re.fullmatch(r"[0-9]*", seed) or int(seed or 0) >= 2**32:
-        raise CourseError(_wrong("COURSE_SEED", "a whole number from 0 to 4294967295"))
+        raise _wrong("COURSE_SEED", "a whole number from 0 to 4294967295")
     return Overrides(data_dir(), mirror(), profile or None, device or None, int(seed) if seed else None)
 
 
@@ -168,8 +176,11 @@ def _value(name: str) -> str:
     return os.environ.get(name, "").strip().lower()
 
 
-def _wrong(name: str, right: str) -> str:
-    return f"{name} is {os.environ[name]!r}: set it to {right}, or unset it to let the course choose."
+def _wrong(name: str, right: str) -> CourseError:
+    return CourseError(
+        f"{name} is {os.environ[name]!r}: set it to {right}, or unset it to let the course choose.",
+        code="environment.wrong-value",
+    )
 
 
 def _or_default(seed: int | None) -> int:
@@ -208,7 +219,9 @@ def _choose_gpu(facts: Facts, wanted: str | None) -> Gpu | None:
         if wanted in (gpu.device, gpu.device.split(":")[0]):
             return gpu
     usable = ", ".join(["cpu", *(gpu.device for gpu in facts.gpus)])
-    raise CourseError(f"COURSE_DEVICE is {wanted!r}, but here torch can use only: {usable}.")
+    raise CourseError(
+        f"COURSE_DEVICE is {wanted!r}, but here torch can use only: {usable}.", code="environment.missing-device"
+    )
 
 
 def _choose_profile(facts: Facts, overrides: Overrides, gpu: Gpu | None) -> tuple[str, str]:

@@ -2,8 +2,9 @@
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from course_utils.quiz.items import Number, OneChoice, Order, Prediction, SeveralChoices, ShortText, plain
 
@@ -16,7 +17,15 @@ LONGEST = 200  # characters of a written answer
 
 @dataclass(frozen=True)
 class Verdict:
-    """right: True or False, or None when the answer can't be judged (nothing chosen, no number): that is no try."""
+    """What is said to an answer.
+
+    Parameters
+    ----------
+    right : bool or None
+        None when the answer can't be judged (nothing chosen, no number): that is no try.
+    feedback : tuple of str
+        What the learner is told, sentence by sentence.
+    """
 
     right: bool | None
     feedback: tuple[str, ...]
@@ -25,34 +34,49 @@ class Verdict:
 def judge(item: OneChoice | SeveralChoices | Number | ShortText | Order, answer: object) -> Verdict:
     """Judge an answer.
 
-    answer: the set of the chosen options' places for the choices, the list of the steps' places for an order, what was
-    typed for a number and a short text (a number may also be an int or a float).
+    Parameters
+    ----------
+    item : OneChoice, SeveralChoices, Number, ShortText or Order
+        The question.
+    answer : object
+        The set of the chosen options' indices for the choices, the list of the steps' indices for an order, what was
+        typed for a number and a short text (a number may also be an int or a float).
     """
-    return _JUDGES[type(item)](item, answer)
+    match item:
+        case OneChoice():
+            return _one(item, answer)
+        case SeveralChoices():
+            return _several(item, answer)
+        case Number():
+            return _number(item, answer)
+        case ShortText():
+            return _text(item, answer)
+        case Order():
+            return _order(item, answer)
 
 
-def _places(answer: object, parts: Sequence) -> list[int]:
-    """The places that an answer names; none when one of them isn't there: an answer noted before the item changed."""
+def _indices(answer: Any, parts: Sequence) -> list[int]:
+    """The indices that an answer names; none when one of them isn't there: an answer noted before the item changed."""
     known = type(answer) in (list, tuple, set, frozenset)
-    known = known and all(type(place) is int and 0 <= place < len(parts) for place in answer)
+    known = known and all(type(index) is int and 0 <= index < len(parts) for index in answer)
     return list(answer) if known else []
 
 
-def _one(item: OneChoice, answer: Iterable[int]) -> Verdict:
-    chosen = set(_places(answer, item.options))
+def _one(item: OneChoice, answer: object) -> Verdict:
+    chosen = set(_indices(answer, item.options))
     if len(chosen) != 1:
         return Verdict(None, ("Tick one answer first.",))
-    (place,) = chosen
-    return Verdict(place in item.key, (item.options[place].feedback,))
+    (index,) = chosen
+    return Verdict(index in item.key, (item.options[index].feedback,))
 
 
-def _several(item: SeveralChoices, answer: Iterable[int]) -> Verdict:
-    chosen = set(_places(answer, item.options))
+def _several(item: SeveralChoices, answer: object) -> Verdict:
+    chosen = set(_indices(answer, item.options))
     if not chosen:
         return Verdict(None, ("Tick every answer that is true; at least one is.",))
     if chosen == item.key:
-        return Verdict(True, tuple(item.options[place].feedback for place in sorted(chosen)))
-    wrong = tuple(item.options[place].feedback for place in sorted(chosen - item.key))
+        return Verdict(True, tuple(item.options[index].feedback for index in sorted(chosen)))
+    wrong = tuple(item.options[index].feedback for index in sorted(chosen - item.key))
     missed = len(item.key - chosen)
     more = (f"{missed} true answer{'s are' if missed > 1 else ' is'} still missing.",) if missed else ()
     return Verdict(False, wrong + more)
@@ -72,8 +96,14 @@ def _number(item: Number, answer: object) -> Verdict:
     return Verdict(False, (f"{value:g}{_spaced(item.unit)} is too {'high' if value > item.answer else 'low'}.",))
 
 
-def read_number(answer: object, unit: str) -> tuple[float, str]:
-    """(value, what is wrong with it or ""): of an int, a float, or a text with a point or a comma, unit or none."""
+def read_number(answer: Any, unit: str) -> tuple[float, str]:
+    """Read a number from an int, a float, or a text with a point or a comma, with or without its unit.
+
+    Returns
+    -------
+    tuple of float and str
+        The value, and what is wrong with it or "".
+    """
     asked = f"a number{f' in {unit}' if unit else ''}, like 12.5"
     if type(answer) in (int, float):  # exactly: a bool is no number here, and a subclass may lie when compared
         try:
@@ -112,11 +142,11 @@ def _text(item: ShortText, answer: object) -> Verdict:
     return Verdict(False, ("That isn't it.",))
 
 
-def _order(item: Order, answer: Iterable[int]) -> Verdict:
-    order = _places(answer, item.steps)
+def _order(item: Order, answer: object) -> Verdict:
+    order = _indices(answer, item.steps)
     if sorted(order) != list(range(len(item.steps))):
         return Verdict(None, (f"Name each of the {len(item.steps)} letters once.",))
-    wrong = next((place for place, step in enumerate(order) if place != step), None)
+    wrong = next((index for index, step in enumerate(order) if index != step), None)
     if wrong is None:
         return Verdict(True, ())
     fit = (
@@ -125,11 +155,8 @@ def _order(item: Order, answer: Iterable[int]) -> Verdict:
     return Verdict(False, (fit, item.steps[order[wrong]].feedback))
 
 
-_JUDGES = {OneChoice: _one, SeveralChoices: _several, Number: _number, ShortText: _text, Order: _order}
-
-
 def compare(item: Prediction, guess: float, found: float) -> Verdict:
-    """A guess beside what a cell found; near is right, and neither costs anything."""
+    """Hold a guess beside what a cell found; near is right, and neither costs anything."""
     off = guess - found
     said = f"You guessed {guess:g}{_spaced(item.unit)}; the cell found {found:.3g}{_spaced(item.unit)}."
     if abs(off) <= item.within:

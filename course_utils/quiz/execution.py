@@ -29,17 +29,25 @@ class Prints(io.StringIO):
     """Keeps the beginning of what is printed, and drops the rest."""
 
     def write(self, text: str) -> int:
+        """Keep what still fits, and claim to have kept all."""
         super().write(text[: max(0, MOST_PRINTED - self.tell())])
         return len(text)
 
     def close(self) -> None:
-        """What was printed is still wanted when the learner's code has closed its output."""
+        """Do nothing: what was printed is still wanted when the learner's code has closed its output."""
 
 
 @contextmanager
 def limited(seconds: float) -> Iterator[Prints]:
-    """Run what stands inside for so many seconds at most, and catch what it prints. TooLong when the time is up.
+    """Run what stands inside for so many seconds at most, and catch what it prints.
 
+    Raises
+    ------
+    TooLong
+        When the time is up.
+
+    Notes
+    -----
     The interrupt is the Stop button's: code that swallows KeyboardInterrupt goes on until the learner stops it.
     """
     passed, over, deciding = threading.Event(), threading.Event(), threading.Lock()
@@ -85,21 +93,42 @@ def _hearing_interrupts() -> Iterator[None]:
 def _interrupt_main() -> None:
     """As the Stop button: a real signal where there is one, since it also wakes a sleep."""
     if hasattr(signal, "pthread_kill"):
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        main = threading.main_thread().ident
+        assert main is not None  # it runs
+        signal.pthread_kill(main, signal.SIGINT)
     else:
         _thread.interrupt_main()
 
 
 def run_item(item: Code | Model, answer: Any, context: Mapping[str, Any]) -> Verdict:
-    """Judge what the learner's code bound to the item's name; `context` holds the lesson's names that it needs."""
+    """Judge what the learner's code bound to the item's name.
+
+    Parameters
+    ----------
+    item : Code or Model
+        The exercise.
+    answer : object
+        What the learner's cell bound.
+    context : mapping
+        The lesson's names that the item needs.
+
+    Raises
+    ------
+    CourseError
+        `quiz.missing-names` where `context` lacks one of them.
+    """
     if missing := [name for name in item.needs if name not in context]:
         given = ", ".join(f"{name}={name}" for name in item.needs)
-        raise CourseError(f"The check needs {', '.join(missing)}: call check('{item.id}', {item.name}, {given}).")
+        raise CourseError(
+            f"The check needs {', '.join(missing)}: call check('{item.id}', {item.name}, {given}).",
+            code="quiz.missing-names",
+        )
     if answer is ...:
         return _unwritten(item)
     try:
         with limited(item.limit) as printed:
-            verdict = _JUDGES[type(item)](item, answer, dict(context))
+            names = dict(context)
+            verdict = _code(item, answer, names) if isinstance(item, Code) else _model(item, answer, names)
     except TooLong as error:
         return Verdict(False, (f"{item.name} isn't finished: {error}",))
     except KeyboardInterrupt:  # the learner's own
@@ -119,7 +148,7 @@ def _unwritten(item: Code | Model) -> Verdict:
 
 
 def told(error: BaseException) -> str:
-    """An error of the learner's code in a sentence, with the line of their own cell where there is one."""
+    """Put an error of the learner's code into a sentence, with the line of their own cell where there is one."""
     lines = []
     trace = error.__traceback__
     while trace:
@@ -133,25 +162,25 @@ def told(error: BaseException) -> str:
 
 
 def short(text: str) -> str:
-    """One line of at most SHOWN characters."""
+    """Cut a text to one line of at most SHOWN characters."""
     line = " ".join(text.split())
     return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"
 
 
 def _code(item: Code, answer: Any, context: dict[str, Any]) -> Verdict:
     if item.reference:
-        verdict = _compared(item, answer, context)
+        verdict = _compared(item, item.reference, answer, context)
         if not verdict.right:
             return verdict
     if item.expect:
-        return _expected(item, answer, context)
+        return _expected(item, item.expect, answer, context)
     return Verdict(True, ())
 
 
-def _compared(item: Code, answer: Any, context: dict[str, Any]) -> Verdict:
+def _compared(item: Code, reference: str, answer: Any, context: dict[str, Any]) -> Verdict:
     if item.inputs is None:
         outcome = answer
-        expected = bound(item.reference, item.name, context)
+        expected = bound(reference, item.name, context)
     else:
         if not callable(answer):
             return Verdict(False, (f"{item.name} should be a function, and is {_value(answer)}.",))
@@ -159,7 +188,7 @@ def _compared(item: Code, answer: Any, context: dict[str, Any]) -> Verdict:
 
         rng = np.random.default_rng(crc32(item.id.encode()))
         inputs = eval(item.inputs, context | {"rng": rng})
-        expected = _results(bound(item.reference, item.name, context), inputs)
+        expected = _results(bound(reference, item.name, context), inputs)
         outcome = _results(answer, inputs)
     if same(expected, outcome, item.tolerance):
         return Verdict(True, ())
@@ -170,9 +199,9 @@ def _compared(item: Code, answer: Any, context: dict[str, Any]) -> Verdict:
                 return Verdict(False, (mistake.feedback,))
     if item.inputs is None:
         return Verdict(False, (f"{item.name} should be {_value(expected)}, and is {_value(outcome)}.",))
-    place = next(n for n in range(len(inputs)) if not same(expected[n], outcome[n], item.tolerance))
-    call = f"{item.name}({', '.join(_value(argument) for argument in inputs[place])})"
-    return Verdict(False, (f"{call} should give {_value(expected[place])}, and gave {_value(outcome[place])}.",))
+    index = next(n for n in range(len(inputs)) if not same(expected[n], outcome[n], item.tolerance))
+    call = f"{item.name}({', '.join(_value(argument) for argument in inputs[index])})"
+    return Verdict(False, (f"{call} should give {_value(expected[index])}, and gave {_value(outcome[index])}.",))
 
 
 def _results(function: Any, inputs: list[tuple]) -> list:
@@ -180,17 +209,17 @@ def _results(function: Any, inputs: list[tuple]) -> list:
 
 
 def bound(code: str, name: str, context: Mapping[str, Any]) -> Any:
-    """What an item's own code binds to `name`."""
+    """Run an item's own code, and give what it binds to `name`."""
     names = dict(context)
     exec(compile(code, f"<the item's {name}>", "exec"), names)
     return names[name]
 
 
-def _expected(item: Code | Model, answer: Any, context: dict[str, Any]) -> Verdict:
+def _expected(item: Code | Model, expect: str, answer: Any, context: dict[str, Any]) -> Verdict:
     """The first assertion of the item that fails, by its message; what it raises else is the answer's fault too."""
     names, check = context | {item.name: answer}, f"<the check of {item.id}>"
     try:
-        exec(compile(ast.parse(item.expect), check, "exec"), names)
+        exec(compile(ast.parse(expect), check, "exec"), names)
     except AssertionError as error:
         if _raised_in(error) != check:
             raise  # an assertion of the learner's own
@@ -201,6 +230,7 @@ def _expected(item: Code | Model, answer: Any, context: dict[str, Any]) -> Verdi
 def _raised_in(error: BaseException) -> str:
     """The file whose code raised an error."""
     trace = error.__traceback__
+    assert trace is not None  # it was raised
     while trace.tb_next:
         trace = trace.tb_next
     return trace.tb_frame.f_code.co_filename
@@ -229,15 +259,14 @@ def _model(item: Model, answer: Any, context: dict[str, Any]) -> Verdict:
     if scores.ndim != 2 or len(scores) != len(truth):
         return Verdict(False, (f"{item.name} should give one row of scores an image, and gave {tuple(scores.shape)}.",))
     share = (scores.argmax(1) == truth).float().mean().item()
-    if item.expect and not (verdict := _expected(item, answer, names | {"share": share})).right:
-        return verdict
+    if item.expect:
+        verdict = _expected(item, item.expect, answer, names | {"share": share})
+        if not verdict.right:
+            return verdict
     said = f"{item.name} is right for {share:.0%} of the held-out images"
     if share < item.at_least:
         return Verdict(False, (f"{said}; {item.at_least:.0%} are asked for.",))
     return Verdict(True, (f"{said}.",))
-
-
-_JUDGES = {Code: _code, Model: _model}
 
 
 def _value(value: Any) -> str:

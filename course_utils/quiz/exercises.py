@@ -18,15 +18,31 @@ SIGNS = {True: "Right.", False: "Not yet.", None: "To do."}  # words: a colour o
 def check(identifier: str, answer: Any, **context: Any) -> None:
     """Check what an exercise's cell bound, and say in words what was expected.
 
-    identifier: the exercise, "05.A"; context: the lesson's names that the check needs, as keywords. Errors of the
-    learner's code, endless loops and floods of text are told in a sentence; a blank still unwritten costs nothing.
-    Raises CourseError for an unknown exercise and for names that are missing.
+    Errors of the learner's code, endless loops and floods of text are told in a sentence; a blank still unwritten
+    costs nothing.
+
+    Parameters
+    ----------
+    identifier : str
+        The exercise's id, "05.A".
+    answer : object
+        What its cell bound.
+    **context : object
+        The lesson's names that the check needs.
+
+    Raises
+    ------
+    CourseError
+        `quiz.wrong-call` for a question, `quiz.missing-names` where the context lacks a name, and as for `ask`.
     """
     from course_utils.quiz.execution import run_item
 
     item = item_of(identifier)
     if not isinstance(item, (Code, Model)):
-        raise CourseError(f"{identifier} is a question of kind {item.kind!r}: show it with ask({identifier!r}).")
+        raise CourseError(
+            f"{identifier} is a question of kind {item.kind!r}: show it with ask({identifier!r}).",
+            code="quiz.wrong-call",
+        )
     verdict = run_item(item, answer, context)
     if verdict.right is not None:
         progress.record(item.id, verdict.right)
@@ -36,11 +52,24 @@ def check(identifier: str, answer: Any, **context: Any) -> None:
 def found(identifier: str, value: float) -> None:
     """Say what a cell found beside what the learner had guessed; without a guess, say only what was found.
 
-    identifier: an item of kind prediction; value: the finding, in the item's unit.
+    Parameters
+    ----------
+    identifier : str
+        The id of a prediction, "04.8".
+    value : float
+        The finding, in the item's unit.
+
+    Raises
+    ------
+    CourseError
+        `quiz.wrong-call` for items of other kinds, and as for `ask`.
     """
     item = item_of(identifier)
     if not isinstance(item, Prediction):
-        raise CourseError(f"{identifier} is of kind {item.kind!r}, and only a prediction is compared with a finding.")
+        raise CourseError(
+            f"{identifier} is of kind {item.kind!r}, and only a prediction is compared with a finding.",
+            code="quiz.wrong-call",
+        )
     guess = progress.guess_of(item.id)
     if guess is None:
         unit = f" {item.unit}" if item.unit else ""

@@ -64,7 +64,8 @@ def _store() -> Iterator[sqlite3.Connection]:
     except OSError as error:
         reason = error.strerror or error
         raise CourseError(
-            f"Your progress has no folder to be kept in ({reason}): name a file elsewhere in COURSE_PROGRESS."
+            f"Your progress has no folder to be kept in ({reason}): name a file elsewhere in COURSE_PROGRESS.",
+            code="quiz.progress-folder",
         ) from None
     try:
         with closing(connection), connection:
@@ -75,7 +76,8 @@ def _store() -> Iterator[sqlite3.Connection]:
 
 def _unusable(error: sqlite3.Error) -> CourseError:
     return CourseError(
-        f"Your progress can't be read or written ({error}): free its file, or name another in COURSE_PROGRESS."
+        f"Your progress can't be read or written ({error}): free its file, or name another in COURSE_PROGRESS.",
+        code="quiz.progress-file",
     )
 
 
@@ -108,13 +110,13 @@ def _set_aside(path: Path) -> sqlite3.Connection:
 
 
 def learner() -> str:
-    """A random name made for this file; it only makes the order of options the learner's own."""
+    """Give the random name made for this file; it only makes the order of options the learner's own."""
     with _store() as store:
         return store.execute("SELECT id FROM learner").fetchone()[0]
 
 
 def record(item: str, right: bool, answer: object = None, hints: int = 0) -> None:
-    """Note one try at an item. `answer` is anything that JSON can hold; `hints` were seen before it."""
+    """Note one try at an item; `answer` is anything that JSON can hold, and `hints` were seen before it."""
     with _store() as store:
         row = [item, time.time(), int(right), json.dumps(answer)[:1000], hints]
         store.execute("INSERT INTO answers VALUES (?, ?, ?, ?, ?)", row)
@@ -129,14 +131,14 @@ def keep_guess(item: str, guess: float) -> None:
 
 
 def guess_of(item: str) -> float | None:
-    """The guess noted for an item."""
+    """Give the guess noted for an item."""
     with _store() as store:
         row = store.execute("SELECT guess FROM guesses WHERE item = ?", [item]).fetchone()
     return row[0] if row else None
 
 
 def last_answer(item: str) -> tuple[bool, object] | None:
-    """(right, answer) of the last try at an item."""
+    """Give (right, answer) of the last try at an item."""
     with _store() as store:
         row = store.execute("SELECT right, answer FROM answers WHERE item = ? ORDER BY rowid DESC", [item]).fetchone()
     if not row:
@@ -148,7 +150,7 @@ def last_answer(item: str) -> tuple[bool, object] | None:
 
 
 def standings() -> dict[str, Standing]:
-    """How each answered item stands, by id."""
+    """Tell how each answered item stands, by id."""
     with _store() as store:
         rows = store.execute("SELECT item, time, right FROM answers ORDER BY item, rowid").fetchall()
     tries: dict[str, list[tuple[float, bool]]] = {}
@@ -168,14 +170,14 @@ def _standing(item: str, tries: list[tuple[float, bool]]) -> Standing:
 
 
 def due_items(now: datetime | None = None) -> list[str]:
-    """The missed items to see again today, the longest overdue first; days begin at the learner's own midnight."""
+    """List the missed items to see again today, longest overdue first; days begin at the learner's own midnight."""
     now = (now or datetime.now()).astimezone()
     due = [standing for standing in standings().values() if standing.due and standing.due.date() <= now.date()]
     return [standing.item for standing in sorted(due, key=lambda standing: (standing.due, standing.item))]
 
 
 def export() -> dict:
-    """Everything the file holds, for JSON."""
+    """Give everything the file holds, for JSON."""
     with _store() as store:
         answers = store.execute("SELECT item, time, right, answer, hints FROM answers ORDER BY rowid").fetchall()
         whose = store.execute("SELECT id FROM learner").fetchone()[0]
@@ -198,6 +200,8 @@ def erase() -> bool:
         for file in there:
             file.unlink(missing_ok=True)
     except OSError as error:
-        reason = f"Your progress can't be deleted ({error.strerror})"
-        raise CourseError(f"{reason}: free {file.name}, then try again.") from None
+        raise CourseError(
+            f"Your progress can't be deleted ({error.strerror}): free {file.name}, then try again.",
+            code="quiz.progress-file",
+        ) from None
     return bool(there)

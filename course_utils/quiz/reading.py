@@ -8,12 +8,13 @@ from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from course_utils import lessons
 from course_utils.errors import CourseError
 from course_utils.quiz.items import AnyItem, Quiz
 
-Places = dict[tuple, int]  # the line, from 1, of each part of a file: ("items", 0, "options", 1) and so on
+Lines = dict[tuple, int]  # the line, from 1, of each part of a file: ("items", 0, "options", 1) and so on
 
 
 FOLDER = Path(__file__).parents[1] / "quizzes"  # package data: in a clone as in an installation
@@ -21,64 +22,108 @@ FOLDER = Path(__file__).parents[1] / "quizzes"  # package data: in a clone as in
 
 @cache
 def lesson_quiz(number: str) -> Quiz:
-    """The quiz of a lesson by its number, "04". CourseError when it has none, or a faulty one."""
+    """Read the quiz of a lesson.
+
+    Parameters
+    ----------
+    number : str
+        The lesson's number, "04".
+
+    Raises
+    ------
+    CourseError
+        `quiz.unknown-lesson`, `quiz.encoding`, or those of `read`.
+    """
     if number not in numbers():
-        raise CourseError(f"There is no quiz for lesson {number!r}: choose one of {', '.join(numbers())}.")
+        raise CourseError(
+            f"There is no quiz for lesson {number!r}: choose one of {', '.join(numbers())}.", code="quiz.unknown-lesson"
+        )
     file = FOLDER / f"{lessons.find_lesson(number).slug}.yaml"
     try:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise CourseError(f"{file.name}: byte {error.start} isn't UTF-8: save the file as UTF-8.") from None
+        raise CourseError(
+            f"{file.name}: byte {error.start} isn't UTF-8: save the file as UTF-8.", code="quiz.encoding"
+        ) from None
     return read(text, file.name)
 
 
 def numbers() -> list[str]:
-    """The numbers of the lessons that have a quiz, in order."""
+    """List the numbers of the lessons that have a quiz, in order."""
     return [lesson.number for lesson in lessons.LESSONS if (FOLDER / f"{lesson.slug}.yaml").is_file()]
 
 
 def item(identifier: str) -> AnyItem:
-    """The item with that id, "04.2". CourseError when there is none."""
+    """Find an item by its id, "04.2".
+
+    Raises
+    ------
+    CourseError
+        `quiz.item-name`, `quiz.unknown-lesson` or `quiz.unknown-item`.
+    """
     number, dot, _ = str(identifier).partition(".")
     if not dot:
-        raise CourseError(f"An item is named by its lesson and its number, like '04.2': {identifier!r} isn't.")
+        raise CourseError(
+            f"An item is named by its lesson and its number, like '04.2': {identifier!r} isn't.", code="quiz.item-name"
+        )
     quiz = lesson_quiz(number)
     for one in quiz.items:
         if one.id == identifier:
             return one
     raise CourseError(
-        f"Lesson {number} has no item {identifier!r}: choose one of {', '.join(i.id for i in quiz.items)}."
+        f"Lesson {number} has no item {identifier!r}: choose one of {', '.join(i.id for i in quiz.items)}.",
+        code="quiz.unknown-item",
     )
 
 
 def read(text: str, name: str, form: type[BaseModel] = Quiz) -> Any:
-    """The quiz of that form that a file's text holds. CourseError names every fault with its line and item."""
+    """Read a quiz from the text of its file.
+
+    Parameters
+    ----------
+    text : str
+        YAML.
+    name : str
+        The file's name, for the messages.
+    form : type
+        What the text should hold: practice items, or the graded ones of `course_utils.grading`.
+
+    Raises
+    ------
+    CourseError
+        `quiz.not-yaml`, `quiz.repeated-key`, or `quiz.faulty-items`, which names every fault with its line and item.
+    """
     try:
         node = yaml.compose(text, yaml.SafeLoader)
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{name}:{mark.line + 1}" if mark else name
-        raise CourseError(f"{where}: this isn't YAML ({getattr(error, 'problem', error)}): mend that line.") from None
-    places: Places = {(): 1}
-    twice = list(_walk(node, (), places)) if node else []
+        raise CourseError(
+            f"{where}: this isn't YAML ({getattr(error, 'problem', error)}): mend that line.", code="quiz.not-yaml"
+        ) from None
+    lines: Lines = {(): 1}
+    twice = list(_walk(node, (), lines)) if node else []
     if twice:
         raise CourseError(
-            "\n".join(f"{name}:{line}: the name {key!r} comes twice here: keep one." for key, line in twice)
+            "\n".join(f"{name}:{line}: the name {key!r} comes twice here: keep one." for key, line in twice),
+            code="quiz.repeated-key",
         )
     try:
         return form.model_validate(content)
     except ValidationError as error:
-        raise CourseError("\n".join(_told(name, content, places, fault) for fault in error.errors())) from None
+        raise CourseError(
+            "\n".join(_told(name, content, lines, fault) for fault in error.errors()), code="quiz.faulty-items"
+        ) from None
 
 
 def headings(text: str) -> list[str]:
-    """The headings of a lesson's text."""
+    """List the headings of a lesson's text."""
     return re.findall(r"^# #+ (.+)$", text, re.M)
 
 
 def line_of(quiz: Quiz, identifier: str) -> str:
-    """ ":12 (item 04.2)", the place of an item in its file; nothing for the quiz as a whole."""
+    """ ":12 (item 04.2)", the line of an item in its file; nothing for the quiz as a whole."""
     if not identifier:
         return ""
     text = (FOLDER / f"{quiz.lesson}.yaml").read_text(encoding="utf-8")
@@ -86,28 +131,28 @@ def line_of(quiz: Quiz, identifier: str) -> str:
     return f":{before.count(chr(10)) + 1} (item {identifier})"
 
 
-def _walk(node: yaml.Node, path: tuple, places: Places) -> Iterator[tuple[str, int]]:
-    """Fill `places`; yield the names that a mapping has twice, which YAML itself would pass over."""
+def _walk(node: yaml.Node, path: tuple, lines: Lines) -> Iterator[tuple[str, int]]:
+    """Fill `lines`; yield the names that a mapping has twice, which YAML itself would pass over."""
     if isinstance(node, yaml.MappingNode):
         seen = set()
         for key, value in node.value:
-            places[(*path, key.value)] = key.start_mark.line + 1
+            lines[(*path, key.value)] = key.start_mark.line + 1
             if key.value in seen:
                 yield key.value, key.start_mark.line + 1
             seen.add(key.value)
-            yield from _walk(value, (*path, key.value), places)
+            yield from _walk(value, (*path, key.value), lines)
     elif isinstance(node, yaml.SequenceNode):
         for number, value in enumerate(node.value):
-            places[(*path, number)] = value.start_mark.line + 1
-            yield from _walk(value, (*path, number), places)
+            lines[(*path, number)] = value.start_mark.line + 1
+            yield from _walk(value, (*path, number), lines)
 
 
-def _told(name: str, content: Any, places: Places, fault: dict) -> str:
+def _told(name: str, content: Any, lines: Lines, fault: ErrorDetails) -> str:
     """One fault in a sentence: file, line, item, what."""
     location = fault["loc"]
     path: tuple = ()
-    for part in location:  # pydantic names the kind among the places, the file doesn't
-        if (*path, part) in places:
+    for part in location:  # pydantic names the kind among the parts, the file doesn't
+        if (*path, part) in lines:
             path = (*path, part)
     message = fault["msg"].removeprefix("Value error, ").rstrip(".")
     if fault["type"] == "missing":
@@ -119,7 +164,7 @@ def _told(name: str, content: Any, places: Places, fault: dict) -> str:
         message = f"`kind` is {fault['ctx']['tag']!r}: give one of {fault['ctx']['expected_tags']}"
     elif path and isinstance(path[-1], str):
         message = f"`{path[-1]}`: {message}"
-    return f"{name}:{places[path]}{_whose(content, path)}: {message}."
+    return f"{name}:{lines[path]}{_whose(content, path)}: {message}."
 
 
 def _whose(content: Any, path: tuple) -> str:

@@ -53,7 +53,7 @@ def faults(quiz: Quiz, headings: Iterable[str] | None = None) -> Iterator[tuple[
 def _of_item(item: AnyItem) -> Iterator[str]:
     if item.figure:
         try:
-            figure_file(item)
+            figure_file(item, item.figure)
         except CourseError as error:
             yield str(error)
     if not (item.source == "measured" or re.search(r"\]\(https?://", item.source)):

@@ -7,40 +7,61 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from string import ascii_uppercase
+from typing import TYPE_CHECKING
 
 from course_utils.errors import CourseError
 from course_utils.quiz import reading
-from course_utils.quiz.items import Code, Item, Model, Number, OneChoice, Order, Prediction, SeveralChoices, ShortText
+from course_utils.quiz.items import (
+    Code,
+    Figure,
+    Item,
+    Model,
+    Number,
+    OneChoice,
+    Option,
+    Order,
+    Prediction,
+    SeveralChoices,
+    ShortText,
+    Step,
+)
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
 
 TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".svg": "image/svg+xml"}
 STATIC = "page"  # the shuffle of a page that belongs to no learner
 MARGIN = "margin:.4em 0"
+WithParts = OneChoice | SeveralChoices | Order
 
 
-def shuffled(item: Item, whose: str) -> list[int]:
-    """The order in which a learner sees the options or steps: always the same, and never the right order of steps."""
-    parts = item.steps if isinstance(item, Order) else item.options
-    order = list(range(len(parts)))
-    dice = random.Random(f"{whose} {item.id}")
+def shuffled(item: WithParts, whose: str) -> list[int]:
+    """Order the options or steps as a learner sees them: always the same, and never the right order of steps."""
+    order = list(range(len(_parts(item))))
+    rng = random.Random(f"{whose} {item.id}")
     while True:
-        dice.shuffle(order)
+        rng.shuffle(order)
         if not isinstance(item, Order) or order != sorted(order):
             return order
 
 
-def lettered(item: Item, order: Sequence[int]) -> list[tuple[str, str]]:
-    """(letter, text) of each option or step, in the order shown."""
-    parts = item.steps if isinstance(item, Order) else item.options
-    return [(letter, parts[place].text) for letter, place in zip(ascii_uppercase, order, strict=False)]
+def lettered(item: WithParts, order: Sequence[int]) -> list[tuple[str, str]]:
+    """Give (letter, text) of each option or step, in the order shown."""
+    parts = _parts(item)
+    return [(letter, parts[index].text) for letter, index in zip(ascii_uppercase, order, strict=False)]
+
+
+def _parts(item: WithParts) -> Sequence[Option | Step]:
+    return item.steps if isinstance(item, Order) else item.options
 
 
 def stem_html(item: Item) -> str:
-    """The heading, the question and its figure."""
+    """Render the heading, the question and its figure."""
     return f'<p style="{MARGIN}"><strong>{inline(item.label)}</strong></p>{markdown(item.stem)}{_figure(item)}'
 
 
 def static_html(item: Item) -> str:
-    """The whole item for a page without a kernel."""
+    """Render the whole item for a page without a kernel."""
     parts = [stem_html(item)]
     if isinstance(item, (OneChoice, SeveralChoices, Order)):
         shown = lettered(item, shuffled(item, STATIC))
@@ -52,7 +73,7 @@ def static_html(item: Item) -> str:
 
 
 def static_text(item: Item) -> str:
-    """The item for a terminal, without its answer."""
+    """Write the item for a terminal, without its answer."""
     lines = [item.label, item.stem]
     if isinstance(item, (OneChoice, SeveralChoices, Order)):
         lines += [f"{letter} — {text}" for letter, text in lettered(item, shuffled(item, STATIC))]
@@ -60,16 +81,16 @@ def static_text(item: Item) -> str:
 
 
 def answer_html(item: Item, whose: str) -> str:
-    """The right answer and why."""
+    """Render the right answer and why."""
     return f"<p style='{MARGIN}'><strong>{inline(right_answer(item, whose))}</strong></p>{explanation_html(item)}"
 
 
 def right_answer(item: Item, whose: str) -> str:
-    """The right answer in words, with the letters that this learner sees."""
+    """Say the right answer in words, with the letters that this learner sees."""
     if isinstance(item, (OneChoice, SeveralChoices)):
         order = shuffled(item, whose)
         return "; ".join(
-            f"{ascii_uppercase[n]} — {item.options[place].text}" for n, place in enumerate(order) if place in item.key
+            f"{ascii_uppercase[n]} — {item.options[index].text}" for n, index in enumerate(order) if index in item.key
         )
     if isinstance(item, Order):
         order = shuffled(item, whose)
@@ -87,28 +108,28 @@ def right_answer(item: Item, whose: str) -> str:
 
 
 def explanation_html(item: Item) -> str:
-    """The explanation and where the fact stands."""
+    """Render the explanation and where the fact stands."""
     source = "" if item.source == "measured" else f'<p style="{MARGIN}">Source: {inline(item.source)}</p>'
     return markdown(item.explanation) + source
 
 
 def section_html(item: Item) -> str:
-    """A link to the section that answers the item; JupyterLab follows it within the notebook."""
+    """Link to the section that answers the item; JupyterLab follows it within the notebook."""
     return f'<a href="#{html.escape(item.section.replace(" ", "-"))}">{html.escape(item.section)}</a>'
 
 
 def markdown(text: str) -> str:
-    """Markdown as HTML; formulas stay as they are, for MathJax."""
+    """Render Markdown as HTML; formulas stay as they are, for MathJax."""
     return _parser().render(text)
 
 
 def inline(text: str) -> str:
-    """One line of Markdown as HTML, without a paragraph around it."""
+    """Render one line of Markdown as HTML, without a paragraph around it."""
     return _parser().renderInline(text)
 
 
 @cache
-def _parser():
+def _parser() -> "MarkdownIt":
     from markdown_it import MarkdownIt
 
     return MarkdownIt("commonmark", {"html": False}).enable("table")
@@ -117,7 +138,7 @@ def _parser():
 def _figure(item: Item) -> str:
     if not item.figure:
         return ""
-    file = figure_file(item)
+    file = figure_file(item, item.figure)
     kind = TYPES[file.suffix]
     source = base64.b64encode(file.read_bytes()).decode()
     alt = html.escape(item.figure.alt, quote=True)
@@ -126,12 +147,22 @@ def _figure(item: Item) -> str:
     )
 
 
-def figure_file(item: Item) -> Path:
-    """The item's image. CourseError when it isn't there or of no kind that a page can show."""
-    name = item.figure.file
+def figure_file(item: Item, figure: Figure) -> Path:
+    """Find an item's image.
+
+    Raises
+    ------
+    CourseError
+        `quiz.figure` when it isn't there or of no kind that a page can show.
+    """
+    name = figure.file
     file = (reading.FOLDER / name).resolve()
     if file.suffix not in TYPES:
-        raise CourseError(f"The figure {name!r} of item {item.id} should be one of {', '.join(TYPES)}.")
+        raise CourseError(
+            f"The figure {name!r} of item {item.id} should be one of {', '.join(TYPES)}.", code="quiz.figure"
+        )
     if not file.is_relative_to(reading.FOLDER.resolve()) or not file.is_file():
-        raise CourseError(f"The figure {name!r} of item {item.id} isn't in the folder quizzes: put it there.")
+        raise CourseError(
+            f"The figure {name!r} of item {item.id} isn't in the folder quizzes: put it there.", code="quiz.figure"
+        )
     return file

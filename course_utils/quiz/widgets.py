@@ -2,7 +2,9 @@
 
 import asyncio
 import warnings
+from collections.abc import Callable
 from string import ascii_uppercase
+from typing import Any
 
 import ipywidgets as widgets
 
@@ -10,7 +12,7 @@ from course_utils.display.widgets import show_control
 from course_utils.errors import CourseError
 from course_utils.quiz import progress
 from course_utils.quiz.answers import Verdict, judge, read_number
-from course_utils.quiz.items import Code, Item, Model, OneChoice, Order, Prediction, SeveralChoices, ShortText
+from course_utils.quiz.items import Code, Model, Number, OneChoice, Order, Prediction, SeveralChoices, ShortText
 from course_utils.quiz.reading import item as item_of
 from course_utils.quiz.text import (
     answer_html,
@@ -33,6 +35,10 @@ STYLE = """<style>
 .course-option, .course-option label {height: auto !important; max-width: 100%; overflow: visible}
 .course-option label span, .course-option .widget-label-basic {white-space: normal !important; line-height: 1.4}
 </style>"""
+
+
+Written = Number | ShortText | Order | Prediction
+Asked = OneChoice | SeveralChoices | Written
 
 
 class Ticks:
@@ -63,19 +69,19 @@ class Ticks:
 
     @property
     def answer(self) -> list[int]:
-        """The ticked options' places in the item."""
-        return sorted(place for place, box in zip(self.order, self.boxes, strict=True) if box.value)
+        """The ticked options' indices in the item."""
+        return sorted(index for index, box in zip(self.order, self.boxes, strict=True) if box.value)
 
     @answer.setter
-    def answer(self, places: list[int]) -> None:
-        for place, box in zip(self.order, self.boxes, strict=True):
-            box.value = place in places
+    def answer(self, indices: Any) -> None:
+        for index, box in zip(self.order, self.boxes, strict=True):
+            box.value = index in indices
 
 
 class Line:
     """A line to write in: a number, a word or two, or the letters of steps in their order."""
 
-    def __init__(self, item: Item, order: list[int] | None):
+    def __init__(self, item: Written, order: list[int] | None):
         self.order = order
         label, example = _asked(item)
         self.field = widgets.Text(
@@ -85,26 +91,26 @@ class Line:
             layout=widgets.Layout(width="360px"),
             style={"description_width": "initial"},
         )
-        steps = [widgets.HTMLMath(_steps_html(item, order))] if order is not None else []
+        steps = [widgets.HTMLMath(_steps_html(item, order))] if isinstance(item, Order) and order else []
         self.view = widgets.VBox([*steps, self.field])
 
     @property
     def answer(self) -> str | list[int]:
-        """What was written; for an order, the steps' places (without those letters that name no step)."""
+        """What was written; for an order, the steps' indices, -1 for a letter that names no step."""
         if self.order is None:
             return self.field.value
         letters = [letter for letter in self.field.value.upper() if letter in ascii_uppercase]
         return [self.order[n] if (n := ascii_uppercase.index(letter)) < len(self.order) else -1 for letter in letters]
 
     @answer.setter
-    def answer(self, answer: str | list[int]) -> None:
+    def answer(self, answer: Any) -> None:
         if self.order is None:
             self.field.value = str(answer)
         else:
-            self.field.value = " ".join(ascii_uppercase[self.order.index(place)] for place in answer)
+            self.field.value = " ".join(ascii_uppercase[self.order.index(step)] for step in answer)
 
 
-def _asked(item: Item) -> tuple[str, str]:
+def _asked(item: Written) -> tuple[str, str]:
     """A line's label and the example within it."""
     if isinstance(item, Order):
         return "The letters in order:", " ".join(ascii_uppercase[: len(item.steps)])
@@ -122,12 +128,14 @@ def _steps_html(item: Order, order: list[int]) -> str:
 class Question:
     """One item in the page; made by `ask` and `predict`."""
 
-    def __init__(self, item: Item):
+    def __init__(self, item: Asked):
         self.item = item
         self.whose = progress.learner()
-        has_parts = isinstance(item, (OneChoice, SeveralChoices, Order))
-        order = shuffled(item, self.whose) if has_parts else None
-        self.input = Ticks(item, order) if isinstance(item, (OneChoice, SeveralChoices)) else Line(item, order)
+        self.input: Ticks | Line
+        if isinstance(item, (OneChoice, SeveralChoices)):
+            self.input = Ticks(item, shuffled(item, self.whose))
+        else:
+            self.input = Line(item, shuffled(item, self.whose) if isinstance(item, Order) else None)
         self.hints = self.wrong = 0
         self.done = False
         self.checked = ""
@@ -157,11 +165,11 @@ class Question:
             self.input.answer = last[1]
             self._tell(verdict, again=True)
 
-    def _enter(self, _=None) -> None:
+    def _enter(self, _: object = None) -> None:
         """Check what was written, a moment later: browsers tell of Enter before the text that it ends."""
         self._later(MOMENT)
 
-    def _click(self, _=None) -> None:
+    def _click(self, _: object = None) -> None:
         """Check at once, unless it is the text that was checked before: the new one may be on its way."""
         if isinstance(self.input, Line) and self.input.field.value == self.checked:
             self._later(LATE)
@@ -178,7 +186,7 @@ class Question:
         if isinstance(self.input, Line):
             self.checked = self.input.field.value
         if isinstance(self.item, Prediction):
-            self._note()
+            self._note(self.item)
             return
         answer = self.input.answer
         verdict = judge(self.item, answer)
@@ -187,14 +195,14 @@ class Question:
             self.wrong += not verdict.right
         self._tell(verdict)
 
-    def _note(self) -> None:
-        guess, trouble = read_number(self.input.answer, self.item.unit)
-        if not trouble and not self.item.low <= guess <= self.item.high:
-            trouble = f"A guess lies between {self.item.low:g} and {self.item.high:g}."
+    def _note(self, item: Prediction) -> None:
+        guess, trouble = read_number(self.input.answer, item.unit)
+        if not trouble and not item.low <= guess <= item.high:
+            trouble = f"A guess lies between {item.low:g} and {item.high:g}."
         if trouble:
             self._say(f"<strong>Not noted.</strong> {inline(trouble)}")
             return
-        progress.keep_guess(self.item.id, guess)
+        progress.keep_guess(item.id, guess)
         self._say(f"<strong>Noted:</strong> {guess:g}. A cell below compares it with what it finds.")
 
     def _tell(self, verdict: Verdict, again: bool = False) -> None:
@@ -213,13 +221,13 @@ class Question:
                 f"{before}<strong>Not yet.</strong> {told} Look again at {section_html(self.item)}, and try again."
             )
 
-    def _hint(self, _=None) -> None:
+    def _hint(self, _: object = None) -> None:
         hints = self.item.hints
         self.hints = min(self.hints + 1, len(hints))
         more = "" if self.hints < len(hints) else " That was the last hint."
         self._say(f"<strong>Hint {self.hints} of {len(hints)}.</strong> {inline(hints[self.hints - 1])}{more}")
 
-    def _show(self, _=None) -> None:
+    def _show(self, _: object = None) -> None:
         self.done = True
         self._say(answer_html(self.item, self.whose))
 
@@ -232,28 +240,56 @@ class Question:
 
 
 def ask(identifier: str) -> Question:
-    """Show a question by its id, "04.2". Raises CourseError for an unknown one, and for exercises."""
+    """Show a question.
+
+    Parameters
+    ----------
+    identifier : str
+        The item's id, "04.2".
+
+    Raises
+    ------
+    CourseError
+        `quiz.wrong-call` for an exercise; `quiz.item-name`, `quiz.unknown-lesson` or `quiz.unknown-item` for an id
+        that no item has.
+    """
     item = item_of(identifier)
     if isinstance(item, (Code, Model)):
-        raise CourseError(f"{identifier} is an exercise: write its cell, then call check({identifier!r}, {item.name}).")
+        raise CourseError(
+            f"{identifier} is an exercise: write its cell, then call check({identifier!r}, {item.name}).",
+            code="quiz.wrong-call",
+        )
     return Question(item)
 
 
 def predict(identifier: str) -> Question:
-    """Ask for a guess that `found` compares with a later cell's finding. Raises CourseError for other kinds."""
+    """Ask for a guess that `found` compares with a later cell's finding.
+
+    Parameters
+    ----------
+    identifier : str
+        The id of a prediction, "04.8".
+
+    Raises
+    ------
+    CourseError
+        `quiz.wrong-call` for items of other kinds, and as for `ask`.
+    """
     item = item_of(identifier)
     if not isinstance(item, Prediction):
-        raise CourseError(f"{identifier} is of kind {item.kind!r}: show it with ask({identifier!r}).")
+        raise CourseError(
+            f"{identifier} is of kind {item.kind!r}: show it with ask({identifier!r}).", code="quiz.wrong-call"
+        )
     return Question(item)
 
 
-def _button(words: str, pressed) -> widgets.Button:
+def _button(words: str, pressed: Callable[..., None]) -> widgets.Button:
     button = widgets.Button(description=words, layout=widgets.Layout(width="auto"))
     button.on_click(pressed)
     return button
 
 
-def _on_enter(field: widgets.Text, pressed) -> None:
+def _on_enter(field: widgets.Text, pressed: Callable[..., None]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # what ipywidgets 8 offers instead also fires on leaving
         field.on_submit(pressed)
