@@ -25,7 +25,7 @@ BAR = 20  # characters of a certain class's bar
 class ClassifyControl:
     """An upload button, the image, and what the classifier says of it; made by `classify_control`."""
 
-    def __init__(self, classify: Classify, example: Any, prepare: Callable[[Image.Image], Image.Image] | None):
+    def __init__(self, classify: Classify, example: Any, prepare: Callable[[Image.Image], Image.Image] | None) -> None:
         self.classify, self.prepare = classify, prepare
         self.result = ""
         self.upload = widgets.FileUpload(
@@ -79,9 +79,21 @@ def classify_control(
 ) -> ClassifyControl:
     """Let the learner upload an image and read what the classifier says of it; the example is classified at once.
 
-    `classify`: a Learner, or a function from a PIL image to the probability (0 to 1) of each class. `prepare` turns a
-    photograph into an image like those of training; it is shown beside the original. An uploaded file that can't be
-    classified gets one sentence in the control; an example that can't raises CourseError.
+    An uploaded file that can't be classified gets one sentence in the control.
+
+    Parameters
+    ----------
+    classify : Learner or callable
+        A Learner, or a function from a PIL image to the probability (0 to 1) of each class.
+    example : bytes, str, Path or PIL image
+        The image to begin with.
+    prepare : callable, optional
+        Turns a photograph into an image like those of training; the result is shown beside the original.
+
+    Raises
+    ------
+    CourseError
+        `data.unreadable-image` when the example can't be opened.
     """
     return ClassifyControl(_classify_with(classify) if isinstance(classify, Learner) else classify, example, prepare)
 
@@ -96,7 +108,7 @@ def _classify_with(learn: Learner) -> Classify:
 
 
 def _uploaded(value: Any) -> list[tuple[str, bytes]]:
-    """Names and contents in a FileUpload's value: a dict by name in ipywidgets 7, a tuple of dicts in 8."""
+    """Return names and contents in a FileUpload's value: a dict by name in ipywidgets 7, a tuple of dicts in 8."""
     if isinstance(value, dict):
         return [(name, bytes(file["content"])) for name, file in value.items()]
     return [(file["name"], bytes(file["content"])) for file in value]

@@ -5,6 +5,7 @@ import stat
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from course_utils.errors import CourseError
@@ -68,11 +69,16 @@ def _zip_entries(archive: Path) -> Iterator[Entry]:
         for info in opened.infolist():
             if not info.is_dir():
                 is_file = stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG)
-                yield info.filename, info.file_size, is_file, lambda info=info: opened.read(info)
+                yield info.filename, info.file_size, is_file, partial(opened.read, info)
 
 
 def _tar_entries(archive: Path) -> Iterator[Entry]:
     with tarfile.open(archive) as opened:
         for info in opened:
             if not info.isdir():
-                yield info.name, info.size, info.isreg(), lambda info=info: opened.extractfile(info).read()
+                yield info.name, info.size, info.isreg(), partial(_read_member, opened, info)
+
+
+def _read_member(opened: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
+    file = opened.extractfile(info)
+    return file.read() if file is not None else b""

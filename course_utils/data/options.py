@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Any
+
+import numpy as np
 
 from course_utils import environment
 from course_utils.errors import CourseError
-
-Options = TypeVar("Options", bound="LoaderOptions")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,9 @@ def check_whole_number(name: str, value: object) -> None:
 
 def check_n_per_class(n_per_class: object) -> None:
     """Raise CourseError `data.bad-number` unless it is None or a whole number of at least 1."""
-    if n_per_class is not None and not (type(n_per_class).__name__ in ("int", "int64") and n_per_class > 0):  # type: ignore[operator]
+    if n_per_class is None:
+        return
+    if isinstance(n_per_class, bool) or not isinstance(n_per_class, (int, np.integer)) or n_per_class < 1:
         raise CourseError(
             f"n_per_class is {n_per_class!r}: give a whole number from 1 upwards, or None for all.",
             code="data.bad-number",
@@ -71,7 +73,7 @@ def check_known(given: Mapping[str, Any], data_set: str, *kinds: type) -> None:
             )
 
 
-def select(kind: type[Options], given: Mapping[str, Any]) -> dict[str, Any]:
+def select(kind: type, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of the given options that a dataclass has."""
     names = {field.name for field in fields(kind)}
     return {name: value for name, value in given.items() if name in names}

@@ -93,7 +93,7 @@ def split_by_class(
         for name, items in zip(vocab, left, strict=True)
     ]
     dropped = sum(map(len, rest)) - sum(map(len, valid)) - sum(map(len, left))
-    return Split(*(np.concatenate(each).tolist() for each in (train, valid, test)), near_duplicates=dropped)
+    return Split(_joined(train), _joined(valid), _joined(test), near_duplicates=dropped)
 
 
 def renumber(split: Split) -> Split:
@@ -104,6 +104,10 @@ def renumber(split: Split) -> Split:
         indices[name] = list(range(start, stop))
         start = stop
     return Split(**indices, near_duplicates=split.near_duplicates)
+
+
+def _joined(items: list[np.ndarray]) -> list[int]:
+    return np.concatenate(items).tolist()
 
 
 def _count(split: tuple[float, float], name: str, size: int) -> int:

@@ -39,7 +39,7 @@ def digits(n_per_class: int | None = None, *, split: tuple[float, float] = (0.2,
     vocab = [str(digit) for digit in range(10)]
     return make_loaders(
         Store(grey[:, None].repeat(1, 3, 1, 1), labels, vocab),
-        split_by_class(labels, vocab, n_per_class, options.chosen_seed, split),
+        split_by_class(table.target, vocab, n_per_class, options.chosen_seed, split),
         options,
         what="handwritten digits",
         default_augment=aug_transforms(do_flip=False, max_rotate=10, max_warp=0, max_zoom=1.1),

@@ -144,11 +144,11 @@ def photographed_digit(digit: int = 7, seed: int = 0) -> Image.Image:
     width, height, high = 400, 300, 150
     rng = np.random.default_rng(seed)
     corner = np.array([width / 2 - high * 0.4, height / 2 - high * 0.5]) + rng.uniform(-25, 25, 2)
-    slant, path = rng.uniform(0.0, 0.2), []
+    slant, curves = rng.uniform(0.0, 0.2), []
     for stroke in STROKES[digit]:
         curve = _smooth(np.array(stroke) + rng.uniform(-0.02, 0.02, (len(stroke), 2)))
-        path.append(corner + high * (curve * (0.8, 1.0) + (1 - curve[:, 1:]) * (slant, 0)))
-    path = np.concatenate(path)
+        curves.append(corner + high * (curve * (0.8, 1.0) + (1 - curve[:, 1:]) * (slant, 0)))
+    path = np.concatenate(curves)
     down, across = np.indices((height, width))
     distance, nearest = cKDTree(path).query(np.stack([across, down], -1), distance_upper_bound=8)
     pressure = 4.2 + 0.7 * np.sin(np.arange(len(path) + 1) / 22)

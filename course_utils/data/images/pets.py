@@ -70,9 +70,10 @@ def pets(
     names = [_breed(file) if task == "breeds" else _species(file) for file in files]
     vocab = sorted(set(names))
     labels = torch.tensor([vocab.index(name) for name in names])
+    pairs = photographs["duplicate_pairs"].numpy()
     return make_loaders(
         Store(photographs["images"], labels, vocab),
-        split_by_class(labels, vocab, n_per_class, options.chosen_seed, split, photographs["duplicate_pairs"]),
+        split_by_class(labels.numpy(), vocab, n_per_class, options.chosen_seed, split, pairs),
         options,
         what=f"photographs of {task}",
         default_augment=aug_transforms(),
@@ -83,7 +84,7 @@ def _decode(files: list[Path], size: int) -> dict[str, torch.Tensor]:
     images = np.empty((len(files), size, size, 3), np.uint8)
 
     def decode(index: int) -> None:
-        images[index] = ImageOps.fit(open_image(files[index]), (size, size), Image.Resampling.BILINEAR)
+        images[index] = np.asarray(ImageOps.fit(open_image(files[index]), (size, size), Image.Resampling.BILINEAR))
 
     with ThreadPoolExecutor() as pool:  # Pillow lets other threads run while it decodes
         list(pool.map(decode, range(len(files))))

@@ -81,13 +81,13 @@ def vehicles(
         label_of_kind = torch.tensor([vocab.index(kind) if kind in vocab else -1 for kind in KINDS])
         store = Store(photographs["images"], label_of_kind[photographs["kinds"]], vocab)
         divided = split_by_class(
-            store.labels,
+            store.labels.numpy(),
             vocab,
             n_per_class,
             options.chosen_seed,
             split,
-            photographs["duplicate_pairs"],
-            photographs["reserved_for_test"],
+            photographs["duplicate_pairs"].numpy(),
+            photographs["reserved_for_test"].numpy(),
         )
     augment = aug_transforms(max_rotate=5, max_warp=0, max_zoom=1.15)
     dls = make_loaders(store, divided, options, what=f"{what} of {task}", default_augment=augment)

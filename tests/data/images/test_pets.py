@@ -1,52 +1,17 @@
 """pets, from a small archive that is laid out like the real one."""
 
-import io
-import tarfile
-from dataclasses import replace
-
 import numpy as np
-import pooch
 import pytest
-from PIL import Image
+from support.archives import mirror_stand_in
 from support.errors import refused
 
 from course_utils.data import pets
-from course_utils.data.sources import SOURCES
-
-BREEDS = {"Abyssinian": 6, "Russian_Blue": 6, "american_bulldog": 6, "pug": 6}
-
-
-def archive_like_pets(path) -> None:
-    """JPEGs of several shapes in images/, one of them grey, and the files that the real archive has besides."""
-    random = np.random.default_rng(0)
-    with tarfile.open(path, "w:gz") as archive:
-        folder = tarfile.TarInfo("images")
-        folder.type = tarfile.DIRTYPE
-        archive.addfile(folder)
-        for breed, count in BREEDS.items():
-            for number in range(1, count + 1):
-                pixels = random.integers(0, 255, (8, 8 + number), np.uint8) if number == 1 else None
-                pixels = random.integers(0, 255, (8, 8 + number, 3), np.uint8) if pixels is None else pixels
-                buffer = io.BytesIO()
-                Image.fromarray(pixels).resize((60 + 5 * number, 60)).save(buffer, "JPEG")
-                member = tarfile.TarInfo(f"images/{breed}_{number}.jpg")
-                member.size = buffer.tell()
-                buffer.seek(0)
-                archive.addfile(member, buffer)
-        member = tarfile.TarInfo("images/Abyssinian_100.mat")
-        member.size = 3
-        archive.addfile(member, io.BytesIO(b"mat"))
 
 
 @pytest.fixture
 def stand_in(monkeypatch, tmp_path):
-    archive = tmp_path / SOURCES["pets"].archive
-    archive_like_pets(archive)
-    digest = f"sha256:{pooch.file_hash(str(archive))}"
-    monkeypatch.setitem(SOURCES, "pets", replace(SOURCES["pets"], published=digest))
-    monkeypatch.setenv("COURSE_PROFILE", "full")
-    monkeypatch.setenv("COURSE_DATA_MIRROR", str(tmp_path))
-    monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path / "data"))
+    """The full profile, and a mirror with an archive like the real one."""
+    mirror_stand_in("pets", tmp_path, monkeypatch)
 
 
 def test_breeds_are_read_from_the_names(stand_in):

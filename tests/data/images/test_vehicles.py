@@ -1,24 +1,20 @@
 """vehicles: one call, photographs or drawings, and no image on two sides."""
 
-import io
-import zipfile
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from support.archives import mirror_stand_in
 from support.errors import refused
 
 from course_utils.data import vehicles
-from course_utils.data.archives import content_digest, read_files
 from course_utils.data.images import vehicles as module
 from course_utils.data.images.drawings import SceneSettings, draw
 from course_utils.data.images.near_duplicates import near_duplicates
 from course_utils.data.sources import SOURCES
 
 SMALL = (4, 6)
-CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
 @pytest.fixture(autouse=True)
@@ -103,30 +99,10 @@ def test_more_drawings_than_exist():
         vehicles(n_per_class=900, split=SMALL)
 
 
-def archive_like_cifar10(path, per_class: int = 16) -> None:
-    """A zip of CIFAR-10's layout: photographs of noise, 16 train and 8 test a class, a twin on both sides of each."""
-    random = np.random.default_rng(0)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("CIFAR/README.md", "nothing to see")
-        for name in CIFAR:
-            coarse = random.integers(0, 255, (per_class * 3 // 2, 6, 6, 3), np.uint8)
-            coarse[per_class] = coarse[0]  # the first test photograph is the first of train again
-            for i, pixels in enumerate(coarse):
-                part, number = ("train", i) if i < per_class else ("test", i - per_class)
-                buffer = io.BytesIO()
-                Image.fromarray(pixels).resize((32, 32), Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=95)
-                archive.writestr(f"CIFAR/{part}/{name}/{number:04d}.jpg", buffer.getvalue())
-
-
 @pytest.fixture
 def photographed(monkeypatch, tmp_path):
     """The full profile, and a mirror with an archive like CIFAR-10's."""
-    archive = tmp_path / SOURCES["cifar10"].archive
-    archive_like_cifar10(archive)
-    digest = content_digest(read_files(archive, 10**8), ".jpg")
-    monkeypatch.setitem(SOURCES, "cifar10", replace(SOURCES["cifar10"], content=digest))
-    monkeypatch.setenv("COURSE_PROFILE", "full")
-    monkeypatch.setenv("COURSE_DATA_MIRROR", str(tmp_path))
+    mirror_stand_in("cifar10", tmp_path, monkeypatch)
 
 
 def test_the_same_call_gives_photographs_in_the_full_profile(photographed, capsys):

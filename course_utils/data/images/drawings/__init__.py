@@ -79,12 +79,12 @@ def draw(
         `data.unknown-kind`; `data.bad-number` for a wrong seed or for lengths that don't match.
     """
     seeds = list(seeds)
-    kinds = np.array([kinds] * len(seeds) if isinstance(kinds, str) else list(kinds), dtype=object)
-    _check(kinds, seeds)
+    kind_of = np.array([kinds] * len(seeds) if isinstance(kinds, str) else list(kinds), dtype=object)
+    _check(kind_of, seeds)
     images = np.zeros((len(seeds), SIZE, SIZE, 3), np.uint8)
     tables = []
     for kind in KINDS:
-        of_kind = np.flatnonzero(kinds == kind)
+        of_kind = np.flatnonzero(kind_of == kind)
         for start in range(0, len(of_kind), _CHUNK):
             chunk = of_kind[start : start + _CHUNK]
             images[chunk], factors = _draw_one_kind(kind, [seeds[index] for index in chunk], settings)

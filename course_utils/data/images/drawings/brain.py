@@ -5,8 +5,10 @@ real ones; they come from no patient, follow no atlas, and nothing medical can b
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from course_utils.data.images.drawings.raster import SIZE
 from course_utils.data.images.drawings.rng import BatchRng, streams
@@ -43,7 +45,7 @@ class Heads:
     white matter as 0.46 above fluid, negative when dark); of no medical meaning.
     """
 
-    def __init__(self, seed: int, numbers: np.ndarray):
+    def __init__(self, seed: int, numbers: np.ndarray) -> None:
         self.numbers = np.asarray(numbers)
         raw = streams([[seed, int(number)] for number in self.numbers], _FOLDS.stop)
         rng = BatchRng(raw[:, :_FACTORS])
@@ -112,14 +114,14 @@ def paint(heads: Heads, index: np.ndarray, height: np.ndarray, jitter: np.ndarra
     cut = _Cut(heads, index, height, jitter)
     x, y = cut.to_head(column[None], row[None])
     folds = _interpolate(heads.folds[index], height)
-    tissue = cut.tissue(x, y, folds)
-    return Tissue(*tissue, lesion=_lesion(heads, cut, index, lesion, x, y))
+    scalp, bone, inside, brain, white = cut.tissue(x, y, folds)
+    return Tissue(scalp, bone, inside, brain, white, _lesion(heads, cut, index, lesion, x, y))
 
 
 class _Cut:
     """The numbers of n slices, each float32 (n, 1, 1), and what they make of a point."""
 
-    def __init__(self, heads: Heads, index: np.ndarray, height: np.ndarray, jitter: np.ndarray | None):
+    def __init__(self, heads: Heads, index: np.ndarray, height: np.ndarray, jitter: np.ndarray | None) -> None:
         self.heads, self.index = heads, index
         self.height = _column(height)
         shift_x, shift_y, turn = (0, 0, 0) if jitter is None else np.asarray(jitter).T
@@ -184,7 +186,7 @@ class _Cut:
         return scalp, under - inside, inside, brain, white
 
     def _folded(self, folds: np.ndarray, cos: np.ndarray, sin: np.ndarray) -> np.ndarray:
-        """A field whose zero lines are the sulci, about pixels from the next one."""
+        """Return a field whose zero lines are the sulci, about pixels from the next one."""
         cos3, sin3 = cos * (4 * cos * cos - 3), sin * (3 - 4 * sin * sin)
         cos6, sin6 = cos3 * cos3 - sin3 * sin3, 2 * sin3 * cos3
         cos12, sin12 = cos6 * cos6 - sin6 * sin6, 2 * sin6 * cos6
@@ -269,11 +271,11 @@ def locate_lesions(heads: Heads, index: np.ndarray) -> np.ndarray:
     return np.stack([spot[0][rows, 0, chosen] * middle.wide[:, 0, 0], spot[1][rows, 0, chosen] * middle.long[:, 0, 0]])
 
 
-def _column(value) -> np.ndarray:
+def _column(value: ArrayLike) -> np.ndarray:
     return np.asarray(value, np.float32).reshape(-1, 1, 1)
 
 
-def _ramp(value: np.ndarray, low, high) -> np.ndarray:
+def _ramp(value: np.ndarray, low: Any, high: Any) -> np.ndarray:
     """0 up to `low`, 1 from `high`, a straight line between."""
     return np.clip((value - low) / (high - low), 0, 1, dtype=np.float32)
 
@@ -285,7 +287,7 @@ def _bell(value: np.ndarray) -> np.ndarray:
 
 
 def _interpolate(folds: np.ndarray, height: np.ndarray) -> np.ndarray:
-    """The random numbers (n, layers, grid, grid) at the slices' heights, smooth over the image: (n, 64, 64) float32.
+    """Interpolate the random numbers (n, layers, grid, grid) at the slices' heights: (n, 64, 64) float32, smooth.
 
     Cubic B-splines in whole numbers: float64 holds every sum exactly, so the order of adding can't matter.
     """

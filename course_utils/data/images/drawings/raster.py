@@ -1,10 +1,15 @@
 """Fills polygons and discs for a whole batch of images at once, with the same result on every machine."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 SIZE = 64  # pixels along a side of a finished image
 FINE = 3  # samples along a side of a pixel: nine samples give soft edges
 SIDE = SIZE * FINE
+Number = Any  # one number for all images, or an array (n,)
 
 
 class Scene:
@@ -18,7 +23,7 @@ class Scene:
     Every number may be one value for all images or an array (n,).
     """
 
-    def __init__(self, n: int):
+    def __init__(self, n: int) -> None:
         self.n = n
         self._zeros = np.zeros(n)
         self.samples = np.zeros((n, SIDE, SIDE), np.uint8)
@@ -26,11 +31,23 @@ class Scene:
         self.glows: list[np.ndarray] = []
         self.stand(0.0, float(SIZE))
 
-    def stand(self, x, y, scale=1.0, mirror=1.0, tilt=0.0, turn=0.0) -> None:
-        """Put the origin at pixel (x, y), y counted downwards from the top edge, as seen by a camera.
+    def stand(
+        self, x: Number, y: Number, scale: Number = 1.0, mirror: Number = 1.0, tilt: Number = 0.0, turn: Number = 0.0
+    ) -> None:
+        """Put the origin at pixel (x, y), with y counted downwards from the top edge, as seen by a camera.
 
-        scale: factor; mirror: 1 or -1; tilt: degrees by which the right side rises; turn: how far the right end climbs
-        (0 straight from the side, ±0.5 the most), which also shortens the length.
+        Parameters
+        ----------
+        x, y : number or (n,)
+            Pixels.
+        scale : number or (n,)
+            Factor of all lengths.
+        mirror : number or (n,)
+            1 or -1.
+        tilt : number or (n,)
+            Degrees by which the right side rises.
+        turn : number or (n,)
+            How far the right end climbs (0 straight from the side, ±0.5 at most), which also shortens the length.
         """
         half = np.asarray(tilt) * 0.008726646  # tan(a/2), within 1% for a camera's tilt: sin and cos without libm
         cos, sin = (1 - half * half) / (1 + half * half), 2 * half / (1 + half * half)
@@ -39,21 +56,19 @@ class Scene:
         self._matrix = [self._column(value) for value in matrix]
         self._origin = self._column(x), self._column(y)
 
-    def paint(self, colour, glow=0.0) -> int:
+    def paint(self, colour: ArrayLike, glow: Number = 0.0) -> int:
         """Mix a paint and return its number: colour (3,) or (n, 3), 0 to 255; glow 1 stays as bright at night."""
         self.colours.append(np.broadcast_to(np.asarray(colour, float), (self.n, 3)))
         self.glows.append(self._column(glow))
         return len(self.colours) - 1
 
-    def polygon(self, xs, ys, paint: int, show=True) -> None:
+    def polygon(self, xs: Sequence[Number], ys: Sequence[Number], paint: int, show: Number = True) -> None:
         """Fill the polygon with these corners; every row of samples may cross it in one piece only."""
         drawn = np.flatnonzero(self._column(show))
         if not drawn.size:
             return
-        xs, ys = (
-            np.stack([self._column(value) for value in values])[:, drawn] for values in (xs, ys)
-        )  # (corners, drawn)
-        ax, ay = self._project(xs, ys, drawn)
+        right, up = (np.stack([self._column(value) for value in values])[:, drawn] for values in (xs, ys))
+        ax, ay = self._project(right, up, drawn)  # (corners, drawn)
         bx, by = np.roll(ax, -1, 0), np.roll(ay, -1, 0)
         rows = _rows(ay.min(), ay.max())
         slope = ((bx - ax) / np.where(by == ay, 1.0, by - ay))[..., None]
@@ -64,11 +79,11 @@ class Scene:
         left, right = np.where(crossed, x, np.inf).min(0), np.where(crossed, x, -np.inf).max(0)
         self._fill(drawn, rows, left, right, paint)
 
-    def box(self, x0, y0, x1, y1, paint: int, show=True) -> None:
+    def box(self, x0: Number, y0: Number, x1: Number, y1: Number, paint: int, show: Number = True) -> None:
         """Fill the rectangle between two corners."""
         self.polygon((x0, x0, x1, x1), (y0, y1, y1, y0), paint, show)
 
-    def disc(self, x, y, rx, ry, paint: int, show=True) -> None:
+    def disc(self, x: Number, y: Number, rx: Number, ry: Number, paint: int, show: Number = True) -> None:
         """Fill the ellipse with centre (x, y) and half-axes rx and ry."""
         drawn = np.flatnonzero(self._column(show))
         if not drawn.size:
@@ -84,15 +99,15 @@ class Scene:
         half = (np.abs(a * d - b * c) / reach)[:, None] * np.sqrt(np.maximum(1 - offset * offset, 0))
         self._fill(drawn, rows, middle - half, middle + half, paint)
 
-    def _column(self, value) -> np.ndarray:
+    def _column(self, value: Number) -> np.ndarray:
         return self._zeros + value  # quicker than broadcasting, and this runs thousands of times
 
-    def _project(self, x, y, drawn) -> tuple[np.ndarray, np.ndarray]:
+    def _project(self, x: np.ndarray, y: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """From pixels seen from the origin to samples, for the images `drawn`."""
         xx, xy, yx, yy = (value[drawn] for value in self._matrix)
         return (self._origin[0][drawn] + x * xx + y * xy) * FINE, (self._origin[1][drawn] + x * yx + y * yy) * FINE
 
-    def _fill(self, drawn, rows, left, right, paint: int) -> None:
+    def _fill(self, drawn: np.ndarray, rows: np.ndarray, left: np.ndarray, right: np.ndarray, paint: int) -> None:
         """Give `paint` to the samples of each row whose middle lies between left and right, both (drawn, rows)."""
         left, right = (np.ceil(edge - 0.5).clip(0, SIDE).astype(np.intp) for edge in (left, right))
         line = drawn[:, None] * SIDE + rows
@@ -105,5 +120,5 @@ class Scene:
 
 
 def _rows(top: float, bottom: float) -> np.ndarray:
-    """The rows of samples between two heights."""
+    """Return the rows of samples between two heights."""
     return np.arange(max(0, int(top)), max(0, min(SIDE, int(bottom) + 1)))

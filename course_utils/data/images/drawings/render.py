@@ -10,7 +10,7 @@ GRID = 8  # the painted style's brushwork is random on a grid of 8×8 and smooth
 
 
 def render(scene: Scene, rng: BatchRng, settings: SceneSettings, texture: np.ndarray) -> np.ndarray:
-    """The pixels uint8 (n, 64, 64, 3) of a scene; texture: random bytes, uint8 (n, 64·64·3 + 8·8)."""
+    """Render the pixels uint8 (n, 64, 64, 3) of a scene; texture: random bytes, uint8 (n, 64·64·3 + 8·8)."""
     colours = _light(scene, rng, settings)
     samples = scene.samples
     if settings.style == "sketch":
@@ -32,7 +32,7 @@ def render(scene: Scene, rng: BatchRng, settings: SceneSettings, texture: np.nda
 
 
 def _light(scene: Scene, rng: BatchRng, settings: SceneSettings) -> np.ndarray:
-    """Every paint's colour (n, paints, 3), whole numbers, under the light of day or night."""
+    """Return every paint's colour (n, paints, 3), whole numbers, under the light of day or night."""
     light = rng.between(0.84, 1.12, "light")[:, None, None]
     warm = rng.between(-8, 8)[:, None] * np.asarray((1.0, 0.0, -1.0))
     colours, glow = np.stack(scene.colours, 1).clip(0, 255), np.stack(scene.glows, 1)[..., None]
@@ -53,7 +53,7 @@ def _outline(samples: np.ndarray, pencil: int) -> np.ndarray:
 
 
 def _shrink(samples: np.ndarray, colours: np.ndarray) -> np.ndarray:
-    """Mean colour int16 (n, 64, 64, 3) of each pixel's nine samples.
+    """Return the mean colour int16 (n, 64, 64, 3) of each pixel's nine samples.
 
     Red, green and blue travel in 16-bit lanes of one 64-bit number, so that one look-up and eight additions do.
     """

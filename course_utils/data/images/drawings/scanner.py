@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from course_utils.data.images.drawings.brain import Tissue
 from course_utils.data.images.drawings.raster import SIZE
@@ -46,7 +47,7 @@ RAW = EXTRA + SIZE * SIZE
 
 
 def settings(scanners: Sequence[Scanner], shift: np.ndarray) -> dict[str, np.ndarray]:
-    """Each setting for n slices, float32 (n, 1, 1), moved by the share `shift` (n,) towards the unseen scanner's."""
+    """Return each setting for n slices, float32 (n, 1, 1), moved by `shift` (n,) towards the unseen scanner's."""
     shift = np.asarray(shift)
     there = asdict(UNSEEN)
     here = [asdict(scanner) for scanner in scanners]
@@ -56,7 +57,7 @@ def settings(scanners: Sequence[Scanner], shift: np.ndarray) -> dict[str, np.nda
 
 
 def acquire(tissue: Tissue, contrast: np.ndarray, scan: dict[str, np.ndarray], units: np.ndarray) -> np.ndarray:
-    """The signal without noise, in grey levels float32 (n, 64, 64); units: (n, 4) numbers from 0 to 1 by chance."""
+    """Return the signal without noise, in grey levels float32 (n, 64, 64); units: (n, 4) random numbers from 0 to 1."""
     brain = scan["grey"] + tissue.white * (scan["white"] - scan["grey"])
     lesion = scan["white"] + _column(contrast) * ((scan["white"] - scan["fluid"]) / np.float32(0.46))
     signal = tissue.inside * scan["fluid"] + tissue.brain * (brain - scan["fluid"])
@@ -69,7 +70,7 @@ def acquire(tissue: Tissue, contrast: np.ndarray, scan: dict[str, np.ndarray], u
 
 
 def _bias(strength: np.ndarray, units: np.ndarray) -> np.ndarray:
-    """A factor for each pixel that changes slowly over the image."""
+    """Return a factor for each pixel that changes slowly over the image."""
     line = ((np.arange(SIZE) + 0.5) / (SIZE / 2) - 1).astype(np.float32)
     x, y = line[None, None, :], line[None, :, None]
     a, b, c = (_column(2 * units[:, 1 + number] - 1) for number in range(3))
@@ -77,7 +78,7 @@ def _bias(strength: np.ndarray, units: np.ndarray) -> np.ndarray:
 
 
 def _blurred(signal: np.ndarray, blur: np.ndarray) -> np.ndarray:
-    """Each pixel mixed with its neighbours in both directions: at blur 1 with weights 1/4, 1/2 and 1/4."""
+    """Mix each pixel with its neighbours in both directions: at blur 1 with weights 1/4, 1/2 and 1/4."""
     side = blur / 4
     for axis in (1, 2):
         padded = np.pad(signal, [(0, 0), (1, 1), (0, 0)] if axis == 1 else [(0, 0), (0, 0), (1, 1)])
@@ -87,7 +88,7 @@ def _blurred(signal: np.ndarray, blur: np.ndarray) -> np.ndarray:
 
 
 def expose(signal: np.ndarray, noise: np.ndarray, raw: np.ndarray) -> np.ndarray:
-    """The image with Rician noise, uint8 (n, 64, 64); raw: 64-bit numbers (n, 64·64), noise: its deviation."""
+    """Return the image with Rician noise, uint8 (n, 64, 64); raw: 64-bit numbers (n, 64·64), noise: its deviation."""
     real, other = _normal(raw)
     real = signal + real * noise
     other = other * noise
@@ -95,7 +96,7 @@ def expose(signal: np.ndarray, noise: np.ndarray, raw: np.ndarray) -> np.ndarray
 
 
 def _normal(raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Two nearly normal numbers of mean 0 and deviation 1 from each 64-bit one: sums of four of its bytes."""
+    """Return two nearly normal numbers of mean 0 and deviation 1 from each 64-bit one: sums of four of its bytes."""
     lanes = np.uint64(0x00FF00FF00FF00FF)
     pairs = (raw & lanes) + (raw >> np.uint64(8) & lanes)
     sums = pairs + (pairs >> np.uint64(16))
@@ -105,7 +106,7 @@ def _normal(raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def export_again(images: np.ndarray, raw: np.ndarray) -> np.ndarray:
-    """The same images, uint8 (n, 64, 64), as another programme would save them.
+    """Return the same images, uint8 (n, 64, 64), as another program would save them.
 
     Resampled with a move of at most three tenths of a pixel, one pixel cut off at an edge, a little brighter or
     darker, and with a trace of new noise; raw: (n, RAW) 64-bit numbers.
@@ -122,9 +123,9 @@ def export_again(images: np.ndarray, raw: np.ndarray) -> np.ndarray:
 
 
 def unit(raw: np.ndarray) -> np.ndarray:
-    """Raw 64-bit numbers as numbers from 0 to 1."""
+    """Return raw 64-bit numbers as numbers from 0 to 1."""
     return (raw >> np.uint64(11)) * 2.0**-53
 
 
-def _column(value) -> np.ndarray:
+def _column(value: ArrayLike) -> np.ndarray:
     return np.asarray(value, np.float32).reshape(-1, 1, 1)

@@ -23,33 +23,51 @@ def draw_scans(
     copies: Sequence[bool],
     shift: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
-    """Draw n slices: images uint8 (n, 64, 64), masks bool (n, 64, 64) and a table of n rows with what is known.
-
-    heads: whose head each shows, and slices: which of its `per_head` slices; both count from 0
-    lesion: how large the lesion is cut in each, 0 (none) to 1; copies: whether each is exported a second time
-    shift: 0 for the head's own scanner to 1 for one that no head has, and what lies between
+    """Draw n slices.
 
     The same seed, head and slice give the same anatomy, noise and, if any, lesion on every machine, alone or among
-    others. The table has scanner, age, ventricles, height, lesion_size (pixels that the mask holds), lesion_contrast,
-    lesion_x and lesion_y (pixels from the left and the upper edge; NaN without a lesion).
+    others.
+
+    Parameters
+    ----------
+    seed : int
+        Of all the heads.
+    heads, slices : (n,) int
+        Which head each image shows, and which of its slices; both count from 0.
+    per_head : int
+        Slices of a head.
+    lesion : (n,) float
+        How large the lesion is cut in each, from 0 (none) to 1.
+    copies : (n,) bool
+        Whether each is exported a second time.
+    shift : float
+        From 0 for the head's own scanner to 1 for one that no head has.
+
+    Returns
+    -------
+    images : (n, 64, 64) uint8
+    masks : (n, 64, 64) bool
+    factors : DataFrame of n rows
+        scanner, age, ventricles, height, lesion_size (pixels that the mask holds), lesion_contrast, lesion_x and
+        lesion_y (pixels from the left and the upper edge; NaN without a lesion).
     """
-    heads, slices, lesion, copies = (np.asarray(each) for each in (heads, slices, lesion, copies))
-    numbers, index = np.unique(heads, return_inverse=True)
+    head_of, slice_of, cut, copied = (np.asarray(each) for each in (heads, slices, lesion, copies))
+    numbers, index = np.unique(head_of, return_inverse=True)
     anatomy = Heads(seed, numbers)
-    height = anatomy.bottom[index] + min(STEP, (TOP - 0.45) / max(per_head - 1, 1)) * slices
+    height = anatomy.bottom[index] + min(STEP, (TOP - 0.45) / max(per_head - 1, 1)) * slice_of
     names = np.array(list(scanner.SCANNERS))[anatomy.scanner[index] % len(scanner.SCANNERS)]
-    seeds = [[seed, int(head), int(slice_)] for head, slice_ in zip(heads, slices, strict=True)]
+    seeds = [[seed, int(head), int(slice_)] for head, slice_ in zip(head_of, slice_of, strict=True)]
     images, masks = np.zeros((len(index), SIZE, SIZE), np.uint8), np.zeros((len(index), SIZE, SIZE), bool)
     for start in range(0, len(index), _CHUNK):
         at = slice(start, start + _CHUNK)
         raw = streams(seeds[at], scanner.RAW)
         moved = (scanner.unit(raw[:, :3]) - 0.5) * (0.6, 0.6, 0.01)  # pixels, pixels, tan of half the angle
-        tissue = paint(anatomy, index[at], height[at], moved, lesion[at])
+        tissue = paint(anatomy, index[at], height[at], moved, cut[at])
         scan = scanner.settings([scanner.SCANNERS[name] for name in names[at]], np.full(len(raw), shift))
         signal = scanner.acquire(tissue, anatomy.factors["lesion_contrast"][index[at]], scan, anatomy.exam[index[at]])
         images[at] = scanner.expose(signal, scan["noise"], raw[:, scanner.EXTRA :])
         masks[at] = tissue.lesion > 0.5
-    again = np.flatnonzero(copies)
+    again = np.flatnonzero(copied)
     if again.size:
         raw = streams([[*seeds[row], 1] for row in again], scanner.RAW)
         images[again] = scanner.export_again(images[again], raw)

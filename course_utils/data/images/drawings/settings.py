@@ -1,7 +1,8 @@
 """The settings of the drawn vehicles: what all images of a set have in common, to be changed one at a time."""
 
 from dataclasses import dataclass
-from numbers import Real
+
+import numpy as np
 
 from course_utils.errors import CourseError
 
@@ -71,7 +72,7 @@ class SceneSettings:
                 )
         for name, (low, high) in RANGES.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, Real) or not low <= value <= high:
+            if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not low <= value <= high:
                 raise CourseError(
                     f"The setting {name} is {value!r}: give a number from {low:g} to {high:g}.",
                     code="data.bad-setting",

@@ -44,18 +44,18 @@ STRIPS = 12  # bands of sky between its two colours
 
 
 def table(options: dict, option: np.ndarray) -> np.ndarray:
-    """Row `option` of a dictionary's values for every image: (n, ...)."""
+    """Return row `option` of a dictionary's values for every image: (n, ...)."""
     return np.asarray(list(options.values()), float)[option]
 
 
 def jitter(rng: BatchRng, colour: np.ndarray, by: float) -> np.ndarray:
-    """A colour (n, 3) made lighter or darker, and each channel moved a little."""
+    """Make a colour (n, 3) lighter or darker, and move each channel a little."""
     light = rng.between(-by, by)
     return np.stack([colour[:, c] + light + rng.between(-by / 2, by / 2) for c in range(3)], 1)
 
 
 def paint_street(scene: Scene, rng: BatchRng, settings: SceneSettings) -> np.ndarray:
-    """Paint everything behind the subject; returns the ground's height (n,) in pixels from the top edge."""
+    """Paint everything behind the subject; return the ground's height (n,) in pixels from the top edge."""
     horizon = rng.between(22.0, 36.0, "horizon")
     ground = rng.between(44.0, 53.0, "ground")
     tilt = settings.tilt + rng.between(-2.0, 2.0)
@@ -127,7 +127,7 @@ def _paint_lamp(scene: Scene, rng: BatchRng, top: np.ndarray) -> None:
 
 
 def paint_front(scene: Scene, rng: BatchRng, settings: SceneSettings, ground: np.ndarray) -> None:
-    """Paint something in front of the subject, as wide as the knob `occlusion` asks for."""
+    """Paint something in front of the subject, as wide as the setting `occlusion` asks for."""
     front = rng.pick(FRONTS, "front")
     wide, x = settings.occlusion * rng.between(0.0, 2.0) * SIZE, rng.between(-14, 14)
     shown = wide >= 0.5

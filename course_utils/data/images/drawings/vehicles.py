@@ -1,5 +1,7 @@
 """Car, truck and bus seen from the side, put together from the same wheels, windows, lamps and paints."""
 
+from typing import Any
+
 import numpy as np
 
 from course_utils.data.images.drawings.raster import Scene
@@ -88,9 +90,9 @@ BUS_HEIGHTS = dict(zip(BUSES, (0.36, 0.36, 0.5, 0.38, 0.42), strict=True))
 
 
 class Parts:
-    """What every vehicle is made of; the origin lies on the ground below its middle, its front to the right."""
+    """Paints what every vehicle is made of; the origin lies on the ground below its middle, its front to the right."""
 
-    def __init__(self, scene: Scene, rng: BatchRng):
+    def __init__(self, scene: Scene, rng: BatchRng) -> None:
         self.scene, self.rng = scene, rng
         self.length = rng.between(34.0, 50.0, "length")
         self.radius = self.length * rng.between(0.072, 0.1)
@@ -108,15 +110,17 @@ class Parts:
         scene.disc(0, 0, self.length * 0.54, 1.4, scene.paint((46, 46, 50)))
 
     def coat(self, name: str = "") -> tuple[int, int, int]:
-        """Paints of one colour: in plain light, in shade and where light is reflected."""
+        """Mix the paints of one colour: in plain light, in shade and where light is reflected."""
         colour = jitter(self.rng, table(PAINTS, self.rng.pick(tuple(PAINTS), name)), 14)
         return self.scene.paint(colour), self.scene.paint(colour * 0.7), self.scene.paint(colour * 0.75 + 58)
 
-    def wheel(self, x, show=True) -> None:
+    def wheel(self, x: Any, show: Any = True) -> None:
+        """Paint a wheel that stands at x."""
         for share, paint in ((1.25, self.dark), (1.0, self.rubber), (0.6, self.rim), (0.2, self.rubber)):
             self.scene.disc(x, self.radius, self.radius * share, self.radius * share, paint, show)
 
-    def lamps(self, front, rear, y) -> None:
+    def lamps(self, front: Any, rear: Any, y: Any) -> None:
+        """Paint the headlamp and the tail lamp at height y."""
         size = self.length * 0.026
         self.scene.disc(front - size * 0.5, y, size * 0.8, size, self.head)
         self.scene.box(rear, y - size, rear + size, y + size, self.tail)

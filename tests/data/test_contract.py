@@ -1,0 +1,164 @@
+"""What every registered data set promises: the same options, the same splits, the same refusals."""
+
+import inspect
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import torch
+from fastai.data.core import DataLoaders
+from support.archives import STAND_INS, mirror_stand_in
+from support.errors import refused
+
+from course_utils import data
+from course_utils.data.images.options import ImageOptions
+from course_utils.data.options import LoaderOptions
+from course_utils.data.registry import DATA_SETS, DataSet
+from course_utils.data.sources import SOURCES
+
+OPTIONS = {"images": ImageOptions}  # the common options of each modality
+NEEDED_SPLITS = ("train", "valid", "test")
+
+every_data_set = pytest.mark.parametrize("entry", DATA_SETS.values(), ids=DATA_SETS)
+
+
+@pytest.fixture
+def ready(entry, tmp_path, monkeypatch):
+    """A profile in which the data set loads; a small archive stands in for one that must be downloaded."""
+    monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.delenv("COURSE_DATA_MIRROR", raising=False)
+    monkeypatch.setenv("COURSE_PROFILE", "mini")
+    if entry.needs_profile:
+        mirror_stand_in(entry.source, tmp_path, monkeypatch)
+        monkeypatch.setenv("COURSE_PROFILE", entry.needs_profile)
+
+
+def small(entry: DataSet, **options: Any) -> DataLoaders:
+    return data.load(entry.name, **{**entry.small, "seed": 0, **options})
+
+
+def items(dls: DataLoaders) -> list[list[int]]:
+    return [list(loader.items) for loader in dls.loaders]
+
+
+@every_data_set
+def test_the_entry_says_what_the_data_set_is(entry):
+    assert entry.name.isidentifier() and entry.modality in OPTIONS
+    assert entry.about and not entry.about.endswith(".") and "\n" not in entry.about
+    assert entry.licence and entry.citation and entry.classes >= 2
+    assert entry.source is None or entry.source in SOURCES
+    assert entry.needs_profile in (None, "full") and (not entry.needs_profile or entry.source in STAND_INS)
+    assert entry.loader.startswith(f"course_utils.data.{entry.modality}.") and entry.loader.endswith(f":{entry.name}")
+
+
+@every_data_set
+def test_it_is_an_attribute_of_the_package(entry):
+    assert getattr(data, entry.name) is entry.function()
+    assert entry.name in dir(data) and entry.name in data.__all__
+
+
+@every_data_set
+def test_the_signature_shows_every_option(entry):
+    shown = inspect.signature(entry.function()).parameters
+    common = inspect.signature(OPTIONS[entry.modality]).parameters
+    assert set(common) <= set(shown) and "kwargs" not in shown
+    assert shown["size"].default == entry.size
+    assert issubclass(OPTIONS[entry.modality], LoaderOptions)
+    assert "Parameters\n" in inspect.getdoc(entry.function())
+
+
+@every_data_set
+def test_it_loads_three_splits_that_never_overlap(entry, ready):
+    dls = small(entry)
+    splits = [set(each) for each in items(dls)]
+    assert isinstance(dls, DataLoaders) and len(splits) == len(NEEDED_SPLITS) and all(splits)
+    assert len(set.union(*splits)) == sum(map(len, splits)) == sum(map(len, items(dls)))
+    assert dls.test is dls.loaders[2]
+    assert dls.about.endswith(".") and "\n" not in dls.about
+    for name, indices in zip(NEEDED_SPLITS, splits, strict=True):
+        assert f"{len(indices):,} {name}" in dls.about
+
+
+@every_data_set
+def test_every_class_is_in_the_training_set(entry, ready):
+    dls = small(entry)
+    if not entry.needs_profile:  # a stand-in has fewer
+        assert len(dls.vocab) == entry.classes
+    labels = [int(label) for _, label in dls.train_ds]
+    assert set(labels) == set(range(len(dls.vocab)))
+    assert len(labels) == entry.small["n_per_class"] * len(dls.vocab)
+
+
+@every_data_set
+def test_the_seed_decides_and_nothing_else(entry, ready):
+    one, again, other = small(entry), small(entry), small(entry, seed=1)
+    assert items(one) == items(again)
+    batches = [dls.test.one_batch() for dls in (one, again, other)]
+    assert torch.equal(batches[0][0], batches[1][0]) and torch.equal(batches[0][1], batches[1][1])
+    assert batches[0][0].shape != batches[2][0].shape or not torch.equal(batches[0][0], batches[2][0])
+
+
+@every_data_set
+def test_the_courses_seed_is_the_default(entry, ready, monkeypatch):
+    monkeypatch.setenv("COURSE_SEED", "7")
+    assert items(small(entry, seed=None)) == items(small(entry, seed=7))
+
+
+@every_data_set
+def test_fewer_labels_are_among_more_and_the_other_splits_stay(entry, ready):
+    few, more = small(entry, n_per_class=1, augment=False), small(entry, augment=False)
+    images = [{dls.train_ds[i][0].tobytes() for i in range(len(dls.train_ds))} for dls in (few, more)]
+    assert images[0] <= images[1] and len(few.train_ds) == len(few.vocab)
+    assert items(few)[1:] == items(more)[1:]
+
+
+@every_data_set
+def test_the_options_are_honoured(entry, ready):
+    dls = small(entry, size=24, bs=4, augment=False, normalize=False)
+    images, labels = dls.train.one_batch()
+    assert images.shape == (4, 3, 24, 24) and labels.shape == (4,)
+    assert images.min() >= 0 and images.max() <= 1, "neither augmented nor normalised"
+    normalised, _ = small(entry, size=24, bs=4, augment=False).train.one_batch()
+    assert normalised.min() < 0
+
+
+@every_data_set
+@pytest.mark.parametrize(
+    "options, code",
+    [
+        ({"n_per_class": 0}, "data.bad-number"),
+        ({"n_per_class": 10**6}, "data.too-few-items"),
+        ({"size": 0}, "data.bad-number"),
+        ({"bs": 2.5}, "data.bad-number"),
+        ({"split": (0.2,)}, "data.bad-split"),
+        ({"n_per_clas": 3}, "data.unknown-option"),
+    ],
+    ids=str,
+)
+def test_wrong_options_are_refused(entry, ready, options, code):
+    (name,) = options
+    with refused(code):
+        small(entry, **options)
+    if code == "data.unknown-option":
+        with refused(code, f"{entry.name} has no option {name!r}", "did you mean 'n_per_class'?"):
+            small(entry, **options)
+
+
+@every_data_set
+def test_the_other_profile_says_what_is_needed(entry, ready, monkeypatch):
+    if not entry.needs_profile:
+        pytest.skip("it loads in both profiles")
+    monkeypatch.setenv("COURSE_PROFILE", "mini")
+    with refused("data.needs-profile", entry.name, f"COURSE_PROFILE={entry.needs_profile}"):
+        small(entry)
+
+
+def test_the_registry_is_light():
+    """Listing the data sets imports none of the libraries that load them."""
+    code = (
+        "import sys; from course_utils import data; list(data.DATA_SETS); "
+        "print(sorted({'torch', 'fastai', 'pandas', 'numpy', 'requests'} & set(sys.modules)))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
