@@ -1,4 +1,4 @@
-"""Checks of the data: classes, patients, duplicates, normalisation."""
+"""Checks of the data: classes, patients, duplicates, normalisation. Each gives a finding for what looks wrong."""
 
 from collections.abc import Callable, Hashable, Iterator
 from itertools import combinations
@@ -14,15 +14,15 @@ from torch import Tensor
 
 from course_utils.data.images.near_duplicates import near_duplicates
 from course_utils.diagnostics.findings import Finding, Unseen
-from course_utils.diagnostics.inputs import drawn, labels_of, loaders, thumbnails, valid_part, vocab_of
+from course_utils.diagnostics.inputs import drawn, labels_of, loaders, thumbnails, validation_loader, vocab_of
 
 RARE = 1 / 4  # of the most frequent class
 DETAIL, ALIKE = 32, 0.9  # pixels a side of the images that are compared, and the correlation of near-duplicates
 SLACK = 0.1  # standard deviations by which resampling may leave the range of normalised images
 
 
-def rare_class(learn: Learner) -> Iterator[Finding]:
-    """A class that training rarely draws, while the loss doesn't make up for it."""
+def check_class_ratio(learn: Learner) -> Iterator[Finding]:
+    """Find a class that training rarely draws, while the loss doesn't make up for it."""
     train, vocab = loaders(learn)["train"], vocab_of(learn)
     loss = getattr(learn.loss_func, "func", learn.loss_func)
     weight = getattr(loss, "weight", None)
@@ -35,32 +35,33 @@ def rare_class(learn: Learner) -> Iterator[Finding]:
             "a class is rare",
             f"{counts[rarest]:,} of {counts.sum():,} images that an epoch draws are {vocab[rarest]!r} "
             f"({counts[rarest] / counts.sum():.1%}), and the loss counts all alike",
-            "choose the threshold on the validation part, weight the loss, or draw the rare class more often; "
+            "choose the threshold on the validation set, weight the loss, or draw the rare class more often; "
             "leave valid and test as they are",
         )
 
 
-def missing_class(learn: Learner) -> Iterator[Finding]:
-    """A class without an image in a part."""
+def check_classes(learn: Learner) -> Iterator[Finding]:
+    """Find a class without an image in a split."""
     vocab = vocab_of(learn)
-    for part, dl in loaders(learn).items():
+    for split, dl in loaders(learn).items():
         there = set(labels_of(dl).tolist())
-        if missing := [name for place, name in enumerate(vocab) if place not in there]:
+        missing = [name for index, name in enumerate(vocab) if index not in there]
+        if missing:
             yield Finding(
-                f"a class is missing in {part}",
+                f"a class is missing in {split}",
                 f"{', '.join(map(repr, missing))} has no image there, so its recall and its AUC are undefined",
-                "split class by class (stratified), or take a larger part",
+                "split class by class (stratified), or make that split larger",
             )
 
 
-def shared_groups(learn: Learner, group: Callable[[Any], Hashable] | None) -> Iterator[Finding]:
-    """Patients on two sides."""
+def check_groups(learn: Learner, group: Callable[[Any], Hashable] | None) -> Iterator[Finding]:
+    """Find patients, or other groups, in two splits."""
     if group is None:
         factors = getattr(learn.dls, "factors", None)
         if factors is None or "patient" not in factors or factors.patient.isna().all():
             raise Unseen("the data don't say whose images they are: give group=, from an item to its patient")
         group = factors.patient.tolist().__getitem__
-    sides = {part: {group(item) for item in dl.items} for part, dl in loaders(learn).items()}
+    sides = {split: {group(item) for item in dl.items} for split, dl in loaders(learn).items()}
     for one, other in combinations(sides, 2):
         if shared := sides[one] & sides[other]:
             yield Finding(
@@ -70,37 +71,37 @@ def shared_groups(learn: Learner, group: Callable[[Any], Hashable] | None) -> It
             )
 
 
-def duplicates(learn: Learner, most: int) -> Iterator[Finding]:
-    """Images that stand in two parts, as the same item or as nearly the same image."""
-    parts = loaders(learn)
-    items = {part: set(map(str, dl.items)) for part, dl in parts.items()}
+def check_duplicates(learn: Learner, most: int) -> Iterator[Finding]:
+    """Find images that stand in two splits, as the same item or as nearly the same image."""
+    splits = loaders(learn)
+    items = {split: set(map(str, dl.items)) for split, dl in splits.items()}
     for one, other in combinations(items, 2):
         if same := items[one] & items[other]:
             yield Finding(
                 f"{one} and {other} share items",
                 f"{len(same)} of the {len(items[other])} in {other} are in {one} too",
-                "keep the parts apart: what chose anything is no test",
+                "keep the splits apart: what chose anything is no test",
             )
             return
-    total = sum(len(dl.dataset) for dl in parts.values())
+    total = sum(len(dl.dataset) for dl in splits.values())
     share = min(1, most / total)
-    seen = [thumbnails(dl, max(1, round(share * len(dl.dataset)))) for dl in parts.values()]
+    seen = [thumbnails(dl, max(1, round(share * len(dl.dataset)))) for dl in splits.values()]
     side = np.repeat(np.arange(len(seen)), [len(some) for some in seen])
     pairs = _alike(torch.cat(seen)).numpy()
     pairs = pairs[side[pairs[:, 0]] != side[pairs[:, 1]]]
     if len(pairs):
         twins = side[np.unique(pairs)]
-        told = ", ".join(f"{(twins == place).sum()} images of {part}" for place, part in enumerate(parts))
+        told = ", ".join(f"{(twins == index).sum()} images of {split}" for index, split in enumerate(splits))
         compared = "" if share == 1 else f"; {len(side):,} of {total:,} images were compared"
         yield Finding(
-            "near-duplicates across parts",
-            f"{len(pairs)} pairs of nearly the same image lie in different parts ({told}{compared})",
+            "near-duplicates across splits",
+            f"{len(pairs)} pairs of nearly the same image lie in different splits ({told}{compared})",
             "keep each pair on one side, or drop one of the two",
         )
 
 
 def _alike(images: Tensor) -> Tensor:
-    """Pairs (M, 2) of images (N, 3, H, W) that are nearly the same beyond what all of them share.
+    """Find pairs (M, 2) of images (N, 3, H, W) that are nearly the same beyond what all of them share.
 
     Scans or faces taken from one side all look alike, so their mean is taken away before they are compared. Seen on
     drawn scans: at least 0.93 for a slice exported twice, at most 0.88 for slices of two patients.
@@ -115,27 +116,27 @@ def _alike(images: Tensor) -> Tensor:
 
 
 def _views(grey: Tensor, pairs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The first and the second image of each pair, and the second one mirrored."""
+    """Take the first and the second image of each pair, and the second one mirrored."""
     return grey[pairs[:, 0]], grey[pairs[:, 1]], grey.flip(-1)[pairs[:, 1]]
 
 
-def normalisation(learn: Learner) -> Iterator[Finding]:
-    """Images normalised twice, differently in training and validation, or not at all."""
-    valid = valid_part(learn)
-    parts = {"train": loaders(learn)["train"], "valid": valid}
-    norms = {part: [t for t in dl.after_batch.fs if isinstance(t, Normalize)] for part, dl in parts.items()}
-    counts = {part: len(found) for part, found in norms.items()}
+def check_normalisation(learn: Learner) -> Iterator[Finding]:
+    """Find images that are normalised twice, differently in training and validation, or not at all."""
+    valid = validation_loader(learn)
+    splits = {"train": loaders(learn)["train"], "valid": valid}
+    norms = {split: [t for t in dl.after_batch.fs if isinstance(t, Normalize)] for split, dl in splits.items()}
+    counts = {split: len(found) for split, found in norms.items()}
     batch = valid.one_batch()[0].as_subclass(Tensor).float()
     low, high = batch.min().item(), batch.max().item()
-    cure = "leave one Normalize, in after_batch, for all parts"
+    cure = "leave one Normalize, in after_batch, for all splits"
     if counts["train"] != counts["valid"]:
-        told = ", ".join(f"{count} in {part}" for part, count in counts.items())
+        told = ", ".join(f"{count} in {split}" for split, count in counts.items())
         yield Finding("train and valid are normalised differently", f"Normalize in their pipelines: {told}", cure)
     elif counts["valid"] > 1:
         evidence = f"Normalize stands {counts['valid']} times in after_batch; values go from {low:.1f} to {high:.1f}"
         yield Finding("images are normalised twice", evidence, cure)
     elif norms["valid"]:
-        mean, std = (part.flatten().cpu() for part in (norms["valid"][0].mean, norms["valid"][0].std))
+        mean, std = (each.flatten().cpu() for each in (norms["valid"][0].mean, norms["valid"][0].std))
         least, highest = (-mean / std).min().item(), ((1 - mean) / std).max().item()
         if low < least - SLACK or high > highest + SLACK:
             evidence = f"values go from {low:.1f} to {high:.1f}; one Normalize gives {least:.1f} to {highest:.1f}"

@@ -25,10 +25,11 @@ class Inspection:
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row for each finding: what, evidence, cure."""
+        """The findings, a row for each: what, evidence, cure."""
         return pd.DataFrame([astuple(found) for found in self.findings], columns=["what", "evidence", "cure"])
 
     def __str__(self) -> str:
+        """Write the checklist, with lines of at most 110 characters."""
         lines = [f"Looks wrong: {len(self.findings) or 'nothing'}"]
         for number, found in enumerate(self.findings, 1):
             lines.append(_wrapped(f"{number}. {found.what}: {found.evidence}.", "  "))

@@ -1,6 +1,6 @@
-"""What an inspection reads from a learner's data: its parts, their classes, what an epoch draws, and the images."""
+"""What an inspection reads from a learner's data: its splits, their classes, what an epoch draws, and the images."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,24 +16,25 @@ from course_utils.diagnostics.findings import Unseen
 from course_utils.surgery.blocks import evaluating
 
 THUMBNAIL = 64  # pixels a side of the images that are compared
-PARTS = ("train", "valid", "test")
+SPLITS = ("train", "valid", "test")
 
 
 def loaders(learn: Learner) -> dict[str, DataLoader]:
-    """The parts that have images, by name; in `cached_body`, those of the images behind the stored features."""
+    """Name the loaders that have images; within `cached_body`, those of the images behind the stored features."""
     found = [getattr(dl, "source", dl) for dl in learn.dls.loaders]
-    return {part: dl for part, dl in zip(PARTS, found, strict=False) if len(dl.dataset)}
+    return {split: dl for split, dl in zip(SPLITS, found, strict=False) if len(dl.dataset)}
 
 
-def valid_part(learn: Learner) -> DataLoader:
-    """The validation part; Unseen where it has no images."""
-    if "valid" not in (parts := loaders(learn)):
+def validation_loader(learn: Learner) -> DataLoader:
+    """Give the loader of the validation set; raises Unseen where it has no images."""
+    splits = loaders(learn)
+    if "valid" not in splits:
         raise Unseen("there are no validation images")
-    return parts["valid"]
+    return splits["valid"]
 
 
 def vocab_of(learn: Learner) -> list[str]:
-    """The names of the classes."""
+    """List the names of the classes."""
     vocab = getattr(learn.dls, "vocab", None)
     if vocab is None or not all(isinstance(name, str | int) for name in vocab):
         raise Unseen("the data have no one list of classes")
@@ -41,10 +42,10 @@ def vocab_of(learn: Learner) -> list[str]:
 
 
 def labels_of(dl: DataLoader) -> np.ndarray:
-    """The class of each image of a part, as a place in the vocabulary."""
+    """List the class of each image of a split, as an index into the vocabulary."""
     if store := _store(dl):
         return store.labels[torch.tensor(list(dl.items), dtype=torch.long)].cpu().numpy()
-    lists = getattr(dl.dataset, "tls", ())
+    lists: Sequence = getattr(dl.dataset, "tls", ())
     if len(lists) < 2:
         raise Unseen("the data have no labels that can be listed")
     labels = [torch.as_tensor(label) for label in lists[1]]
@@ -54,7 +55,7 @@ def labels_of(dl: DataLoader) -> np.ndarray:
 
 
 def drawn(dl: DataLoader) -> list[int]:
-    """The places that an epoch would draw; the loader's own random numbers stay where they were."""
+    """List the indices that an epoch would draw; the loader's own random numbers stay where they were."""
     state = dl.rng.getstate()
     try:
         return list(dl.get_idxs())
@@ -63,16 +64,16 @@ def drawn(dl: DataLoader) -> list[int]:
 
 
 def thumbnails(dl: DataLoader, most: int) -> Tensor:
-    """At most so many images of a part, evenly spaced: uint8 (N, 3, side, side), not augmented."""
+    """Take at most so many images of a split, evenly spaced: uint8 (N, 3, side, side), not augmented."""
     chosen = np.linspace(0, len(dl.dataset) - 1, min(most, len(dl.dataset))).round().astype(int).tolist()
     if store := _store(dl):
         items = list(dl.items)
-        found = store.images[torch.tensor([items[place] for place in chosen])].cpu()
+        found = store.images[torch.tensor([items[index] for index in chosen])].cpu()
         if found.shape[-2:] == (THUMBNAIL, THUMBNAIL):
             return found
         scaled = F.interpolate(found.float(), (THUMBNAIL, THUMBNAIL), mode="bilinear", antialias=True)
         return scaled.round().to(torch.uint8)
-    images = [dl.dataset[place][0] for place in chosen]
+    images = [dl.dataset[index][0] for index in chosen]
     if not all(isinstance(image, Image.Image) for image in images):
         raise Unseen("the items are no images that can be compared")
     small = [np.array(image.convert("RGB").resize((THUMBNAIL, THUMBNAIL))) for image in images]
@@ -81,14 +82,14 @@ def thumbnails(dl: DataLoader, most: int) -> Tensor:
 
 @torch.no_grad()
 def predictions(learn: Learner) -> Iterator[tuple[Tensor, Tensor]]:
-    """What the network puts out for each validation batch, as metrics get it, with the truth."""
+    """Compute what the network puts out for each validation batch, as metrics get it, with the truth."""
     with evaluating(learn.model):
         for x, y in learn.dls.valid:
             yield tuple(part.cpu().as_subclass(Tensor) for part in (learn.model(x), y))
 
 
 def _store(dl: DataLoader) -> Any:
-    """The store of images in memory that a part reads from, or None."""
-    lists = getattr(dl.dataset, "tls", ())
+    """Give the store of images in memory that a split reads from, or None."""
+    lists: Sequence = getattr(dl.dataset, "tls", ())
     first = next(iter(getattr(lists[0].tfms, "fs", ())), None) if len(lists) else None
     return first.store if isinstance(first, ImageOf) else None

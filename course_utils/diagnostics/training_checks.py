@@ -10,17 +10,17 @@ from fastai.learner import AvgMetric, Learner
 
 from course_utils.diagnostics.data_checks import RARE
 from course_utils.diagnostics.findings import Finding, Unseen
-from course_utils.diagnostics.inputs import labels_of, loaders, predictions, valid_part, vocab_of
+from course_utils.diagnostics.inputs import labels_of, loaders, predictions, validation_loader, vocab_of
 from course_utils.surgery.blocks import BATCHNORM, blocks, moves
 from course_utils.training.cacheable import DROPOUT
 
 BLIND = {"accuracy", "error_rate"}  # metrics that a rare class hardly touches
 
 
-def metrics(learn: Learner) -> Iterator[Finding]:
-    """Metrics that a rare class hardly touches, and those that aren't what they seem when averaged over batches."""
+def check_metrics(learn: Learner) -> Iterator[Finding]:
+    """Find metrics that a rare class hardly touches, and those that averaging over batches makes wrong."""
     vocab = vocab_of(learn)
-    counts = np.bincount(labels_of(valid_part(learn)), minlength=len(vocab))
+    counts = np.bincount(labels_of(validation_loader(learn)), minlength=len(vocab))
     names = [metric.name for metric in learn.metrics]
     if counts.min() < RARE * counts.max() and set(names) <= BLIND:
         often = int(counts.argmax())
@@ -30,7 +30,8 @@ def metrics(learn: Learner) -> Iterator[Finding]:
             f"{counts[often] / counts.sum():.1%} of the validation images",
             "add recall, precision and ROC AUC, or the balanced accuracy",
         )
-    if averaged := [metric for metric in learn.metrics if type(metric) is AvgMetric]:
+    averaged = [metric for metric in learn.metrics if type(metric) is AvgMetric]
+    if averaged:
         yield from _averaged(learn, averaged)
 
 
@@ -49,26 +50,27 @@ def _averaged(learn: Learner, averaged: list[AvgMetric]) -> Iterator[Finding]:
             )
 
 
-def losses(learn: Learner) -> Iterator[Finding]:
-    """The validation loss far above the training loss, or on its way up."""
+def check_losses(learn: Learner) -> Iterator[Finding]:
+    """Find a loss that is NaN or infinite, and a validation loss far above the training loss, or on its way up."""
     rows = [[_number(value) for value in row[:2]] for row in getattr(learn.recorder, "values", [])]
     if not rows or len(rows[0]) < 2:
         raise Unseen("nothing was trained and validated yet")
     train, valid = rows[-1]
     lowest = min(range(len(rows)), key=lambda epoch: rows[epoch][1])
     if not math.isfinite(train + valid):
-        yield Finding("a loss is no number", f"train {train:.2f}, valid {valid:.2f}", "lower the learning rate")
+        yield Finding("a loss is NaN or infinite", f"train {train:.2f}, valid {valid:.2f}", "lower the learning rate")
     elif valid - train > 0.1 and (valid > 2 * train or valid > 1.2 * rows[lowest][1]):
         yield Finding(
             "overfitting",
             f"the loss ends at {train:.2f} in training and {valid:.2f} in validation, where the lowest was "
             f"{rows[lowest][1]:.2f} in epoch {lowest + 1} of {len(rows)}",
-            "more images or augmentation first, then fewer epochs, a lower rate, decay, dropout; measure each",
+            "more images or augmentation first, then fewer epochs, a lower learning rate, weight decay or dropout; "
+            "measure each",
         )
 
 
-def frozen(learn: Learner) -> Iterator[Finding]:
-    """A frozen block whose BatchNorm follows the data, one parameter group for all, or nothing that trains."""
+def check_frozen_blocks(learn: Learner) -> Iterator[Finding]:
+    """Find a frozen block whose BatchNorm follows the data, one parameter group for all, or nothing that trains."""
     parts = blocks(learn)
     still, following = [], 0
     for block in parts:
@@ -90,13 +92,13 @@ def frozen(learn: Learner) -> Iterator[Finding]:
     if not still and getattr(learn, "pretrained", None) and len(list(learn.splitter(learn.model))) == 1:
         yield Finding(
             "one parameter group for the whole network",
-            "the splitter makes one group, so freeze() freezes nothing, and body and head share one rate",
+            "the splitter makes one group, so freeze() freezes nothing, and body and head share one learning rate",
             "give the learner splitter=surgery.split_by_block",
         )
 
 
-def batches(learn: Learner) -> Iterator[Finding]:
-    """A last batch of one image, which BatchNorm can't average over, or no whole batch."""
+def check_batches(learn: Learner) -> Iterator[Finding]:
+    """Find a last batch of one image, which BatchNorm can't average over, or no whole batch."""
     train = loaders(learn)["train"]
     images = len(train.dataset)
     if not len(train):
@@ -109,8 +111,8 @@ def batches(learn: Learner) -> Iterator[Finding]:
         )
 
 
-def mode(learn: Learner) -> Iterator[Finding]:
-    """A trained network that is still in training mode."""
+def check_mode(learn: Learner) -> Iterator[Finding]:
+    """Find a trained network that is still in training mode."""
     if not len(getattr(learn.recorder, "lrs", [])):
         raise Unseen("nothing was trained yet")
     kinds = {"BatchNorm": _is_norm, "dropout": lambda layer: isinstance(layer, DROPOUT) and layer.p > 0}

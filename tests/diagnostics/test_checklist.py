@@ -14,12 +14,12 @@ from fastai.vision.data import ImageDataLoaders
 from fastai.vision.learner import vision_learner
 from PIL import Image
 from support.datasets import noise_images, split_in_order, store_loaders
+from support.errors import refused
 
 from course_utils.backbones import resnet18_half
 from course_utils.data.images.near_duplicates import near_duplicates
 from course_utils.data.images.store import Store
 from course_utils.diagnostics import inspect_training
-from course_utils.errors import CourseError
 from course_utils.surgery import freeze, snapshot, split_by_block, unfreeze
 from course_utils.training import cached_body
 
@@ -59,7 +59,7 @@ def test_a_sound_learner_gets_no_finding():
     assert inspection.findings == ()
     assert inspection.sound == (
         "class ratio",
-        "classes in each part",
+        "classes in each split",
         "metrics",
         "patients",
         "duplicates",
@@ -104,7 +104,7 @@ def test_a_weight_that_is_the_same_for_all_classes_makes_up_for_nothing():
 
 
 @pytest.mark.parametrize(("positives", "part"), [((16, 0, 12), "valid"), ((16, 12, 0), "test")])
-def test_a_part_without_positives_is_found(positives, part):
+def test_a_split_without_positives_is_found(positives, part):
     [missing, *_] = inspect_training(learner(scans(positives))).findings
     assert missing.what == f"a class is missing in {part}"
     assert missing.evidence == "'lesion' has no image there, so its recall and its AUC are undefined"
@@ -118,16 +118,16 @@ def test_patients_on_two_sides_are_found():
     assert shared.evidence == "1 of the 6 in test are in train too"
 
 
-def test_who_a_image_is_of_can_be_said_by_a_function():
+def test_who_an_image_is_of_can_be_said_by_a_function():
     learn = learner(scans(patients=False))
     inspection = inspect_training(learn)
     assert any(reason.startswith("patients: the data don't say whose") for reason in inspection.unseen)
     assert "patients" not in inspection.sound and not inspection.findings
-    assert found(learn, group=lambda place: place // 5) == [
+    assert found(learn, group=lambda index: index // 5) == [
         "train and valid share patients",
         "valid and test share patients",
     ]
-    assert found(learn, group=lambda place: place) == []
+    assert found(learn, group=lambda index: index) == []
 
 
 def test_near_duplicates_across_parts_are_found():
@@ -136,7 +136,7 @@ def test_near_duplicates_across_parts_are_found():
     images[5] = images[4]  # two alike in one part are no leak
     images[60] = (0.9 * images[3].float() + 10).to(torch.uint8)  # recoloured, in test
     [twins] = inspect_training(learner(scans(images=images))).findings
-    assert twins.what == "near-duplicates across parts"
+    assert twins.what == "near-duplicates across splits"
     assert "3 pairs" in twins.evidence  # 3 with 40, 3 with 60, 40 with 60
     assert "(1 images of train, 1 images of valid, 1 images of test)" in twins.evidence
 
@@ -148,7 +148,7 @@ def test_what_all_images_share_makes_no_duplicates():
     assert len(near_duplicates(images)) > 1000  # they are alike, as scans are
     assert found(learner(scans(images=images))) == []
     images[40] = images[3]
-    assert found(learner(scans(images=images))) == ["near-duplicates across parts"]
+    assert found(learner(scans(images=images))) == ["near-duplicates across splits"]
 
 
 def test_of_many_images_some_are_compared():
@@ -156,14 +156,14 @@ def test_of_many_images_some_are_compared():
     images[32:56] = images[0]
     [twins] = inspect_training(learner(scans(images=images)), images=20).findings
     assert "20 of 80 images were compared" in twins.evidence
-    with pytest.raises(CourseError, match="at least 2"):
+    with refused("diagnostics.too-few-images", "at least 2"):
         inspect_training(learner(), images=1)
 
 
-def test_a_test_part_that_is_the_validation_part_is_found():
+def test_a_test_set_that_is_the_validation_set_is_found():
     dls = scans()
     dls.loaders[2] = dls.loaders[1]
-    whats = found(learner(dls), group=lambda place: place)
+    whats = found(learner(dls), group=lambda index: index)
     assert whats == ["valid and test share patients", "valid and test share items"]
 
 
@@ -188,7 +188,7 @@ def test_normalising_before_the_loader_is_found_in_the_values():
     assert twice.what == "images are normalised twice" and "one Normalize gives -2.1 to 2.6" in twice.evidence
 
 
-def test_a_part_that_is_normalised_differently_is_found():
+def test_a_split_that_is_normalised_differently_is_found():
     dls = scans()
     dls.train.after_batch.add(Normalize.from_stats(*imagenet_stats))
     assert found(learner(dls)) == ["train and valid are normalised differently"]
@@ -208,8 +208,8 @@ def test_a_pretrained_body_without_normalisation_is_found():
         ([[0.9, 0.5], [0.8, 0.65]], []),  # rising, and still below training
         ([[0.7, 0.7], [0.5, 0.55]], []),
         ([[0.01, 0.03]], []),  # twice as high, and both next to nothing
-        ([[0.6, float("nan")]], ["a loss is no number"]),
-        ([[0.6, None]], ["a loss is no number"]),
+        ([[0.6, float("nan")]], ["a loss is NaN or infinite"]),
+        ([[0.6, None]], ["a loss is NaN or infinite"]),
     ],
 )
 def test_losses_that_part_are_found(values, whats):
@@ -255,11 +255,11 @@ def test_nothing_that_trains_is_found():
 
 def test_a_last_batch_of_one_is_found():
     dls = scans((16, 12, 12), sizes=(33, 24, 24))
-    assert found(learner(dls), group=lambda place: place) == []  # fastai drops it
+    assert found(learner(dls), group=lambda index: index) == []  # fastai drops it
     dls.train.drop_last = True
     learn = learner(dls)
     dls.train.drop_last = False
-    assert found(learn, group=lambda place: place) == ["a last batch of one"]
+    assert found(learn, group=lambda index: index) == ["a last batch of one"]
 
 
 def test_no_whole_batch_is_found():
@@ -292,7 +292,7 @@ def test_a_metric_averaged_over_batches_is_found():
         learn.model[1].append(torch.nn.Linear(2, 2))
         learn.model[1][-1].weight.zero_()
         learn.model[1][-1].bias.copy_(torch.tensor([0.0, 1.0]))  # always lesion: recall 1, and 0 in the second batch
-    [averaged] = [f for f in inspect_training(learn, group=lambda place: place).findings if "averaged" in f.what]
+    [averaged] = [f for f in inspect_training(learn, group=lambda index: index).findings if "averaged" in f.what]
     assert averaged.evidence == "recall_of_a_batch is 0.914 averaged over 2 batches, and 1.000 over all"
 
 
@@ -331,8 +331,8 @@ def test_plain_fastai_data_from_files_are_inspected_too(tmp_path):
     Image.open(copied).save(tmp_path / "valid" / "lesion" / "pv9_9.png")
     dls = ImageDataLoaders.from_folder(tmp_path, bs=4, num_workers=0)
     learn = learner(dls, trained=False)
-    assert found(learn, group=lambda path: path.name.split("_")[0]) == ["near-duplicates across parts"]
+    assert found(learn, group=lambda path: path.name.split("_")[0]) == ["near-duplicates across splits"]
     assert found(learn, group=lambda path: path.name[-5]) == [
         "train and valid share patients",
-        "near-duplicates across parts",
+        "near-duplicates across splits",
     ]
