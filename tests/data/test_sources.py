@@ -17,23 +17,16 @@ from types import SimpleNamespace
 
 import pooch
 import pytest
+from support.archives import zipped
 from support.errors import refused
 
 from course_utils.data import fetching
-from course_utils.data.archives import content_digest, read_files
+from course_utils.data.archives import content_digest
 from course_utils.data.fetching import CHUNK, fetch, fetch_archive, verify
 from course_utils.data.sources import SOURCES, Source
 from course_utils.errors import CourseError
 
 FILES = {f"toy/{kind}/{i}.jpg": os.urandom(300_000) for kind in ("car", "truck") for i in range(3)}
-
-
-def zipped(files: dict[str, bytes], compression=zipfile.ZIP_STORED) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", compression) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
 
 
 def tarred(*members: tarfile.TarInfo, content: bytes = b"") -> bytes:
@@ -340,27 +333,6 @@ def test_an_archive_that_means_harm_is_refused(archive, fault, monkeypatch, fold
     with refused("data.unsafe-archive", fault):
         fetch("toy")
     assert left_in(tmp_path) == ["mirror/toy.zip"]
-
-
-def test_the_content_digest_outlives_a_repacked_archive(tmp_path):
-    digests = set()
-    backwards = dict(reversed(FILES.items()))
-    for name, archive in (
-        ("a.zip", zipped(FILES)),
-        ("b.zip", zipped(backwards, zipfile.ZIP_DEFLATED)),
-        ("c.zip", zipped(FILES | {"toy/README.md": b"a new read-me"})),
-    ):
-        (tmp_path / name).write_bytes(archive)
-        digests.add(content_digest(read_files(tmp_path / name, 2_000_000), ".jpg"))
-    with tarfile.open(tmp_path / "d.tar.gz", "w:gz") as archive:
-        for name, content in FILES.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    digests.add(content_digest(read_files(tmp_path / "d.tar.gz", 2_000_000), ".jpg"))
-    assert len(digests) == 1
-    renamed = {name.replace("car", "cat"): content for name, content in FILES.items()}
-    assert content_digest(renamed.items(), ".jpg") not in digests
 
 
 def test_verify(toy, folder):

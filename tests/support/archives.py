@@ -18,6 +18,15 @@ CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse"
 BREEDS = {"Abyssinian": 6, "Russian_Blue": 6, "american_bulldog": 6, "pug": 6}
 
 
+def zipped(files: dict[str, bytes], compression=zipfile.ZIP_STORED) -> bytes:
+    """The bytes of a zip archive with these files."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
 def archive_like_pets(path) -> None:
     """JPEGs of several shapes in images/, one of them grey, and the files that the real archive has besides."""
     random = np.random.default_rng(0)
