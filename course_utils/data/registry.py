@@ -129,6 +129,14 @@ def find_data_set(name: str) -> DataSet:
     )
 
 
+def markdown_table() -> str:
+    """Return the table of data sets that stands in the README."""
+    rows = ["| data set | what it holds | classes | licence |", "| --- | --- | --- | --- |"]
+    for entry in DATA_SETS.values():
+        rows.append(f"| `{entry.name}` | {entry.about} | {entry.classes} | {entry.licence} |")
+    return "\n".join(rows)
+
+
 def load(name: str, **options: Any) -> Any:
     """Load a data set by name, as fastai DataLoaders with a held-out `test`.
 
