@@ -19,15 +19,19 @@ def snapshot(network: Network) -> dict[str, torch.Tensor]:
 
 
 def fingerprints(network: Network) -> pd.DataFrame:
-    """Twelve digits of a SHA-256 for each block: one of its weights, one of its BatchNorm statistics ("" without any).
+    """Take a fingerprint of each block: twelve digits of a SHA-256 that are equal only if all bytes are.
 
-    Equal digits mean equal bytes: not one weight changed.
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each block: its name (`block`), a fingerprint of its `weights`, and one of its BatchNorm layers'
+        running `statistics` ("" without any).
     """
     state, rows = snapshot(network), []
     for block in blocks(network):
-        own = {name: t for name, t in state.items() if name.startswith(tuple(f"{layer}." for layer in block.layers))}
-        statistics = {name: t for name, t in own.items() if name.endswith(STATISTICS)}
-        weights = {name: t for name, t in own.items() if name not in statistics and t.is_floating_point()}
+        layers = tuple(f"{layer}." for layer in block.layers)
+        statistics = {name: t for name, t in state.items() if name.startswith(layers) and name.endswith(STATISTICS)}
+        weights = {name: weight.detach().cpu() for name, weight in block.weights.items()}
         rows.append((block.name, _digest(weights), _digest(statistics)))
     return pd.DataFrame(rows, columns=["block", "weights", "statistics"])
 
@@ -41,18 +45,36 @@ def _digest(state: State) -> str:
 
 
 def drift(before: State, after: Network | State) -> pd.DataFrame:
-    """How far every tensor moved: a row for each, with its `layer`, its `kind` and the relative `change`.
+    """Measure how far every tensor moved.
 
-    change: the length of the difference over the length of the start (‖after - before‖ / ‖before‖), 0 if nothing moved;
-        infinite where the start was all zeros
-    kind: "weight" (convolutions and linear layers), "affine" (biases and BatchNorm's weights) or "statistics"
-    Raises CourseError if a tensor has another shape or is missing: the two are not states of one network.
+    Parameters
+    ----------
+    before : mapping of str to Tensor
+        What `snapshot` gave, or another state of the network.
+    after : nn.Module, Learner or mapping of str to Tensor
+        The network now, or a later state.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each tensor of decimal numbers:
+        layer: the layer's name, or the tensor's own where no layer holds it;
+        kind: "weight" (convolutions, linear layers, positions), "affine" (biases, weights of normalisation) or
+        "statistics";
+        change: the length of the difference over the length of the start (‖after - before‖ / ‖before‖), 0 if nothing
+        moved; infinite where the start was all zeros.
+
+    Raises
+    ------
+    CourseError
+        If a tensor has another shape or is missing (`surgery.not-one-network`): the two are not states of one network.
     """
     after = after if isinstance(after, Mapping) else snapshot(after)
     if unlike := [name for name in before if name not in after or before[name].shape != after[name].shape]:
         raise CourseError(
             f"{len(unlike)} tensors have no partner of their shape, such as {unlike[0]}: "
-            "compare two states of one network, before and after training but not after a new head."
+            "compare two states of one network, before and after training but not after a new head.",
+            code="surgery.not-one-network",
         )
     rows = []
     for name, start in before.items():
@@ -62,5 +84,5 @@ def drift(before: State, after: Network | State) -> pd.DataFrame:
         kind = "statistics" if tensor in STATISTICS else "weight" if start.ndim > 1 else "affine"
         moved = torch.linalg.vector_norm(after[name].cpu().double() - start.cpu().double())
         length = torch.linalg.vector_norm(start.cpu().double())
-        rows.append((layer, kind, (moved / length).item() if moved else 0.0))
+        rows.append((layer or tensor, kind, (moved / length).item() if moved else 0.0))
     return pd.DataFrame(rows, columns=["layer", "kind", "change"])

@@ -6,22 +6,41 @@ from fastai.learner import Learner
 from torch import nn
 
 from course_utils.errors import CourseError
-from course_utils.surgery.blocks import BATCHNORM, Block, Network, block_index, blocks
+from course_utils.surgery.blocks import BATCHNORM, Block, Network, block_index, blocks, model_of
 
 BatchNorm = Literal["train", "fixed"]
 
 
 def freeze_to(network: Network, depth: int | str, *, batchnorm: BatchNorm) -> None:
-    """Freeze every block before `depth` (a block's name, or how many blocks); that block and later ones train.
+    """Freeze every block before `depth`; that block and later ones train.
 
-    batchnorm: what the BatchNorm layers of the frozen blocks do. "train": their weights and running statistics go on
-        following the new data, as after fastai's `learn.freeze()`; "fixed": nothing in them moves
+    Parameters
+    ----------
+    network : nn.Module or Learner
+        Any network that `blocks` can read.
+    depth : int or str
+        The first block that trains: its name, or how many blocks lie before it (-1 is the head).
+    batchnorm : {"train", "fixed"}
+        What the BatchNorm layers of the frozen blocks do. "train": their weights and running statistics go on following
+        the new data, as after fastai's `learn.freeze()`; "fixed": nothing in them moves.
+
+    Raises
+    ------
+    CourseError
+        For an unknown depth (`surgery.unknown-depth`), where nothing would be frozen (`surgery.nothing-to-freeze`), and
+        for another word than these two (`surgery.unknown-batchnorm`).
+
+    Notes
+    -----
     Gradients of frozen weights are dropped: an old gradient, even of zeros, lets weight decay and momentum go on.
-    Raises CourseError for an unknown depth, and where nothing would be frozen.
     """
+    _check(batchnorm)
     frozen = block_index(network, depth)
     if not frozen:
-        raise CourseError(f"Freezing before {depth!r} freezes nothing: name a later block, or call unfreeze.")
+        raise CourseError(
+            f"Freezing before {depth!r} freezes nothing: name a later block, or call unfreeze.",
+            code="surgery.nothing-to-freeze",
+        )
     parts = blocks(network)
     if isinstance(network, Learner):
         if network.opt is None:
@@ -36,7 +55,13 @@ def freeze_to(network: Network, depth: int | str, *, batchnorm: BatchNorm) -> No
 
 
 def freeze(network: Network, *, batchnorm: BatchNorm) -> None:
-    """Freeze all blocks but the head."""
+    """Freeze all blocks but the head; CourseError `surgery.no-head` for an encoder without one."""
+    if blocks(network)[-1].name != "head":
+        raise CourseError(
+            f"This {type(model_of(network)).__name__} has no head that could train alone: name a depth in freeze_to, "
+            "or put it and a head into a module of your own.",
+            code="surgery.no-head",
+        )
     freeze_to(network, -1, batchnorm=batchnorm)
 
 
@@ -58,8 +83,7 @@ def unfreeze_block(network: Network, depth: int | str) -> None:
 
 def set_batchnorm(block: Block | nn.Module, how: BatchNorm) -> None:
     """Let the BatchNorm layers of a block train, or fix their weights and their running statistics."""
-    if how not in ("train", "fixed"):
-        raise CourseError(f"batchnorm is {how!r}: give 'train' or 'fixed'.")
+    _check(how)
     for layer in block.modules():
         if isinstance(layer, BATCHNORM):
             for weight in layer.parameters():
@@ -82,6 +106,11 @@ def hold_in_eval(layer: nn.Module, hold: bool = True) -> None:
 def _stay_in_eval(layer: nn.Module, _: tuple) -> None:
     if layer.held_in_eval:
         layer.eval()
+
+
+def _check(batchnorm: str) -> None:
+    if batchnorm not in ("train", "fixed"):
+        raise CourseError(f"batchnorm is {batchnorm!r}: give 'train' or 'fixed'.", code="surgery.unknown-batchnorm")
 
 
 def _set_trainable(block: Block, trainable: bool) -> None:

@@ -1,120 +1,140 @@
-"""Cut a network, give it another head, or other input channels."""
+"""Give a network another head."""
+
+from typing import Any
 
 import torch
 from fastai.learner import Learner
 from fastai.vision.learner import create_head
-from torch import nn
+from torch import Tensor, nn
 
 from course_utils.errors import CourseError
-from course_utils.surgery.blocks import HEADS, Network, block_index, blocks, dummy_forward, model_of
-
-
-def cut(network: Network, after: int | str) -> nn.Sequential:
-    """A body that shares the blocks up to and including `after` (a block's name, or its number from 0)."""
-    end = block_index(network, after) + 1
-    parts = blocks(network)
-    if end == len(parts):
-        raise CourseError(f"A cut after the head removes nothing: name one of {', '.join(b.name for b in parts[:-1])}.")
-    return nn.Sequential(*(layer for block in parts[:end] for layer in block.layers.values()))
+from course_utils.surgery.blocks import Network, blocks, model_of
+from course_utils.surgery.forward import dummy_forward, first_tensor
+from course_utils.surgery.layout import HEADS
 
 
 def replace_head(network: Network, head: nn.Module | str = "linear", n_out: int | None = None) -> None:
     """Put another head in place of the old one; the body stays as it is, frozen or not.
 
-    head: "linear" (average pooling and one linear layer), "fastai" (its two-layer head), or a module of your own, which
-        gets what the body puts out: feature maps in a learner, a flat vector in a torchvision network
-    n_out: classes, for the first two; a learner knows its own
-    Raises CourseError when a module doesn't fit the body; the old head is then still in place.
+    Parameters
+    ----------
+    network : nn.Module or Learner
+        Changed in place; a learner gets a fresh optimiser.
+    head : nn.Module or str
+        "linear" (one linear layer, after average pooling where the head gets feature maps), "fastai" (its two-layer
+        head), or a module of your own, which gets what the old head got: feature maps in fastai's learners, mostly a
+        flat vector in networks of torchvision, timm and Hugging Face.
+    n_out : int, optional
+        Classes, for the first two; a learner knows its own.
+
+    Raises
+    ------
+    CourseError
+        When a module doesn't fit the body (`surgery.head-does-not-fit`; the old head is then still in place), for an
+        unknown name (`surgery.unknown-head`), without a number of classes (`surgery.no-n-out`), and where there is no
+        head (`surgery.no-head`).
+
+    Notes
+    -----
+    In a network that isn't an `nn.Sequential`, what is replaced is the layer that its library calls the classifier. The
+    pooling before it stays, and so do a ConvNeXt's last norm and a BERT's pooler.
     """
     model = model_of(network)
     if n_out is None and isinstance(network, Learner):
         n_out = network.dls.c
-    flat = not isinstance(model, nn.Sequential)  # torchvision's own forward pools and flattens before its head
-    given = _what_the_head_gets(model)
+    path = head_path(model)
+    given = _what_the_head_gets(model, path)
     if isinstance(head, str):
         if not n_out:
-            raise CourseError(f"A {head!r} head needs the number of classes: give n_out.")
-        head = _built_head(head, given.shape[1], n_out, flat)
+            raise CourseError(f"A {head!r} head needs the number of classes: give n_out.", code="surgery.no-n-out")
+        head = _built_head(head, given, n_out)
     head = head.to(given.device)
     training = head.training
     try:
         with torch.no_grad():
             head.eval()(given)
     except (RuntimeError, ValueError) as problem:
+        width = given.shape[1] if given.ndim != 3 else given.shape[2]
         raise CourseError(
-            f"The head doesn't fit: the body gives it {tuple(given.shape[1:])} for each image, and the head fails on "
-            f"that ({str(problem).splitlines()[0]}); build its first layer for {given.shape[1]} features."
+            f"The head doesn't fit: the body gives it {tuple(given.shape[1:])} for each input, and the head fails on "
+            f"that ({str(problem).splitlines()[0]}); build its first layer for {width} features.",
+            code="surgery.head-does-not-fit",
         ) from problem
     head.train(training)
-    if flat:
-        setattr(model, next(name for name in HEADS if hasattr(model, name)), head)
-    else:
-        model[1] = head
-        del model[2:]
+    _put(model, path, head, n_out)
     if isinstance(network, Learner):
         network.create_opt()  # the old one holds the old head's weights
 
 
-def _built_head(kind: str, features: int, n_out: int, flat: bool) -> nn.Module:
+def head_path(model: nn.Module) -> str:
+    """The dotted name of what a new head replaces; in a row of layers, where it begins."""
+    last = blocks(model)[-1]
+    if last.name != "head":
+        raise CourseError(
+            f"This {type(model).__name__} has no head to replace: put it and a head into a module of your own.",
+            code="surgery.no-head",
+        )
+    row = list(last.layers)[-1].rpartition(".")[0]
+    names = [name for name in last.layers if name.rpartition(".")[0] == row]  # others come from a nested network
+    if isinstance(model.get_submodule(row), nn.Sequential):
+        return names[0]
+    for above in model.modules():  # timm says it
+        settings = getattr(above, "pretrained_cfg", None)
+        said = settings.get("classifier") if settings is not None else None
+        if isinstance(said, str):
+            prefix = next(name for name, module in model.named_modules() if module is above)
+            path = f"{prefix}.{said}" if prefix else said
+            if any(path == name or path.startswith(f"{name}.") for name in names):
+                return path
+    telling = [name for name in names if name.rpartition(".")[2] in HEADS]
+    path = (telling or [name for name in names if any(True for _ in last.layers[name].parameters())])[-1]
+    chosen = last.layers[path]
+    inner = [name for name, module in chosen.named_modules() if name and isinstance(module, nn.Linear)]
+    starts_with_norm = isinstance(chosen, nn.Sequential) and len(chosen) and "Norm" in type(chosen[0]).__name__
+    if inner and (starts_with_norm or type(chosen).__module__.startswith("transformers.")):
+        return f"{path}.{inner[-1]}"
+    return path
+
+
+def _built_head(kind: str, given: Tensor, n_out: int) -> nn.Module:
+    maps = given.ndim == 4
+    features = given.shape[1] if maps else given.shape[-1]
     if kind == "linear":
         linear = nn.Linear(features, n_out)
-        return linear if flat else nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), linear)
+        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), linear) if maps else linear
     if kind == "fastai":
-        return create_head(features, n_out, pool=not flat)
-    raise CourseError(f"There is no head {kind!r}: give 'linear', 'fastai' or a module of your own.")
+        return create_head(features, n_out, pool=maps)
+    raise CourseError(
+        f"There is no head {kind!r}: give 'linear', 'fastai' or a module of your own.", code="surgery.unknown-head"
+    )
+
+
+def _put(model: nn.Module, path: str, head: nn.Module, n_out: int | None) -> None:
+    parent_name, _, name = path.rpartition(".")
+    parent = model.get_submodule(parent_name)
+    if isinstance(parent, nn.Sequential) and path in blocks(model)[-1].layers:
+        start = list(dict(parent.named_children())).index(name)
+        del parent[start + 1 :]
+    setattr(parent, name, head)
+    for module in model.modules() if n_out else ():  # timm's and Hugging Face's networks know how many classes
+        if isinstance(getattr(module, "num_classes", None), int):
+            module.num_classes = n_out
+        if hasattr(module, "num_labels") and hasattr(module, "config"):
+            module.config.num_labels = module.num_labels = n_out
 
 
 @torch.no_grad()
-def _what_the_head_gets(model: nn.Module) -> torch.Tensor:
-    """The body's output for two black images."""
-    head = model[1] if isinstance(model, nn.Sequential) else getattr(model, next(n for n in HEADS if hasattr(model, n)))
-    seen = []
-    hook = head.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+def _what_the_head_gets(model: nn.Module, path: str) -> Tensor:
+    """The body's output for two made-up inputs."""
+    seen: list[Any] = []
+    hook = model.get_submodule(path).register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     try:
-        dummy_forward(model, 64)
+        dummy_forward(model)
     finally:
         hook.remove()
-    return seen[0]
-
-
-def change_input_channels(network: Network, channels: int) -> None:
-    """Replace the first convolution by one for `channels` input channels that keeps what it learned.
-
-    The new channels take the old ones' weights in turn, and share out the rest, so that a grey image gives the same
-    output as before: a single channel gets their sum. (fastai's `n_in` starts further channels at zero.)
-    """
-    if channels < 1:
-        raise CourseError(f"channels is {channels}: give a whole number of at least 1.")
-    parent, name, old = _first_convolution(model_of(network))
-    if old.groups != 1:
-        raise CourseError("The first convolution works in groups, so its channels can't be changed one by one.")
-    new = nn.Conv2d(
-        channels,
-        old.out_channels,
-        old.kernel_size,
-        old.stride,
-        old.padding,
-        old.dilation,
-        bias=old.bias is not None,
-        padding_mode=old.padding_mode,
-    ).to(old.weight)
-    turn = torch.arange(channels) % old.in_channels
-    with torch.no_grad():
-        weight = old.weight[:, turn]
-        rest = old.weight.sum(1, keepdim=True) - weight.sum(1, keepdim=True)
-        new.weight.copy_(weight + rest / channels)
-        if old.bias is not None:
-            new.bias.copy_(old.bias)
-    new.weight.requires_grad_(old.weight.requires_grad)
-    setattr(parent, name, new)
-    if isinstance(network, Learner):
-        network.create_opt()
-
-
-def _first_convolution(model: nn.Module) -> tuple[nn.Module, str, nn.Conv2d]:
-    """The first convolution, with the module that holds it and its name there."""
-    for parent in model.modules():
-        for name, layer in parent.named_children():
-            if isinstance(layer, nn.Conv2d):
-                return parent, name, layer
-    raise CourseError("This network has no convolution, so it has no input channels to change.")
+    if not seen:
+        raise CourseError(
+            f"This {type(model).__name__} doesn't use its {path}, so a head there would do nothing.",
+            code="surgery.no-head",
+        )
+    return first_tensor(seen[0])
