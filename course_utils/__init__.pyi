@@ -14,5 +14,6 @@ from . import plots as plots
 from . import quiz as quiz
 from . import statistics as statistics
 from . import surgery as surgery
+from . import tasks as tasks
 from . import training as training
 from ._version import __version__ as __version__

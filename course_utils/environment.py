@@ -62,7 +62,16 @@ _current: Environment | None = None
 def setup(lesson: str) -> Environment:
     """Get this machine ready for a lesson, and print what was chosen and why.
 
-    Raises CourseError for an unknown lesson and for a wrong value in a COURSE_... variable.
+    Parameters
+    ----------
+    lesson : str
+        The lesson's slug, "04_freezing".
+
+    Raises
+    ------
+    CourseError
+        `environment.unknown-lesson`; for a wrong value in a COURSE_... variable `environment.wrong-value`,
+        `environment.data-folder`, `environment.mirror-folder` or `environment.missing-device`.
     """
     global _current
     known = [each.slug for each in lessons.LESSONS]
@@ -87,13 +96,13 @@ def setup(lesson: str) -> Environment:
 
 
 def profile() -> str:
-    """The profile, "mini" or "full"."""
+    """Tell the profile, "mini" or "full"."""
     overrides = read_overrides()
     return overrides.profile or (_current or decide("", observe(), overrides)).profile
 
 
 def device() -> "torch.device":
-    """The device that lessons compute on."""
+    """Give the device that lessons compute on."""
     overrides = read_overrides()
     if _current and not overrides.device:
         return _current.device
@@ -101,18 +110,24 @@ def device() -> "torch.device":
 
 
 def seed() -> int:
-    """The seed that lessons start from."""
+    """Give the seed that lessons start from."""
     return _or_default(read_overrides().seed)
 
 
 def data_dir() -> Path:
-    """The folder for downloads, which need not exist yet: COURSE_DATA_DIR, or else the system's cache folder."""
+    """Name the folder for downloads, which need not exist yet: COURSE_DATA_DIR, or else the system's cache folder.
+
+    Raises
+    ------
+    CourseError
+        `environment.data-folder` where COURSE_DATA_DIR is no folder, or can't be written to.
+    """
     from platformdirs import user_cache_path
 
     if not (value := os.environ.get("COURSE_DATA_DIR")):
         return user_cache_path("fine-tuning-course", appauthor=False)
     folder = _folder(value)
-    existing = next(place for place in (folder, *folder.parents) if os.path.exists(place))
+    existing = next(path for path in (folder, *folder.parents) if os.path.exists(path))
     if not os.path.isdir(existing):
         raise CourseError(
             f"COURSE_DATA_DIR is {value!r}, but that is no folder: name a folder, or unset the variable.",
@@ -128,7 +143,13 @@ def data_dir() -> Path:
 
 
 def mirror() -> Path | None:
-    """The folder COURSE_DATA_MIRROR, whose archives stand in for downloads."""
+    """Name the folder COURSE_DATA_MIRROR, whose archives stand in for downloads.
+
+    Raises
+    ------
+    CourseError
+        `environment.mirror-folder` where it is no folder.
+    """
     if not (value := os.environ.get("COURSE_DATA_MIRROR")):
         return None
     folder = _folder(value)
@@ -142,7 +163,7 @@ def mirror() -> Path | None:
 
 
 def progress_file() -> Path:
-    """The file of the learner's answers, which need not exist yet: COURSE_PROGRESS, or else in the user's own data."""
+    """Name the file of the learner's answers, which may not exist yet: COURSE_PROGRESS, or in the user's own data."""
     from platformdirs import user_data_path
 
     if value := os.environ.get("COURSE_PROGRESS"):
@@ -151,7 +172,7 @@ def progress_file() -> Path:
 
 
 def _folder(value: str) -> Path:
-    """A variable's folder, absolute.
+    """Make a variable's folder absolute.
 
     A relative one is meant from the shell that it was set in (PWD); a notebook's kernel starts in another folder.
     """
@@ -161,7 +182,13 @@ def _folder(value: str) -> Path:
 
 
 def read_overrides() -> Overrides:
-    """The COURSE_... variables, checked."""
+    """Read and check the COURSE_... variables.
+
+    Raises
+    ------
+    CourseError
+        `environment.wrong-value`, `environment.data-folder` or `environment.mirror-folder`.
+    """
     profile, device, seed = (_value(name) for name in ("COURSE_PROFILE", "COURSE_DEVICE", "COURSE_SEED"))
     if profile not in ("", *PROFILES):
         raise _wrong("COURSE_PROFILE", " or ".join(PROFILES))
@@ -188,9 +215,12 @@ def _or_default(seed: int | None) -> int:
 
 
 def decide(lesson: str, facts: Facts, overrides: Overrides) -> Environment:
-    """The environment for a machine with these facts.
+    """Decide on the environment for a machine with these facts.
 
-    Raises CourseError when the wanted device isn't there.
+    Raises
+    ------
+    CourseError
+        `environment.missing-device` when the wanted device isn't there.
     """
     import torch
 
@@ -250,7 +280,7 @@ def _choose_batch_size(profile: str, memory: int) -> int:
 
 
 def report(environment: Environment, facts: Facts) -> list[str]:
-    """At most six lines that may stand in a committed notebook: no machine path, nothing that changes by the run."""
+    """Write at most six lines that a committed notebook may hold: no machine path, nothing that changes by the run."""
     gpu = next((gpu for gpu in facts.gpus if gpu.device == str(environment.device)), None)
     threads = f"{environment.threads} thread{'s' if environment.threads > 1 else ''}"
     name = f"{gpu.name} ({gpu.device})" if gpu else f"CPU, {threads}"
@@ -269,7 +299,7 @@ def report(environment: Environment, facts: Facts) -> list[str]:
 
 
 def _without_machine(folder: Path) -> str:
-    """The data folder without what differs from one machine to the next."""
+    """Write the data folder without what differs from one machine to the next."""
     if os.environ.get("COURSE_DATA_DIR"):
         return "the folder in COURSE_DATA_DIR"
     if folder.is_relative_to(Path.home()):

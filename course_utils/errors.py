@@ -23,7 +23,7 @@ class CourseError(Exception):
         return _with_code, (type(self), str(self), self.code)
 
     def _render_traceback_(self) -> list[str]:
-        """What a notebook shows (IPython asks an exception for this)."""
+        """Give what a notebook shows (IPython asks an exception for this)."""
         return [f"CourseError: {self}"]
 
 

@@ -57,7 +57,7 @@ def observe() -> Facts:
 
 
 def memory(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
-    """Bytes that this process may use: the machine's memory, or a container's limit (cgroup v2 or v1) where lower."""
+    """Count the bytes that this process may use: the machine's, or a container's limit (cgroup v2 or v1) if lower."""
     import psutil
 
     limits = [psutil.virtual_memory().total]
@@ -69,7 +69,7 @@ def memory(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
 
 
 def network(url: str = NETWORK_PROBE, seconds: float = 1.5) -> bool:
-    """Whether an address answers in time, through a proxy where one is set.
+    """Ask whether an address answers in time, through a proxy where one is set.
 
     In a thread, because no timeout covers the look-up of a name, which can hang where there is no network.
     """
@@ -91,7 +91,7 @@ def network(url: str = NETWORK_PROBE, seconds: float = 1.5) -> bool:
 
 
 def _gpus() -> tuple[tuple[Gpu, ...], bool]:
-    """The GPUs that torch can compute on, and whether there are some that it can't."""
+    """List the GPUs that torch can compute on, and say whether there are some that it can't."""
     import torch
 
     if torch.cuda.is_available():
@@ -108,7 +108,7 @@ def _gpus() -> tuple[tuple[Gpu, ...], bool]:
 
 
 def _host() -> str | None:
-    """The hosted notebook service that this runs on, by the variable that each of them sets."""
+    """Name the hosted notebook service that this runs on, by the variable that each of them sets."""
     marks = {"COLAB_RELEASE_TAG": "Colab", "KAGGLE_KERNEL_RUN_TYPE": "Kaggle", "BINDER_SERVICE_HOST": "Binder"}
     if "google.colab" in sys.modules:
         return "Colab"

@@ -43,7 +43,7 @@ def find_stored(name: str) -> Stored:
 
 
 def _folders() -> Iterator[Traversable]:
-    """The folders that hold a manifest: the clone's first, since it is of the same state as this module."""
+    """Find the folders that hold a manifest: the clone's first, since it is of the same state as this module."""
     if (IN_CLONE / "manifest.json").is_file():
         yield IN_CLONE
     try:
@@ -55,7 +55,7 @@ def _folders() -> Iterator[Traversable]:
 
 
 def _address() -> str:
-    """What to give to pip: the folder weights/ of the repository that the course itself comes from."""
+    """Say what to give to pip: the folder weights/ of the repository that the course itself comes from."""
     try:
         urls = metadata("fine-tuning-course").get_all("Project-URL") or []
     except PackageNotFoundError:  # a clone that was never installed

@@ -72,7 +72,7 @@ def _stored(name: str) -> Stored:
 
 
 def _read_checked(name: str) -> bytes:
-    """The file's bytes, read once, so that what was checked is what gets loaded."""
+    """Read the file's bytes once, so that what was checked is what gets loaded."""
     stored = _stored(name)
     if name in bundled():
         whose, cure = "bundled weights", "install the course again, or restore the file from its repository"

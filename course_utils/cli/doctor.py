@@ -51,7 +51,7 @@ def doctor() -> None:
 
 
 def examine() -> Iterator[Finding]:
-    """Every check in turn; the later ones run whatever the earlier ones found."""
+    """Make every check in turn; the later ones run whatever the earlier ones found."""
     yield from _guard("Python", lambda: [check_python(platform.python_version())])
     yield from _guard("packages", lambda: check_packages(requires(DISTRIBUTION) or []))
     yield from _guard("torch pair", lambda: [check_torch_pair()])
@@ -77,7 +77,7 @@ def _guard(about: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Findi
 
 
 def check_python(running: str) -> Finding:
-    """Python's version against what the package asks for."""
+    """Check Python's version against what the package asks for."""
     from packaging.specifiers import SpecifierSet
 
     wanted = SpecifierSet(metadata(DISTRIBUTION)["Requires-Python"])
@@ -89,7 +89,7 @@ def check_python(running: str) -> Finding:
 
 
 def check_packages(wanted: Iterable[str], installed: Callable[[str], str] = version) -> Iterator[Finding]:
-    """Each core dependency's version against the package's own requirements."""
+    """Check each core dependency's version against the package's own requirements."""
     from packaging.requirements import Requirement
 
     for requirement in map(Requirement, wanted):
@@ -108,7 +108,7 @@ def check_packages(wanted: Iterable[str], installed: Callable[[str], str] = vers
 
 
 def check_torch_pair() -> Finding:
-    """Whether torchvision's compiled operations run in this torch: builds from two indexes don't fit each other."""
+    """Check that torchvision's compiled operations run in this torch: builds from two indexes don't fit each other."""
     try:
         import torch
         from torchvision.ops import nms
@@ -128,14 +128,20 @@ def check_torch_pair() -> Finding:
 
 
 def check_settings() -> Finding:
-    """The COURSE_... variables; raises CourseError for a wrong value."""
+    """Check the COURSE_... variables; a wrong value raises CourseError (`environment.wrong-value`)."""
     read_overrides()
     names = [name for name in sorted(os.environ) if name.startswith("COURSE_")]
     return Finding("settings", "ok", ", ".join(f"{name}={os.environ[name]}" for name in names) or "none set")
 
 
 def check_device(facts: Facts, nvidia_driver: bool | None = None) -> Finding:
-    """What lessons would compute on; raises CourseError when the wanted device isn't there."""
+    """Say what lessons would compute on.
+
+    Raises
+    ------
+    CourseError
+        `environment.missing-device` when the wanted device isn't there.
+    """
     import torch
 
     if nvidia_driver is None:
@@ -153,7 +159,7 @@ def check_device(facts: Facts, nvidia_driver: bool | None = None) -> Finding:
 
 
 def check_memory(total: int) -> Finding:
-    """The bytes that this process may use: importing the libraries takes 1 GiB, and a lesson up to 2 GiB."""
+    """Check the bytes that this process may use: importing the libraries takes 1 GiB, and a lesson up to 2 GiB."""
     found = f"{total / GIB:.1f} GiB"
     if total >= 1.9 * GIB:
         return Finding("memory", "ok", found)
@@ -164,7 +170,13 @@ def check_memory(total: int) -> Finding:
 
 
 def check_weights() -> Finding:
-    """The bundled network's weights against their digest; raises CourseError when they are missing or damaged."""
+    """Check the bundled weights against their digests.
+
+    Raises
+    ------
+    CourseError
+        `backbones.weights-missing` or `backbones.weights-damaged`.
+    """
     from course_utils.backbones import verify_weights
 
     verify_weights()
@@ -172,7 +184,7 @@ def check_weights() -> Finding:
 
 
 def check_network(answers: bool) -> Finding:
-    """The network, which only the full profile needs."""
+    """Judge the network, which only the full profile needs."""
     if answers:
         return Finding("network", "ok", f"{machine.NETWORK_PROBE} answers")
     remedy = "mini needs none; for full go online, or name a folder with the archives in COURSE_DATA_MIRROR"
@@ -180,7 +192,7 @@ def check_network(answers: bool) -> Finding:
 
 
 def check_mirror(folder: Path | None) -> Finding:
-    """The mirror folder: which of the course's archives it holds."""
+    """Check the mirror folder: which of the course's archives it holds."""
     from course_utils.data.sources import SOURCES
 
     if folder is None:
@@ -194,7 +206,7 @@ def check_mirror(folder: Path | None) -> Finding:
 
 
 def check_data_folder(folder: Path) -> Finding:
-    """Whether downloads can be written; only the full profile needs them."""
+    """Check that downloads can be written; only the full profile needs them."""
     try:
         tempfile.TemporaryFile(dir=_existing(folder)).close()
     except OSError as error:
@@ -204,7 +216,7 @@ def check_data_folder(folder: Path) -> Finding:
 
 
 def check_disk(free: int) -> Finding:
-    """Free bytes beside the data folder, against what every download takes, packed and unpacked."""
+    """Compare the free bytes beside the data folder with what every download takes, packed and unpacked."""
     from course_utils.data.sources import SOURCES
 
     needed = sum(source.size + source.unpacked for source in SOURCES.values())
@@ -216,5 +228,5 @@ def check_disk(free: int) -> Finding:
 
 
 def _existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that exists already."""
-    return next(place for place in (folder, *folder.parents) if os.path.exists(place))
+    """Find the folder, or the nearest one above it that exists already."""
+    return next(path for path in (folder, *folder.parents) if os.path.exists(path))

@@ -22,8 +22,8 @@ def show(context: typer.Context) -> None:
         first = f"{one.first / one.answered:.0%}" if one.answered else "–"
         due = one.due or ""
         typer.echo(f"{one.number:6}  {f'{one.answered} of {one.items}':11}  {one.right:5}  {first:>9}  {due:>9}")
-    due = progress.due_items()
-    again = f"To see again today: {', '.join(due)}" if due else "Nothing to see again today"
+    waiting = progress.due_items()
+    again = f"To see again today: {', '.join(waiting)}" if waiting else "Nothing to see again today"
     typer.echo(f"{again}. In a notebook: from course_utils.quiz import review; review()")
 
 

@@ -115,8 +115,8 @@ class _Choice(Item):
 
     @property
     def key(self) -> set[int]:
-        """The places of the right options."""
-        return {place for place, option in enumerate(self.options) if option.right}
+        """The indices of the right options."""
+        return {index for index, option in enumerate(self.options) if option.right}
 
 
 class OneChoice(_Choice):
@@ -294,5 +294,5 @@ def _said_twice(texts: Iterable[str]) -> str | None:
 
 
 def plain(text: str) -> str:
-    """A short answer as it is compared: lower case, single spaces, no quotes, backticks or full stop around it."""
+    """Write a short answer as it is compared: lower case, single spaces, no quote, backtick or full stop around it."""
     return re.sub(r"\s+", " ", text.casefold()).strip(AROUND)

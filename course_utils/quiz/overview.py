@@ -17,7 +17,15 @@ REVIEWED = 5  # items at once
 
 @dataclass(frozen=True)
 class Lesson:
-    """One line of the table: how many items, how many answered, right at last, right at the first try, due today."""
+    """One line of the table.
+
+    Parameters
+    ----------
+    number : str
+        The lesson's number.
+    items, answered, right, first, due : int
+        How many items there are, were answered, are right at last, were right at the first try, are due today.
+    """
 
     number: str
     items: int
@@ -28,7 +36,7 @@ class Lesson:
 
 
 def lessons() -> list[Lesson]:
-    """Every lesson that has a quiz, in order."""
+    """List every lesson that has a quiz, in order."""
     standings, due = progress.standings(), set(progress.due_items())
     found = []
     for number in reading.numbers():
@@ -40,7 +48,7 @@ def lessons() -> list[Lesson]:
 
 
 def table_html() -> str:
-    """The lessons as an HTML table."""
+    """Render the lessons as an HTML table."""
     head = "".join(
         f"<th scope='col'>{name}</th>" for name in ("Lesson", "Answered", "Right", "At the first try", "Due today")
     )
@@ -95,7 +103,18 @@ def _state(item: Item, standing: progress.Standing | None) -> str:
 
 
 def summary(number: str) -> Summary:
-    """Show how the learner stands in a lesson, "04"; CourseError for a lesson without a quiz."""
+    """Show how the learner stands in a lesson.
+
+    Parameters
+    ----------
+    number : str
+        The lesson's number, "04".
+
+    Raises
+    ------
+    CourseError
+        `quiz.unknown-lesson` for a lesson without a quiz.
+    """
     return Summary(number)
 
 

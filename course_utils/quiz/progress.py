@@ -33,7 +33,7 @@ GAPS = (0, 1, 3, 7, 21)
 
 @dataclass(frozen=True)
 class Standing:
-    """How one item stands: answered how often, right at the first try, right at the last, when to see it again."""
+    """How one item stands: answered how often, right at the first and at the last try, when to see it again."""
 
     item: str
     tries: int
@@ -52,7 +52,7 @@ def watch(changed: Callable[[], None]) -> None:
 
 @contextmanager
 def _store() -> Iterator[sqlite3.Connection]:
-    """The file, made or mended where need be, in one transaction."""
+    """Open the file, made or mended where need be, in one transaction."""
     path = progress_file()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -123,7 +123,7 @@ def headings(text: str) -> list[str]:
 
 
 def line_of(quiz: Quiz, identifier: str) -> str:
-    """ ":12 (item 04.2)", the line of an item in its file; nothing for the quiz as a whole."""
+    """Tell where an item stands in its file, as ":12 (item 04.2)"; nothing for the quiz as a whole."""
     if not identifier:
         return ""
     text = (FOLDER / f"{quiz.lesson}.yaml").read_text(encoding="utf-8")

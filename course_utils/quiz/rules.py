@@ -38,7 +38,20 @@ DIGITS = re.compile(r"[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?", re.I)
 
 
 def faults(quiz: Quiz, headings: Iterable[str] | None = None) -> Iterator[tuple[str, str]]:
-    """(item's id or "", what is wrong) for each rule that is broken; `headings` are those of the lesson."""
+    """Find the rules that a quiz breaks.
+
+    Parameters
+    ----------
+    quiz : Quiz
+        A lesson's items.
+    headings : iterable of str, optional
+        The headings of the lesson, which the items' sections should be among.
+
+    Yields
+    ------
+    tuple of str and str
+        The item's id, or "" for the quiz as a whole, and what is wrong.
+    """
     if len(quiz.items) < FEWEST:
         yield "", f"{len(quiz.items)} items: a lesson has at least {FEWEST}"
     yield from ((item.id, fault) for item in quiz.items for fault in _of_item(item))
@@ -80,16 +93,16 @@ def _key_told_twice(item: AnyItem) -> Iterator[str]:
             if not any(plain(text) in plain(item.explanation) for text in item.accept):
                 yield f"the explanation holds none of the accepted answers ({', '.join(item.accept)})"
         case Order():
-            places = [_place(step.cue, item.explanation) for step in item.steps]
-            if -1 in places:
-                yield f"the explanation lacks the cue {item.steps[places.index(-1)].cue!r}"
-            elif places != sorted(set(places)):
+            found = [_start(step.cue, item.explanation) for step in item.steps]
+            if -1 in found:
+                yield f"the explanation lacks the cue {item.steps[found.index(-1)].cue!r}"
+            elif found != sorted(set(found)):
                 yield "the explanation names the steps' cues in another order than the key"
         case Prediction() | Code() | Model():  # a cell finds it, or solution and mistakes are run by the tests
             pass
 
 
-def _place(cue: str, text: str) -> int:
+def _start(cue: str, text: str) -> int:
     """Where a cue stands in a text as the beginning of a word; -1 when it doesn't."""
     found = re.search(rf"\b{re.escape(cue)}", text, re.I)
     return found.start() if found else -1
@@ -103,7 +116,7 @@ def _favoured(item: OneChoice) -> Iterator[str]:
     told = _stems(item.explanation)
     shares = [len(option & told) / len(option) if option else 0.0 for option in own]
     (right,) = item.key
-    rival = max((share, place) for place, share in enumerate(shares) if place != right)
+    rival = max((share, index) for index, share in enumerate(shares) if index != right)
     if shares[right] <= rival[0]:
         yield (
             f"the explanation speaks of {item.options[rival[1]].text!r} as much as of {item.options[right].text!r}, "
