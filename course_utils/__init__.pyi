@@ -12,6 +12,7 @@ from . import lessons as lessons
 from . import machine as machine
 from . import plots as plots
 from . import quiz as quiz
+from . import settings as settings
 from . import statistics as statistics
 from . import surgery as surgery
 from . import tasks as tasks

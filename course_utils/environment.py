@@ -1,6 +1,7 @@
 """The setup cell: chooses device, profile, batch size, threads and seed for this machine, and says so in a few lines.
 
-`decide` works from facts alone, so every branch is tested without the hardware. Only this module reads COURSE_...
+`decide` works from facts alone, so every branch is tested without the hardware; `settings` reads what COURSE_...
+variables ask for.
 """
 
 import os
@@ -16,28 +17,20 @@ from typing import TYPE_CHECKING
 from course_utils import lessons
 from course_utils.errors import CourseError
 from course_utils.machine import Facts, Gpu, observe
+from course_utils.settings import Overrides, read_overrides
+from course_utils.settings import data_dir as data_dir  # the folders are asked for here, as profile and device are
+from course_utils.settings import mirror as mirror
+from course_utils.settings import progress_file as progress_file
 
 if TYPE_CHECKING:
     import torch
 
-PROFILES = ("mini", "full")
 SEED = 42
 GIB = 2**30
 GPU_SWITCH = {  # Binder has no GPU, so nothing to switch on
     "Colab": "Runtime > Change runtime type > T4 GPU",
     "Kaggle": "Settings > Accelerator > GPU T4 x2",
 }
-
-
-@dataclass(frozen=True)
-class Overrides:
-    """What the COURSE_... variables ask for; None leaves the choice to `decide`."""
-
-    data_dir: Path
-    mirror: Path | None = None
-    profile: str | None = None
-    device: str | None = None
-    seed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -112,102 +105,6 @@ def device() -> "torch.device":
 def seed() -> int:
     """Give the seed that lessons start from."""
     return _or_default(read_overrides().seed)
-
-
-def data_dir() -> Path:
-    """Name the folder for downloads, which need not exist yet: COURSE_DATA_DIR, or else the system's cache folder.
-
-    Raises
-    ------
-    CourseError
-        `environment.data-folder` where COURSE_DATA_DIR is no folder, or can't be written to.
-    """
-    from platformdirs import user_cache_path
-
-    if not (value := os.environ.get("COURSE_DATA_DIR")):
-        return user_cache_path("fine-tuning-course", appauthor=False)
-    folder = _folder(value)
-    existing = next(path for path in (folder, *folder.parents) if os.path.exists(path))
-    if not os.path.isdir(existing):
-        raise CourseError(
-            f"COURSE_DATA_DIR is {value!r}, but that is no folder: name a folder, or unset the variable.",
-            code="environment.data-folder",
-        )
-    if not os.access(existing, os.W_OK):
-        raise CourseError(
-            f"COURSE_DATA_DIR is {value!r}, but nothing can be written there: name a folder that you may write to, "
-            "or unset the variable.",
-            code="environment.data-folder",
-        )
-    return folder
-
-
-def mirror() -> Path | None:
-    """Name the folder COURSE_DATA_MIRROR, whose archives stand in for downloads.
-
-    Raises
-    ------
-    CourseError
-        `environment.mirror-folder` where it is no folder.
-    """
-    if not (value := os.environ.get("COURSE_DATA_MIRROR")):
-        return None
-    folder = _folder(value)
-    if not os.path.isdir(folder):
-        raise CourseError(
-            f"COURSE_DATA_MIRROR is {value!r}, but that is no folder: name the folder that holds the archives, "
-            "or unset the variable.",
-            code="environment.mirror-folder",
-        )
-    return folder
-
-
-def progress_file() -> Path:
-    """Name the file of the learner's answers, which may not exist yet: COURSE_PROGRESS, or in the user's own data."""
-    from platformdirs import user_data_path
-
-    if value := os.environ.get("COURSE_PROGRESS"):
-        return _folder(value)
-    return user_data_path("fine-tuning-course", appauthor=False) / "progress.sqlite"
-
-
-def _folder(value: str) -> Path:
-    """Make a variable's folder absolute.
-
-    A relative one is meant from the shell that it was set in (PWD); a notebook's kernel starts in another folder.
-    """
-    path = Path(value).expanduser()
-    here, in_shell = (Path(os.path.abspath(Path(start, path))) for start in (".", os.environ.get("PWD", ".")))
-    return here if os.path.exists(here) else in_shell
-
-
-def read_overrides() -> Overrides:
-    """Read and check the COURSE_... variables.
-
-    Raises
-    ------
-    CourseError
-        `environment.wrong-value`, `environment.data-folder` or `environment.mirror-folder`.
-    """
-    profile, device, seed = (_value(name) for name in ("COURSE_PROFILE", "COURSE_DEVICE", "COURSE_SEED"))
-    if profile not in ("", *PROFILES):
-        raise _wrong("COURSE_PROFILE", " or ".join(PROFILES))
-    if not re.fullmatch(r"(cpu|mps|cuda(:[0-9]+)?)?", device):
-        raise _wrong("COURSE_DEVICE", "cpu, cuda, cuda:N (N counts the GPUs from 0) or mps")
-    if not re.fullmatch(r"[0-9]*", seed) or int(seed or 0) >= 2**32:
-        raise _wrong("COURSE_SEED", "a whole number from 0 to 4294967295")
-    return Overrides(data_dir(), mirror(), profile or None, device or None, int(seed) if seed else None)
-
-
-def _value(name: str) -> str:
-    return os.environ.get(name, "").strip().lower()
-
-
-def _wrong(name: str, right: str) -> CourseError:
-    return CourseError(
-        f"{name} is {os.environ[name]!r}: set it to {right}, or unset it to let the course choose.",
-        code="environment.wrong-value",
-    )
 
 
 def _or_default(seed: int | None) -> int:
@@ -285,13 +182,13 @@ def report(environment: Environment, facts: Facts) -> list[str]:
     threads = f"{environment.threads} thread{'s' if environment.threads > 1 else ''}"
     name = f"{gpu.name} ({gpu.device})" if gpu else f"CPU, {threads}"
     libraries = ", ".join(f"{library} {version(library)}" for library in ("torch", "torchvision", "fastai"))
-    mirror = ", after the folder in COURSE_DATA_MIRROR" if environment.mirror else ""
+    after = ", after the folder in COURSE_DATA_MIRROR" if environment.mirror else ""
     lines = [
         f"device    {name}, {(gpu or facts).memory / GIB:.1f} GiB of memory",
         f"profile   {environment.profile}: {environment.reason}",
         f"versions  Python {'.'.join(map(str, sys.version_info[:3]))}, {libraries}",
         f"seed      {environment.seed}",
-        f"data      {_without_machine(environment.data_dir)}{mirror}",
+        f"data      {_without_machine(environment.data_dir)}{after}",
     ]
     if facts.host in GPU_SWITCH and not facts.gpus and not facts.broken_gpu:
         lines.append(f"GPU       switch one on: {GPU_SWITCH[facts.host]}, then run this cell again")
