@@ -8,46 +8,37 @@ splits, and the untouched test parts are compared.
 
 import argparse
 
-import fastai.callback.all  # noqa: F401  (gives every Learner its fine_tune and no_bar)
-from fastai.metrics import accuracy
-from fastai.torch_core import set_seed
-from fastai.vision.learner import vision_learner
-
-from course_utils import data
 from course_utils.backbones import resnet18_half
 from course_utils.environment import silence_known_warnings
 from course_utils.experiments import run_parallel
 from course_utils.statistics import mean_interval, paired_difference
+from course_utils.tasks import ImageTask, train
+from course_utils.training import FineTune, FromScratch
 
 LABELS, SIZES, EPOCHS = {"digits": 20, "vehicles": 100}, {"digits": 48, "vehicles": 64}, {"digits": 8, "vehicles": 20}
 LR_MULT = 3  # how much slower the earliest layers learn than the head
-RATES = (2e-3, 5e-3, 1e-2, 2e-2)
+LRS = (2e-3, 5e-3, 1e-2, 2e-2)
 TUNING_SEED, SEEDS = 100, range(5)
 
 
-def run(name: str, labels: int, pretrained: bool, rate: float, seed: int, epochs: int, bs: int) -> tuple[float, float]:
+def run(name: str, labels: int, pretrained: bool, lr: float, seed: int, epochs: int, bs: int) -> tuple[float, float]:
     """Validation and test accuracy of one training; both arms see every image `epochs` + 1 times."""
-    dls = data.load(name, n_per_class=labels, seed=seed, size=SIZES[name], bs=bs)
-    set_seed(seed)
-    learn = vision_learner(dls, resnet18_half, pretrained=pretrained, metrics=accuracy)
-    with learn.no_bar(), learn.no_logging():
-        if pretrained:
-            learn.fine_tune(epochs, rate, lr_mult=LR_MULT)
-        else:
-            learn.fit_one_cycle(epochs + 1, rate)
-        return learn.validate()[1], learn.validate(dl=dls.test)[1]
+    task = ImageTask(name, labels=labels, epochs=epochs + 1, arch=resnet18_half, size=SIZES[name], bs=bs)
+    strategy = FineTune(task.epochs, lr, lr_mult=LR_MULT) if pretrained else FromScratch(task.epochs, lr)
+    learn = train(task, strategy, labels, seed).learn
+    return task.score(learn, "valid"), task.score(learn, "test")
 
 
 def compare(name: str, labels: int, epochs: int, bs: int) -> None:
     """Both arms: choose a rate, run five times, print accuracies and their paired difference."""
     tested = {}
     for arm, pretrained in (("fine-tuned", True), ("from scratch", False)):
-        tried = run_parallel(run, [(name, labels, pretrained, rate, TUNING_SEED, epochs, bs) for rate in RATES])
-        rate, _ = max(zip(RATES, tried, strict=True), key=lambda one: one[1][0])
-        runs = run_parallel(run, [(name, labels, pretrained, rate, seed, epochs, bs) for seed in SEEDS])
+        tried = run_parallel(run, [(name, labels, pretrained, lr, TUNING_SEED, epochs, bs) for lr in LRS])
+        lr, _ = max(zip(LRS, tried, strict=True), key=lambda one: one[1][0])
+        runs = run_parallel(run, [(name, labels, pretrained, lr, seed, epochs, bs) for seed in SEEDS])
         tested[arm] = [test for _, test in runs]
         mean, half = mean_interval(tested[arm])
-        print(f"{name}, {labels} labels a class, {arm}: {mean:.1%} ± {half:.1%} (rate {rate})", flush=True)
+        print(f"{name}, {labels} labels a class, {arm}: {mean:.1%} ± {half:.1%} (learning rate {lr})", flush=True)
     mean, half = paired_difference(*tested.values())
     print(f"{name}: difference {100 * mean:.1f} ± {100 * half:.1f} points", flush=True)
 

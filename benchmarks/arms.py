@@ -16,6 +16,7 @@ import fastai.callback.all  # noqa: F401  (gives every Learner its fine_tune, fi
 import joblib
 import torch
 import torch.nn.functional as F
+from comparisons import COMPARISONS, LR_MULT, Comparison, shrink
 from fastai.callback.core import Callback
 from fastai.data.core import DataLoaders
 from fastai.data.transforms import get_image_files
@@ -24,7 +25,6 @@ from fastai.torch_core import set_seed
 from fastai.vision.augment import Resize, aug_transforms
 from fastai.vision.data import ImageDataLoaders
 from fastai.vision.learner import vision_learner
-from tasks import LR_MULT, TASKS, Task, shrink
 from torch import nn
 from torch.utils.data import DataLoader
 from torchvision import transforms
@@ -33,7 +33,7 @@ from torchvision.datasets import ImageFolder
 from course_utils.backbones import resnet18_half
 from course_utils.environment import device
 from course_utils.surgery import freeze
-from course_utils.training import cached_body
+from course_utils.training import FineTune, cached_body
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as in PyTorch's tutorial
 TUTORIAL_WORKERS, TUTORIAL_STEP = 4, 7  # processes that load; epochs after which its rate falls to a tenth
@@ -97,49 +97,48 @@ class Timed(Callback):
 class Ours:
     """The course: images from memory; a frozen body's outputs are computed once."""
 
-    def __init__(self, task: Task, seed: int, images: Path, regime: str):
-        self.task = task
-        self.dls = task.load(seed, augment=regime == "full")
-        set_seed(seed)
-        self.learn = vision_learner(self.dls, resnet18_half)
+    def __init__(self, compared: Comparison, seed: int, images: Path, regime: str):
+        self.task = compared.augmented() if regime == "full" else compared.plain()
+        self.learn = self.task.learner(seed, self.task.labels, FineTune(self.task.epochs), start=seed)
+        self.dls = self.learn.dls
 
-    def head(self, rate: float, watch: Watch) -> None:
+    def head(self, lr: float, watch: Watch) -> None:
         watch.test_on(self.dls.test)
-        train_cached_head(self.learn, self.task.epochs, rate, watch)
+        train_cached_head(self.learn, self.task.epochs, lr, watch)
 
-    def full(self, rate: float, watch: Watch) -> None:
+    def full(self, lr: float, watch: Watch) -> None:
         watch.test_on(self.dls.test)
-        fine_tune(self.learn, self.task.epochs, rate, watch)
+        fine_tune(self.learn, self.task.epochs, lr, watch)
 
 
 class Limit(Ours):
     """The same steps as ours, all on one batch that lies ready on the device: what no pipeline can beat."""
 
-    def __init__(self, task: Task, seed: int, images: Path, regime: str):
-        super().__init__(task, seed, images, regime)
+    def __init__(self, compared: Comparison, seed: int, images: Path, regime: str):
+        super().__init__(compared, seed, images, regime)
         self.learn.dls = resident(self.dls)
 
-    def full(self, rate: float, watch: Watch) -> None:
-        fine_tune(self.learn, 3, rate, watch)  # two whole epochs tell its speed, and it learns nothing
+    def full(self, lr: float, watch: Watch) -> None:
+        fine_tune(self.learn, 3, lr, watch)  # two whole epochs tell its speed, and it learns nothing
 
 
 class StockFastai:
     """fastai as its users write it: files, its default workers, vision_learner, fine_tune."""
 
-    def __init__(self, task: Task, seed: int, images: Path, regime: str):
-        self.task, self.images = task, images
+    def __init__(self, compared: Comparison, seed: int, images: Path, regime: str):
+        self.task, self.images = compared.task, images
         set_seed(seed)
-        augment = aug_transforms(**task.augment) if regime == "full" else None
-        self.dls = from_folder(images, task.size, task.bs, augment)
+        augment = aug_transforms(**compared.augment) if regime == "full" else None
+        self.dls = from_folder(images, compared.size, compared.bs, augment)
         self.learn = vision_learner(self.dls, resnet18_half)
 
-    def head(self, rate: float, watch: Watch) -> None:
+    def head(self, lr: float, watch: Watch) -> None:
         watch.test_on(self.test)
-        fit_head(self.learn, self.task.epochs, rate, watch)  # vision_learner has frozen the body
+        fit_head(self.learn, self.task.epochs, lr, watch)  # vision_learner has frozen the body
 
-    def full(self, rate: float, watch: Watch) -> None:
+    def full(self, lr: float, watch: Watch) -> None:
         watch.test_on(self.test)
-        fine_tune(self.learn, self.task.epochs, rate, watch)
+        fine_tune(self.learn, self.task.epochs, lr, watch)
 
     @property
     def test(self) -> Iterable:
@@ -153,14 +152,15 @@ class PlainTorch:
     Source: pytorch.org/tutorials/beginner/transfer_learning_tutorial.html (Chilamkurthy)
     """
 
-    def __init__(self, task: Task, seed: int, images: Path, regime: str):
-        self.task = task
+    def __init__(self, compared: Comparison, seed: int, images: Path, regime: str):
+        self.compared, self.task = compared, compared.task
+        size, bs = compared.size, compared.bs
         set_seed(seed)
-        as_tensor = [transforms.Resize((task.size, task.size)), transforms.ToTensor(), transforms.Normalize(MEAN, STD)]
+        as_tensor = [transforms.Resize((size, size)), transforms.ToTensor(), transforms.Normalize(MEAN, STD)]
         augment = self._augment() if regime == "full" else []
         train = ImageFolder(images / "train", transforms.Compose([*augment, *as_tensor]))
         workers = min(TUTORIAL_WORKERS, joblib.cpu_count())  # torch warns of more
-        self.train = DataLoader(train, task.bs, shuffle=True, num_workers=workers, drop_last=True)
+        self.train = DataLoader(train, bs, shuffle=True, num_workers=workers, drop_last=True)
         self.test = DataLoader(ImageFolder(images / "test", transforms.Compose(as_tensor)), 64)
         self.network = resnet18_half("DEFAULT")
         if regime == "head":
@@ -171,21 +171,21 @@ class PlainTorch:
 
     def _augment(self) -> list:
         """What fastai's aug_transforms does with the task's arguments, in torchvision's terms."""
-        given = self.task.augment
+        given = self.compared.augment
         turn_and_zoom = transforms.RandomAffine(given["max_rotate"], scale=(1, given["max_zoom"]))
         light = transforms.ColorJitter(brightness=0.2, contrast=0.2)
         flip = [transforms.RandomHorizontalFlip()] if given.get("do_flip", True) else []
-        return [*flip, transforms.Resize((self.task.size,) * 2), turn_and_zoom, light]
+        return [*flip, transforms.Resize((self.compared.size,) * 2), turn_and_zoom, light]
 
-    def head(self, rate: float, watch: Watch) -> None:
-        self._fit(self.network.fc.parameters(), rate, watch)
+    def head(self, lr: float, watch: Watch) -> None:
+        self._fit(self.network.fc.parameters(), lr, watch)
 
-    def full(self, rate: float, watch: Watch) -> None:
-        self._fit(self.network.parameters(), rate, watch)
+    def full(self, lr: float, watch: Watch) -> None:
+        self._fit(self.network.parameters(), lr, watch)
 
-    def _fit(self, weights: Iterable[nn.Parameter], rate: float, watch: Watch) -> None:
+    def _fit(self, weights: Iterable[nn.Parameter], lr: float, watch: Watch) -> None:
         watch.test_on([(x.to(device()), y.to(device())) for x, y in self.test])
-        optimizer = torch.optim.SGD(weights, lr=rate, momentum=0.9)
+        optimizer = torch.optim.SGD(weights, lr=lr, momentum=0.9)
         schedule = torch.optim.lr_scheduler.StepLR(optimizer, step_size=TUTORIAL_STEP, gamma=0.1)
         for _ in range(self.task.epochs):
             self.network.train()
@@ -222,32 +222,32 @@ def resident(dls: DataLoaders) -> DataLoaders:
     return DataLoaders([batch] * len(dls.train), list(dls.valid))
 
 
-def fine_tune(learn: Learner, epochs: int, rate: float, watch: Watch) -> None:
+def fine_tune(learn: Learner, epochs: int, lr: float, watch: Watch) -> None:
     """fastai's fine_tune: one epoch of the head, the others of all layers."""
     with learn.no_bar(), learn.no_logging():
-        learn.fine_tune(epochs - 1, rate, lr_mult=LR_MULT, cbs=Timed(watch))
+        learn.fine_tune(epochs - 1, lr, lr_mult=LR_MULT, cbs=Timed(watch))
 
 
-def fit_head(learn: Learner, epochs: int, rate: float, watch: Watch) -> None:
+def fit_head(learn: Learner, epochs: int, lr: float, watch: Watch) -> None:
     with learn.no_bar(), learn.no_logging():
-        learn.fit_one_cycle(epochs, rate, cbs=Timed(watch))
+        learn.fit_one_cycle(epochs, lr, cbs=Timed(watch))
 
 
-def train_cached_head(learn: Learner, epochs: int, rate: float, watch: Watch) -> None:
+def train_cached_head(learn: Learner, epochs: int, lr: float, watch: Watch) -> None:
     """The head on outputs of the frozen body that are computed once."""
     freeze(learn, batchnorm="fixed")
     began = now()
     with cached_body(learn):
         watch.cached = now() - began
-        fit_head(learn, epochs, rate, watch)
+        fit_head(learn, epochs, lr, watch)
 
 
 def train(wanted: dict) -> dict:
     """One training: seconds of each epoch, the test accuracy after each, and what came before the first."""
     began, watch = now(), Watch()
-    task = TASKS[wanted["task"]]
-    task = shrink(task) if wanted["quick"] else task
-    arm = ARMS[wanted["arm"]](task, wanted["seed"], Path(wanted["images"]), wanted["regime"])
+    compared = COMPARISONS[wanted["task"]]
+    compared = shrink(compared) if wanted["quick"] else compared
+    arm = ARMS[wanted["arm"]](compared, wanted["seed"], Path(wanted["images"]), wanted["regime"])
     prepared = now() - began
     getattr(arm, wanted["regime"])(wanted["rate"], watch)
     return {

@@ -3,7 +3,7 @@
     python benchmarks/bench.py                     # or make bench: what is missing of the default run, then the table
     python benchmarks/bench.py --dataset digits --repeats 5
     python benchmarks/bench.py --minutes 5         # stops after a run when time is up; the next call goes on
-    python benchmarks/bench.py --rates             # how the learning rates in tasks.py were chosen
+    python benchmarks/bench.py --rates             # how the learning rates in comparisons.py were chosen
 
 Every training is a process of its own and has the machine to itself; arms take turns within each repeat, which has its
 own split of the images, and ratios are taken within repeats. COURSE_DATA_MIRROR may name the folder that holds the
@@ -27,8 +27,9 @@ import joblib
 import pandas as pd
 import psutil
 import report
+from comparisons import COMPARISONS, Comparison, Point, find_comparison, shrink, write_images
 from journal import Journal
-from tasks import TASKS, Point, Task, find_task, shrink, write_images
+from results_tables import summary
 
 from course_utils.environment import silence_known_warnings
 from course_utils.errors import CourseError
@@ -49,24 +50,24 @@ POINTS = (  # more labels (on small images, or it would take too long), more cha
 GROWTH_REPEATS = 2  # at most: the large points take long
 QUICK_POINTS = (Point(100, 8, 32), Point(200, 8, 32))
 TUNING_SEED = 1000  # a split that takes no part in the comparison
-RATES = {"ours": (2e-3, 5e-3, 1e-2, 2e-2), "fastai": (2e-3, 5e-3, 1e-2, 2e-2), "torch": (1e-3, 3e-3, 1e-2, 3e-2)}
+LRS = {"ours": (2e-3, 5e-3, 1e-2, 2e-2), "fastai": (2e-3, 5e-3, 1e-2, 2e-2), "torch": (1e-3, 3e-3, 1e-2, 3e-2)}
 
 
-def trainings(tasks: list[Task], seeds: range, quick: bool) -> Iterator[dict]:
+def trainings(tasks: list[Comparison], seeds: range, quick: bool) -> Iterator[dict]:
     """What to run, repeat by repeat; who comes first within one changes from repeat to repeat."""
     for seed in seeds:
         for task in tasks:
             for regime, arms in ARMS.items():
                 turn = seed % len(arms)
                 for arm in arms[turn:] + arms[:turn]:
-                    # The limit takes our steps, so our rate.
-                    rate = task.rates[f"{regime} {'ours' if arm == 'limit' else arm}"]
-                    yield wanted(task, regime, arm, seed, rate, quick)
+                    yield wanted(task, regime, arm, seed, task.lr_of(regime, arm), quick)
 
 
-def wanted(task: Task, regime: str, arm: str, seed: int, rate: float, quick: bool) -> dict:
-    settings = f"{task.labels} labels a class, {task.size} px, batches of {task.bs}, {task.epochs} epochs"
-    run = {"task": task.name, "regime": regime, "arm": arm, "seed": seed, "rate": rate}
+def wanted(compared: Comparison, regime: str, arm: str, seed: int, lr: float, quick: bool) -> dict:
+    """What to run, as the journal keys it; there a learning rate is a "rate"."""
+    task = compared.task
+    settings = f"{task.labels} labels a class, {compared.size} px, batches of {compared.bs}, {task.epochs} epochs"
+    run = {"task": task.name, "regime": regime, "arm": arm, "seed": seed, "rate": lr}
     return run | {"settings": settings, "quick": quick}
 
 
@@ -76,14 +77,14 @@ def growth(points: tuple[Point, ...], seeds: range) -> Iterator[dict]:
             yield {"labels": point.labels, "width": point.width, "size": point.size, "seed": seed}
 
 
-def tuning(tasks: list[Task], quick: bool) -> Iterator[dict]:
-    """Four rates for each arm: an equal budget."""
+def tuning(tasks: list[Comparison], quick: bool) -> Iterator[dict]:
+    """Four learning rates for each arm: an equal budget."""
     for task in tasks:
         for regime, arms in ARMS.items():
             for arm in arms:
                 if (regime, arm) != ("full", "fastai"):  # the same training as ours, only slower
-                    for rate in RATES.get(arm, ()):
-                        yield wanted(task, regime, arm, TUNING_SEED, rate, quick)
+                    for lr in LRS.get(arm, ()):
+                        yield wanted(task, regime, arm, TUNING_SEED, lr, quick)
 
 
 def run(what: dict, images: Path) -> dict:
@@ -137,11 +138,11 @@ def run_missing(runs: list[dict], journal: Journal, minutes: float, quick: bool)
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             if what.get("arm") in ("fastai", "torch"):  # they read files, written before their clock starts
-                write_images(sized(TASKS[what["task"]], quick), what["seed"], Path(folder))
+                write_images(sized(COMPARISONS[what["task"]], quick), what["seed"], Path(folder))
             result = run(what, Path(folder))
         journal.add(what, result)
         took = time.monotonic() - began
-        print(f"{number}/{len(missing)} {describe(what)}: {report.summary(result)} (run: {took:.0f} s)", flush=True)
+        print(f"{number}/{len(missing)} {describe(what)}: {summary(result)} (run: {took:.0f} s)", flush=True)
     return True
 
 
@@ -174,7 +175,7 @@ def show_rates(runs: list[dict], journal: Journal) -> None:
 
 def read_arguments() -> argparse.Namespace:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    choice = f"digits, vehicles ({' or '.join(list(TASKS)[1:])}) or growth; several are allowed (all)"
+    choice = f"digits, vehicles ({' or '.join(list(COMPARISONS)[1:])}) or growth; several are allowed (all)"
     arguments.add_argument(
         "--dataset", nargs="+", default=["digits", "vehicles", "growth"], help=choice, metavar="NAME"
     )
@@ -193,7 +194,7 @@ def bench(given: argparse.Namespace) -> None:
         raise CourseError(f"repeats is {given.repeats}: one run says nothing about its spread, so give at least 2.")
     out = given.out or (BUILD if given.quick or given.rates else HERE / "results")
     journal = Journal(out / ("rates.jsonl" if given.rates else "runs.jsonl"), machine(), fresh=given.fresh)
-    tasks = [sized(find_task(name), given.quick) for name in dict.fromkeys(given.dataset) if name != "growth"]
+    tasks = [sized(find_comparison(name), given.quick) for name in dict.fromkeys(given.dataset) if name != "growth"]
     if given.rates:
         runs = list(tuning(tasks, given.quick))
         run_missing(runs, journal, given.minutes, given.quick)
@@ -207,7 +208,7 @@ def bench(given: argparse.Namespace) -> None:
     report.write(journal, out, readme, quick=given.quick)
 
 
-def sized(task: Task, quick: bool) -> Task:
+def sized(task: Comparison, quick: bool) -> Comparison:
     return shrink(task) if quick else task
 
 

@@ -16,6 +16,7 @@ from unittest.mock import patch
 import numpy as np
 import torch
 from arms import Watch, fit_head, from_folder, resident, train_cached_head
+from comparisons import COMPARISONS, Point
 from fastai.data.core import DataLoaders
 from fastai.data.transforms import Normalize, get_image_files
 from fastai.learner import Learner
@@ -24,7 +25,6 @@ from fastai.vision.augment import aug_transforms
 from fastai.vision.core import imagenet_stats
 from fastai.vision.learner import model_meta, vision_learner
 from PIL import Image
-from tasks import TASKS, Point
 from torch import nn
 
 from course_utils import data
@@ -33,7 +33,7 @@ from course_utils.data.images.options import ImageOptions
 from course_utils.data.images.store import Store, make_loaders
 from course_utils.data.splits import Split
 
-BATCH, DRAWN, CLASSES, RATE = 50, 50, ("car", "truck"), 1e-3
+BATCH, DRAWN, CLASSES, LR = 50, 50, ("car", "truck"), 1e-3
 SMALL = 32  # pixels: where heads are measured too, along the labels
 MANY = 1000  # labels: with more, the limit is left out, since it would take as long as ours once more
 NETWORK = importlib.import_module("course_utils.backbones.resnet18_half")  # by its name, the package has the function
@@ -81,22 +81,22 @@ def from_memory(folder: Path, point: Point, augment: list | None) -> DataLoaders
 
 def all_layers(learn: Learner, watch: Watch) -> None:
     learn.unfreeze()
-    fit_head(learn, 1, RATE, watch)
+    fit_head(learn, 1, LR, watch)
 
 
 def stock_head(learn: Learner, watch: Watch) -> None:
     learn.freeze()
-    fit_head(learn, 1, RATE, watch)
+    fit_head(learn, 1, LR, watch)
 
 
 def our_head(learn: Learner, watch: Watch) -> None:
-    train_cached_head(learn, 2, RATE, watch)  # the first epoch warms up; the others' first one takes far longer
+    train_cached_head(learn, 2, LR, watch)  # the first epoch warms up; the others' first one takes far longer
 
 
 def measure(point: Point) -> dict:
     """Seconds of an epoch by regime and arm, and of storing the features that our heads train on."""
     seconds, network = {}, of_width(point.width)
-    augment, normalize = aug_transforms(**TASKS["drawings"].augment), Normalize.from_stats(*imagenet_stats)
+    augment, normalize = aug_transforms(**COMPARISONS["drawings"].augment), Normalize.from_stats(*imagenet_stats)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_images(point.labels, folder)

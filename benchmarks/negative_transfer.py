@@ -13,13 +13,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from course_utils.backbones import resnet18_half
 from course_utils.environment import silence_known_warnings
 from course_utils.experiments import Experiment
 from course_utils.statistics import paired_difference
+from course_utils.tasks import ImageTask
+from course_utils.tasks.catalogue import shorter
 from course_utils.training import FineTune, FromScratch, HeadOnly
 
-LABELS, EPOCHS, RATES = 40, 4, (3e-3, 1e-2, 3e-2)
+LABELS, EPOCHS, LRS = 40, 4, (3e-3, 1e-2, 3e-2)
 OPTIONS = {"size": 32, "bs": 16, "augment": False, "split": (0.1, 0.3)}
 SCRATCH = "from scratch"
 
@@ -33,14 +34,8 @@ class Shuffle(nn.Module):
         return nn.functional.interpolate(fields, images.shape[-2:])
 
 
-def shorter(pretrained: bool) -> nn.Module:
-    """The body up to stage 2; fastai cuts at the pooling layer."""
-    network = resnet18_half("DEFAULT" if pretrained else None)
-    return nn.Sequential(*list(network.children())[:6], nn.AdaptiveAvgPool2d(1))
-
-
 def shuffled(pretrained: bool) -> nn.Module:
-    """The same behind shuffled fields."""
+    """The body up to stage 2 behind shuffled fields."""
     return nn.Sequential(Shuffle(), *shorter(pretrained))
 
 
@@ -48,8 +43,9 @@ def compare(arch, folder: Path) -> None:
     """Run what hasn't run yet, then print each fine-tuned arm's gain over training from scratch."""
     arms = [FineTune(EPOCHS, lr_mult=3), HeadOnly(EPOCHS), FromScratch(EPOCHS)]
     keep = folder / f"{arch.__name__}.jsonl"
-    table = Experiment(arms, [LABELS], rates=RATES, options=OPTIONS, arch=arch, keep=keep, jobs=2).run()
-    reached = {name: runs.accuracy.to_list() for name, runs in table.groupby("strategy")}
+    task = ImageTask("digits", labels=LABELS, epochs=EPOCHS, arch=arch, **OPTIONS)
+    table = Experiment(task, arms, [LABELS], lrs=LRS, keep=keep, jobs=2).run()
+    reached = {name: runs.score.to_list() for name, runs in table.groupby("strategy")}
     for name in (FineTune.name, HeadOnly.name):
         gain, half = paired_difference(reached[name], reached[SCRATCH])
         print(f"{arch.__name__}: {name} over {SCRATCH} {100 * gain:+.1f} ± {100 * half:.1f} points", flush=True)

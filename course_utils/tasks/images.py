@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from fastai.torch_core import set_seed
 from fastai.vision.learner import vision_learner
@@ -105,6 +106,11 @@ class ImageTask:
         """The architecture that learners are made with on this machine."""
         return self.arch or default()
 
+    def load(self, seed: int, labels: int) -> DataLoaders:
+        """Return the loaders of one split, with so many labelled images per class to train on."""
+        with _profile(self.profile):
+            return data.load(self.dataset, n_per_class=labels, seed=seed, **self.options)
+
     def learner(self, seed: int, labels: int, strategy: Strategy, *, start: int | None = None) -> Learner:
         """Return a fresh learner: `data.load`, then `vision_learner`, both from fixed seeds.
 
@@ -120,8 +126,7 @@ class ImageTask:
             Seed of random weights and order alone.
         """
         set_seed(seed)
-        with _profile(self.profile):
-            dls = data.load(self.dataset, n_per_class=labels, seed=seed, **self.options)
+        dls = self.load(seed, labels)
         if start is not None:
             dls.train.rng = random.Random(start)
             set_seed(start)

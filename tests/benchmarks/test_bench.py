@@ -15,8 +15,11 @@ sys.path.insert(0, str(FOLDER))  # its modules are scripts beside each other
 
 import bench  # noqa: E402
 import report  # noqa: E402
+import results_tables  # noqa: E402
+from aims import aims  # noqa: E402
+from comparisons import COMPARISONS, Point, find_comparison, shrink, write_images  # noqa: E402
 from journal import Journal  # noqa: E402
-from tasks import TASKS, Point, find_task, shrink, write_images  # noqa: E402
+from markdown_tables import tables  # noqa: E402
 
 from course_utils.errors import CourseError  # noqa: E402
 
@@ -57,10 +60,10 @@ def in_process(monkeypatch):
 @pytest.fixture
 def made_up(tmp_path) -> Journal:
     """Three repeats on the digits, in which stock fastai takes 20, 30 and 40 times as long an epoch for the head."""
-    journal, task = Journal(tmp_path / "runs.jsonl", WHERE), TASKS["digits"]
+    journal, task = Journal(tmp_path / "runs.jsonl", WHERE), COMPARISONS["digits"]
     for seed, times in enumerate((20, 30, 40)):
         for arm, seconds in (("ours", 0.1), ("fastai", 0.1 * times), ("torch", 1.0)):
-            what = bench.wanted(task, "head", arm, seed, task.rates[f"head {arm}"], False)
+            what = bench.wanted(task, "head", arm, seed, task.lr_of("head", arm), False)
             journal.add(what, result(seconds, 0.91 + 0.01 * seed, cached=0.5 if arm == "ours" else 0))
     return journal
 
@@ -87,34 +90,34 @@ def test_the_quick_run_trains_every_arm_and_makes_table_and_image(in_process, tm
 
 def test_a_run_is_a_process_whose_memory_is_seen(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_PROFILE", "mini")
-    task = shrink(TASKS["digits"])
+    task = shrink(COMPARISONS["digits"])
     write_images(task, 0, tmp_path)
     assert len(list((tmp_path / "train").glob("*/*.png"))) == 40
     found = bench.run(bench.wanted(task, "full", "torch", 0, 1e-3, True), tmp_path)
-    assert found["steps"] == task.epochs * 40 // task.bs and len(found["seconds"]) == task.epochs
+    assert found["steps"] == task.task.epochs * 40 // task.bs and len(found["seconds"]) == task.task.epochs
     assert all(0 <= value <= 1 for value in found["accuracy"]) and 200 < found["memory_mb"] < 4000
 
 
 def test_a_run_that_fails_is_told_in_a_sentence(tmp_path):
-    what = bench.wanted(shrink(TASKS["digits"]), "head", "torch", 0, 1e-3, True)
+    what = bench.wanted(shrink(COMPARISONS["digits"]), "head", "torch", 0, 1e-3, True)
     with pytest.raises(CourseError, match=r"digits: head, torch, repeat 0, .* failed \(FileNotFoundError: .*train"):
         bench.run(what, tmp_path / "nowhere")
 
 
 def test_ratios_are_taken_within_repeats_and_have_a_spread(made_up):
-    runs = report.runs_table(made_up)
-    ratios = report.select(report.ratios_table(runs), arm="fastai", measure="epoch").ratio
-    assert str(report.spread(ratios)) == "30× (20–40)"
-    ours = report.select(runs, arm="ours")
+    runs = results_tables.runs_table(made_up)
+    ratios = results_tables.select(results_tables.ratios_table(runs), arm="fastai", measure="epoch").ratio
+    assert str(results_tables.spread(ratios)) == "30× (20–40)"
+    ours = results_tables.select(runs, arm="ours")
     assert ours.epoch.tolist() == pytest.approx([0.1] * 3)  # the first epoch warms up
     assert ours.training.tolist() == pytest.approx([9.7] * 3)  # with the seconds of storing features
     assert ours.goal.tolist() == pytest.approx([9.6] * 3)  # 0.9 in the second epoch
-    assert report.accuracy_difference(report.select(runs, arm="torch"), ours) == pytest.approx((0, 0))
+    assert results_tables.accuracy_difference(results_tables.select(runs, arm="torch"), ours) == pytest.approx((0, 0))
     assert "digits: an epoch of head training takes stock fastai 30× (20–40) of ours; aim at least 20×: met" in (
-        report.aims(runs)
+        aims(runs)
     )
     slow = runs.assign(epoch=runs.epoch.where(runs.arm == "ours", 1.0))
-    assert "10.0× (10.0–10.0) of ours; aim at least 20×: **missed**" in report.aims(slow)
+    assert "10.0× (10.0–10.0) of ours; aim at least 20×: **missed**" in aims(slow)
 
 
 @pytest.mark.parametrize(
@@ -122,30 +125,30 @@ def test_ratios_are_taken_within_repeats_and_have_a_spread(made_up):
     [((0, 0, 0), "met"), ((0.02, 0.02, 0.021), "**missed**"), ((-0.02, 0, 0.02), "not settled")],
 )
 def test_equal_accuracy_is_judged_by_its_interval(made_up, shift, said):
-    runs = report.runs_table(made_up)
+    runs = results_tables.runs_table(made_up)
     fastai = runs.arm == "fastai"
     runs.loc[fastai, "accuracy"] += runs.seed[fastai].map(dict(enumerate(shift)))
-    assert f"aim within 0.5: {said}" in report.aims(runs)
+    assert f"aim within 0.5: {said}" in aims(runs)
 
 
 def test_a_goal_that_was_not_reached_is_said(made_up):
-    runs = report.runs_table(made_up)
+    runs = results_tables.runs_table(made_up)
     runs.loc[(runs.arm == "fastai") & (runs.seed > 0), "goal"] = float("nan")
     runs.loc[runs.arm == "torch", "goal"] = float("nan")
-    text = report.tables(runs, report.growth_table(made_up))
+    text = tables(runs, results_tables.growth_table(made_up))
     assert "1 of 3 repeats" in text and "not reached" in text
 
 
 def test_runs_with_a_rate_that_was_given_up_are_left_out(made_up):
-    before = len(report.runs_table(made_up))
-    made_up.add(bench.wanted(TASKS["digits"], "head", "ours", 9, 0.123, False), result(1.0))
-    assert len(report.runs_table(made_up)) == before
+    before = len(results_tables.runs_table(made_up))
+    made_up.add(bench.wanted(COMPARISONS["digits"], "head", "ours", 9, 0.123, False), result(1.0))
+    assert len(results_tables.runs_table(made_up)) == before
 
 
 def test_an_arm_that_ran_once_is_left_out_and_named(made_up, tmp_path, capsys):
-    task = TASKS["digits"]
+    task = COMPARISONS["digits"]
     for arm in ("ours", "fastai"):
-        made_up.add(bench.wanted(task, "full", arm, 0, task.rates[f"full {arm}"], False), result(1.0))
+        made_up.add(bench.wanted(task, "full", arm, 0, task.lr_of("full", arm), False), result(1.0))
     report.write(made_up, tmp_path, None)
     assert "one run says nothing about its spread: digits, full, fastai; digits, full, ours." in capsys.readouterr().out
     assert "all layers" not in (tmp_path / "table.md").read_text()
@@ -202,13 +205,13 @@ def test_runs_of_another_machine_are_set_aside(tmp_path, capsys):
 def test_vehicles_are_photographs_where_the_archive_is_at_hand(monkeypatch, tmp_path):
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path))
     monkeypatch.delenv("COURSE_DATA_MIRROR", raising=False)
-    assert find_task("vehicles").name == "drawings"
+    assert find_comparison("vehicles").name == "drawings"
 
 
 def test_photographs_are_found_in_the_mirror(monkeypatch, tmp_path, mirror):
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("COURSE_DATA_MIRROR", str(mirror))
-    assert find_task("vehicles").name == "photographs"
+    assert find_comparison("vehicles").name == "photographs"
 
 
 @pytest.mark.parametrize(
