@@ -1,16 +1,17 @@
 """The pre-training script: recipes, folded BatchNorm, and a run that was stopped."""
 
 import json
-import subprocess
 import sys
 import zipfile
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 from PIL import Image
 from safetensors.torch import load_file
 from torch import nn
@@ -22,9 +23,9 @@ from tools.pretraining import card
 from tools.pretraining.architectures import ARCHITECTURES
 from tools.pretraining.batchnorm import add_batchnorm, fold_batchnorm
 from tools.pretraining.images import augment
-from tools.pretraining.training import VIEW
+from tools.pretraining.recipes import Cycle
+from tools.pretraining.training import VIEW, pretrain
 
-ROOT = Path(__file__).parents[2]
 CYCLES = [cycle for architecture in ARCHITECTURES.values() for cycle in architecture.recipe.cycles]
 
 
@@ -40,41 +41,48 @@ def _archive(file: Path, side: int = 64) -> None:
                     z.writestr(f"tiny/{part}/{label}/{i}.webp", coded.getvalue())
 
 
+class Stopped(Exception):
+    """A run ends here, as if its process had been killed."""
+
+
+@pytest.fixture(scope="module")
+def one_process(tmp_path_factory) -> Iterator[None]:
+    """The process group that pre-training asks for, of this process alone; nothing random by the order of threads."""
+    meeting = tmp_path_factory.mktemp("group") / "rendezvous"
+    dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=0, world_size=1)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+    torch.set_num_threads(threads)
+    dist.destroy_process_group()
+
+
 @pytest.mark.parametrize(
     ("name", "first", "averaged"),
     [("resnet18_half", "conv1.weight", True), ("vgg16_quarter", "classifier.weight", False)],
 )
-def test_a_stopped_pre_training_goes_on_where_it_was(name, first, averaged, tmp_path):
-    """Two runs, one of them killed after its first epoch, end with the same weights."""
+def test_a_stopped_pre_training_goes_on_where_it_was(name, first, averaged, tmp_path, monkeypatch, one_process):
+    """Two runs, one of them stopped after its first epoch, end with the same weights."""
     _archive(tmp_path / "tiny.zip")
-    script = (
-        "import sys, torch, torch.distributed as dist; from pathlib import Path\n"
-        "from dataclasses import replace\n"
-        "from tools.pretraining.architectures import ARCHITECTURES\n"
-        "from tools.pretraining.recipes import Cycle\n"
-        "from tools.pretraining.training import pretrain\n"
-        "dist.init_process_group('gloo', init_method=f'file://{sys.argv[2]}.rendezvous', rank=0, world_size=1)\n"
-        "torch.manual_seed(9); torch.use_deterministic_algorithms(True); torch.set_num_threads(1)\n"
-        "if sys.argv[3] == 'stop':\n"
-        "    save = torch.save\n"
-        "    def stop(*a, **k):\n"
-        "        Path(sys.argv[2], 'checkpoint.pt').exists() and sys.exit(7)\n"
-        "        save(*a, **k)\n"
-        "    torch.save = stop\n"
-        "architecture = ARCHITECTURES[sys.argv[4]]\n"
-        "cycles = (Cycle(((1, 32, .5),), 20, .1, .1), Cycle(((1, 48, .5), (1, 64, .5)), 10, .05, .1))\n"
-        "architecture = replace(architecture, recipe=replace(architecture.recipe, cycles=cycles))\n"
-        "pretrain(architecture, Path(sys.argv[1]), Path(sys.argv[2]))\n"
-    )
+    cycles = (Cycle(((1, 32, 0.5),), 20, 0.1, 0.1), Cycle(((1, 48, 0.5), (1, 64, 0.5)), 10, 0.05, 0.1))
+    recipe = replace(ARCHITECTURES[name].recipe, cycles=cycles)
+    architecture = replace(ARCHITECTURES[name], recipe=recipe)
+    save = torch.save
 
-    def run(out: str, how: str) -> int:
-        (tmp_path / f"{out}.rendezvous").unlink(missing_ok=True)
-        command = [sys.executable, "-c", script, str(tmp_path / "tiny.zip"), str(tmp_path / out), how, name]
-        return subprocess.run(command, capture_output=True, cwd=ROOT).returncode
+    def save_once(state: dict, file: Path) -> None:
+        if (tmp_path / "cut" / "checkpoint.pt").exists():
+            raise Stopped
+        save(state, file)
 
-    assert run("whole", "go") == 0
-    assert run("cut", "stop") == 7
-    assert run("cut", "go") == 0
+    pretrain(architecture, tmp_path / "tiny.zip", tmp_path / "whole")
+    with monkeypatch.context() as patched, pytest.raises(Stopped):
+        patched.setattr(torch, "save", save_once)
+        pretrain(architecture, tmp_path / "tiny.zip", tmp_path / "cut")
+    torch.manual_seed(99)  # a new process knows nothing of the random numbers that the first one drew
+    pretrain(architecture, tmp_path / "tiny.zip", tmp_path / "cut")
+
     whole, cut = (json.loads((tmp_path / out / f"{name}.json").read_text()) for out in ("whole", "cut"))
     assert whole["sha256"] == cut["sha256"]
     assert [row["epoch"] for row in cut["history"]] == [1, 2, 3]
