@@ -1,5 +1,5 @@
 # The course's commands. Each first sets up .venv from requirements.lock, unless that was done since the lock changed.
-.PHONY: help setup lab lessons test bench lock
+.PHONY: help setup lab lessons test quick durations bench lock
 
 # The first that fits of the Pythons named by PYTHON=, or of the usual ones; empty when none does.
 FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
@@ -22,12 +22,23 @@ lab: .venv/ready ## Open JupyterLab at lesson 00; it serves until stopped (ARGS=
 lessons: .venv/ready ## Execute every lesson in the mini profile and print a table (ARGS="01 02" chooses lessons).
 	@.venv/bin/course lessons run $(ARGS)
 
+# Three workers keep two cores busy while one waits for a kernel or a browser.
+WORKERS = 3
+PYTEST = OMP_NUM_THREADS=1 COURSE_PROFILE=mini COURSE_PROGRESS="$$(mktemp -d)/progress.sqlite" \
+	.venv/bin/python -m pytest -n $(WORKERS)
+NBVAL = --nbval-lax --nbval-current-env --nbval-cell-timeout=300 --ignore=lessons/solutions
+
 test: .venv/ready ## Run every test, the lessons as nbval cells among them (ARGS="-k lock" hands pytest options).
 	-@[ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || { command -v chromium && command -v bwrap; } >/dev/null || \
 		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium bubblewrap >/dev/null; }
-	OMP_NUM_THREADS=1 COURSE_PROFILE=mini COURSE_PROGRESS="$$(mktemp -d)/progress.sqlite" \
-		.venv/bin/python -m pytest -n 2 --dist loadfile --ignore=lessons/solutions \
-		--nbval-lax --nbval-current-env --nbval-cell-timeout=300 tests lessons $(ARGS)
+	$(PYTEST) $(NBVAL) tests lessons $(ARGS)
+
+quick: .venv/ready ## Run the tests that take under two seconds each: no lessons, no browser, some minutes.
+	$(PYTEST) -m "not slow and not browser" tests $(ARGS)
+
+durations: .venv/ready ## Run every test, and renew the seconds by which they are called slow and put in order.
+	$(MAKE) test ARGS="--junitxml=.pytest_cache/durations.xml $(ARGS)"
+	.venv/bin/python tests/support/schedule.py .pytest_cache/durations.xml
 
 bench: .venv/ready ## Measure the course beside stock fastai and plain PyTorch, half an hour (ARGS="--quick" tries it).
 	@.venv/bin/python benchmarks/bench.py $(ARGS)

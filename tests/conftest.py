@@ -2,10 +2,12 @@
 
 import io
 import os
+import shutil
 import signal
 from pathlib import Path
 
 import pytest
+from support import schedule
 
 BESIDE_CLONE = Path(__file__).parents[2] / "shared" / "data"
 
@@ -59,3 +61,37 @@ def interrupts():
 def nobodys_answers(tmp_path_factory):
     """No test, and no kernel that a test starts, writes into the learner's own progress."""
     os.environ["COURSE_PROGRESS"] = str(tmp_path_factory.mktemp("progress") / "progress.sqlite")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Spread the tests by `support.schedule`, unless --dist asks for another way."""
+    return schedule.HeaviestFirst(config, log) if config.getvalue("dist") == "load" else None
+
+
+def pytest_configure(config):
+    config.option.loadscopereorder = False  # our order is by seconds, xdist's by the number of tests
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark what can be told from outside (folder, fixture, measured seconds), and put the heaviest group first."""
+    table = schedule.durations()
+    for item in items:
+        group = schedule.group(item.nodeid)
+        if group.endswith(".ipynb"):
+            item.add_marker("lessons")
+        if group == "tests/browser":
+            item.add_marker("browser")
+        if "mirror" in getattr(item, "fixturenames", ()):
+            item.add_marker("real_data")
+        if table.get(schedule.function(item.nodeid), 0) >= schedule.SLOW:
+            item.add_marker("slow")
+    order = {group: n for n, group in enumerate(schedule.heaviest_first(item.nodeid for item in items))}
+    items.sort(key=lambda item: order[schedule.group(item.nodeid)])
+
+
+def pytest_runtest_setup(item):
+    """A test of the sandbox is skipped where bubblewrap is missing; in CI it fails there."""
+    if item.get_closest_marker("sandbox") and not shutil.which("bwrap") and not os.environ.get("CI"):
+        pytest.skip("bubblewrap is not installed: apt-get install bubblewrap")

@@ -1,18 +1,13 @@
 """What tests of grading share: what they can't do without (in CI they fail where it is missing), and a loop."""
 
 import asyncio
-import os
-import shutil
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-bwrap = pytest.mark.skipif(
-    not shutil.which("bwrap") and not os.environ.get("CI"),
-    reason="bubblewrap is not installed: apt-get install bubblewrap",
-)
+bwrap = pytest.mark.sandbox  # tests/conftest.py skips it without bubblewrap
 
 
 def run(work: Coroutine) -> Any:

@@ -4,12 +4,12 @@ import csv
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from needs import bwrap
 from typer.main import get_command
 
 from course_utils.cli.quiz import app
@@ -111,7 +111,7 @@ def test_the_image_takes_no_pool_along():
     }
 
 
-@pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed: apt-get install bubblewrap")
+@bwrap
 @pytest.mark.timeout(300)
 def test_the_term_runs(tmp_path):
     """All of the guide's sh and python, in its order, in one shell: each line must succeed."""
