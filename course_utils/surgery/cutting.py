@@ -193,6 +193,7 @@ class Tail:
         """
         if not inputs and not named:
             inputs = tuple(features.new_zeros(()).to(kind).expand(len(features), *shape) for shape, kind in self.inputs)
+        features = features.clone()  # layers that work in place, a DenseNet's ReLU for one, would change what is kept
         try:
             for name, layer in self.layers.items():
                 layer.forward = _giving(self._placeholder(name, features))
