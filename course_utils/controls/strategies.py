@@ -29,7 +29,9 @@ class StrategyExplorer:
         figure, self.text, self.points = runs_figure(self.done, self.metric, "validation" if tuning else "")
         self.static = figure_html(figure, self.text)
         start = next(iter(self.done))
-        strategies, labels, lrs = (list(dict.fromkeys(choice[i] for choice in self.runs)) for i in range(3))
+        strategies = list(dict.fromkeys(strategy for strategy, _, _ in self.runs))
+        labels = {number for _, number, _ in self.runs}
+        lrs = {lr for _, _, lr in self.runs if lr is not None}
         # Sliders rather than menus: in JupyterLab a menu didn't answer the arrow keys, a slider does.
         self.strategy = _slider("Strategy", [(str(name), name) for name in strategies], start[0])
         self.labels = _slider("Labels", [(str(n), n) for n in sorted(labels)], start[1])
@@ -137,5 +139,5 @@ def _check(table: pd.DataFrame) -> None:
 
 def _reason(runs: pd.DataFrame) -> str:
     """The first error of some failed runs, as the end of a clause."""
-    reasons = runs.loc[runs.score.isna(), "error"].dropna() if "error" in runs else []
-    return f" ({' '.join(str(reasons.iloc[0]).split()).rstrip('.')})" if len(reasons) else ""
+    reasons = list(runs.loc[runs.score.isna(), "error"].dropna()) if "error" in runs else []
+    return f" ({' '.join(str(reasons[0]).split()).rstrip('.')})" if reasons else ""

@@ -170,8 +170,13 @@ class Settings(Strategy):
 
 def _prepared(task: SearchedTask, settings: Mapping[str, float]) -> tuple[ImageTask, Settings]:
     """The task with the augmentation that the settings ask for, and the strategy that the others make."""
-    of_training = {name: value for name, value in settings.items() if name != "augment"}
-    strategy = Settings(**of_training | {"epochs": int(settings["epochs"]), "frozen": int(settings["frozen"])})
+    strategy = Settings(
+        epochs=int(settings["epochs"]),
+        lr=settings["lr"],
+        lr_mult=settings["lr_mult"],
+        frozen=int(settings["frozen"]),
+        wd=settings["wd"],
+    )
     return task.task.changed(augment=augmentation(settings["augment"], task.task.flip)), strategy
 
 
