@@ -3,16 +3,28 @@
 from collections.abc import Callable
 
 from fastai.torch_core import params
+from fastai.vision.core import imagenet_stats
 from fastai.vision.learner import model_meta
 from torch import nn
 from torchvision.models import ResNet34_Weights, resnet18, resnet34, vgg16_bn
 
 from course_utils import environment
+from course_utils.backbones.registry import BACKBONES, Backbone, find_backbone, register
 from course_utils.backbones.resnet18_half import CLASSES, ResNet18Half
 from course_utils.backbones.vgg16_quarter import BLOCK4, VGG16Quarter
 from course_utils.backbones.weights import load_weights, training_record, verify_weights
 
-__all__ = ["default", "resnet18_half", "training_record", "verify_weights", "vgg16_quarter"]
+__all__ = [
+    "BACKBONES",
+    "Backbone",
+    "default",
+    "find_backbone",
+    "register",
+    "resnet18_half",
+    "training_record",
+    "verify_weights",
+    "vgg16_quarter",
+]
 
 
 def resnet18_half(weights: str | None = None, num_classes: int = CLASSES) -> nn.Module:
@@ -55,6 +67,32 @@ def _split_vgg(learner_model: nn.Module) -> list[list[nn.Parameter]]:
 # fastai's own table. A ResNet's cut, layer groups and statistics fit, since the order of the children is the same.
 model_meta[resnet18_half] = dict(model_meta[resnet18])
 model_meta[vgg16_quarter] = {**model_meta[vgg16_bn], "split": _split_vgg}
+
+_STAGES = tuple(f"stage {i}" for i in range(1, 6))
+_IMAGENET = {"mean": tuple(imagenet_stats[0]), "std": tuple(imagenet_stats[1]), "example": (3, 64, 64)}
+_RESEARCH = "for research and teaching, as the images they were learned from (ImageNet's terms)"
+_RESNET = ("stem", *_STAGES[:4], "head")
+register(Backbone("resnet18_half", resnet18_half, _RESNET, **_IMAGENET, licence=_RESEARCH, card="MODEL_CARD.md"))
+register(
+    Backbone(
+        "vgg16_quarter",
+        vgg16_quarter,
+        (*_STAGES, "head"),
+        **_IMAGENET,
+        licence=_RESEARCH,
+        card="MODEL_CARD_vgg16_quarter.md",
+    )
+)
+register(
+    Backbone(
+        "resnet34",
+        resnet34,
+        _RESNET,
+        **_IMAGENET,
+        licence=_RESEARCH,
+        card="https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.resnet34.html",
+    )
+)
 
 
 def default() -> Callable[..., nn.Module]:
