@@ -22,8 +22,7 @@ import pandas as pd
 from course_utils.environment import silence_known_warnings
 from course_utils.experiments import run_parallel
 from course_utils.experiments.objective import Diverged, Prune, find_task, fine_tune, score
-from course_utils.experiments.studies import quiet
-from course_utils.experiments.tuning import STARTUP
+from course_utils.experiments.search import STARTUP, quiet
 from course_utils.statistics import mean_interval, paired_difference
 from course_utils.tasks.running import StepCounter
 

@@ -1,10 +1,14 @@
 """`course tune`: search for the settings of a lesson's fine-tuning, stop, go on, and test what was found."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from course_utils.errors import CourseError
+
+if TYPE_CHECKING:
+    from course_utils.experiments.objective import SearchedTask
+    from course_utils.experiments.search import Progress
 
 app = typer.Typer()
 STARTS = 3  # trainings of the chosen and of the default settings each, at the end
@@ -18,37 +22,33 @@ def tune(
     workers: Annotated[int, typer.Option(help="Processes that share the search.")] = 1,
     storage: Annotated[
         str | None,
-        typer.Option(help="A journal file's name or an Optuna URL; a file in the data folder when left out."),
+        typer.Option(help="A SQLite file's name or an Optuna URL; a file in the data folder when left out."),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Of the split and the search; the study's own when left out.")
     ] = None,
 ) -> None:
     """Search for the settings of a lesson's fine-tuning; the same call goes on where an earlier one was stopped."""
-    from course_utils.environment import seed as chosen_seed
     from course_utils.environment import silence_known_warnings
 
     silence_known_warnings()
     from course_utils.experiments.objective import Objective, find_task
-    from course_utils.experiments.studies import default_file, described, open_place, without_password
-    from course_utils.experiments.trials import progress_of
-    from course_utils.experiments.tuning import tune as search
+    from course_utils.experiments.search import progress_of, without_password
+    from course_utils.experiments.search import tune as search
 
     task = find_task(lesson)
-    place = storage or default_file(task.lesson)
-    if not storage:
-        place.parent.mkdir(parents=True, exist_ok=True)
     if seed is None:
-        known = (described(open_place(place), task.lesson) or {}).get("task")
-        seed = known.get("seed", chosen_seed()) if isinstance(known, dict) else chosen_seed()
-    again = f"course tune {lesson} --trials N" + (f" --storage {without_password(storage)}" if storage else "")
+        seed = _seed_of(storage, task.lesson)
+    again = f"course tune {lesson} --trials N"
+    if storage is not None:
+        again += f" --storage {without_password(storage)}"
     try:
         study = search(
             Objective(task, seed),
             task.space,
             trials,
             task=task.described(seed),
-            storage=place,
+            storage=storage,
             name=task.lesson,
             workers=workers,
             seed=seed,
@@ -57,7 +57,8 @@ def tune(
         state = progress_of(study, trials)
         if state.best is None:
             raise CourseError(
-                f"None of {state.finished} trials came to a score, all were pruned or diverged: search on with more."
+                f"None of {state.finished} trials came to a score, all were pruned or diverged: search on with more.",
+                code="cli.no-score",
             )
         typer.echo(_report(task, state, seed, workers))
     except KeyboardInterrupt:
@@ -66,7 +67,19 @@ def tune(
     typer.echo(f"To search on from here: `{again}`, with N above {state.finished}.")
 
 
-def line_of(state, workers: int) -> str:
+def _seed_of(storage: str | None, name: str) -> int:
+    """The seed that the study in this storage was made with, or this machine's where there is none."""
+    from course_utils.environment import seed
+    from course_utils.experiments.search import find_address, study_attributes
+
+    attributes = study_attributes(find_address(storage, name), name) or {}
+    task = attributes.get("task")
+    if isinstance(task, dict) and "seed" in task:
+        return task["seed"]
+    return seed()
+
+
+def line_of(state: "Progress", workers: int) -> str:
     """The state of a search in one line."""
     parts = [f"{state.finished} of {state.wanted} finished ({state.pruned} pruned, {state.diverged} failed)"]
     if state.running:
@@ -79,29 +92,32 @@ def line_of(state, workers: int) -> str:
     return ", ".join(parts)
 
 
-def _report(task, state, seed: int, workers: int) -> str:
+def _report(task: "SearchedTask", state: "Progress", seed: int, workers: int) -> str:
     """The best settings beside the default ones, each trained anew and tested."""
     from course_utils.experiments import run_parallel
     from course_utils.experiments.objective import test_score
     from course_utils.statistics import mean_interval, paired_difference
 
-    lines = [f"{'':10} {'default':>10} {'chosen':>10}"]
-    for name, default in task.defaults.items():
-        lines.append(f"{name:10} {default:>10.3g} {state.settings[name]:>10.3g}")
-    arms = (task.defaults, state.settings)
-    calls = [(task, settings, seed, seed + start) for settings in arms for start in range(1, STARTS + 1)]
+    starts = range(seed + 1, seed + 1 + STARTS)
+    calls = [(task, settings, seed, start) for settings in (task.defaults, state.settings) for start in starts]
     scores = run_parallel(test_score, calls, jobs=workers)
-    reached = [scores[:STARTS], scores[STARTS:]]
-    said = [f"{100 * mean:.1f} ± {100 * half:.1f}" for mean, half in map(mean_interval, reached)]
-    gain, half = paired_difference(reached[1], reached[0])
+    default, chosen = scores[:STARTS], scores[STARTS:]
+    default_mean, default_half = mean_interval(default)
+    chosen_mean, chosen_half = mean_interval(chosen)
+    gain, gain_half = paired_difference(chosen, default)
+    optimism = 100 * (state.best - sum(chosen) / STARTS)
+    lucky = ": the best of many is lucky, too" if optimism > 0 else ""
+
+    lines = [f"{'':10} {'default':>10} {'chosen':>10}"]
+    for name, value in task.defaults.items():
+        lines.append(f"{name:10} {value:>10.3g} {state.settings[name]:>10.3g}")
     lines.append(
-        f"Test {task.metric}, each trained {STARTS} times anew: default {said[0]}%, chosen {said[1]}%, gain "
-        f"{100 * gain:+.1f} ± {100 * half:.1f} points."
+        f"Test {task.metric}, each trained {STARTS} times anew: default {100 * default_mean:.1f} ± "
+        f"{100 * default_half:.1f}%, chosen {100 * chosen_mean:.1f} ± {100 * chosen_half:.1f}%, gain "
+        f"{100 * gain:+.1f} ± {100 * gain_half:.1f} points."
     )
-    flattered = state.best - sum(reached[1]) / STARTS
-    lucky = ": the best of many is lucky, too" if flattered > 0 else ""
     lines.append(
-        f"The best trial's validation score was {state.best:.1%}, {100 * flattered:+.1f} points from what its settings "
-        f"then reached on the test part{lucky}."
+        f"The best trial's validation score was {state.best:.1%}, {optimism:+.1f} points from what its settings then "
+        f"reached on the test set{lucky}."
     )
     return "\n".join(lines)

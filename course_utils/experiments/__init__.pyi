@@ -1,4 +1,4 @@
 from .costs import freezing_costs as freezing_costs
 from .grid import Experiment as Experiment
 from .parallel import run_parallel as run_parallel
-from .tuning import tune as tune
+from .search import tune as tune

@@ -16,8 +16,7 @@ from optuna.trial import Trial
 
 from course_utils import data
 from course_utils.errors import CourseError
-from course_utils.experiments.studies import Space
-from course_utils.experiments.tuning import Diverged
+from course_utils.experiments.search import Diverged, Space
 from course_utils.surgery import blocks, split_by_block
 from course_utils.tasks.catalogue import TASKS
 from course_utils.tasks.images import ImageTask

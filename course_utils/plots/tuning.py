@@ -22,7 +22,7 @@ def plot_history(
     """Show the value of each trial in the order of the trials, and the best so far as a line.
 
     `tables`: one row a trial with the columns number, value (a share; missing where there is none) and state
-    ("complete", "pruned" or "failed"), as `experiments.trials.trials_table` gives it; or several by name, a panel each
+    ("complete", "pruned" or "failed"), as `experiments.search.trials_table` gives it; or several by name, a panel each
     on common axes. Pruned trials are crosses at their last value, failed ones triangles at the bottom. A table without
     a complete trial raises CourseError.
     """

@@ -335,7 +335,7 @@ assert len(states) - states.count("FAIL") == TRIALS, "exactly the missing trials
 # Two more searches, so that there are three seeds again.
 
 # %%
-from course_utils.experiments.trials import trials_table
+from course_utils.experiments.search import trials_table
 
 
 def search(seed):

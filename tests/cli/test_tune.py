@@ -8,14 +8,17 @@ import sys
 import time
 from pathlib import Path
 
+import optuna
 import pytest
+from support.errors import refused
 from typer.testing import CliRunner
 
 from course_utils import data
 from course_utils.cli import tune as command
 from course_utils.errors import CourseError
-from course_utils.experiments import objective, trials
-from course_utils.experiments.trials import Progress
+from course_utils.experiments import objective
+from course_utils.experiments.search import Progress, find_address, storage
+from course_utils.experiments.search.progress import has_finished
 
 COURSE = Path(sys.executable).parent / "course"
 
@@ -55,19 +58,18 @@ def test_a_search_tells_its_progress_its_result_and_how_to_go_on(cheap, tmp_path
     assert re.search(r"Test accuracy, each trained 3 times anew: default 48\.\d ± \d\.\d%, chosen 4\d\.\d ± ", told)
     assert re.search(r"best trial's validation score was 5\d\.\d%, \+\d\.\d points from what", told)
     assert lines[-1] == "To search on from here: `course tune 09 --trials N`, with N above 8."
-    assert (tmp_path / "data" / "studies" / "09_tuning.journal").exists()
+    assert (tmp_path / "data" / "studies" / "09_tuning.db").exists()
 
 
 def test_the_same_call_goes_on_with_the_studys_own_seed(cheap):
-    said("09_tuning", "--trials", "3", "--seed", "7", "--storage", "a.journal")
-    told = said("09", "--trials", "5", "--storage", "a.journal")
+    said("09_tuning", "--trials", "3", "--seed", "7", "--storage", "a.db")
+    told = said("09", "--trials", "5", "--storage", "a.db")
     assert told.splitlines()[0].startswith("3 of 5 finished")
     assert (
-        told.splitlines()[-1]
-        == "To search on from here: `course tune 09 --trials N --storage a.journal`, with N above 5."
+        told.splitlines()[-1] == "To search on from here: `course tune 09 --trials N --storage a.db`, with N above 5."
     )
-    with pytest.raises(CourseError, match="the task differs in seed"):
-        raise run("09", "--trials", "6", "--seed", "8", "--storage", "a.journal").exception
+    with refused("experiments.study-of-another-task", "the task differs in seed"):
+        raise run("09", "--trials", "6", "--seed", "8", "--storage", "a.db").exception
 
 
 def test_lessons_share_a_database(cheap):
@@ -88,15 +90,22 @@ def test_an_interrupted_search_says_how_to_go_on(cheap, monkeypatch):
     assert said("09", "--trials", "4").splitlines()[0].startswith("2 of 4 finished")
 
 
+def test_a_wrong_seed_is_refused_and_leaves_no_study_behind(cheap, tmp_path):
+    with refused("experiments.argument", "seed is -1"):
+        raise run("01", "--seed", "-1").exception
+    assert not list(tmp_path.rglob("*.db"))
+    assert "1 of 1 finished" in said("01", "--trials", "1")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["23"], "nothing to tune in a lesson '23': choose one of 01, 05, 07"),
+        (["23"], "choose one of 01, 05, 07"),
         (["09", "--trials", "0"], "trials is 0"),
         (["09", "--workers", "0"], "workers is 0"),
-        (["09", "--storage", "nowhere/a.journal"], "There is no folder nowhere"),
-        (["09", "--storage", "postgresql://me:secret@localhost/studies"], "package that isn't installed"),
-        (["09", "--storage", "damaged"], "damaged or no study"),
+        (["09", "--storage", "nowhere/a.db"], "nowhere"),
+        (["09", "--storage", "postgresql://me:secret@localhost/studies"], "psycopg"),
+        (["09", "--storage", "damaged"], "damaged"),
     ],
 )
 def test_bad_input_is_one_sentence(cheap, arguments, message):
@@ -163,7 +172,7 @@ def test_scans_are_searched_by_balanced_accuracy():
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
 def test_a_real_search_killed_in_the_middle_finishes_exactly_the_remaining_trials():
-    call = [COURSE, "tune", "09", "--trials", "4", "--workers", "2", "--storage", "real.journal", "--seed", "0"]
+    call = [COURSE, "tune", "09", "--trials", "4", "--workers", "2", "--storage", "real.db", "--seed", "0"]
     log = Path("log")
     with log.open("w") as written:
         search = subprocess.Popen(call, stdout=written, stderr=subprocess.STDOUT, start_new_session=True)
@@ -177,11 +186,9 @@ def test_a_real_search_killed_in_the_middle_finishes_exactly_the_remaining_trial
     assert done.returncode == 0, done.stderr
     first, *_ = done.stdout.splitlines()
     before = int(first.split()[0])
-    assert 1 <= before < 4 and "running" not in first
+    assert 1 <= before < 4
     assert "4 of 4 finished" in done.stdout and "Test accuracy" in done.stdout and not done.stderr
-    from course_utils.experiments.studies import open_place, quiet
-
-    with quiet():
-        (study,) = open_place("real.journal").storage.get_all_studies()
-        found = open_place("real.journal").storage.get_all_trials(study._study_id)
-    assert sum(map(trials.has_finished, found)) == 4
+    study = optuna.load_study(
+        study_name="09_tuning", storage=storage.open_storage(find_address("real.db", "09_tuning"))
+    )
+    assert sum(map(has_finished, study.trials)) == 4
