@@ -7,6 +7,7 @@ gives the same scores, and what is shipped has no BatchNorm.
 """
 
 import copy
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -17,21 +18,21 @@ from tools.pretraining.images import normalise
 
 def add_batchnorm(network: nn.Module) -> nn.Module:
     """Insert BatchNorm after each convolution of `network.features`, in place of the convolution's bias."""
-    layers = []
-    for layer in network.features:
+    layers: list[nn.Module] = []
+    for layer in network.get_submodule("features").children():
         layers.append(layer)
         if isinstance(layer, nn.Conv2d):
-            layer.bias = None
+            layer.bias = None  # BatchNorm adds one of its own
             layers.append(nn.BatchNorm2d(layer.out_channels))
     network.features = nn.Sequential(*layers)
     return network
 
 
 def fold_batchnorm(network: nn.Module) -> nn.Module:
-    """A copy of a network from `add_batchnorm` whose convolutions, with a bias again, do BatchNorm's work."""
+    """Copy a network from `add_batchnorm`; the copy's convolutions, with a bias again, do BatchNorm's work."""
     folded = copy.deepcopy(network).eval()
-    layers = []
-    for layer in folded.features:
+    layers: list[Any] = []
+    for layer in folded.get_submodule("features").children():
         if isinstance(layer, nn.BatchNorm2d):
             layers[-1] = fuse_conv_bn_eval(layers[-1], layer)
         else:

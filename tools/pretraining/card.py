@@ -102,7 +102,7 @@ Run it again with `{about.command} tools.pretraining --arch {name} --archive FIL
 
 
 def _cycle(number: int, cycle: dict) -> str:
-    """The card's line about one rise and fall of the learning rate."""
+    """Write the card's line about one rise and fall of the learning rate."""
     stages = ", ".join(
         f"{epochs} epochs at {side} px (crops of at least {smallest:.0%} of the area)"
         for epochs, side, smallest in cycle["stages"]
@@ -121,7 +121,7 @@ def card_file(name: str) -> Path:
 
 
 def render(name: str, figures: dict) -> str:
-    """A network's card as Markdown."""
+    """Write a network's card as Markdown."""
     recipe = figures["recipe"]
     ends = ", ".join(f"{top1:.1f}" for top1 in figures["ends_alone"])
     averaged = f", averaged over the ends of the last {recipe['averaged_ends']} cycles, which alone reach {ends}% top-1"

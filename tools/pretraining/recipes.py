@@ -20,12 +20,13 @@ class Cycle:
 
     @property
     def epochs(self) -> int:
+        """Epochs of this cycle."""
         return sum(epochs for epochs, *_ in self.stages)
 
     def stage(self, epoch: int) -> tuple[int, float]:
         """Side in pixels and smallest crop of an epoch of this cycle."""
-        each_epoch = [look for epochs, *look in self.stages for _ in range(epochs)]
-        return tuple(each_epoch[epoch])
+        each_epoch = [(side, smallest) for epochs, side, smallest in self.stages for _ in range(epochs)]
+        return each_epoch[epoch]
 
     def lr(self, done: float) -> float:
         """Learning rate when a share `done` of the steps is behind: a linear rise, then a cosine."""
@@ -50,10 +51,11 @@ class Recipe:
 
     @property
     def epochs(self) -> int:
+        """Epochs of the whole run."""
         return sum(cycle.epochs for cycle in self.cycles)
 
     def cycle(self, epoch: int) -> tuple[Cycle, int]:
-        """The cycle that an epoch of the run belongs to, and which of its epochs that is."""
+        """Return the cycle that an epoch of the run belongs to, and which of its epochs that is."""
         for cycle in self.cycles:
             if epoch < cycle.epochs:
                 return cycle, epoch

@@ -56,7 +56,7 @@ def pretrain(architecture: Architecture, archive: Path, out: Path) -> dict | Non
     valid = [t.to(device) for t in decode(archive, "val", out)]
 
     torch.manual_seed(recipe.seed)
-    model = architecture.build(int(labels.max()) + 1).to(device, memory_format=torch.channels_last)
+    model = architecture.build(int(labels.max()) + 1).to(device).to(memory_format=torch.channels_last)
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.average_decay))
     optimiser = _optimiser(model, recipe)
     first, seconds, history = 0, 0.0, []
@@ -105,8 +105,7 @@ def pretrain(architecture: Architecture, archive: Path, out: Path) -> dict | Non
             state |= {"epoch": epoch + 1, "seconds": seconds, "history": history}
             torch.save(state, checkpoint.with_suffix(".part"))
             checkpoint.with_suffix(".part").replace(checkpoint)
-    if rank == 0:
-        return ship(architecture, average.module, images, valid, out, seconds, history)
+    return ship(architecture, average.module, images, valid, out, seconds, history) if rank == 0 else None
 
 
 def _halved(network: nn.Module) -> dict[str, Tensor]:
@@ -115,7 +114,7 @@ def _halved(network: nn.Module) -> dict[str, Tensor]:
 
 
 def _end(out: Path, epochs: int) -> Path:
-    """The file of the weights at a cycle's end, `epochs` after the run's start."""
+    """Return the file of the weights at a cycle's end, `epochs` after the run's start."""
     return out / f"end-{epochs}.safetensors"
 
 
