@@ -16,7 +16,7 @@ from course_utils.grading.names import whole
 from course_utils.grading.records import Mark, Outcome, Result, State
 from course_utils.grading.scoring import LETTERED, answer_of
 from course_utils.quiz import reading, text
-from course_utils.quiz.items import Order
+from course_utils.quiz.items import OneChoice, Order, SeveralChoices
 
 STATES = {
     State.GRADED: ("Graded", "Every item has its points."),
@@ -103,16 +103,17 @@ def feedback(
     course_key: bytes | None = None,
     explain: bool = False,
     personal: Collection[str] = (),
-    figures: Path = reading.FOLDER,
+    figures: Path | None = None,
 ) -> int:
     """Write `out/STUDENT/NN_slug.html` for each result of these quizzes, and out/index.csv; how many pages it were.
 
     course_key: tells the order that options were shown in, and fills in what varies by student; an example has its own
     explain: show the explanations too, which tell the keys: once nobody can hand in any more
     personal: the quizzes, "04_frozen", that were released to a roster, each notebook with its own order of options
-    figures: the folder of the items' pictures, which is the pool's
+    figures: the folder of the items' pictures, which is the pool's; the practice items' if left out
     """
     found = [(quiz, store.results(quiz.lesson)) for quiz in quizzes]
+    folder = figures or reading.FOLDER
     folders = safe_names(result.student for _, results in found for result in results)
     make_folder(out)
     rows = [("student", "assignment", "file")]
@@ -124,7 +125,7 @@ def feedback(
             }
             name = f"{folders[result.student]}/{quiz.lesson}.html"
             make_folder(out / folders[result.student])
-            write_whole(out / name, page(quiz, result, comments, course_key, explain, quiz.lesson in personal, figures))
+            write_whole(out / name, page(quiz, result, comments, course_key, explain, quiz.lesson in personal, folder))
             rows.append((id_cell(result.student), cell(quiz.lesson), name))
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerows(rows)
@@ -203,7 +204,7 @@ def in_words(item: GradedItem | None, answer: str, order_of: str) -> str:
     return "\n".join(" — ".join(shown[n]) for n in (numbers if isinstance(item, Order) else sorted(set(numbers))))
 
 
-def _lettered(item: GradedItem, order_of: str) -> list[tuple[str, str]]:
+def _lettered(item: OneChoice | SeveralChoices | Order, order_of: str) -> list[tuple[str, str]]:
     return text.lettered(item, text.shuffled(item, order_of))
 
 

@@ -75,6 +75,7 @@ def mark(
     by = by or _user()
     with _existing(store) as marks:
         if missing is None:
+            assert student is not None and item is not None and points is not None, "checked above"
             marks.mark(assignment, student, item, points, comment, by)
             typer.echo(f"{shown(student)}, {item}: {points:g} points, by {shown(by)}.")
             return
