@@ -1,5 +1,5 @@
 # The course's commands. Each first sets up .venv from requirements.lock, unless that was done since the lock changed.
-.PHONY: help setup lab lessons test quick durations bench lock
+.PHONY: help setup lab lessons test quick lint durations bench lock
 
 # The first that fits of the Pythons named by PYTHON=, or of the usual ones; empty when none does.
 FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
@@ -28,13 +28,19 @@ PYTEST = OMP_NUM_THREADS=1 COURSE_PROFILE=mini COURSE_PROGRESS="$$(mktemp -d)/pr
 	.venv/bin/python -m pytest -n $(WORKERS)
 NBVAL = --nbval-lax --nbval-current-env --nbval-cell-timeout=300 --ignore=lessons/solutions
 
-test: .venv/ready ## Run every test, the lessons as nbval cells among them (ARGS="-k lock" hands pytest options).
+test: .venv/ready lint ## Run every check and test, the lessons as nbval cells among them (ARGS="-k lock" hands pytest options).
 	-@[ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || { command -v chromium && command -v bwrap; } >/dev/null || \
 		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium bubblewrap >/dev/null; }
 	$(PYTEST) $(NBVAL) tests lessons $(ARGS)
 
-quick: .venv/ready ## Run the tests that take under two seconds each: no lessons, no browser, some minutes.
+quick: .venv/ready lint ## Run the checks, and the tests that take under two seconds each: no lessons, no browser, some minutes.
 	$(PYTEST) -m "not slow and not browser" tests $(ARGS)
+
+lint: .venv/ready ## Check style and docstrings, types, and that imports only go down the house.
+	.venv/bin/ruff check --quiet
+	.venv/bin/ruff format --check --quiet
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-cache
 
 durations: .venv/ready ## Run every test, and renew the seconds by which they are called slow and put in order.
 	$(MAKE) test ARGS="--junitxml=.pytest_cache/durations.xml $(ARGS)"

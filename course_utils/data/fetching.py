@@ -230,7 +230,7 @@ def _by_hand(source: Source) -> str:
 
 def _network_error(source: Source, error: requests.RequestException) -> CourseError:
     host, by_hand = _host(source), _by_hand(source)
-    if isinstance(error, requests.HTTPError):
+    if isinstance(error, requests.HTTPError) and error.response is not None:
         return CourseError(
             f"{host} answered {error.response.status_code} for '{source.name}': try again later, or {by_hand}.",
             code="data.host-refused",

@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, expect
 
 ARTEFACTS = Path(__file__).parents[1] / "artefacts"
-KINDS = Path(__file__).parents[1] / "kinds.yaml"
+KINDS = Path(__file__).parents[1] / "quiz" / "kinds.yaml"
 FIRST = """\
 from pathlib import Path
 from course_utils import lessons

@@ -15,7 +15,7 @@ from course_utils.quiz import ask, check, exercises, found, predict, progress, p
 from course_utils.quiz import widgets as quiz_widgets
 from course_utils.quiz.text import shuffled, static_html, static_text
 
-HERE = Path(__file__).parents[1]
+HERE = Path(__file__).parent
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from course_utils.environment import GIB, Overrides, decide, read_overrides, rep
 from course_utils.lessons import LESSONS
 from course_utils.machine import Facts, Gpu
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DATA = Path.home() / ".cache" / "fine-tuning-course"
 T4, SMALL, APPLE = (
     Gpu("cuda:0", "Tesla T4", 15 * GIB),

@@ -10,7 +10,7 @@ from support.errors import refused
 from course_utils.lessons import LESSONS, Lesson, find_lesson
 from course_utils.quiz import reading
 
-FOLDER = Path(__file__).parents[1] / "lessons"
+FOLDER = Path(__file__).parents[2] / "lessons"
 SLUGS = [lesson.slug for lesson in LESSONS]
 
 

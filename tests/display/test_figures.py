@@ -1,0 +1,73 @@
+"""How a figure reaches the notebook."""
+
+import base64
+import io
+import re
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+from support.errors import refused
+
+from course_utils.display import figures as output
+from course_utils.plots import (
+    show,
+)
+
+
+@pytest.fixture(autouse=True)
+def style():
+    with plt.style.context("course_utils.course"):
+        yield
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """Outputs that the notebook would get: (html, text) of each."""
+    outputs = []
+    monkeypatch.setattr(output, "display", lambda data, raw: outputs.append((data["text/html"], data["text/plain"])))
+    return outputs
+
+
+def png_in(html: str) -> bytes:
+    return base64.b64decode(re.search(r'src="data:image/png;base64,([^"]+)"', html)[1])
+
+
+def test_show_emits_a_figure_element_with_the_alternative_text_and_closes_the_figure(shown):
+    figure, axis = plt.subplots()
+    axis.plot([1, 2])
+    show(figure, 'A line that rises, "steeply" & far')
+    [(html, text)] = shown
+    assert html.startswith("<figure") and html.endswith("</figure>")
+    assert 'alt="A line that rises, &quot;steeply&quot; &amp; far"' in html
+    assert text == 'A line that rises, "steeply" & far'
+    assert Image.open(io.BytesIO(png_in(html))).format == "PNG"
+    assert not plt.fignum_exists(figure.number)
+
+
+@pytest.mark.parametrize("alt", ["", "  \n"])
+def test_show_refuses_an_empty_text_and_still_closes_the_figure(shown, alt):
+    figure = plt.figure()
+    with refused("display.no-alt-text"):
+        show(figure, alt)
+    assert not shown
+    assert not plt.fignum_exists(figure.number)
+
+
+def test_the_worst_figure_fits_and_keeps_its_size_on_the_page(shown):
+    figure = Figure(figsize=(8, 6))
+    figure.figimage(np.random.default_rng(0).random((1200, 1600, 3)))  # noise can't be compressed
+    show(figure, "noise")
+    [(html, _)] = shown
+    assert len(png_in(html)) <= 60_000
+    assert 'width="800"' in html
+
+
+def test_titles_are_broken_where_the_figure_ends():
+    figure = Figure(figsize=(4, 3), layout="constrained")
+    figure.subplots()
+    output.add_title(figure, "A title so long that a figure of four inches can't hold it in one line")
+    figure.draw_without_rendering()
+    assert figure._suptitle.get_window_extent().x1 <= figure.bbox.x1
