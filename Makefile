@@ -8,6 +8,7 @@ FOUND = $(shell for python in $(or $(PYTHON),python3 python3.13 python3.12 pytho
 NO_PYTHON = The course needs Python 3.11, 3.12 or 3.13 with its venv module: install one (Debian and Ubuntu: \
 	apt-get install python3-venv), or name one that you have (make $(MAKECMDGOALS) PYTHON=/path/to/python3.12)
 HEADLESS = $(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname)),,--no-browser)
+OPENING = $(firstword $(sort $(wildcard lessons/*.ipynb)))
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
 help: ## List the commands.
@@ -15,12 +16,12 @@ help: ## List the commands.
 
 setup: .venv/ready ## Set up .venv, and nothing more.
 
-lab: .venv/ready ## Open JupyterLab at lesson 00; it serves until stopped (ARGS="--port=9999" hands it options).
-	@JUPYTER_CONFIG_PATH="$(CURDIR)" .venv/bin/jupyter lab --LabApp.default_url=/lab/tree/lessons/00_start.ipynb \
+lab: .venv/ready ## Open JupyterLab at the first lesson; it serves until stopped (ARGS="--port=9999" hands it options).
+	@JUPYTER_CONFIG_PATH="$(CURDIR)" .venv/bin/jupyter lab --LabApp.default_url=/lab/tree/$(OPENING) \
 		$(HEADLESS) $(AS_ROOT) $(ARGS)
 
 lessons: .venv/ready ## Execute every lesson in the mini profile and print a table (ARGS="01 02" chooses lessons).
-	@.venv/bin/course lessons run $(ARGS)
+	@.venv/bin/course run $(ARGS)
 
 # Three workers keep two cores busy while one waits for a kernel or a browser.
 WORKERS = 3

@@ -2,6 +2,7 @@
 
 import sys
 from importlib import import_module
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
@@ -11,26 +12,27 @@ from course_utils.errors import CourseError
 COMMANDS = {
     "data": "List, fetch and verify the data sets.",
     "doctor": "Check this machine, and say what to do about each failure.",
-    "lessons": "Build, run and check the lessons.",
-    "links": "Derive every badge and install line from the address in pyproject.toml.",
     "progress": "Show how you stand in the quizzes; export or erase it.",
     "quiz": "Check the quizzes.",
+    "run": "Execute the lessons in fresh kernels, and print a table of what came out.",
     "tune": "Search for the settings of a lesson's fine-tuning.",
 }
+FORMER = {"lessons": "Execute the lessons: this is now `course run`."}  # not listed, and still understood
 
 
 class LazyGroup(TyperGroup):
     """A group that shows its commands' help lines without importing their modules."""
 
-    def resolve_command(self, ctx, args):
-        if args[0] in COMMANDS:
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Import the module of the command that is called, and of no other."""
+        if args[0] in COMMANDS | FORMER:
             self.commands[args[0]] = typer.main.get_command(import_module(f"{__name__}.{args[0]}").app)
         return super().resolve_command(ctx, args)
 
 
 app = typer.Typer(cls=LazyGroup, no_args_is_help=True, add_completion=False, help="The fine-tuning course's command.")
-for name, summary in COMMANDS.items():
-    app.command(name, help=summary)(lambda: None)
+for name, summary in (COMMANDS | FORMER).items():
+    app.command(name, help=summary, hidden=name in FORMER)(lambda: None)
 
 
 def main() -> None:

@@ -43,10 +43,10 @@ def test_every_command_in_the_help_exists():
 
 
 def test_a_course_error_is_one_sentence_and_no_traceback(tmp_path):
-    command = [Path(sys.executable).parent / "course", "links"]
+    command = [Path(sys.executable).parent / "course", "run"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 1
-    assert done.stderr.startswith("course links: There is no pyproject.toml")
+    assert done.stderr.startswith("course run: There are no lessons in lessons")
     assert done.stderr.count("\n") == 1 and not done.stdout
 
 

@@ -1,4 +1,4 @@
-"""How the course is started: make, JupyterLab, Binder, a Codespace, Colab, and the links to them."""
+"""How the course is started: make, JupyterLab, Binder, a Codespace."""
 
 import json
 import os
@@ -14,11 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.cli import links
-from course_utils.errors import CourseError
-
 ROOT = Path(__file__).parents[2]
-LOCAL = shutil.ignore_patterns(".venv", ".git", "__pycache__", "artefacts", "*.egg-info", "build", "course_utils")
 
 
 def make(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
@@ -84,7 +80,7 @@ def test_a_fitting_python_is_taken_and_an_unfit_one_passed_over(clone):
 
 def test_a_second_call_starts_working_at_once(installed):
     assert make(installed, "lessons").returncode == 0
-    assert calls(installed) == ["course lessons run"]
+    assert calls(installed) == ["course run"]
 
 
 @pytest.mark.parametrize("changed", ["requirements.lock", "pyproject.toml"])
@@ -177,101 +173,6 @@ def test_ci_runs_what_a_person_runs(installed):
     subprocess.run(["bash", installed / ".ci" / "run"], check=True, capture_output=True, cwd="/", env=os.environ)
     (call,) = calls(installed)
     assert call.startswith("python -m pytest") and "--nbval-lax" in call and "tests lessons" in call
-
-
-# -------------------------------------------------------------------------------------------------------------- links
-
-
-@pytest.fixture
-def papers(tmp_path) -> Path:
-    """A copy of everything that the repository's address could stand in."""
-    return shutil.copytree(ROOT, tmp_path / "papers", ignore=LOCAL)
-
-
-def move(papers: Path, address: str) -> None:
-    project = papers / "pyproject.toml"
-    project.write_text(project.read_text().replace(links.read_address(papers), address))
-
-
-def test_every_link_agrees_with_pyproject():
-    assert [str(path) for path, _ in links.disagreeing(ROOT)] == []
-
-
-def test_a_new_address_reaches_every_place_that_held_the_old_one(papers):
-    old = links.read_address(papers).removeprefix("https://github.com/")
-    move(papers, "https://github.com/some-school/tuning.course")
-    moved = dict(links.disagreeing(papers))
-    assert {"README.md", "CITATION.cff", "00_start.py"} <= {path.name for path in moved}
-    for path, text in moved.items():
-        path.write_text(text)
-    assert list(links.disagreeing(papers)) == []
-    texts = {path: path.read_text(errors="ignore") for path in papers.rglob("*") if path.is_file()}
-    assert not [path for path, text in texts.items() if old in text]
-
-
-def test_the_command_rewrites_and_check_only_tells(papers):
-    move(papers, "https://github.com/some-school/course")
-    before = (papers / "README.md").read_text()
-    command = [Path(sys.executable).parent / "course", "links"]
-    check = subprocess.run([*command, "--check"], cwd=papers, capture_output=True, text=True)
-    assert check.returncode == 1 and "README.md disagrees with pyproject.toml" in check.stdout
-    assert (papers / "README.md").read_text() == before
-    assert subprocess.run(command, cwd=papers, capture_output=True).returncode == 0
-    assert subprocess.run([*command, "--check"], cwd=papers, capture_output=True).returncode == 0
-
-
-def test_links_to_other_repositories_are_left_alone():
-    other = "See https://github.com/someone/else and `pip install git+https://github.com/someone/else`."
-    assert links.derive(other, "https://github.com/some-school/course") == other
-
-
-def test_what_colab_lacks_is_installed_before_the_course_in_every_lesson(papers):
-    project = papers / "pyproject.toml"
-    line = "%pip install -q --no-deps "
-    for now, wanted in (('["one-thing", "another"]', "one-thing another"), ('["a"]', "a"), ("[]", None)):
-        project.write_text(re.sub(r"^colab-lacks = .*$", f"colab-lacks = {now}", project.read_text(), flags=re.M))
-        for path, text in list(links.disagreeing(papers)):
-            path.write_text(text)
-        assert list(links.disagreeing(papers)) == []
-        for path in (papers / "lessons" / "text").glob("*.py"):
-            notebook = json.loads((papers / "lessons" / f"{path.stem}.ipynb").read_text())
-            setup = next(cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code")
-            for source in (path.read_text(), "".join(setup)):
-                installs = [found.partition(line)[2] for found in source.splitlines() if line in found]
-                assert installs[:-1] == ([wanted] if wanted else [])
-                assert installs[-1].startswith('"fine-tuning-course @ git+')
-
-
-def test_a_badge_copied_with_a_lesson_is_pointed_at_its_own_lesson(papers):
-    copied = papers / "lessons" / "text" / "99_copied.py"
-    shutil.copy(papers / "lessons" / "text" / "00_start.py", copied)
-    changes = dict(links.disagreeing(papers))
-    assert "/blob/main/lessons/99_copied.ipynb" in changes[copied]
-    assert "lessons/00_start.ipynb" not in changes[copied]
-    assert changes[papers / "README.md"].count("/lessons/99_copied.ipynb") == 2
-
-
-@pytest.mark.parametrize(
-    "address",
-    ["https://github.com/owner", "https://github.com/owner/name.git", "https://github.com/owner/name/", "git@host:a/b"],
-)
-def test_an_address_that_makes_no_badge_is_refused(papers, address):
-    move(papers, address)
-    with pytest.raises(CourseError, match="Colab and Binder need"):
-        list(links.disagreeing(papers))
-
-
-def test_a_lesson_without_its_badge_is_told(papers):
-    text = papers / "lessons" / "text" / "00_start.py"
-    text.write_text(text.read_text().replace("[![Open in Colab]", "[![Elsewhere]"))
-    with pytest.raises(CourseError, match=r"00_start\.py has no Colab badge: put this"):
-        list(links.disagreeing(papers))
-
-
-def test_a_readme_without_its_table_is_told(papers):
-    (papers / "README.md").write_text("# A course\n")
-    with pytest.raises(CourseError, match=r"README\.md has lost its comments"):
-        list(links.disagreeing(papers))
 
 
 # -------------------------------------------------------------------------------------------------- Binder, Codespaces

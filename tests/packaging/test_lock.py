@@ -79,12 +79,16 @@ def imported(path: Path) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("pattern", "without", "extras"),
     [
-        ("course_utils/**/*.py", ("course_utils/cli/lessons", "course_utils/grading", "course_utils/cli/quiz"), []),
+        (
+            "course_utils/**/*.py",
+            ("course_utils/cli/run.py", "course_utils/cli/running.py", "course_utils/grading", "course_utils/cli/quiz"),
+            [],
+        ),
         ("course_utils/grading/**/*.py", ("course_utils/grading/cluster.py",), ["grading"]),
         ("course_utils/grading/cluster.py", (), ["grading", "cluster"]),
         ("course_utils/cli/quiz/*.py", (), ["grading", "lab"]),
-        ("course_utils/cli/lessons/*.py", (), ["lab"]),
-        ("tools/**/*.py", (), []),
+        ("course_utils/cli/run*.py", (), ["lab"]),
+        ("tools/**/*.py", (), ["lab"]),
         ("tests/**/*.py", (), ["lab", "test"]),
     ],
 )

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from course_utils.cli.lessons.exercises import blanked, without_markers
-from course_utils.cli.lessons.files import Lesson, read_text
 from course_utils.errors import CourseError
 from course_utils.lessons import LESSONS
 from course_utils.quiz.execution import run_item
 from course_utils.quiz.items import Code, Model, Number, OneChoice, Order, Prediction, SeveralChoices, ShortText
 from course_utils.quiz.reading import FOLDER, headings, lesson_quiz, read
 from course_utils.quiz.rules import faults
+from tools.lessons.exercises import blanked, without_markers
+from tools.lessons.files import Lesson, read_text
 
 LESSON_FOLDER = Path(__file__).parents[2] / "lessons"
 ITEMS = [item for lesson in LESSONS for item in lesson_quiz(lesson.number).items]

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from statistics import mean
 
-from course_utils.cli.lessons.form import CLOSING, Found
-from course_utils.cli.lessons.page import Cell, Page, Paragraph
 from course_utils.errors import CourseError
 from course_utils.quiz.items import OneChoice, Prediction, SeveralChoices
 from course_utils.quiz.reading import lesson_quiz
+from tools.lessons.form import CLOSING, Found
+from tools.lessons.page import Cell, Page, Paragraph
 
 CELL_WORDS, MEAN_WORDS, STRETCH_WORDS, TASK_WORDS = 60, 40, 90, 110
 COUNTS = ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]

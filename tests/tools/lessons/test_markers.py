@@ -8,12 +8,12 @@ import nbformat
 import pytest
 from support.errors import refused
 
-from course_utils.cli.lessons import building
-from course_utils.cli.lessons.exercises import blanked, solutions
-from course_utils.cli.lessons.files import Lesson
-from course_utils.cli.lessons.markers import looks_like_marker
+from tools.lessons import building
+from tools.lessons.exercises import blanked, solutions
+from tools.lessons.files import Lesson
+from tools.lessons.markers import looks_like_marker
 
-TOP = Path(__file__).parents[2]
+TOP = Path(__file__).parents[3]
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 EXERCISE = '# %% [markdown] tags=["exercise"]\n# ### Exercise 07.A — double it\n\n'
 CHECK = '# %% tags=["check"]\ncheck("07.A", answer)\n'

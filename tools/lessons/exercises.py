@@ -19,9 +19,9 @@ from collections.abc import Iterator
 import nbformat
 from nbformat import NotebookNode
 
-from course_utils.cli.lessons.files import Lesson, line_of, read_text
-from course_utils.cli.lessons.markers import BEGIN, END, check_markers, pairs
 from course_utils.errors import CourseError
+from tools.lessons.files import Lesson, line_of, read_text
+from tools.lessons.markers import BEGIN, END, check_markers, pairs
 
 OPENING = """# Solutions of lesson {number}
 
@@ -50,11 +50,21 @@ def solutions(lesson: Lesson) -> NotebookNode:
     for index, cell in enumerate(notebook.cells):
         if is_tagged(cell, "exercise"):
             task, solution, check = notebook.cells[index : index + 3]
-            letter = re.search(r"Exercise \d\d\.([A-Z])", task.source)[1].lower()
+            letter = _letter(lesson, index, task.source)
             cells.append(nbformat.v4.new_markdown_cell(task.source, id=f"task-{letter}"))
             cells.append(nbformat.v4.new_code_cell(without_markers(solution.source), id=f"solution-{letter}"))
             cells.append(nbformat.v4.new_code_cell(check.source, id=f"check-{letter}"))
     return nbformat.v4.new_notebook(cells=cells)
+
+
+def _letter(lesson: Lesson, index: int, task: str) -> str:
+    found = re.search(r"Exercise \d\d\.([A-Z])", task)
+    if not found:
+        raise CourseError(
+            f"{lesson.text}:{line_of(lesson, index, 0)}: an exercise is headed 'Exercise 04.A — topic': number it.",
+            code="tools.unnumbered-exercise",
+        )
+    return found[1].lower()
 
 
 def read_exercises(lesson: Lesson) -> NotebookNode:
@@ -100,6 +110,11 @@ def _asked_names(lesson: Lesson, notebook: NotebookNode, index: int) -> list[str
     )
 
 
+def called(call: ast.Call) -> str:
+    """The name of the function that is called; "" when it has none."""
+    return call.func.id if isinstance(call.func, ast.Name) else ""
+
+
 def calls(source: str, *functions: str) -> Iterator[ast.Call]:
     """The calls of some functions in a cell's code, in order; none where the code isn't plain Python."""
     try:
@@ -107,5 +122,5 @@ def calls(source: str, *functions: str) -> Iterator[ast.Call]:
     except SyntaxError:  # a line that begins with % or !
         return
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in functions:
+        if isinstance(node, ast.Call) and called(node) in functions:
             yield node

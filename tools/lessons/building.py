@@ -1,4 +1,4 @@
-"""Text to notebooks, one way: `course lessons build`."""
+"""Text to notebooks, one way: `python -m tools lessons build`."""
 
 import subprocess
 import sys
@@ -7,8 +7,9 @@ import nbformat
 from jupytext.combine import combine_inputs_with_outputs
 from nbformat import NotebookNode
 
-from course_utils.cli.lessons import exercises
-from course_utils.cli.lessons.files import (
+from course_utils.errors import CourseError
+from tools.lessons import exercises
+from tools.lessons.files import (
     Lesson,
     read_notebook,
     read_solutions,
@@ -17,7 +18,6 @@ from course_utils.cli.lessons.files import (
     write_notebook,
     write_text,
 )
-from course_utils.errors import CourseError
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -77,7 +77,10 @@ def tidy(lesson: Lesson) -> bool:
     command = [sys.executable, "-m", "ruff", "format", "--stdin-filename", str(lesson.notebook), "-"]
     done = subprocess.run(command, input=notebook, capture_output=True, text=True, encoding="utf-8")
     if done.returncode:
-        raise CourseError(f"{lesson.text} can't be formatted: mend what ruff names: {done.stderr.strip()}")
+        raise CourseError(
+            f"{lesson.text} can't be formatted: mend what ruff names: {done.stderr.strip()}",
+            code="tools.unformattable",
+        )
     text = write_text(nbformat.reads(done.stdout, as_version=4), lesson)
     if text == lesson.text.read_text(encoding="utf-8"):
         return False

@@ -1,4 +1,4 @@
-"""The lint of the lessons: `course lessons check`.
+"""The lint of the lessons: `python -m tools lessons check`.
 
 The form of a lesson:
 
@@ -9,7 +9,7 @@ The form of a lesson:
 - An exercise is a Markdown cell tagged `exercise` with the heading `### Exercise 01.A — topic`, a code cell tagged
   `solution` (between markers, see `exercises`; the notebook gets its blank), and a code cell tagged `check` that calls
   `check("01.A", name)`.
-- One code cell is tagged `result`; the last line it prints is the lesson's result in the table of `course lessons run`.
+- One code cell is tagged `result`; the last line it prints is the lesson's result in the table of `course run`.
 - Output that is the same on every machine may be tagged `nbval-check-output`; a cell that fails on purpose is tagged
   `raises-exception`.
 - The last h2 sections are Exercises, What would break this, Recap (five lines), Quiz (it ends with `summary("01")`),
@@ -25,10 +25,11 @@ from dataclasses import dataclass
 
 from nbformat import NotebookNode
 
-from course_utils.cli.lessons import form, outputs, prose
-from course_utils.cli.lessons.exercises import blanked, solutions
-from course_utils.cli.lessons.files import Lesson, locate, read_notebook, read_solutions, title
-from course_utils.cli.lessons.page import Page
+from course_utils.cli.running import title
+from tools.lessons import form, outputs, prose
+from tools.lessons.exercises import blanked, solutions
+from tools.lessons.files import Lesson, locate, read_notebook, read_solutions
+from tools.lessons.page import Page
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,13 @@ def check(lesson: Lesson) -> list[Finding]:
         for number, message in sorted(found)
     ]
     if any(cell.cell_type == "code" and not cell.execution_count for cell in read_solutions(lesson).cells):
-        named.append(Finding(str(lesson.solutions), "its cells weren't run: `course lessons run --write`"))
+        named.append(Finding(str(lesson.solutions), "its cells weren't run: `python -m tools lessons run --write`"))
     return named + list(_ruff(lesson))
 
 
 def _differences(lesson: Lesson, text: NotebookNode, notebook: NotebookNode) -> Iterator[Finding]:
     """Text and notebook hold the same cells with the same tags."""
-    build = f"run `course lessons build {lesson.name}`"
+    build = f"run `python -m tools lessons build {lesson.name}`"
     for number, (ours, theirs) in enumerate(zip(text.cells, notebook.cells, strict=False)):
         if _content(ours) != _content(theirs):
             line = locate(lesson)[number]
@@ -80,7 +81,7 @@ def _other_solutions(lesson: Lesson) -> Iterator[Finding]:
     theirs, ours = read_solutions(lesson), solutions(lesson)
     if [_content(cell) for cell in theirs.cells] != [_content(cell) for cell in ours.cells]:
         yield Finding(
-            str(lesson.solutions), f"other solutions than the text's: run `course lessons build {lesson.name}`"
+            str(lesson.solutions), f"other solutions than the text's: run `python -m tools lessons build {lesson.name}`"
         )
 
 

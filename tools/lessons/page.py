@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from nbformat import NotebookNode
 
-from course_utils.cli.lessons.exercises import calls
+from tools.lessons.exercises import called, calls
 
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 
@@ -90,7 +90,7 @@ class Cell:
         for before, token in zip([None, *self.tokens], self.tokens, strict=False):
             if token.type == "html_block":
                 found.append(Paragraph(re.sub(r"<[^>]*>", " ", token.content), "<a " in token.content))
-            elif token.type == "inline" and before.type != "heading_open":
+            elif token.type == "inline" and (before is None or before.type != "heading_open"):
                 children = token.children or []
                 parts = (" " if part.type == "softbreak" else part.content for part in children if part.type in TEXTUAL)
                 text = "".join(parts)
@@ -152,7 +152,7 @@ class Page:
         """(cell, function, item's id) of each call that puts an item before the learner."""
         functions = ("ask", "predict", "check")
         named = ((cell, call) for cell in self.code for call in calls(cell.source, *functions))
-        return [(cell, call.func.id, getattr(call.args[0], "value", "")) for cell, call in named if call.args]
+        return [(cell, called(call), getattr(call.args[0], "value", "")) for cell, call in named if call.args]
 
     @cached_property
     def questions(self) -> list[Cell]:

@@ -1,4 +1,4 @@
-"""`course lessons`: build the notebooks from their texts, run them, and check them."""
+"""`python -m tools lessons`: build the notebooks from their texts, run them, and check them."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -6,22 +6,23 @@ from typing import Annotated
 
 import typer
 
+from course_utils.cli.run import Names, Profile, Strict
 from course_utils.errors import CourseError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
-Names = Annotated[list[str] | None, typer.Argument(help="Lessons by slug or number, e.g. 01; all when left out.")]
 Folder = Annotated[Path, typer.Option(help="The folder of the notebooks; their texts are in its folder text.")]
 
 
 @app.callback()
 def lessons() -> None:
-    """Build, run and check the lessons."""
+    """Build the notebooks from their texts, run them, and check them."""
     missing = [name for name in ("jupytext", "markdown_it", "nbclient", "psutil", "ruff") if not find_spec(name)]
     if missing:
         raise CourseError(
             f"{', '.join(missing)} can't be imported, and authors' tools are no part of a learner's installation: "
-            'install them at the top of your clone with pip install -e ".[lab,test]".'
+            'install them at the top of your clone with pip install -e ".[lab,test]".',
+            code="tools.missing-packages",
         )
 
 
@@ -32,8 +33,8 @@ def build(
     tidy: Annotated[bool, typer.Option("--format", help="Format the text first: code by ruff, blank lines.")] = False,
 ) -> None:
     """Write each lesson's notebook from its text; unchanged cells keep their ids and outputs."""
-    from course_utils.cli.lessons import building
-    from course_utils.cli.lessons.files import choose
+    from tools.lessons import building
+    from tools.lessons.files import choose
 
     for lesson in choose(folder, names):
         if tidy:
@@ -46,31 +47,36 @@ def build(
 def run(
     names: Names = None,
     folder: Folder = Path("lessons"),
-    profile: Annotated[str, typer.Option(help="mini or full.")] = "mini",
+    profile: Profile = "mini",
     write: Annotated[bool, typer.Option(help="Save the cleaned outputs in the notebooks.")] = False,
-    strict: Annotated[bool, typer.Option(help="Fail on what is otherwise a warning: limits passed, stderr.")] = False,
+    strict: Strict = False,
 ) -> None:
-    """Execute each lesson in a fresh kernel and print a table; exit status 1 when one fails."""
-    from course_utils.cli.lessons import running
-    from course_utils.cli.lessons.files import choose
+    """Execute each lesson's text in a fresh kernel and print a table; exit status 1 when one fails."""
+    from course_utils.cli.running import heading, row
+    from tools.lessons import running
+    from tools.lessons.files import choose
 
     if write and profile != "mini":
-        raise CourseError("The committed outputs are those of the mini profile: leave out --write, or --profile full.")
-    lessons = choose(folder, names)
-    typer.echo(running.heading(lessons))
+        raise CourseError(
+            "The committed outputs are those of the mini profile: leave out --write, or --profile full.",
+            code="tools.not-mini",
+        )
+    chosen = choose(folder, names)
+    slugs = [lesson.name for lesson in chosen]
+    typer.echo(heading(slugs))
     good = True
-    for lesson in lessons:
+    for lesson in chosen:
         report = running.run(lesson, profile, write=write)
-        typer.echo(running.row(report, lessons))
-        good = good and not report.failure and not (strict and report.warnings)
+        typer.echo(row(report, slugs))
+        good = good and report.passed(strict)
     raise typer.Exit(0 if good else 1)
 
 
 @app.command()
 def check(names: Names = None, folder: Folder = Path("lessons")) -> None:
     """Lint each lesson's form, prose, numbers and outputs; exit status 1 when something was found."""
-    from course_utils.cli.lessons import checking
-    from course_utils.cli.lessons.files import choose
+    from tools.lessons import checking
+    from tools.lessons.files import choose
 
     found = [finding for lesson in choose(folder, names) for finding in checking.check(lesson)]
     for finding in found:

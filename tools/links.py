@@ -1,4 +1,4 @@
-"""`course links`: carry the public address from pyproject.toml into every badge and install line."""
+"""`python -m tools links`: carry the public address from pyproject.toml into every badge and install line."""
 
 import re
 import tomllib
@@ -8,22 +8,23 @@ from typing import Annotated
 
 import typer
 
+from course_utils import lessons
 from course_utils.errors import CourseError
 
 FILES = ("README.md", "CONTRIBUTING.md", "CITATION.cff", "lessons/text/*.py", "lessons/*.ipynb")
 COLAB, BINDER = "https://colab.research.google.com", "https://mybinder.org"
 
-app = typer.Typer()
 
-
-@app.command()
-def links(check: Annotated[bool, typer.Option(help="Rewrite nothing; exit status 1 when a file disagrees.")] = False):
+def links(
+    check: Annotated[bool, typer.Option(help="Rewrite nothing; exit status 1 when a file disagrees.")] = False,
+) -> None:
     """Carry the public address from pyproject.toml into every badge and install line; run it at the top of a clone."""
     outdated = list(disagreeing(Path()))
     for path, derived in outdated:
         if not check:
             path.write_text(derived, encoding="utf-8", newline="\n")
-        typer.echo(f"{path} disagrees with pyproject.toml: run `course links`" if check else f"{path}: rewritten")
+        advice = "disagrees with pyproject.toml: run `python -m tools links`"
+        typer.echo(f"{path} {advice}" if check else f"{path}: rewritten")
     if not outdated:
         typer.echo("every badge and install line agrees with pyproject.toml")
     raise typer.Exit(1 if check and outdated else 0)
@@ -41,7 +42,7 @@ def disagreeing(root: Path) -> Iterator[tuple[Path, str]]:
         if path.parent.name in ("lessons", "text"):
             derived = point_to_itself(derived, path, address)
         if path.name == "README.md":
-            derived = write_table(derived, root, address)
+            derived = write_table(derived, address)
         if derived != text:
             yield path, derived
 
@@ -52,12 +53,15 @@ def read_address(root: Path) -> str:
         address = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
     except (FileNotFoundError, KeyError):
         raise CourseError(
-            f"There is no pyproject.toml with the course's address in {root.resolve()}: run this at the top of a clone."
+            f"There is no pyproject.toml with the course's address in {root.resolve()}: "
+            "run this at the top of a clone.",
+            code="tools.no-address",
         ) from None
     if not re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+(?<!\.git)", address):
         raise CourseError(
             f"pyproject.toml says that the course is at {address!r}: Colab and Binder need "
-            "https://github.com/OWNER/NAME there, without .git or a slash at its end."
+            "https://github.com/OWNER/NAME there, without .git or a slash at its end.",
+            code="tools.unfit-address",
         )
     return address
 
@@ -100,20 +104,22 @@ def point_to_itself(text: str, path: Path, address: str) -> str:
     wanted = badge("Colab", path.stem, address)
     text, found = re.subn(r"\[!\[Open in Colab\]\([^)]*\)\]\([^)]*\)", wanted, text)
     if not found:
-        raise CourseError(f"{path} has no Colab badge: put this under its title: {wanted}")
+        raise CourseError(f"{path} has no Colab badge: put {wanted} under its title.", code="tools.no-badge")
     return text
 
 
-def write_table(text: str, root: Path, address: str) -> str:
-    """The README with its table of lessons, between two comments, made from the lessons' titles."""
+def write_table(text: str, address: str) -> str:
+    """The README with its table of the registered lessons, between two comments."""
     rows = ["| lesson | Colab | Binder |", "| --- | --- | --- |"]
-    for path in sorted((root / "lessons" / "text").glob("*.py")):
-        title = re.search(r"^# # (.+)$", path.read_text(encoding="utf-8"), re.M)
-        name = f"[{title[1] if title else path.stem}](lessons/{path.stem}.ipynb)"
-        rows.append(f"| {name} | {badge('Colab', path.stem, address)} | {badge('Binder', path.stem, address)} |")
-    marks = "<!-- lessons, by `course links` -->", "<!-- end of lessons -->"
+    for lesson in lessons.LESSONS:
+        name = f"[{lesson.title}](lessons/{lesson.slug}.ipynb)"
+        rows.append(f"| {name} | {badge('Colab', lesson.slug, address)} | {badge('Binder', lesson.slug, address)} |")
+    marks = "<!-- lessons, by `python -m tools links` -->", "<!-- end of lessons -->"
     before, start, rest = text.partition(marks[0])
     _, end, after = rest.partition(marks[1])
     if not (start and end):
-        raise CourseError(f"README.md has lost its comments {marks[0]} and {marks[1]}: put them where the table goes.")
+        raise CourseError(
+            f"README.md has lost its comments {marks[0]} and {marks[1]}: put them where the table goes.",
+            code="tools.no-table",
+        )
     return "\n".join([before + start, *rows, end]) + after

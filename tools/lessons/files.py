@@ -9,6 +9,7 @@ import nbformat
 from jupytext.config import load_jupytext_config
 from nbformat import NotebookNode
 
+from course_utils import lessons
 from course_utils.errors import CourseError
 
 
@@ -21,35 +22,51 @@ class Lesson:
 
     @property
     def text(self) -> Path:
+        """The text, the source of the others."""
         return self.folder / "text" / f"{self.name}.py"
 
     @property
     def notebook(self) -> Path:
+        """The notebook that learners open."""
         return self.folder / f"{self.name}.ipynb"
 
     @property
     def solutions(self) -> Path:
+        """The notebook of the solutions."""
         return self.folder / "solutions" / f"{self.name}.ipynb"
 
 
 def choose(folder: Path, names: list[str] | None = None) -> list[Lesson]:
     """The lessons of a folder, in order: all, or those named by slug ("01_first_finetune") or number ("01").
 
-    Raises CourseError when the folder has no texts or a name fits none.
+    Raises
+    ------
+    CourseError
+        When the folder has no texts ("tools.no-texts"), holds one that isn't registered ("tools.unregistered") or
+        lacks one that is ("tools.no-text"), or when a name fits none ("lessons.unknown").
     """
-    known = sorted(path.stem for path in (folder / "text").glob("*.py"))
-    if not known:
+    texts = {path.stem for path in (folder / "text").glob("*.py")}
+    if not texts:
         raise CourseError(
             f"There are no lesson texts in {folder / 'text'}: run this at the top of a clone of the course, "
-            "or name the lessons' folder with --folder."
+            "or name the lessons' folder with --folder.",
+            code="tools.no-texts",
         )
-    chosen = set()
-    for name in names or known:
-        fitting = {slug for slug in known if name in (slug, slug.split("_")[0])}
-        if not fitting:
-            raise CourseError(f"There is no lesson {name!r}: choose from {', '.join(known)}.")
-        chosen |= fitting
-    return [Lesson(folder, name) for name in sorted(chosen)]
+    if unknown := sorted(texts - {lesson.slug for lesson in lessons.LESSONS}):
+        raise CourseError(
+            f"{folder / 'text' / unknown[0]}.py is no lesson that course_utils/lessons.py has: enter it there.",
+            code="tools.unregistered",
+        )
+    wanted = {lessons.find_lesson(name) for name in names} if names else set(lessons.LESSONS)
+    chosen = [Lesson(folder, lesson.slug) for lesson in lessons.LESSONS if lesson in wanted]
+    for lesson in chosen:
+        if lesson.name not in texts:
+            raise CourseError(
+                f"{lesson.text} is missing, and course_utils/lessons.py has that lesson: write the one, or strike the "
+                "other out.",
+                code="tools.no-text",
+            )
+    return chosen
 
 
 def read_text(lesson: Lesson) -> NotebookNode:
@@ -71,7 +88,10 @@ def text_format(lesson: Lesson) -> dict:
     options = {"extension": ".py", "format_name": "percent"}
     config = load_jupytext_config(str(lesson.text.resolve()))
     if config is None:
-        raise CourseError(f"There is no jupytext.toml above {lesson.text}: restore it, it says what a text holds.")
+        raise CourseError(
+            f"There is no jupytext.toml above {lesson.text}: restore it, it says what a text holds.",
+            code="tools.no-jupytext-configuration",
+        )
     config.set_default_format_options(options)
     return options
 
@@ -93,7 +113,7 @@ def _read(file: Path, lesson: Lesson) -> NotebookNode:
         reason = "is missing"
     except (nbformat.reader.NotJSONError, nbformat.ValidationError, AttributeError):
         reason = "isn't a valid notebook"
-    raise CourseError(f"{file} {reason}: run `course lessons build {lesson.name}`.")
+    raise CourseError(f"{file} {reason}: run `python -m tools lessons build {lesson.name}`.", code="tools.no-notebook")
 
 
 def write_notebook(notebook: NotebookNode, file: Path) -> bool:
@@ -121,9 +141,3 @@ def line_of(lesson: Lesson, cell: int, line: int) -> int:
     while first < len(lines) and not lines[first].strip():  # blank lines at a cell's top are no part of its source
         first += 1
     return first + line + 1
-
-
-def title(cell: NotebookNode) -> str:
-    """A few words that name a cell in a message: its heading or its first line."""
-    first = next((line for line in cell.source.splitlines() if line.strip()), "empty")
-    return first.lstrip("# ")[:60]

@@ -1,23 +1,19 @@
-"""Execute a lesson in a fresh kernel and measure it, then its solutions in the same kernel: `course lessons run`."""
+"""Execute a lesson in a fresh kernel and measure it, then its solutions in the same kernel."""
 
 import os
 import re
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 from nbclient import NotebookClient
-from nbclient.exceptions import CellControlSignal, DeadKernelError
+from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
-
-from course_utils.cli.lessons.building import assemble, assemble_solutions
-from course_utils.cli.lessons.cleaning import clean
-from course_utils.cli.lessons.files import Lesson, locate, title, write_notebook
 
 LESSON_SECONDS, CELL_SECONDS, PEAK_MB = 60, 20, 2000
 STUCK_SECONDS = 600  # a cell that takes longer than this hangs
@@ -39,60 +35,81 @@ class Report:
     failure: str = ""
     warnings: list[str] = field(default_factory=list)
 
+    def passed(self, strict: bool = False) -> bool:
+        """Whether the lesson ran through; when `strict`, without a warning."""
+        return not self.failure and not (strict and self.warnings)
 
-def run(lesson: Lesson, profile: str = "mini", write: bool = False) -> Report:
-    """Execute the lesson's text in a fresh kernel; with `write`, save the cleaned outputs if it ran through."""
-    notebook, solutions = assemble(lesson), assemble_solutions(lesson)
-    report = Report(lesson.name)
+
+def run(
+    name: str,
+    folder: Path,
+    notebook: NotebookNode,
+    solutions: NotebookNode | None = None,
+    profile: str = "mini",
+    locate: Callable[[int], str] | None = None,
+) -> Report:
+    """Execute a lesson in a fresh kernel and, if it ran through, its solutions after it.
+
+    Parameters
+    ----------
+    name, folder : str, Path
+        The lesson's slug, and the folder that its notebooks belong to, in which they are executed.
+    notebook, solutions : NotebookNode
+        What is executed; the outputs are put into them.
+    profile : str
+        "mini" or "full".
+    locate : callable, optional
+        Names a cell in a message, from its index; by default by the notebook's file and the cell's number.
+
+    Returns
+    -------
+    Report
+        A failure is told in it and not raised.
+    """
+    report = Report(name)
+    locate = locate or (lambda index: f"{folder / name}.ipynb, cell {index + 1}")
     client = NotebookClient(
         notebook,
         timeout=STUCK_SECONDS,
         kernel_name="python3",
-        resources={"metadata": {"path": str(lesson.folder)}},
+        resources={"metadata": {"path": str(folder)}},
         store_widget_state=False,
         coalesce_streams=True,
         record_timing=False,
         extra_arguments=["--log-level=ERROR"],
     )
     with _surroundings(profile) as surroundings, _peak_of_children(report), client.setup_kernel(env=surroundings):
-        for number, cell in enumerate(notebook.cells):
+        for index, cell in enumerate(notebook.cells):
             if cell.cell_type == "code":
                 began = time.perf_counter()
                 try:
-                    client.execute_cell(cell, number)
+                    client.execute_cell(cell, index)
                 except (CellControlSignal, DeadKernelError) as error:
-                    report.failure = _failure(lesson, notebook, number, error)
+                    report.failure = _failure(notebook, index, error, locate(index))
                     break
                 finally:
                     _note_cell(report, cell, time.perf_counter() - began)
-        if not report.failure:
-            report.failure = _run_solutions(lesson, client, solutions)
+        if solutions and not report.failure:
+            report.failure = _run_solutions(client, solutions, folder / "solutions" / f"{name}.ipynb")
     report.warnings += _limits(report)
-    if report.failure:
-        return report
-    report.result = _result(notebook)
-    if write:
-        for executed, file in ((notebook, lesson.notebook), (solutions, lesson.solutions)):
-            clean(executed, Path.home(), lesson.folder.resolve().parent)
-            write_notebook(executed, file)
+    if not report.failure:
+        report.result = _result(notebook)
     return report
 
 
-def _run_solutions(lesson: Lesson, client: NotebookClient, solutions: NotebookNode) -> str:
+def _run_solutions(client: NotebookClient, solutions: NotebookNode, file: Path) -> str:
     """Execute solutions and checks after the lesson; what failed, or "". Their time isn't the lesson's."""
     client.nb = solutions  # the client puts each cell that it has run back into its notebook
-    code = [(number, cell) for number, cell in enumerate(solutions.cells) if cell.cell_type == "code"]
-    for count, (number, cell) in enumerate(code, 1):
+    code = [(index, cell) for index, cell in enumerate(solutions.cells) if cell.cell_type == "code"]
+    for count, (index, cell) in enumerate(code, 1):
         try:
-            client.execute_cell(cell, number)
+            client.execute_cell(cell, index)
             cell.execution_count = count  # not counted on from the lesson, whose edits would change it
         except (CellControlSignal, DeadKernelError) as error:
-            return (
-                f"{lesson.solutions} ({cell.id}): {getattr(error, 'ename', 'stopped')}: {getattr(error, 'evalue', '')}"
-            )
+            return f"{file} ({cell.id}): {getattr(error, 'ename', 'stopped')}: {getattr(error, 'evalue', '')}"
         said = " ".join(out.get("data", {}).get("text/plain", "") for out in cell.outputs)
         if cell.id.startswith("check-") and not said.startswith("Right."):
-            return f"{lesson.solutions} ({cell.id}): the solution fails its check: {said}"
+            return f"{file} ({cell.id}): the solution fails its check: {said}"
     return ""
 
 
@@ -153,18 +170,23 @@ def _note_cell(report: Report, cell: NotebookNode, seconds: float) -> None:
         report.warnings.append(f"[{cell.execution_count or '*'}] {title(cell)} wrote to stderr: {lines[0].strip()}")
 
 
-def _failure(lesson: Lesson, notebook: NotebookNode, number: int, error: Exception) -> str:
+def title(cell: NotebookNode) -> str:
+    """A few words that name a cell in a message: its heading or its first line."""
+    first = next((line for line in cell.source.splitlines() if line.strip()), "empty")
+    return first.lstrip("# ")[:60]
+
+
+def _failure(notebook: NotebookNode, index: int, error: Exception, where: str) -> str:
     """Where it stopped, under which heading, and the error's last line."""
-    sources = [cell.source for cell in notebook.cells[:number] if cell.cell_type == "markdown"]
+    sources = [cell.source for cell in notebook.cells[:index] if cell.cell_type == "markdown"]
     headings = re.findall(r"^#+ (.+)$", "\n".join(sources), re.M)
-    if hasattr(error, "ename"):
+    if isinstance(error, CellExecutionError):
         reason = f"{error.ename}: {error.evalue}".strip().splitlines()[0]
     elif isinstance(error, DeadKernelError):
         reason = "the kernel died; out of memory is the usual cause"
     else:
         reason = f"the cell ran for more than {STUCK_SECONDS} s"
-    where = f"{lesson.text}:{locate(lesson)[number]}"
-    return f"{where} ({headings[-1] if headings else 'no heading yet'}): {title(notebook.cells[number])!r}: {reason}"
+    return f"{where} ({headings[-1] if headings else 'no heading yet'}): {title(notebook.cells[index])!r}: {reason}"
 
 
 def _limits(report: Report) -> list[str]:
@@ -189,18 +211,18 @@ def _result(notebook: NotebookNode) -> str:
     return "no cell is tagged result"
 
 
-def heading(lessons: list[Lesson]) -> str:
-    """The table's first line."""
-    return f"{'lesson':{_width(lessons)}}  {'seconds':>7}  {'peak MB':>7}  {'slowest cell':36}  result"
+def heading(names: list[str]) -> str:
+    """The first line of the table of the lessons of these names."""
+    return f"{'lesson':{_width(names)}}  {'seconds':>7}  {'peak MB':>7}  {'slowest cell':36}  result"
 
 
-def row(report: Report, lessons: list[Lesson]) -> str:
+def row(report: Report, names: list[str]) -> str:
     """The lesson's line of the table, and one line for each warning."""
     slowest = f"{report.slowest_seconds:5.1f} s {report.slowest}"[:36]
     result = f"FAILED {report.failure}" if report.failure else report.result
-    line = f"{report.lesson:{_width(lessons)}}  {report.seconds:7.1f}  {report.peak_mb:7.0f}  {slowest:36}  {result}"
+    line = f"{report.lesson:{_width(names)}}  {report.seconds:7.1f}  {report.peak_mb:7.0f}  {slowest:36}  {result}"
     return "\n".join([line, *(f"  warning: {warning}" for warning in report.warnings)])
 
 
-def _width(lessons: list[Lesson]) -> int:
-    return max(len(lesson.name) for lesson in lessons)
+def _width(names: list[str]) -> int:
+    return max(map(len, names))

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from nbformat import NotebookNode
 
-from course_utils.cli.lessons.cleaning import WIDGET
-from course_utils.cli.lessons.form import Found
-from course_utils.cli.lessons.page import Cell, Images, Page
+from tools.lessons.cleaning import WIDGET
+from tools.lessons.form import Found
+from tools.lessons.page import Cell, Images, Page
 
 IMAGE_BYTES = 60_000
 ALT_WORDS = 3
@@ -23,7 +23,7 @@ DEBRIS = {
     re.compile(r"\d+%\||\bit/s\b|<progress|class=\"fastprogress\""): "progress bar",
     re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d"): "time of day",
 }
-AGAIN = "`course lessons run --write`"
+AGAIN = "`python -m tools lessons run --write`"
 
 
 def executed(page: Page) -> Found:

@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from course_utils.cli.lessons.exercises import calls
-from course_utils.cli.lessons.page import Cell, Page
 from course_utils.errors import CourseError
 from course_utils.quiz.items import Code, Model, Prediction
 from course_utils.quiz.reading import lesson_quiz
+from tools.lessons.exercises import calls
+from tools.lessons.page import Cell, Page
 
 Found = Iterator[tuple[int, str]]
 
@@ -116,7 +116,9 @@ def _alone(cell: Cell) -> bool:
 
 def _findings(page: Page) -> Found:
     """Each guess is compared later with what a cell found."""
-    told = {call.args[0].value: cell.number for cell in page.code for call in calls(cell.source, "found")}
+    told = {
+        getattr(call.args[0], "value", ""): cell.number for cell in page.code for call in calls(cell.source, "found")
+    }
     for cell, function, identifier in page.practice:
         if function == "predict" and told.get(identifier, -1) < cell.number:
             yield cell.number, f"no later cell calls found({identifier!r}, …) to compare the guess"

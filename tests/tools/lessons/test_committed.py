@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.cli.lessons import checking
-from course_utils.cli.lessons.exercises import blanked
-from course_utils.cli.lessons.files import Lesson, choose, read_notebook, read_text
-from course_utils.cli.lessons.form import SETUP
 from course_utils.lessons import LESSONS
+from tools.lessons import checking
+from tools.lessons.exercises import blanked
+from tools.lessons.files import Lesson, choose, read_notebook, read_text
+from tools.lessons.form import SETUP
 
-FOLDER = Path(__file__).parents[2] / "lessons"
+FOLDER = Path(__file__).parents[3] / "lessons"
 
 
 @pytest.fixture(params=[lesson.slug for lesson in LESSONS])

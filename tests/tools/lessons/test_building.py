@@ -1,0 +1,115 @@
+"""From a text to a notebook: what is kept, what is dropped, which lessons, and what is said of missing files."""
+
+import nbformat
+import pytest
+from support.errors import refused
+from support.toy_lesson import GOOD, executed
+
+from course_utils import lessons
+from course_utils.errors import CourseError
+from tools.lessons import building, checking
+from tools.lessons.files import choose, read_notebook, read_solutions
+
+
+def register(monkeypatch, *slugs):
+    monkeypatch.setattr(lessons, "LESSONS", tuple(lessons.Lesson(slug, "Does it work?") for slug in slugs))
+
+
+def test_build_keeps_ids_and_the_outputs_of_unchanged_cells(toy):
+    before = read_notebook(executed(toy()))
+    changed = GOOD.replace("tuned = 0.952", "tuned = 0.953").replace("print(7)", "print(7)  # seven")
+    lesson = toy(changed.replace("# %%\nprint(7)", "# %%\nnew = 1\n\n# %%\nprint(7)"))
+    assert building.build(lesson)
+    after = read_notebook(lesson)
+    kept = {cell.id for cell in before.cells} & {cell.id for cell in after.cells}
+    assert len(kept) == len(before.cells) == len(after.cells) - 1
+    counts = {cell.source.splitlines()[0]: cell.execution_count for cell in after.cells if cell.cell_type == "code"}
+    assert counts["import sys"] == 1  # untouched
+    assert counts["tuned = 0.953"] is None and counts["new = 1"] is None  # outputs of other code are gone
+    assert not next(cell for cell in after.cells if cell.source.startswith("tuned = 0.953")).outputs
+
+
+def test_build_twice_changes_nothing(toy):
+    lesson = toy()
+    assert building.build(lesson)
+    content = lesson.notebook.read_bytes()
+    assert not building.build(lesson)
+    assert lesson.notebook.read_bytes() == content
+
+
+def test_build_drops_a_removed_tag_and_foreign_metadata(toy):
+    lesson = executed(toy())
+    notebook = read_notebook(lesson)
+    notebook.metadata.widgets = {"state": {}}
+    notebook.cells[0].metadata.collapsed = True
+    nbformat.write(notebook, lesson.notebook)
+    building.build(toy(GOOD.replace('# %% tags=["result"]', "# %%")))
+    after = read_notebook(lesson)
+    assert set(after.metadata) == {"kernelspec", "language_info"}
+    assert all(
+        not cell.metadata.get("collapsed") and "result" not in cell.metadata.get("tags", []) for cell in after.cells
+    )
+
+
+def test_format_makes_an_untidy_text_pass(toy):
+    lesson = executed(toy(GOOD.replace("tuned = 0.952", "tuned   =   0.952").replace("\n\n# %%", "\n\n\n\n# %%")))
+    assert checking.check(lesson)
+    assert building.tidy(lesson)
+    assert checking.check(executed(lesson)) == []
+    tidied = lesson.text.read_text(encoding="utf-8")
+    assert [line for line in tidied.splitlines() if line] == [line for line in GOOD.splitlines() if line]
+    assert not building.tidy(lesson)
+
+
+def test_format_refuses_broken_code_and_keeps_the_text(toy):
+    lesson = toy(GOOD.replace("tuned = 0.952", "tuned = = 0.952"))
+    before = lesson.text.read_text(encoding="utf-8")
+    with pytest.raises(CourseError) as caught:  # ruff tells it in several lines
+        building.tidy(lesson)
+    assert caught.value.code == "tools.unformattable"
+    assert lesson.text.read_text(encoding="utf-8") == before
+
+
+def test_lessons_are_chosen_by_slug_or_number(toy, monkeypatch):
+    lesson = toy()
+    register(monkeypatch, "07_toy", "08_other")
+    with refused("tools.no-text", "08_other.py is missing"):
+        choose(lesson.folder)
+    (lesson.text.parent / "08_other.py").write_text("# %%\n")
+    assert [chosen.name for chosen in choose(lesson.folder)] == ["07_toy", "08_other"]
+    assert choose(lesson.folder, ["07"]) == choose(lesson.folder, ["07_toy", "07"]) == [lesson]
+    with refused("lessons.unknown", "'7'", "07_toy, 08_other"):
+        choose(lesson.folder, ["7"])
+    register(monkeypatch, "07_toy")
+    with refused("tools.unregistered", "08_other.py", "course_utils/lessons.py"):
+        choose(lesson.folder)
+
+
+@pytest.mark.parametrize("content", [None, "", "{}", '{"cells": [{}], "nbformat": 4, "nbformat_minor": 5}'])
+def test_a_missing_or_damaged_notebook_says_what_to_do(toy, content):
+    lesson = toy()
+    if content is not None:
+        lesson.notebook.write_text(content)
+    with refused("tools.no-notebook", "07_toy.ipynb ", "python -m tools lessons build 07_toy"):
+        checking.check(lesson)
+
+
+def test_a_folder_without_texts_and_a_missing_configuration_say_what_to_do(tmp_path, toy):
+    with refused("tools.no-texts", "--folder"):
+        choose(tmp_path / "nowhere")
+    lesson = toy()
+    (tmp_path / "jupytext.toml").unlink()
+    with refused("tools.no-jupytext-configuration"):
+        building.build(lesson)
+
+
+def test_the_notebook_gets_blanks_and_the_solutions_their_own(toy):
+    lesson = toy()
+    building.build(lesson)
+    sources = [cell.source for cell in read_notebook(lesson).cells if cell.cell_type == "code"]
+    blank_function, blank_value = (source for source in sources if "your" in source)
+    assert blank_function.startswith("def double(x):\n    raise NotImplementedError(") and "2 * x" not in blank_function
+    assert blank_value == "answer = ...  # write your own lines here"
+    solved = [cell.source for cell in read_solutions(lesson).cells]
+    assert "def double(x):\n    return 2 * x" in solved and "answer = 4" in solved
+    assert not any("SOLUTION" in source for source in sources + solved)
