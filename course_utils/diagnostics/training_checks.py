@@ -11,8 +11,7 @@ from fastai.learner import AvgMetric, Learner
 from course_utils.diagnostics.data_checks import RARE
 from course_utils.diagnostics.findings import Finding, Unseen
 from course_utils.diagnostics.inputs import labels_of, loaders, predictions, validation_loader, vocab_of
-from course_utils.surgery.blocks import BATCHNORM, blocks, moves
-from course_utils.training.cacheable import DROPOUT
+from course_utils.surgery.blocks import BATCHNORM, DROPOUT, blocks, moves
 
 BLIND = {"accuracy", "error_rate"}  # metrics that a rare class hardly touches
 

@@ -2,7 +2,7 @@
 
 from course_utils.surgery.blocks import Block, blocks, split_by_block
 from course_utils.surgery.channels import change_input_channels
-from course_utils.surgery.cutting import cut, split_at
+from course_utils.surgery.cutting import cut
 from course_utils.surgery.describing import block_outputs, describe
 from course_utils.surgery.drift import drift, fingerprints, snapshot
 from course_utils.surgery.forward import example_input
@@ -25,7 +25,6 @@ __all__ = [
     "replace_head",
     "set_batchnorm",
     "snapshot",
-    "split_at",
     "split_by_block",
     "unfreeze",
     "unfreeze_block",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from typing import TypeAlias
 
 from fastai.learner import Learner
 from torch import nn
@@ -24,7 +25,7 @@ __all__ = [
     "split_by_block",
 ]
 
-Network = nn.Module | Learner
+Network: TypeAlias = nn.Module | Learner
 DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 
 

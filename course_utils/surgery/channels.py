@@ -1,6 +1,7 @@
 """Other input channels for a network that keeps what it learned."""
 
 import copy
+from typing import Any
 
 import torch
 from fastai.learner import Learner
@@ -45,7 +46,8 @@ def change_input_channels(network: Network, channels: int) -> None:
         new.weight = nn.Parameter(weight + rest / channels, requires_grad=old.weight.requires_grad)
     new.in_channels = channels
     setattr(parent, name, new)
-    for module in model_of(network).modules():  # Hugging Face's networks check what they get
+    modules: list[Any] = list(model_of(network).modules())
+    for module in modules:  # Hugging Face's networks check what they get
         if getattr(module, "num_channels", None) == old.in_channels:
             module.num_channels = channels
         if getattr(getattr(module, "config", None), "num_channels", None) == old.in_channels:

@@ -1,9 +1,8 @@
-"""Cut a network in two: the part up to a block, and the rest of it from there on."""
+"""Cut the body off a network: its blocks up to one of them, which go on being shared."""
 
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -46,7 +45,7 @@ def cut(network: Network, after: int | str) -> nn.Module:
         )
     model, kept = model_of(network), parts[:end]
     inputs, named = fitting_input(model)
-    body = Body(model, kept, _reached(kept, _shapes(model, kept, inputs, named)[0]))
+    body = Body(model, kept, _reached(kept, _finished(model, kept, inputs, named)))
     row = nn.Sequential(*(layer for block in kept for layer in block.layers.values()))
     return row if not named and len(inputs) == 1 and _agree(model, row, body, *inputs) else body
 
@@ -140,145 +139,31 @@ def _agree(model: nn.Module, row: nn.Module, body: nn.Module, batch: Tensor) -> 
     return found.shape == expected.shape and (found.is_meta or torch.allclose(found, expected, rtol=1e-4, atol=1e-5))
 
 
-@dataclass(frozen=True)
-class Split:
-    """A network in two parts, which share their weights with it: `tail(body(x), x)` is what the network gives for x.
-
-    Attributes
-    ----------
-    body : nn.Module
-        The blocks before the split; gives the features of what the network takes (positional and keyword arguments).
-    tail : Tail
-        The rest; takes the features, then what the network takes.
-    """
-
-    body: "Body"
-    tail: "Tail"
-
-
-class Tail:
-    """The rest of a network: its own forward, in which the blocks before the split are skipped.
-
-    Each layer of theirs gives at once a placeholder of the shape that it has for such an input, and the last one the
-    features, so whatever else the forward does (a mask made from the tokens, a position added) stays as it is.
-
-    Parameters
-    ----------
-    model : nn.Module
-        The network.
-    skipped : list of Block
-        The blocks before the split.
-    last : str
-        The dotted name of their last layer.
-    shapes : dict of str to tuple of int
-        Shapes of what their layers put out for one input.
-    inputs : tuple
-        Positional inputs like those that the network takes.
-    """
-
-    def __init__(self, model: nn.Module, skipped: list[Block], last: str, shapes: dict[str, tuple], inputs: tuple):
-        self.model, self.last, self.shapes = model, last, shapes
-        self.layers = {name: layer for block in skipped for name, layer in block.layers.items() if name in shapes}
-        self.inputs = [(value.shape[1:], value.dtype) for value in inputs if isinstance(value, Tensor)]
-
-    def __call__(self, features: Tensor, *inputs: Any, **named: Any) -> Any:
-        """Give the network's output.
-
-        Parameters
-        ----------
-        features : Tensor
-            What the body gave.
-        *inputs, **named
-            What the network takes. Images may be left out: their place is taken by zeros.
-        """
-        if not inputs and not named:
-            inputs = tuple(features.new_zeros(()).to(kind).expand(len(features), *shape) for shape, kind in self.inputs)
-        features = features.clone()  # layers that work in place, a DenseNet's ReLU for one, would change what is kept
-        try:
-            for name, layer in self.layers.items():
-                layer.forward = _giving(self._placeholder(name, features))
-            return self.model(*inputs, **named)
-        finally:
-            for layer in self.layers.values():
-                vars(layer).pop("forward", None)
-
-    def _placeholder(self, name: str, features: Tensor) -> Tensor:
-        shape = self.shapes[name]
-        if name == self.last or shape == self.shapes[self.last]:
-            return features  # the right shape also where texts are longer than the first one
-        return features.new_zeros(()).expand(len(features), *shape)
-
-
-def _giving(output: Tensor) -> Callable[..., Tensor]:
-    return lambda *inputs, **named: output
-
-
-def split_at(network: Network, depth: int | str, *inputs: Any, **named: Any) -> Split:
-    """Split a network before a block, so that the features there can be kept and used again.
-
-    Parameters
-    ----------
-    network : nn.Module or Learner
-        Any network that `blocks` can read.
-    depth : int or str
-        The first block of the second part: its name, or how many blocks lie before it.
-    *inputs, **named
-        A batch that the network takes; without it, one is made up. Later batches have inputs of the same shape, but for
-        the length of texts.
-
-    Raises
-    ------
-    CourseError
-        Where nothing lies before `depth` (`surgery.nothing-to-cut`), and where the rest of the network needs more than
-        that block's output (`surgery.not-a-row`): a U-Net's later layers look back at earlier ones.
-    """
-    model, parts, start = model_of(network), blocks(network), block_index(network, depth)
-    if not start:
-        raise CourseError(f"Nothing lies before {parts[0].name}: name a later block.", code="surgery.nothing-to-cut")
-    if not inputs and not named:
-        inputs, named = fitting_input(model)
-    kept = parts[:start]
-    shapes, whole = _shapes(model, kept, inputs, named)
-    last = _reached(kept, shapes)
-    split = Split(Body(model, kept, last), Tail(model, kept, last, shapes, inputs))
-    with evaluating(model), torch.no_grad():
-        if _same(split.tail(split.body(*inputs, **named), *inputs, **named), whole):
-            return split
-    raise CourseError(
-        f"The forward of this {type(model).__name__} does more after {kept[-1].name} than go on from its output, so it "
-        "can't be split there: give another depth, or put body and head into nn.Sequential(body, head).",
-        code="surgery.not-a-row",
-    )
-
-
-def _reached(kept: list[Block], shapes: dict[str, tuple]) -> str:
+def _reached(kept: list[Block], finished: list[str]) -> str:
     """The layer that puts out what the last of these blocks puts out."""
-    if last := [name for name in shapes if name in kept[-1].layers]:
+    if last := [name for name in finished if name in kept[-1].layers]:
         return last[-1]
     raise _not_reached(kept[-1].name)
 
 
 @torch.no_grad()
-def _shapes(model: nn.Module, kept: list[Block], inputs: tuple, named: dict) -> tuple[dict[str, tuple], Any]:
-    """Shapes of what layers put out, without the batch, in the order in which they finish; and the network's output."""
-    shapes: dict[str, tuple] = {}
+def _finished(model: nn.Module, kept: list[Block], inputs: tuple, named: dict) -> list[str]:
+    """The names of the layers that the forward calls, in the order in which they finish for the last time."""
+    finished: list[str] = []
 
     def keep(name: str) -> Callable[..., None]:
-        def note(module: nn.Module, inputs: tuple, output: Any) -> None:
-            shapes.pop(name, None)  # the order is that of the last calls
-            shapes[name] = tuple(first_tensor(output).shape[1:])
+        def note(*_: Any) -> None:
+            if name in finished:
+                finished.remove(name)
+            finished.append(name)
 
         return note
 
     hooks = [layer.register_forward_hook(keep(name)) for block in kept for name, layer in block.layers.items()]
     try:
         with evaluating(model):
-            return shapes, model(*inputs, **named)
+            model(*inputs, **named)
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def _same(one: Any, other: Any) -> bool:
-    one, other = first_tensor(one), first_tensor(other)
-    return one.shape == other.shape and torch.allclose(one, other, rtol=1e-3, atol=1e-4)
+    return finished

@@ -99,7 +99,7 @@ def hold_in_eval(layer: nn.Module, hold: bool = True) -> None:
     if hold and not hasattr(layer, "held_in_eval"):
         layer.register_forward_pre_hook(_stay_in_eval)
     if hold or hasattr(layer, "held_in_eval"):
-        layer.held_in_eval = hold
+        setattr(layer, "held_in_eval", hold)  # noqa: B010 - nn.Module declares only tensors and modules
         layer.train(layer.training and not hold)
 
 

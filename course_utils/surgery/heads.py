@@ -116,7 +116,8 @@ def _put(model: nn.Module, path: str, head: nn.Module, n_out: int | None) -> Non
         start = list(dict(parent.named_children())).index(name)
         del parent[start + 1 :]
     setattr(parent, name, head)
-    for module in model.modules() if n_out else ():  # timm's and Hugging Face's networks know how many classes
+    told: list[Any] = list(model.modules()) if n_out else []
+    for module in told:  # timm's and Hugging Face's networks know how many classes
         if isinstance(getattr(module, "num_classes", None), int):
             module.num_classes = n_out
         if hasattr(module, "num_labels") and hasattr(module, "config"):

@@ -130,7 +130,8 @@ def _expanded(body: Layers) -> tuple[Layers, set[str], Layers]:
     VGG's `features`, ConvNeXt's `stages`, a vision transformer's `blocks` and BERT's `encoder.layer` are such rows, and
     so is the only layer of a body, as in fastai's learners. A ResNet's four stages stand side by side: none is opened.
     """
-    entries, row, late = dict(body), set(body), {}
+    entries, row = dict(body), set(body)
+    late: Layers = {}
     while True:
         lists = [name for name, layer in entries.items() if type(layer) is nn.ModuleList]
         rows = [name for name, layer in entries.items() if _is_row(layer)]
@@ -184,10 +185,10 @@ def _grouped(entries: Layers, row: set[str]) -> list[tuple[str, Layers]]:
     heights = {name: _height(layer) for name, layer in entries.items() if name in row}
     tallest = max(heights.values(), default=0)
     if tallest == 0:
-        groups = _split_at_pooling(entries)
-        return [(f"stage {i}", group) for i, group in enumerate(groups, 1)]
+        return [(f"stage {i}", group) for i, group in enumerate(_split_at_pooling(entries), 1)]
     stages = [name for name, height in heights.items() if height >= min(2, tallest) and _trains(entries[name])]
-    groups, waiting = [], {}
+    groups: list[Layers] = []
+    waiting: Layers = {}
     for name, layer in entries.items():
         if name in stages:
             if not groups and any(_trains(early) for early in waiting.values()):

@@ -10,10 +10,8 @@ from torch import Tensor, nn
 
 from course_utils.errors import CourseError
 from course_utils.surgery import Block
-from course_utils.surgery.blocks import BATCHNORM, moves
+from course_utils.surgery.blocks import BATCHNORM, drops, moves
 from course_utils.training.cut_forward import CutForward, Input, first_of, same_input, size_of
-
-DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 
 
 def count_frozen(model: nn.Module, parts: Sequence[Block]) -> int:
@@ -143,7 +141,7 @@ def check_still(cut: CutForward, frozen: Sequence[Block], given: Input) -> None:
     cut.model.eval()
     if _close(training, still):
         return
-    dropping = [block.name for block in frozen if any(map(_drops, block.modules()))] or [frozen[0].name]
+    dropping = [block.name for block in frozen if any(map(drops, block.modules()))] or [frozen[0].name]
     raise CourseError(
         f"{dropping[0]!r} is frozen but has active dropout, so its outputs change with every batch: "
         "hold it with surgery.hold_in_eval(layer).",
@@ -154,10 +152,3 @@ def check_still(cut: CutForward, frozen: Sequence[Block], given: Input) -> None:
 def _close(one: Tensor, other: Tensor) -> bool:
     """Whether outputs are equal but for the order of additions."""
     return torch.allclose(one, other, rtol=1e-3, atol=1e-4)
-
-
-def _drops(layer: nn.Module) -> bool:
-    """Whether a layer looks like dropout, by its class or its class's name (torchvision's, timm's)."""
-    if getattr(layer, "held_in_eval", False):
-        return False
-    return isinstance(layer, DROPOUT) or type(layer).__name__ in ("StochasticDepth", "DropPath", "MultiheadAttention")

@@ -157,6 +157,7 @@ class CutForward:
         else:
             features, kept = stored, {}
         size = len(features)
+        features = features.clone()  # layers that work in place, a DenseNet's ReLU for one, would change what is kept
 
         def made(form: _Form) -> Tensor:
             empty = form.made(size, self.batch)

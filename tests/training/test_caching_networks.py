@@ -13,6 +13,7 @@ from support.datasets import few_digits
 from support.errors import refused
 from support.training import close, train
 from torch import Tensor, nn
+from torchvision.models import DenseNet
 
 from course_utils import surgery
 from course_utils.backbones import resnet18_half
@@ -103,6 +104,11 @@ def torchvision() -> nn.Module:
     return resnet18_half(num_classes=10)
 
 
+def densenet() -> nn.Module:
+    """Its forward goes on from its blocks with a ReLU that works in place."""
+    return DenseNet(growth_rate=4, block_config=(2, 2, 2, 2), num_init_features=8, num_classes=10)
+
+
 @pytest.mark.parametrize(
     ("made", "depth"),
     [
@@ -110,10 +116,19 @@ def torchvision() -> nn.Module:
         (lambda: digits(torchvision), "stage 3"),
         (lambda: digits(lambda: Doubled(10)), "stage 4"),
         (lambda: digits(SharedActivation), 1),
+        (lambda: digits(densenet), "head"),
         (texts, -1),
         (texts, 1),
     ],
-    ids=["torchvision", "torchvision in part", "more than its blocks", "shared layer", "texts", "texts in part"],
+    ids=[
+        "torchvision",
+        "torchvision in part",
+        "more than its blocks",
+        "shared layer",
+        "densenet",
+        "texts",
+        "texts in part",
+    ],
 )
 def test_the_final_weights_are_those_of_the_uncached_run(made, depth):
     plain, cached = made(), made()
@@ -127,6 +142,16 @@ def test_the_final_weights_are_those_of_the_uncached_run(made, depth):
     assert close(found, expected) and not close(found, before)
     assert len(features.blocks) == block_index(cached, depth)
     assert torch.isfinite(torch.tensor(cached.validate()[0]))
+
+
+def test_stored_features_stay_as_they_are_where_the_network_works_in_place():
+    learn = digits(densenet)
+    surgery.freeze_to(learn, "head", batchnorm="fixed")
+    with cached_body(learn):
+        features = learn.dls.train.copies[0]
+        before = features.clone()
+        learn.model(features)
+        assert (before < 0).any() and torch.equal(features, before)
 
 
 def test_what_a_head_gets_from_elsewhere_is_refused():

@@ -11,7 +11,6 @@ from support.errors import refused
 from support.learners import digits_learner as learner
 
 from course_utils import surgery, training
-from course_utils.errors import CourseError
 
 BLOCKS = ["stem", "stage 1", "stage 2", "stage 3", "stage 4", "head"]
 
@@ -120,7 +119,7 @@ def test_bad_settings_are_answered_in_a_sentence(strategy, code, fact):
 def test_an_unknown_depth_is_refused():
     learn = learner()
     callbacks = len(learn.cbs)
-    with pytest.raises(CourseError, match="no depth 'stage 7'"):
+    with refused("surgery.unknown-depth", "'stage 7'"):
         quietly(training.Partial(2, depth="stage 7"), learn)
     assert len(learn.cbs) == callbacks
 

@@ -1,0 +1,53 @@
+"""A network as a row of blocks: the bundled one, torchvision's, and learners around them."""
+
+import pytest
+import torch
+from support.errors import refused
+from support.surgery import RESNET, VGG, learner, names
+from torch import nn
+from torchvision.models import resnet18, resnet34, resnet50, vgg16, vgg16_bn
+
+from course_utils import surgery
+from course_utils.backbones import resnet18_half
+
+
+@pytest.mark.parametrize(
+    ("arch", "expected"),
+    [
+        (resnet18_half, RESNET),
+        (resnet18, RESNET),
+        (resnet34, RESNET),
+        (resnet50, RESNET),
+        (vgg16, VGG),
+        (vgg16_bn, VGG),
+    ],
+)
+def test_blocks_hold_every_weight_once(arch, expected):
+    with torch.device("meta"):  # a VGG16 has 138 million weights: only their names are needed
+        network = arch()
+    assert names(network) == expected
+    held = [id(weight) for block in surgery.blocks(network) for weight in block.parameters()]
+    assert sorted(held) == sorted(map(id, network.parameters()))
+
+
+@pytest.mark.parametrize("arch", [resnet18_half, vgg16_bn])
+def test_a_learner_has_the_blocks_of_its_network(arch):
+    learn = learner(arch)
+    assert names(learn) == names(learn.model) == (RESNET if arch is resnet18_half else VGG)
+    held = [id(weight) for block in surgery.blocks(learn) for weight in block.parameters()]
+    assert sorted(held) == sorted(map(id, learn.model.parameters()))
+
+
+def test_a_plain_row_of_layers_has_a_body_and_a_head():
+    plain = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    assert names(plain) == ["stage 1", "head"]
+    with refused("surgery.no-head-found", "Conv2d"):
+        surgery.blocks(nn.Conv2d(3, 3, 1))
+
+
+def test_each_block_can_be_a_layer_group():
+    learn = learner(splitter=surgery.split_by_block)
+    learn.create_opt()
+    assert len(learn.opt.param_lists) == 6
+    learn.opt.set_hyper("lr", slice(1e-5, 1.0))
+    assert [group["lr"] for group in learn.opt.hypers] == pytest.approx([10.0**e for e in range(-5, 1)])
