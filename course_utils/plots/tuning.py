@@ -5,12 +5,15 @@ from collections.abc import Mapping, Sequence
 import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from course_utils.display.figures import add_title, show
 from course_utils.errors import CourseError
+from course_utils.plots.tables import need_columns
 
 _COMPLETE, _PRUNED, _FAILED = ("o", "C0", "complete"), ("x", "0.45", "pruned"), ("v", "C1", "failed")
 _DARKEST = 0.9  # of the colour map: its yellow end has no contrast to white
@@ -21,10 +24,23 @@ def plot_history(
 ) -> None:
     """Show the value of each trial in the order of the trials, and the best so far as a line.
 
-    `tables`: one row a trial with the columns number, value (a share; missing where there is none) and state
-    ("complete", "pruned" or "failed"), as `experiments.search.trials_table` gives it; or several by name, a panel each
-    on common axes. Pruned trials are crosses at their last value, failed ones triangles at the bottom. A table without
-    a complete trial raises CourseError.
+    Pruned trials are crosses at their last value, failed ones triangles at the bottom.
+
+    Parameters
+    ----------
+    tables : DataFrame or mapping of str to DataFrame
+        One row a trial with the columns number, value (a share; missing where there is none) and state ("complete",
+        "pruned" or "failed"), as `experiments.search.trials_table` returns it; or several by name, a panel each on
+        common axes.
+    title : str, optional
+        Title of the figure; derived from the data if left out.
+    alt : str, optional
+        Alternative text; derived from the data if left out.
+
+    Raises
+    ------
+    CourseError
+        If a column is missing, or no trial is complete.
     """
     tables = tables if isinstance(tables, Mapping) else {"": tables}
     for table in tables.values():
@@ -33,7 +49,8 @@ def plot_history(
     panels = figure.subplots(1, len(tables), sharey=True, squeeze=False)[0]
     values = pd.concat([table.value for table in tables.values()]).dropna()
     bottom = values.min() - 0.08 * max(np.ptp(values), 0.01)
-    told, legend = [], {}
+    told = []
+    legend: dict[str, Artist] = {}
     for axis, (name, table) in zip(panels, tables.items(), strict=True):
         table = table.sort_values("number")
         so_far = table.value.where(table.state == "complete").cummax().ffill()
@@ -55,7 +72,7 @@ def plot_history(
             f"{f'{name}: ' if name else ''}{len(table)} trials{others}; best {best.value:.1%} in trial {best.number}"
         )
     panels[0].set_ylabel("validation score")
-    figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=4)
+    figure.legend(list(legend.values()), list(legend), loc="outside lower center", ncols=4)
     title = title or "The search, trial by trial"
     add_title(figure, title)
     show(figure, alt or f"{title}. {'; '.join(told)}.")
@@ -69,71 +86,113 @@ def plot_parallel(
     title: str | None = None,
     alt: str | None = None,
 ) -> None:
-    """Show each complete trial as a line across one axis for each setting, ending at its value; the best ones are dark.
+    """Show each complete trial as a line across one axis for each setting, ending at its value.
 
-    `table`: one row a trial with the columns value, state and one for each of `settings` (numbers). `logarithmic`:
-    settings whose axis is. The best trial is drawn thick. Fewer than two complete trials raise CourseError.
+    The best trials are dark, and the very best one is drawn thick.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a trial with the columns value, state and one for each of `settings` (numbers).
+    settings : sequence of str
+        The settings, from left to right.
+    logarithmic : sequence of str
+        Settings whose axis is logarithmic.
+    title : str, optional
+        Title of the figure; derived from the data if left out.
+    alt : str, optional
+        Alternative text; derived from the data if left out.
+
+    Raises
+    ------
+    CourseError
+        If a column is missing, or fewer than two trials are complete.
     """
     _check(table, ["value", "state", *settings])
-    done = table[table.state == "complete"].sort_values("value")
-    if len(done) < 2:
-        raise CourseError("Lines are drawn for two or more complete trials: search on.")
+    complete = table[table.state == "complete"].sort_values("value")
+    if len(complete) < 2:
+        raise CourseError(
+            "Lines are drawn for two or more complete trials: search on.", code="plots.too-few-complete-trials"
+        )
     columns = [*settings, "value"]
-    scaled, ends = {}, {}
-    for column in columns:
-        # The ends of an axis are those of all trials: a line from the top to the bottom went through the whole range.
-        height = np.log10(done[column]) if column in logarithmic else done[column].astype(float)
-        low, high = height.min(), height.max()
-        scaled[column] = (height - low) / (high - low) if high > low else height * 0 + 0.5
-        ends[column] = done[column].min(), done[column].max()
+    heights = pd.DataFrame({column: _heights(complete[column], column in logarithmic) for column in columns})
     figure = Figure(figsize=(7.6, 4.4), layout="constrained")
     axis = figure.subplots()
-    colours = matplotlib.colormaps["viridis_r"]
-    norm = Normalize(done.value.min(), done.value.max() + 1e-9)
-    places = range(len(columns))
-    for number, (index, trial) in enumerate(done.iterrows()):
-        last = number == len(done) - 1
-        axis.plot(
-            places,
-            [scaled[column][index] for column in columns],
-            color=colours(0.1 + _DARKEST * norm(trial.value)),
-            linestyle="-",
-            linewidth=4 if last else 1.5,
-            alpha=1 if last else 0.8,
-        )
-    for place, column in enumerate(columns):
-        axis.axvline(place, color="0.6", linewidth=0.8, linestyle="-", zorder=0)
-        for value, height, where in zip(ends[column], (-0.03, 1.03), ("top", "bottom"), strict=True):
-            said = f"{value:.0%}" if column == "value" else f"{value:.2g}"
-            axis.text(place, height, said, ha="center", va=where, fontsize="small")
-    axis.set_xticks(places, [*settings, "score"])
+    _draw_trials(axis, heights, complete.value)
+    _draw_scales(axis, complete[columns])
+    axis.set_xticks(range(len(columns)), [*settings, "score"])
     axis.tick_params(axis="x", length=0, pad=22)
     axis.set_yticks([])
     axis.set(ylim=(-0.02, 1.02), xlabel="dark: a high score; thick: the best")
     axis.grid(False)
     for side in ("left", "bottom"):
         axis.spines[side].set_visible(False)
-    best = done.iloc[-1]
-    chosen = ", ".join(f"{setting} {best[setting]:.2g}" for setting in settings)
     title = title or "Settings and score of each trial"
     add_title(figure, title)
-    worst = ", ".join(f"{setting} {done.iloc[0][setting]:.2g}" for setting in settings)
-    said = f"{len(done)} trials; the best, {best.value:.1%}: {chosen}; the worst, {done.iloc[0].value:.1%}: {worst}"
-    show(figure, alt or f"{title}. {said}.")
+    best, worst = (_in_words(trial, settings) for trial in (complete.iloc[-1], complete.iloc[0]))
+    show(figure, alt or f"{title}. {len(complete)} trials; the best, {best}; the worst, {worst}.")
+
+
+def _heights(values: pd.Series, logarithmic: bool) -> pd.Series:
+    """Scale a setting's values to 0 (the least of all complete trials) to 1 (the greatest); equal ones lie at half."""
+    values = np.log10(values) if logarithmic else values.astype(float)
+    low, high = values.min(), values.max()
+    if high == low:
+        return pd.Series(0.5, index=values.index)
+    return (values - low) / (high - low)
+
+
+def _draw_trials(axis: Axes, heights: pd.DataFrame, scores: pd.Series) -> None:
+    """Draw a line for each trial, from the lowest score to the highest, so that the best one lies on top."""
+    colours = matplotlib.colormaps["viridis_r"]
+    norm = Normalize(scores.min(), scores.max() + 1e-9)
+    best = heights.index[-1]
+    for trial, row in heights.iterrows():
+        colour = colours(0.1 + _DARKEST * norm(scores[trial]))
+        width, alpha = (4.0, 1.0) if trial == best else (1.5, 0.8)
+        axis.plot(range(len(row)), row.to_numpy(), color=colour, linestyle="-", linewidth=width, alpha=alpha)
+
+
+def _draw_scales(axis: Axes, trials: pd.DataFrame) -> None:
+    """Draw a vertical axis for each column, with its least value below and its greatest above."""
+    for index, column in enumerate(trials):
+        axis.axvline(index, color="0.6", linewidth=0.8, linestyle="-", zorder=0)
+        template = "{:.0%}" if column == "value" else "{:.2g}"
+        low, high = template.format(trials[column].min()), template.format(trials[column].max())
+        axis.text(index, -0.03, low, ha="center", va="top", fontsize="small")
+        axis.text(index, 1.03, high, ha="center", va="bottom", fontsize="small")
+
+
+def _in_words(trial: pd.Series, settings: Sequence[str]) -> str:
+    return f"{trial.value:.1%}: " + ", ".join(f"{setting} {trial[setting]:.2g}" for setting in settings)
 
 
 def plot_importance(
     importance: Mapping[str, float] | pd.DataFrame, *, title: str | None = None, alt: str | None = None
 ) -> None:
-    """Show how much of a score's spread each setting explains, as bars, the longest on top.
+    """Show how much of a score's variance each setting explains, as bars, the longest on top.
 
-    `importance`: shares by setting, as `optuna.importance.get_param_importances` gives them; or a table with a row for
-    each study and a column for each setting, whose mean is a bar and whose rows are dots on it. Shares that are missing
-    or not finite raise CourseError.
+    Parameters
+    ----------
+    importance : mapping of str to float, or DataFrame
+        Shares by setting, as `optuna.importance.get_param_importances` returns them; or a table with a row for each
+        study and a column for each setting, whose mean is a bar and whose rows are dots on it.
+    title : str, optional
+        Title of the figure; derived from the data if left out.
+    alt : str, optional
+        Alternative text; derived from the data if left out.
+
+    Raises
+    ------
+    CourseError
+        If a share is missing or not finite.
     """
     table = pd.DataFrame([importance]) if isinstance(importance, Mapping) else importance
     if table.empty or not np.isfinite(table.to_numpy(float)).all():
-        raise CourseError("Importances are a finite share for each setting: search until two trials are complete.")
+        raise CourseError(
+            "Importances are a finite share for each setting: search until two trials are complete.",
+            code="plots.no-importance",
+        )
     means = table.mean().sort_values()
     figure = Figure(figsize=(6.8, 1.6 + 0.45 * len(means)), layout="constrained")
     axis = figure.subplots()
@@ -153,7 +212,9 @@ def plot_importance(
 
 
 def _check(table: pd.DataFrame, columns: Sequence[str]) -> None:
-    if missing := [column for column in columns if column not in table]:
-        raise CourseError(f"The table lacks the column {', '.join(missing)}: give one row a trial.")
+    need_columns(table, columns, "give one row a trial")
     if not (table.state == "complete").any():
-        raise CourseError("No trial of the search is complete, so there is nothing to draw: search on.")
+        raise CourseError(
+            "No trial of the search is complete, so there is nothing to draw: search on.",
+            code="plots.no-complete-trial",
+        )

@@ -1,14 +1,13 @@
 """Reads course_utils/quizzes/*.yaml; what is wrong in a file is told with its line and the item's id."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from course_utils import lessons
 from course_utils.errors import CourseError
@@ -147,7 +146,7 @@ def _walk(node: yaml.Node, path: tuple, lines: Lines) -> Iterator[tuple[str, int
             yield from _walk(value, (*path, number), lines)
 
 
-def _told(name: str, content: Any, lines: Lines, fault: ErrorDetails) -> str:
+def _told(name: str, content: Any, lines: Lines, fault: Mapping[str, Any]) -> str:
     """One fault in a sentence: file, line, item, what."""
     location = fault["loc"]
     path: tuple = ()

@@ -11,7 +11,7 @@ import sys
 
 if "google.colab" in sys.modules:
     print("Installing the course.")
-    # %pip install -q --no-deps optuna colorlog
+    # %pip install -q --no-deps optuna colorlog alembic mako
     # %pip install -q --no-deps "fine-tuning-course @ git+https://github.com/fine-tuning-course/fine-tuning-course"
 from course_utils.environment import setup
 

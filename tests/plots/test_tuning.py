@@ -4,9 +4,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from support.errors import refused
 
 from course_utils.display import figures as output
-from course_utils.errors import CourseError
 from course_utils.plots import plot_history, plot_importance, plot_parallel
 
 
@@ -103,16 +103,16 @@ def test_titles_and_texts_can_be_given_and_the_images_are_small(drawn, table):
 
 
 def test_what_can_not_be_drawn_is_told(table):
-    with pytest.raises(CourseError, match="lacks the column state"):
+    with refused("plots.column-missing", "state"):
         plot_history(table.drop(columns="state"))
-    with pytest.raises(CourseError, match="No trial of the search is complete"):
+    with refused("plots.no-complete-trial"):
         plot_history(table[table.state == "pruned"])
-    with pytest.raises(CourseError, match="lacks the column wd"):
+    with refused("plots.column-missing", "wd"):
         plot_parallel(table, ["lr", "wd"])
-    with pytest.raises(CourseError, match="two or more complete trials"):
+    with refused("plots.too-few-complete-trials", "two or more"):
         plot_parallel(table[:1], ["lr"])
     for nothing in ({}, {"lr": float("nan")}):
-        with pytest.raises(CourseError, match="Importances are a finite share"):
+        with refused("plots.no-importance"):
             plot_importance(nothing)
 
 

@@ -50,7 +50,7 @@ def _clean_data(output: NotebookNode) -> NotebookNode | None:
 
 
 def _training_table(html: str) -> dict[str, str]:
-    """fastai's table of epochs, without its seconds, in HTML and as text."""
+    """Return fastai's table of epochs, without its seconds, in HTML and as text."""
     rows = [re.findall(r"<t[hd]>(.*?)</t[hd]>", row) for row in re.findall(r"<tr>(.*?)</tr>", html, re.S)]
     if rows[0][-1] == "time":
         rows = [row[:-1] for row in rows]

@@ -23,12 +23,14 @@ class Images(HTMLParser):
         self.found: list[tuple[str, str]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an image; HTMLParser calls this for each tag."""
         if tag == "img":
             given = dict(attrs)
             self.found.append((given.get("alt") or "", given.get("src") or ""))
 
     @classmethod
     def of(cls, html: str) -> list[tuple[str, str]]:
+        """Collect the images of some HTML."""
         parser = cls()
         parser.feed(html)
         return parser.found
@@ -51,30 +53,37 @@ class Cell:
 
     @property
     def source(self) -> str:
+        """The cell's text."""
         return self.node.source
 
     @property
     def tags(self) -> list[str]:
+        """The tags in its metadata."""
         return self.node.metadata.get("tags", [])
 
     @property
     def is_code(self) -> bool:
+        """Whether it is executed."""
         return self.node.cell_type == "code"
 
     @property
     def is_prose(self) -> bool:
+        """Whether it is Markdown, and not an exercise."""
         return not self.is_code and "exercise" not in self.tags
 
     @property
     def outputs(self) -> list[NotebookNode]:
+        """What is stored below it; nothing for Markdown."""
         return self.node.get("outputs", [])
 
     @cached_property
     def tokens(self) -> list[Token]:
+        """Its Markdown as markdown-it reads it."""
         return [] if self.is_code else MARKDOWN.parse(self.source)
 
     @cached_property
     def inlines(self) -> list[Token]:
+        """The tokens within its paragraphs and headings: text, links, images."""
         return [child for token in self.tokens for child in token.children or []]
 
     @cached_property
@@ -100,6 +109,7 @@ class Cell:
 
     @cached_property
     def words(self) -> int:
+        """How many words of prose it has."""
         return sum(any(map(str.isalnum, word)) for part in self.paragraphs for word in part.text.split())
 
     @cached_property
@@ -111,6 +121,7 @@ class Cell:
 
     @cached_property
     def links(self) -> list[str]:
+        """The addresses of its links."""
         return [str(part.attrs["href"]) for part in self.inlines if part.type == "link_open"]
 
     def texts(self) -> Iterator[str]:
@@ -137,14 +148,17 @@ class Page:
 
     @classmethod
     def of(cls, name: str, notebook: NotebookNode) -> "Page":
+        """Make a page of a notebook."""
         return cls(name, tuple(Cell(number, node) for number, node in enumerate(notebook.cells)))
 
     @property
     def number(self) -> str:
+        """The lesson's number, as in 07."""
         return self.name.split("_")[0]
 
     @property
     def code(self) -> list[Cell]:
+        """Its code cells, in order."""
         return [cell for cell in self.cells if cell.is_code]
 
     @cached_property
@@ -160,6 +174,7 @@ class Page:
         return [cell for cell, function, _ in self.practice if function != "check"]
 
     def tagged(self, tag: str) -> list[Cell]:
+        """Return the cells with a tag."""
         return [cell for cell in self.cells if tag in cell.tags]
 
     def sections(self) -> dict[str, list[Cell]]:
