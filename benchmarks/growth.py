@@ -5,7 +5,6 @@ The images are drawn vehicles, repeated as often as needed: what is on them does
     python benchmarks/growth.py '{"labels": 1000, "width": 32, "size": 64, "seed": 0}' RESULT.json
 """
 
-import importlib
 import json
 import sys
 import tempfile
@@ -29,6 +28,7 @@ from torch import nn
 
 from course_utils import data
 from course_utils.backbones import resnet18_half
+from course_utils.backbones.images import resnet18_half as module
 from course_utils.data.images.options import ImageOptions
 from course_utils.data.images.store import Store, make_loaders
 from course_utils.data.splits import Split
@@ -36,15 +36,14 @@ from course_utils.data.splits import Split
 BATCH, DRAWN, CLASSES, LR = 50, 50, ("car", "truck"), 1e-3
 SMALL = 32  # pixels: where heads are measured too, along the labels
 MANY = 1000  # labels: with more, the limit is left out, since it would take as long as ours once more
-NETWORK = importlib.import_module("course_utils.backbones.resnet18_half")  # by its name, the package has the function
 
 
 def of_width(width: int) -> Callable[..., nn.Module]:
     """The bundled topology with another number of channels, and random weights: what they are costs nothing."""
 
     def network(weights: str | None = None, **options) -> nn.Module:
-        with patch.object(NETWORK, "WIDTHS", tuple(width * 2**stage for stage in range(4))):
-            return NETWORK.ResNet18Half(**options)
+        with patch.object(module, "WIDTHS", tuple(width * 2**stage for stage in range(4))):
+            return module.ResNet18Half(**options)
 
     model_meta[network] = model_meta[resnet18_half]
     return network

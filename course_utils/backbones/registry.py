@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from fastai.vision.learner import model_meta
 from torch import Tensor, nn
 
+from course_utils import environment
 from course_utils.errors import CourseError
 
 
@@ -29,6 +31,17 @@ class Backbone:
         Terms of its weights.
     card : str
         File of its model card, beside its weights; or where its authors describe it.
+    split : callable
+        Gives the three layer groups of a learner's network, body and head, that `freeze` and discriminative learning
+        rates go by.
+    cut : int
+        Where fastai cuts the head off, as an index of the network's children.
+    default_of : str, optional
+        The profile that takes it unless a lesson names another.
+    bundled : bool
+        Whether the course brings its weights: then doctor checks them.
+    fetch : callable, optional
+        Makes sure that trained weights which come from elsewhere are here; OSError or RuntimeError where it can't.
     """
 
     name: str
@@ -39,6 +52,11 @@ class Backbone:
     std: tuple[float, ...]
     licence: str
     card: str
+    split: Callable[..., list[list[nn.Parameter]]]
+    cut: int = -2
+    default_of: str | None = None
+    bundled: bool = False
+    fetch: Callable[[], None] | None = None
 
     def example_input(self, batch: int = 2) -> Tensor:
         """Make up a batch that it takes."""
@@ -49,12 +67,21 @@ BACKBONES: dict[str, Backbone] = {}
 
 
 def register(backbone: Backbone) -> Backbone:
-    """Add a backbone to the registry; CourseError `backbones.registered-twice` for a name that is taken."""
+    """Add a backbone to the registry, and to fastai's table of what `vision_learner` knows.
+
+    Raises
+    ------
+    CourseError
+        `backbones.registered-twice` for a name that is taken.
+    """
     if backbone.name in BACKBONES:
         raise CourseError(
             f"There are two backbones {backbone.name}: give one another name.", code="backbones.registered-twice"
         )
     BACKBONES[backbone.name] = backbone
+    stats = (list(backbone.mean), list(backbone.std))
+    known = {"cut": backbone.cut, "split": backbone.split, "stats": stats, "weights": "DEFAULT"}
+    model_meta.setdefault(backbone.build, known)  # torchvision's own stay fastai's
     return backbone
 
 
@@ -65,3 +92,22 @@ def find_backbone(name: str) -> Backbone:
             f"There is no backbone {name!r}: give one of {', '.join(BACKBONES)}.", code="backbones.unknown"
         )
     return BACKBONES[name]
+
+
+def default() -> Callable[..., nn.Module]:
+    """The profile's architecture for `vision_learner`: mini: `resnet18_half`, full: torchvision's `resnet34`.
+
+    Where the full profile's weights can't be had, says so in one sentence and gives the mini profile's.
+    """
+    by_profile = {backbone.default_of: backbone for backbone in BACKBONES.values()}
+    chosen, fallback = by_profile[environment.profile()], by_profile["mini"]
+    if chosen.fetch:
+        try:
+            chosen.fetch()
+        except (OSError, RuntimeError) as problem:
+            reason = getattr(problem, "reason", problem)
+            print(
+                f"The weights of {chosen.name} can't be had ({reason}), so the lesson uses the bundled {fallback.name}."
+            )
+            return fallback.build
+    return chosen.build

@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from course_utils.backbones.companion import Stored, find_stored
+from course_utils.backbones.registry import BACKBONES
 from course_utils.errors import CourseError
 
 FOLDER = Path(__file__).parent
@@ -22,8 +23,8 @@ def weights_file(name: str) -> Path:
 
 
 def bundled() -> list[str]:
-    """List the networks whose weights are bundled: those that have figures of a pre-training run."""
-    return sorted(file.stem for file in FOLDER.glob("*.json"))
+    """List the backbones whose weights lie beside this file: those that have figures of a pre-training run there."""
+    return [name for name in BACKBONES if (FOLDER / f"{name}.json").is_file()]
 
 
 def training_record(name: str = "resnet18_half") -> dict[str, Any]:
@@ -38,14 +39,15 @@ def training_record(name: str = "resnet18_half") -> dict[str, Any]:
 
 
 def verify_weights(name: str | None = None) -> None:
-    """Check a network's weights, or without a name all that are bundled.
+    """Check a network's weights, or without a name those of all backbones that are registered as bundled.
 
     Raises
     ------
     CourseError
         `backbones.weights-missing` or `backbones.weights-damaged`.
     """
-    for each in bundled() if name is None else [name]:
+    promised = [each.name for each in BACKBONES.values() if each.bundled]
+    for each in promised if name is None else [name]:
         _read_checked(each)
 
 

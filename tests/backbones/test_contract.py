@@ -5,9 +5,11 @@ import torch
 from fastai.vision.all import create_vision_model
 from fastai.vision.learner import model_meta
 from support.errors import refused
+from support.learners import noise_learner
+from support.training import train
 
 from course_utils import surgery
-from course_utils.backbones import BACKBONES, find_backbone, register
+from course_utils.backbones import BACKBONES, find_backbone, register, weights
 
 
 @pytest.mark.parametrize("name", BACKBONES)
@@ -27,6 +29,38 @@ def test_a_backbone_builds_and_can_be_fine_tuned(name):
         assert (surgery.drift(before, each).change == 0).all()
         surgery.replace_head(each, "linear", n_out=7)
         assert each.eval()(torch.zeros(2, *backbone.example)).shape == (2, 7)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_a_backbone_is_an_architecture_for_vision_learner(name):
+    backbone = find_backbone(name)
+    meta = model_meta[backbone.build]
+    assert (meta["cut"], meta["split"], meta["weights"]) == (backbone.cut, backbone.split, "DEFAULT")
+    learn = noise_learner(backbone.build, pretrained=False)
+    assert [block.name for block in surgery.blocks(learn)] == list(backbone.blocks)
+    learn.create_opt()
+    assert len(learn.opt.param_lists) == 3
+    learn.freeze()
+    before = surgery.fingerprints(learn)
+    train(learn, epochs=1)
+    moved = before.weights != surgery.fingerprints(learn).weights
+    assert moved.iloc[-1], "the head trains"
+    learn.unfreeze()
+    train(learn, epochs=1)
+    assert (before.weights != surgery.fingerprints(learn).weights).all()
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_a_backbone_says_where_its_weights_come_from(name):
+    backbone = find_backbone(name)
+    assert backbone.bundled == (name in weights.bundled())
+    assert backbone.card.startswith("https://") or not backbone.bundled or (weights.FOLDER / backbone.card).is_file()
+
+
+def test_each_profile_has_one_default():
+    profiles = sorted(each.default_of for each in BACKBONES.values() if each.default_of)
+    assert profiles == ["full", "mini"]
+    assert next(each for each in BACKBONES.values() if each.default_of == "mini").bundled, "mini needs no network"
 
 
 def test_names_are_unique_and_unknown_ones_are_answered():

@@ -1,13 +1,15 @@
 """Small learners for tests: a tiny network of our own, and the bundled one on a few real digits."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import torch
 from fastai.callback.progress import ProgressCallback
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
+from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import accuracy
 from fastai.torch_core import set_seed
 from fastai.vision.core import imagenet_stats
@@ -53,3 +55,13 @@ def digits_learner(*, pretrained: bool = True, seed: int = 3, arguments: dict | 
     set_seed(seed)
     dls = few_digits(**options)
     return vision_learner(dls, resnet18_half, pretrained=pretrained, metrics=accuracy, **(arguments or {}))
+
+
+def noise_learner(arch: Callable[..., nn.Module] = resnet18_half, **arguments: Any) -> Learner:
+    """An untrained learner of two classes on images of noise, for tests that take its network apart."""
+    torch.manual_seed(0)
+    batches = [(torch.randn(4, 3, 32, 32), torch.arange(4) % 2) for _ in range(3)]
+    dls = DataLoaders(batches, batches)
+    dls.c = 2
+    options = {"n_out": 2, "pretrained": False, "normalize": False, "loss_func": CrossEntropyLossFlat()}
+    return vision_learner(dls, arch, **(options | arguments))

@@ -2,22 +2,30 @@
 
 import pytest
 import torch
+from fastai.learner import Learner
 from support.errors import refused
-from support.surgery import RESNET, VGG, learner, names
+from support.learners import noise_learner
+from support.networks import STAGES
 from torch import nn
 from torchvision.models import resnet18, resnet34, resnet50, vgg16, vgg16_bn
 
 from course_utils import surgery
 from course_utils.backbones import resnet18_half
 
+VGG = [*(f"stage {i}" for i in range(1, 6)), "head"]
+
+
+def names(network: nn.Module | Learner) -> list[str]:
+    return [block.name for block in surgery.blocks(network)]
+
 
 @pytest.mark.parametrize(
     ("arch", "expected"),
     [
-        (resnet18_half, RESNET),
-        (resnet18, RESNET),
-        (resnet34, RESNET),
-        (resnet50, RESNET),
+        (resnet18_half, STAGES),
+        (resnet18, STAGES),
+        (resnet34, STAGES),
+        (resnet50, STAGES),
         (vgg16, VGG),
         (vgg16_bn, VGG),
     ],
@@ -32,8 +40,8 @@ def test_blocks_hold_every_weight_once(arch, expected):
 
 @pytest.mark.parametrize("arch", [resnet18_half, vgg16_bn])
 def test_a_learner_has_the_blocks_of_its_network(arch):
-    learn = learner(arch)
-    assert names(learn) == names(learn.model) == (RESNET if arch is resnet18_half else VGG)
+    learn = noise_learner(arch)
+    assert names(learn) == names(learn.model) == (STAGES if arch is resnet18_half else VGG)
     held = [id(weight) for block in surgery.blocks(learn) for weight in block.parameters()]
     assert sorted(held) == sorted(map(id, learn.model.parameters()))
 
@@ -46,7 +54,7 @@ def test_a_plain_row_of_layers_has_a_body_and_a_head():
 
 
 def test_each_block_can_be_a_layer_group():
-    learn = learner(splitter=surgery.split_by_block)
+    learn = noise_learner(splitter=surgery.split_by_block)
     learn.create_opt()
     assert len(learn.opt.param_lists) == 6
     learn.opt.set_hyper("lr", slice(1e-5, 1.0))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from support.errors import refused
-from support.surgery import learner
+from support.learners import noise_learner
 from torch import nn
 
 from course_utils import surgery
@@ -19,7 +19,7 @@ def test_a_grey_image_looks_the_same_through_any_number_of_channels(channels):
 
 
 def test_channels_change_in_a_learner_and_bad_ones_are_refused():
-    learn = learner()
+    learn = noise_learner()
     surgery.change_input_channels(learn, 1)
     assert learn.model.eval()(torch.zeros(2, 1, 64, 64)).shape == (2, 2)
     with refused("surgery.bad-channels", "at least 1"):

@@ -3,17 +3,17 @@
 import pytest
 import torch
 from support.errors import refused
-from support.surgery import RESNET
+from support.networks import STAGES
 
 from course_utils import surgery
 from course_utils.backbones import resnet18_half
 
 
-@pytest.mark.parametrize("after", RESNET[:-1])
+@pytest.mark.parametrize("after", STAGES[:-1])
 def test_a_cut_body_computes_what_the_network_computes_there(after):
     network, x = resnet18_half().eval(), torch.randn(2, 3, 64, 64)
     seen = []
-    block = surgery.blocks(network)[RESNET.index(after)]
+    block = surgery.blocks(network)[STAGES.index(after)]
     hook = list(block.layers.values())[-1].register_forward_hook(lambda *parts: seen.append(parts[2]))
     network(x)
     hook.remove()

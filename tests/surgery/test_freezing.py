@@ -3,7 +3,9 @@
 import pytest
 import torch
 from support.errors import refused
-from support.surgery import RESNET, learner, train
+from support.learners import noise_learner
+from support.networks import STAGES
+from support.training import train
 from torch import nn
 
 from course_utils import surgery
@@ -12,18 +14,18 @@ from course_utils.backbones import resnet18_half
 
 @pytest.mark.parametrize("depth", ["stage 1", "stage 3", "head", 2, -1])
 def test_frozen_blocks_keep_every_byte_and_later_ones_train(depth):
-    learn = learner()
+    learn = noise_learner()
     surgery.freeze_to(learn, depth, batchnorm="fixed")
     before = surgery.fingerprints(learn)
     train(learn)
     same = (before == surgery.fingerprints(learn)).set_index(before.block)
-    frozen = RESNET.index(depth) if isinstance(depth, str) else depth % 6
+    frozen = STAGES.index(depth) if isinstance(depth, str) else depth % 6
     assert same[["weights", "statistics"]].iloc[:frozen].all().all()
     assert not same.weights.iloc[frozen:].any()
 
 
 def test_batchnorm_left_to_train_moves_in_a_frozen_body():
-    learn = learner()
+    learn = noise_learner()
     surgery.freeze(learn, batchnorm="train")
     before = surgery.snapshot(learn)
     train(learn)
@@ -34,7 +36,7 @@ def test_batchnorm_left_to_train_moves_in_a_frozen_body():
 
 
 def test_weights_frozen_after_training_are_safe_from_decay_and_momentum():
-    learn = learner(wd=0.1)
+    learn = noise_learner(wd=0.1)
     train(learn)
     surgery.freeze_to(learn, "stage 2", batchnorm="fixed")
     before = surgery.fingerprints(learn)
@@ -43,7 +45,7 @@ def test_weights_frozen_after_training_are_safe_from_decay_and_momentum():
 
 
 def test_unfreezing_lets_everything_move_again():
-    learn = learner()
+    learn = noise_learner()
     surgery.freeze(learn, batchnorm="fixed")
     train(learn)
     surgery.unfreeze(learn)

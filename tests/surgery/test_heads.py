@@ -4,7 +4,8 @@ import pytest
 import torch
 from fastai.vision.all import create_head
 from support.errors import refused
-from support.surgery import learner, train
+from support.learners import noise_learner
+from support.training import train
 from torch import nn
 
 from course_utils import surgery
@@ -22,7 +23,7 @@ def test_a_torchvision_network_gets_a_new_head(head):
 
 @pytest.mark.parametrize("head", ["linear", "fastai", create_head(256, 2)])
 def test_a_learner_trains_its_new_head(head):
-    learn = learner()
+    learn = noise_learner()
     surgery.freeze(learn, batchnorm="fixed")
     surgery.replace_head(learn, head)
     before = surgery.fingerprints(learn)
@@ -32,7 +33,7 @@ def test_a_learner_trains_its_new_head(head):
 
 
 def test_a_head_that_does_not_fit_is_refused_and_changes_nothing():
-    learn = learner()
+    learn = noise_learner()
     old = learn.model[1]
     misfit = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 2))
     with refused("surgery.head-does-not-fit", "256 features"):

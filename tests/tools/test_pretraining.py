@@ -17,8 +17,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from course_utils.backbones import weights
-from course_utils.backbones.resnet18_half import ResNet18Half
-from course_utils.backbones.vgg16_quarter import VGG16Quarter
+from course_utils.backbones.images.resnet18_half import ResNet18Half
+from course_utils.backbones.images.vgg16_quarter import VGG16Quarter
 from tools.pretraining import card
 from tools.pretraining.architectures import ARCHITECTURES
 from tools.pretraining.batchnorm import add_batchnorm, fold_batchnorm

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from course_utils.backbones.resnet18_half import ResNet18Half
-from course_utils.backbones.vgg16_quarter import VGG16Quarter
+from course_utils.backbones.images.resnet18_half import ResNet18Half
+from course_utils.backbones.images.vgg16_quarter import VGG16Quarter
 from tools.pretraining.batchnorm import add_batchnorm, fold_batchnorm
 from tools.pretraining.recipes import RESNET18_HALF, VGG16_QUARTER, Recipe
 

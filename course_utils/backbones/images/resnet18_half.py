@@ -1,10 +1,14 @@
-"""The network of the bundled backbone: torchvision's ResNet-18 topology at half width."""
+"""The bundled backbone: torchvision's ResNet-18 topology at half width."""
 
+from fastai.vision.learner import model_meta
 from torch import Tensor, nn
+from torchvision.models import resnet18
 from torchvision.models.resnet import BasicBlock
 
+from course_utils.backbones.images.tiny_imagenet import CLASSES, DEVIATION, EXAMPLE, LICENCE, MEAN, build
+from course_utils.backbones.registry import Backbone, register
+
 WIDTHS = (32, 64, 128, 256)
-CLASSES = 200  # of Tiny ImageNet, which the bundled weights were trained on
 
 
 def _stage(inputs: int, outputs: int, stride: int) -> nn.Sequential:
@@ -40,6 +44,34 @@ class ResNet18Half(nn.Module):
                 nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: Tensor) -> Tensor:
+        """Give each image's scores."""
         features = self.maxpool(self.relu(self.bn1(self.conv1(images))))
         features = self.layer4(self.layer3(self.layer2(self.layer1(features))))
         return self.fc(self.avgpool(features).flatten(1))
+
+
+def resnet18_half(weights: str | None = None, num_classes: int = CLASSES) -> nn.Module:
+    """Build a ResNet-18 of half width, 2.85 million parameters: an architecture for `vision_learner`.
+
+    `weights="DEFAULT"` brings those that the course pre-trained on Tiny ImageNet (see MODEL_CARD.md), None random ones.
+    Takes (batch, 3, height, width) normalised by ImageNet's statistics, gives (batch, num_classes) scores.
+    Raises CourseError when the bundled file is missing or damaged, and for other weights than these.
+    """
+    return build(ResNet18Half, "resnet18_half", weights, num_classes)
+
+
+register(
+    Backbone(
+        "resnet18_half",
+        resnet18_half,
+        blocks=("stem", "stage 1", "stage 2", "stage 3", "stage 4", "head"),
+        example=EXAMPLE,
+        mean=MEAN,
+        std=DEVIATION,
+        licence=LICENCE,
+        card="MODEL_CARD.md",
+        split=model_meta[resnet18]["split"],  # fits, since the order of the children is the same
+        default_of="mini",
+        bundled=True,
+    )
+)
