@@ -1,67 +1,26 @@
 """What students are handed: the same bytes each time, no key, and what intake rebuilds of it."""
 
-import csv
 import hashlib
 import json
 import os
 import re
-import stat
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat
 import pytest
-import typer
-from typer.testing import CliRunner
+from example_quiz import KEY, POOL, changed, sources, with_item
 
-from course_utils.cli.quiz import releasing
 from course_utils.errors import CourseError
 from course_utils.grading.handout import handed_out
-from course_utils.grading.items import GradedQuiz, VariedNumber
-from course_utils.grading.names import student_id
-from course_utils.grading.pool import open_pool
+from course_utils.grading.items import GradedQuiz
 from course_utils.grading.release import release
-from course_utils.grading.roster import checked, read_roster
-from course_utils.grading.variants import PUBLIC, new_course_key, read_course_key, seed, varied
-from course_utils.quiz.answers import judge
+from course_utils.grading.variants import PUBLIC
 
-POOL = Path(__file__).parents[2] / "docs" / "example_pool"
-KEY = bytes(range(32))
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154789c63600000000200014898"
     "37450000000049454e44ae426082"
 )
-
-
-@pytest.fixture
-def quiz():
-    (whole,) = open_pool(POOL)
-    return whole
-
-
-@pytest.fixture
-def alike(quiz):
-    """The items that are the same for everybody."""
-    return changed(quiz, items=[one for one in quiz.model_dump()["items"] if one["kind"] != "varied number"])
-
-
-def changed(quiz, **parts) -> GradedQuiz:
-    return GradedQuiz.model_validate(quiz.model_dump() | parts)
-
-
-def with_item(quiz, identifier, **parts) -> GradedQuiz:
-    items = [one | parts if one["id"] == identifier else one for one in quiz.model_dump()["items"]]
-    return changed(quiz, items=items)
-
-
-def sources(file) -> dict[str, str]:
-    return {cell.id: cell.source for cell in nbformat.read(file, 4).cells}
-
-
-def varying(**parts) -> VariedNumber:
-    item = next(one for one in open_pool(POOL)[0].items if isinstance(one, VariedNumber))
-    return VariedNumber.model_validate(item.model_dump() | parts)
 
 
 def test_a_notebook_for_everybody(alike, tmp_path):
@@ -259,206 +218,3 @@ def test_figures_travel_in_the_notebook(alike, tmp_path):
                 with_item(alike, "90.1", figure={"file": bad, "alt": "x"}), tmp_path / "o", figures=tmp_path / "pool"
             )
     assert not (tmp_path / "o").exists()
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [
-        "",
-        ".",
-        "..",
-        "../ada",
-        "a/b",
-        "a\\b",
-        "/etc",
-        "C:ada",
-        "a\0b",
-        "a\nb",
-        "a\x1b[31m",
-        " a",
-        "a ",
-        "a.",
-        "~root",
-        "-rf",
-        *[".hidden", "con", "LPT1.txt", "a\u202eb", "x" * 101, "a\ud800", "what?", "<b>", "a..b", "e\u0301va"],
-    ],
-)
-def test_an_id_that_cannot_name_a_folder_is_refused(alike, tmp_path, bad):
-    with pytest.raises(CourseError, match="The student's id"):
-        release(alike, tmp_path, None, ["ada", bad])
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_ids_that_would_share_a_folder_are_refused():
-    roster = ["ada@example.org", "=1+1", "Łukasz", "x" * 100, "con1", "Ada Lovelace"]
-    assert [student_id(one) for one in checked(roster)] == [(one, "") for one in roster]  # so intake reads it back
-    for pair in (["ada", "ada"], ["Ada", "ada"], ["Straße", "STRASSE"]):
-        with pytest.raises(CourseError, match=r"comes twice|share one folder"):
-            checked(pair)
-    with pytest.raises(CourseError, match="no student"):
-        checked([])
-
-
-@pytest.mark.parametrize(
-    ("text", "ids", "column"),
-    [
-        ("student\nada\ngrace\n", ["ada", "grace"], "student"),
-        ("\ufeffname;Student\r\nA;ada\r\n\r\n;;\r\nB; grace \r\n", ["ada", "grace"], "Student"),
-        ("id,name\nada,A\n", ["ada"], "id"),
-        ('name,student\n"Lovelace, Ada",ada\n', ["ada"], "student"),
-        ("student\ne\u0301va\n", ["éva"], "student"),
-    ],
-)
-def test_rosters_as_they_come(tmp_path, text, ids, column):
-    (tmp_path / "roster.csv").write_text(text, encoding="utf-8", newline="")
-    assert read_roster(tmp_path / "roster.csv") == (ids, column)
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"student\n", b"student\n\n", b"name,student\nA,\n", b"name,student\nA\n", b"\xff"]
-)
-def test_rosters_that_name_nobody(tmp_path, content):
-    (tmp_path / "roster.csv").write_bytes(content)
-    with pytest.raises(CourseError):
-        read_roster(tmp_path / "roster.csv")
-    with pytest.raises(CourseError, match="can't be read"):
-        read_roster(tmp_path / "none.csv")
-
-
-def test_a_seed_belongs_to_one_pair_and_one_course():
-    pairs = [
-        ("ada", "04.1"),
-        ("ada0", "4.1"),
-        ("ada", "04.2"),
-        ('a","b', "c"),
-        ("a", 'b","c'),
-        ("é", "1"),
-        ("\ud800", "1"),
-    ]
-    seeds = {seed(key, *pair) for pair in pairs for key in (KEY, bytes(32))}
-    assert len(seeds) == 2 * len(pairs) and all(0 <= one < 2**256 for one in seeds)
-    assert seed(KEY, "ada", "04.1") == seed(KEY, "ada", "04.1")
-
-
-def test_a_varied_number_is_judged_as_any_number():
-    item = varying()
-    for student in (f"s{n}" for n in range(50)):
-        number = varied(item, KEY, student)
-        width, classes = map(int, re.findall(r"\d+", number.stem))
-        assert number == varied(item, KEY, student)
-        assert number.id == item.id and number.points == item.points
-        assert judge(number, width * classes + classes).right
-        assert judge(number, width * classes).feedback == ("The bias has one parameter a class.",)
-        assert not judge(number, width * classes).right
-    assert len({varied(item, KEY, f"s{n}").stem for n in range(50)}) > 45
-
-
-def test_values_are_shown_in_full_and_other_braces_stay():
-    item = varying(
-        stem=r"From {a} to {b}: \frac{1}{N}",
-        explanation="{a} and {answer}",
-        variant="a = np.float64(0.1) + np.float64(0.2); b = np.arange(2); answer = a; mine = 1; N = 2",
-        mistakes=[{"answer": "a + 1", "feedback": "no"}],
-    )
-    number = varied(item.model_copy(update={"stem": r"From {a} to {b}: \frac{1}{M}"}), KEY, "ada")
-    assert number.stem == r"From 0.30000000000000004 to [0, 1]: \frac{1}{M}"
-    assert number.explanation == "0.30000000000000004 and {answer}"
-
-
-def test_mistakes_that_are_right_are_left_out_or_drawn_again():
-    coin = {"stem": "{n}", "variant": "n = int(rng.integers(0, 2)); answer = 2.0 + n", "tolerance": 0.25}
-    both = [{"answer": "answer + n", "feedback": "n"}, {"answer": "answer + 0.4", "feedback": "near"}]
-    for student in map(str, range(20)):
-        number = varied(varying(**coin, mistakes=both), KEY, student)
-        assert [one.feedback for one in number.mistakes] == (["n", "near"] if number.stem == "1" else ["near"])
-        assert judge(number, number.answer + 0.4).feedback == ("near",)
-        again = varied(varying(**coin, mistakes=both[:1]), KEY, student)
-        assert again.stem == "1"
-    for never in ("answer", "float('nan')", "answer + 0.25"):
-        with pytest.raises(CourseError, match=r"90\.4 give the right answer"):
-            varied(varying(**coin, mistakes=[{"answer": never, "feedback": "n"}]), KEY, "ada")
-
-
-@pytest.mark.parametrize(
-    "variant",
-    [
-        "n = 1; answer = 1 / 0",
-        "n = 1; answer = 'x'",
-        "n = 1; answer = 1j",
-        "n = 1; answer = 10**400",
-        "n = 1; answer = float('inf')",
-        "if 0: n = answer = 1",
-    ],
-)
-def test_a_variant_that_gives_no_number_is_told(variant):
-    with pytest.raises(CourseError, match=r"variant of 90\.4"):
-        varied(varying(stem="{n}", variant=variant, mistakes=[{"answer": "3", "feedback": "x"}]), KEY, "ada")
-
-
-def test_a_course_key_is_made_once_and_read_back(tmp_path, quiz):
-    file = new_course_key(tmp_path / "course.key")
-    key = read_course_key(file, quiz)
-    assert len(key) == 32 and key != PUBLIC and file.read_text() == f"{key.hex()}\n"
-    if os.name == "posix":
-        assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    with pytest.raises(CourseError, match="is there already"):
-        new_course_key(file)
-    assert read_course_key(file, quiz) == key
-    assert read_course_key(None, quiz) == PUBLIC
-    with pytest.raises(CourseError, match="--course-key"):
-        read_course_key(None, changed(quiz, pool="graded"))
-    for content in (b"", b"0f" * 31, b"\xff" * 64, b"0f" * 33, b"zz" * 32):
-        file.write_bytes(content)
-        with pytest.raises(CourseError, match=r"course\.key|course key"):
-            read_course_key(file, quiz)
-    with pytest.raises(CourseError, match="can't be read"):
-        read_course_key(tmp_path / "none", quiz)
-
-
-@pytest.fixture
-def course():
-    app = typer.Typer()
-    for command in (releasing.release, releasing.keygen, releasing.lock):
-        app.command()(command)
-
-    def run(*arguments, **environment):
-        done = CliRunner().invoke(app, list(map(str, arguments)), env=environment)
-        if isinstance(done.exception, CourseError):
-            raise done.exception
-        return done.exit_code, " ".join(done.output.split())
-
-    return run
-
-
-def test_the_commands_from_keys_to_notebooks(course, tmp_path):
-    with (tmp_path / "roster.csv").open("w", newline="") as opened:
-        csv.writer(opened).writerows([["student"], ["ada"], ["grace"]])
-    assert course("keygen", tmp_path / "own")[0] == 0
-    assert course("keygen", tmp_path / "own", "--course")[0] == 0
-    private, public = (tmp_path / "own" / f"instructor.{which}.pem" for which in ("private", "public"))
-    pool = tmp_path / "pool"
-    pool.mkdir()
-    text = (POOL / "90_example.yaml").read_text(encoding="utf-8").replace("pool: example", "pool: graded")
-    (pool / "90_example.yaml").write_text(text, encoding="utf-8")
-    status, said = course("lock", pool, "--for", public)
-    assert status == 0 and "90_example.yaml.locked" in said and "1 key." in said
-    (pool / "90_example.yaml").unlink()
-    asked = ["release", "90", "--out", tmp_path / "out", "--students", tmp_path / "roster.csv"]
-    with pytest.raises(CourseError, match="--pool"):
-        course(*asked, COURSE_GRADED_POOL=None)
-    with pytest.raises(CourseError, match="--key"):
-        course(*asked, COURSE_GRADED_POOL=str(pool))
-    with pytest.raises(CourseError, match="--course-key"):
-        course(*asked, "--key", private, COURSE_GRADED_POOL=str(pool))
-    assert not (tmp_path / "out").exists()
-    status, said = course(*asked, "--key", private, "--course-key", tmp_path / "own" / "course.key", "--pool", pool)
-    assert status == 0 and "2 notebooks" in said and "Next:" in said and "public" not in said
-    assert (tmp_path / "out" / "grace" / "90_example.ipynb").is_file()
-
-
-def test_the_command_says_that_an_examples_keys_are_public(course, tmp_path):
-    (tmp_path / "roster.csv").write_text("student\nada\n")
-    status, said = course("release", "90", "--pool", POOL, "--out", tmp_path, "--students", tmp_path / "roster.csv")
-    assert status == 0 and said.count("its keys are public") == 1
-    with pytest.raises(CourseError, match="--students"):
-        course("release", "90", "--pool", POOL, "--out", tmp_path)

@@ -1,0 +1,50 @@
+"""Two assignments, a notebook as it was handed out, and what intake takes of it."""
+
+import json
+
+import pytest
+import yaml
+from handed_in import KEY, write
+
+from course_utils.grading.handout import given, handed_out
+from course_utils.grading.intake import submissions
+from course_utils.grading.items import GradedQuiz
+from course_utils.grading.pool import open_pool
+from course_utils.grading.release import notebook
+
+
+@pytest.fixture(scope="module")
+def quiz(request):
+    (one,) = open_pool(request.config.rootpath / "docs" / "example_pool")
+    return one
+
+
+@pytest.fixture(scope="module")
+def other(quiz):
+    """A second assignment with the same kinds of items."""
+    text = yaml.safe_dump(quiz.model_dump(mode="json", exclude_none=True)).replace("90.", "91.")
+    return GradedQuiz.model_validate({**yaml.safe_load(text), "lesson": "91_other"})
+
+
+@pytest.fixture
+def book(quiz):
+    """The notebook as it was handed out, as JSON has it."""
+    return json.loads(notebook(quiz, given(quiz, KEY, "ada"), "release"))
+
+
+@pytest.fixture
+def handed(quiz):
+    return lambda quiz, student: handed_out(quiz, KEY, "ada")
+
+
+@pytest.fixture
+def taken(tmp_path, quiz, handed):
+    """Of one student's notebook or bytes, the submission."""
+
+    def take(book, handed_out=handed, **more):
+        place = write(tmp_path / "in" / "ada.ipynb", book).parent
+        (found,) = submissions(place, [quiz], handed_out, **more)
+        assert found.student == "ada"
+        return found
+
+    return take
