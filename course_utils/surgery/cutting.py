@@ -63,7 +63,7 @@ class Body(nn.Module):
         The dotted name of the layer that gives it.
     """
 
-    def __init__(self, model: nn.Module, kept: list[Block], last: str):
+    def __init__(self, model: nn.Module, kept: list[Block], last: str) -> None:
         super().__init__()
         names = {name for block in kept for name in block.layers}
         weights = {name for block in kept for name in block.weights}
@@ -83,7 +83,7 @@ class Body(nn.Module):
 class _Reached(Exception):
     """The forward pass has come to where it shall end."""
 
-    def __init__(self, output: Tensor):
+    def __init__(self, output: Tensor) -> None:
         super().__init__()
         self.output = output
 

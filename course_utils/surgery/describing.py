@@ -1,10 +1,11 @@
 """What the blocks of a network are: what they put out, how many weights they have, and which of them train."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pandas as pd
-from torch import Tensor
+from torch import Tensor, nn
 
 from course_utils.surgery.blocks import BATCHNORM, Network, blocks, model_of, moves
 from course_utils.surgery.forward import dummy_forward, first_tensor
@@ -55,8 +56,11 @@ def block_outputs(network: Network) -> Iterator[dict[str, Tensor]]:
     """
     outputs: dict[str, Tensor] = {}
 
-    def keep(name: str):
-        return lambda module, inputs, output: outputs.__setitem__(name, first_tensor(output))
+    def keep(name: str) -> Callable[..., None]:
+        def note(_: nn.Module, __: tuple, output: Any) -> None:
+            outputs[name] = first_tensor(output)
+
+        return note
 
     hooks = [
         layer.register_forward_hook(keep(block.name)) for block in blocks(network) for layer in block.layers.values()

@@ -27,7 +27,7 @@ class ResNet18Half(nn.Module):
     Source: He et al. 2015, "Deep Residual Learning for Image Recognition".
     """
 
-    def __init__(self, num_classes: int = CLASSES):
+    def __init__(self, num_classes: int = CLASSES) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, WIDTHS[0], 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(WIDTHS[0])

@@ -31,7 +31,7 @@ class VGG16Quarter(nn.Module):
     Source: Simonyan and Zisserman 2014, "Very Deep Convolutional Networks for Large-Scale Image Recognition".
     """
 
-    def __init__(self, num_classes: int = CLASSES):
+    def __init__(self, num_classes: int = CLASSES) -> None:
         super().__init__()
         self.features = _features()
         self.avgpool = nn.AdaptiveAvgPool2d(1)
