@@ -134,7 +134,7 @@ def _expanded(body: Layers) -> tuple[Layers, set[str], Layers]:
     late: Layers = {}
     while True:
         lists = [name for name, layer in entries.items() if type(layer) is nn.ModuleList]
-        rows = [name for name, layer in entries.items() if _is_row(layer)]
+        rows = [name for name, layer in entries.items() if _is_row(layer) and not _stands_in_a_row(name)]
         alone = len(entries) == 1 and _opens(next(iter(entries.values())))
         if not (lists or len(rows) == 1 or alone):
             return entries, row, late
@@ -167,6 +167,11 @@ def _is_row(layer: nn.Module) -> bool:
     if isinstance(layer, CONTAINERS):
         return _height(layer) >= 2
     return sum(_is_row(child) or type(child) is nn.ModuleList for child in layer.children()) == 1
+
+
+def _stands_in_a_row(name: str) -> bool:
+    """Whether a layer is numbered, as in nn.Sequential: among others it is a stage then, and no row to be opened."""
+    return name.rpartition(".")[2].isdigit()
 
 
 def _opens(layer: nn.Module) -> bool:

@@ -59,3 +59,10 @@ def test_each_block_can_be_a_layer_group():
     assert len(learn.opt.param_lists) == 6
     learn.opt.set_hyper("lr", slice(1e-5, 1.0))
     assert [group["lr"] for group in learn.opt.hypers] == pytest.approx([10.0**e for e in range(-5, 1)])
+
+
+def test_the_only_stage_of_a_short_body_is_one_block():
+    children = list(resnet18_half().children())
+    body = nn.Sequential(*children[:5])  # stem and first stage: two residual blocks that belong together
+    network = nn.Sequential(body, nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 3)))
+    assert names(network) == ["stem", "stage 1", "head"]
