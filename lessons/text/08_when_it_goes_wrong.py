@@ -587,8 +587,8 @@ assert np.mean(norms["once"]) > np.mean(norms["twice in use only"]) + 0.1, "othe
 # %%
 from fastai.vision.all import RocAucBinary, accuracy, vision_learner
 
-from course_utils.training import cached_body
 from course_utils.surgery import freeze, unfreeze
+from course_utils.training import cached_body
 
 
 # %%
