@@ -41,11 +41,11 @@ def test_controls_of_tables_answer_the_keyboard(lab, page):
     depth.press("ArrowRight")
     expect(frozen).to_have_text(re.compile(r"Frozen: stem\. 900 of 1,000 .* gets 50\.0% of 200 validation images"))
 
-    expect(explored).to_have_text(re.compile(r"probe at 5 labels per class, rate 0\.01: 44\.0%"))
+    expect(explored).to_have_text(re.compile(r"probe at 5 labels per class, learning rate 0\.01: 44\.0%"))
     for slider in (strategy, labels, rate):
         slider.focus()
         slider.press("ArrowRight")
-    expect(explored).to_have_text(re.compile(r"full at 20 labels per class, rate 0\.1: 60\.0%"))
+    expect(explored).to_have_text(re.compile(r"full at 20 labels per class, learning rate 0\.1: 60\.0%"))
 
     image = notebook.outputs("img").last
     ring = notebook.outputs("span[style*='border-radius']")

@@ -153,7 +153,7 @@ def test_another_optimizer_is_counted_too():
 def test_what_cannot_be_measured_is_refused():
     dls = learner().dls
     one_block = Learner(dls, nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 10)), loss_func=nn.CrossEntropyLoss())
-    with refused("experiments.one-block", "'head'"):
+    with refused("surgery.no-head-found"):
         freezing_costs(one_block)
     with refused("experiments.too-few", "repeats is 0"):
         freezing_costs(learner(), repeats=0)

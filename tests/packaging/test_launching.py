@@ -18,7 +18,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def make(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
-    outside = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "PYTHON"))}
+    outside = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "PYTHON", "ARGS"))
+    }
     command = ["make", "--no-print-directory", *arguments]
     return subprocess.run(command, cwd=folder, env=outside | environment, capture_output=True, text=True)
 
@@ -49,7 +51,7 @@ def clone(tmp_path) -> Path:
 @pytest.fixture
 def installed(clone) -> Path:
     """A clone whose environment is up to date; its tools write what they were asked to a file, calls."""
-    for tool in ("python", "uv", "jupyter", "course"):
+    for tool in ("python", "uv", "jupyter", "course", "ruff", "mypy", "lint-imports"):
         script(clone / ".venv" / "bin" / tool, f'echo "{tool} $*" >> "{clone}/calls"')
     (clone / ".venv" / "ready").touch()
     return clone

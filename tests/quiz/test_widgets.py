@@ -26,7 +26,10 @@ def quiz(tmp_path, monkeypatch):
     monkeypatch.setattr("course_utils.lessons.LESSONS", (Lesson("90_kinds", "Which kinds are there?"),))
     monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "progress.sqlite"))
     reading.lesson_quiz.cache_clear()
+    elsewhere = asyncio._get_running_loop()  # browser tests that came before leave one in this thread
+    asyncio._set_running_loop(None)
     yield
+    asyncio._set_running_loop(elsewhere)
     reading.lesson_quiz.cache_clear()
     progress._watching.clear()
 
