@@ -173,7 +173,8 @@ def test_ci_runs_what_a_person_runs(installed):
     (installed / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", installed / ".ci" / "run")
     subprocess.run(["bash", installed / ".ci" / "run"], check=True, capture_output=True, cwd="/", env=os.environ)
-    (call,) = calls(installed)
+    *checks, call = calls(installed)
+    assert [check.split()[0] for check in checks] == ["ruff", "ruff", "mypy", "lint-imports"]
     assert call.startswith("python -m pytest") and "--nbval-lax" in call and "tests lessons" in call
 
 
