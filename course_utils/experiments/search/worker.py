@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 
 import optuna
@@ -33,6 +34,36 @@ class _OneTooMany(Exception):
     """A trial that other workers' trials have made superfluous before it began."""
 
 
+class GentleStop:
+    """A handler of SIGTERM that stops a trial at once, but lets what is being written into the storage be written.
+
+    An interrupt in the middle of a write would leave a trial that looks as if it ran, until its heartbeat is missed.
+    """
+
+    def __init__(self) -> None:
+        self.asked = self.in_objective = False
+
+    def __call__(self, *_: object) -> None:
+        """Remember the signal, and interrupt the objective if one is running."""
+        self.asked = True
+        if self.in_objective:
+            raise KeyboardInterrupt
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if the signal has come."""
+        if self.asked:
+            raise KeyboardInterrupt
+
+    def call(self, objective: Callable[[Trial], float], trial: Trial) -> float:
+        """Call an objective that the signal may interrupt; Optuna records the trial as failed then."""
+        self.in_objective = True
+        try:
+            self.check()
+            return float(objective(trial))
+        finally:
+            self.in_objective = False
+
+
 @dataclass(frozen=True)
 class Search:
     """All that a worker needs to know; the arguments of `tune`."""
@@ -55,7 +86,13 @@ class Search:
         study.pruner = self.pruner
         return rdb, study
 
-    def work(self, rdb: RDBStorage, study: Study, after: Callable[[], None] = lambda: None) -> None:
+    def work(
+        self,
+        rdb: RDBStorage,
+        study: Study,
+        after: Callable[[], None] = lambda: None,
+        stop: GentleStop | None = None,
+    ) -> None:
         """Run trials until there are enough; wait while others run the last ones, for they might die.
 
         Parameters
@@ -66,11 +103,15 @@ class Search:
             A study in it.
         after : callable
             Called after each trial.
+        stop : GentleStop, optional
+            What may have been told to stop.
         """
-        turns = _Turns(rdb, study, self.trials)
+        stop = stop or GentleStop()
+        turns = _Turns(rdb, study, self.trials, stop)
+        run = partial(self._run, stop=stop)
         while turns.wait():
             try:
-                study.optimize(self._run, n_trials=1, catch=(Diverged, _OneTooMany))
+                study.optimize(run, n_trials=1, catch=(Diverged, _OneTooMany))
             except (ValueError, AssertionError, UnboundLocalError) as problem:
                 cause = _cause(problem)
                 if isinstance(cause, StorageInternalError):
@@ -80,7 +121,7 @@ class Search:
                 # Otherwise the trial was taken for dead while it ran (our computer slept), and is queued again.
             after()
 
-    def _run(self, trial: Trial) -> float:
+    def _run(self, trial: Trial, stop: GentleStop) -> float:
         """Draw the settings and call the objective."""
         earlier = trial.study.get_trials(deepcopy=False)[: trial.number]
         if sum(map(counts, earlier)) >= self.trials:
@@ -88,7 +129,7 @@ class Search:
         for name, each in self.space.items():
             suggest(trial, name, each)
         try:
-            value = float(self.objective(trial))
+            value = stop.call(self.objective, trial)
             if not math.isfinite(value):
                 raise Diverged(f"The objective became {value}", code="experiments.diverged")
         except Diverged as problem:
@@ -106,14 +147,15 @@ def _cause(problem: Exception) -> BaseException:
 class _Turns:
     """Tells a worker when to start a trial."""
 
-    def __init__(self, rdb: RDBStorage, study: Study, wanted: int):
-        self.rdb, self.study, self.wanted = rdb, study, wanted
+    def __init__(self, rdb: RDBStorage, study: Study, wanted: int, stop: GentleStop):
+        self.rdb, self.study, self.wanted, self.stop = rdb, study, wanted, stop
         self.first_seen: dict[int, float] = {}  # by trial: when we first found it without a heartbeat
 
     def wait(self) -> bool:
         """Return True as soon as a trial is missing, False when enough have finished or the search itself is gone."""
         mother = multiprocessing.parent_process()
         while mother is None or mother.is_alive():
+            self.stop.check()
             optuna.storages.fail_stale_trials(self.study)
             self._fail_without_heartbeat()
             trials = self.study.get_trials(deepcopy=False)
@@ -143,12 +185,13 @@ class _Turns:
 def run_worker(search: Search, sender: Connection) -> None:
     """Work in a process of its own, and send the error that ended it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the first process's affair
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # which ends us so: Optuna records the trial as failed
+    stop = GentleStop()
+    signal.signal(signal.SIGTERM, stop)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)  # the other cores are busy
     with storage.quiet():
         try:
-            search.work(*search.open())
+            search.work(*search.open(), stop=stop)
         except KeyboardInterrupt:
             return
         except CourseError as problem:

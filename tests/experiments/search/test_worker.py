@@ -18,7 +18,8 @@ from support.errors import refused
 from support.searches import SPACE, broken, finished, height, slow
 
 from course_utils.experiments.parallel import can_fork
-from course_utils.experiments.search import tune
+from course_utils.experiments.search import storage, tune, worker
+from course_utils.experiments.search.worker import GentleStop
 
 needs_fork = pytest.mark.skipif(not can_fork(), reason="two workers of a test's function need a fork")
 
@@ -94,6 +95,30 @@ def test_an_interrupt_ends_all_workers_and_the_study_goes_on():
     # The workers have recorded the end of their trials: nobody has to wait for their heartbeats to end.
     assert not study.get_trials(states=(TrialState.RUNNING,))
     assert len(finished(tune(height, SPACE, before + 2, storage="a.db"))) == before + 2
+
+
+@pytest.mark.parametrize("moment", ["a setting is drawn", "a trial has ended", "the objective runs"])
+def test_a_stop_at_any_moment_leaves_no_trial_that_seems_to_run(moment, monkeypatch):
+    stop, drawing = GentleStop(), worker.suggest
+
+    def draw(*arguments):
+        if moment == "a setting is drawn":
+            stop()
+        return drawing(*arguments)
+
+    def objective(trial):
+        if moment == "the objective runs":
+            stop()
+            pytest.fail("the objective went on")
+        return height(trial)
+
+    monkeypatch.setattr(worker, "suggest", draw)
+    address = storage.find_address("a.db", "study")
+    search = worker.Search(objective, SPACE, 9, {}, address, "study", 0, "random", optuna.pruners.NopPruner())
+    rdb, study = search.open()
+    with storage.quiet(), pytest.raises(KeyboardInterrupt):
+        search.work(rdb, study, after=stop if moment == "a trial has ended" else lambda: None, stop=stop)
+    assert len(study.trials) == 1 and not study.get_trials(states=(TrialState.RUNNING,))
 
 
 SEARCH = """
