@@ -173,7 +173,7 @@ def show_rates(runs: list[dict], journal: Journal) -> None:
     print(pd.DataFrame(rows, columns=columns).to_string(index=False, formatters={"accuracy": "{:.1%}".format}))
 
 
-def read_arguments() -> argparse.Namespace:
+def read_arguments(given: list[str] | None) -> argparse.Namespace:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     choice = f"digits, vehicles ({' or '.join(list(COMPARISONS)[1:])}) or growth; several are allowed (all)"
     arguments.add_argument(
@@ -185,7 +185,7 @@ def read_arguments() -> argparse.Namespace:
     arguments.add_argument("--fresh", action="store_true", help="measure everything again")
     arguments.add_argument("--rates", action="store_true", help="try learning rates on a split of their own")
     arguments.add_argument("--out", type=Path, help="the folder for runs, table and image (benchmarks/results)")
-    return arguments.parse_args()
+    return arguments.parse_args(given)
 
 
 def bench(given: argparse.Namespace) -> None:
@@ -212,11 +212,16 @@ def sized(task: Comparison, quick: bool) -> Comparison:
     return shrink(task) if quick else task
 
 
-if __name__ == "__main__":
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command, and end the process with one sentence where it fails."""
     silence_known_warnings()
     try:
-        bench(read_arguments())
+        bench(read_arguments(arguments))
     except CourseError as error:
         sys.exit(f"bench: {error}")
     except KeyboardInterrupt:
         sys.exit("bench: stopped; the same call goes on from here.")
+
+
+if __name__ == "__main__":
+    main()
