@@ -26,6 +26,7 @@ from fastai.vision.augment import Resize, aug_transforms
 from fastai.vision.data import ImageDataLoaders
 from fastai.vision.learner import vision_learner
 from torch import nn
+from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
@@ -33,7 +34,7 @@ from torchvision.datasets import ImageFolder
 from course_utils.backbones import resnet18_half
 from course_utils.environment import device
 from course_utils.surgery import freeze
-from course_utils.training import FineTune, cached_body
+from course_utils.training import FineTune, cached_body, reestimate_batchnorm
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as in PyTorch's tutorial
 TUTORIAL_WORKERS, TUTORIAL_STEP = 4, 7  # processes that load; epochs after which its rate falls to a tenth
@@ -69,9 +70,11 @@ class Watch:
         self.steps += steps
 
     @torch.no_grad()
-    def test(self, model: nn.Module) -> None:
+    def test(self, model: nn.Module, settle: Callable[[], object]) -> None:
+        """Test after an epoch, off the clock, once `settle` has brought BatchNorm's running statistics up to date."""
         if not self._test:
             return
+        settle()  # for every arm alike: otherwise the arm with more steps wins, since its statistics lag less
         model.eval()
         right = sum((model(x).argmax(1) == y).sum().item() for x, y in self._test)
         self.accuracy.append(right / sum(len(y) for _, y in self._test))
@@ -91,7 +94,7 @@ class Timed(Callback):
         self.watch.stop(self.n_iter)
 
     def after_epoch(self) -> None:
-        self.watch.test(self.model)
+        self.watch.test(self.model, lambda: reestimate_batchnorm(self.learn))
 
 
 class Ours:
@@ -161,6 +164,8 @@ class PlainTorch:
         train = ImageFolder(images / "train", transforms.Compose([*augment, *as_tensor]))
         workers = min(TUTORIAL_WORKERS, joblib.cpu_count())  # torch warns of more
         self.train = DataLoader(train, bs, shuffle=True, num_workers=workers, drop_last=True)
+        plain = ImageFolder(images / "train", transforms.Compose(as_tensor))
+        self.plain = DataLoader(plain, 64, shuffle=True)  # mixed, as the classes lie in order
         self.test = DataLoader(ImageFolder(images / "test", transforms.Compose(as_tensor)), 64)
         self.network = resnet18_half("DEFAULT")
         if regime == "head":
@@ -197,7 +202,7 @@ class PlainTorch:
                 optimizer.step()
             schedule.step()
             watch.stop(len(self.train))
-            watch.test(self.network)
+            watch.test(self.network, lambda: update_bn(self.plain, self.network, device()))
 
 
 ARMS: dict[str, Callable] = {"ours": Ours, "fastai": StockFastai, "torch": PlainTorch, "limit": Limit}

@@ -21,7 +21,7 @@ from course_utils.surgery import blocks, split_by_block
 from course_utils.tasks.catalogue import TASKS
 from course_utils.tasks.images import ImageTask
 from course_utils.tasks.running import train, train_and_score
-from course_utils.training import Strategy
+from course_utils.training import ReestimateBatchNorm, Strategy
 from course_utils.training.phases import Phase
 from course_utils.training.what_trains import FromGroup
 
@@ -256,5 +256,5 @@ class Objective:
     def __call__(self, trial: Trial) -> float:
         """Return the score of one trial."""
         images, strategy = _prepared(self.task, trial.params)
-        cbs = [Prune(trial)]
+        cbs = [ReestimateBatchNorm(), Prune(trial)]  # epochs are compared, too, where a trial is pruned
         return train_and_score(images, strategy, images.labels, self.seed, split="valid", start=self.seed, cbs=cbs)[0]

@@ -9,6 +9,7 @@ from course_utils.training.checks import check_data
 from course_utils.training.phases import Phase, run_phases
 from course_utils.training.precision import suit_device
 from course_utils.training.randomness import randomness_kept
+from course_utils.training.running_statistics import ReestimateBatchNorm, reestimate_batchnorm
 from course_utils.training.strategies import (
     STRATEGIES,
     Discriminative,
@@ -43,6 +44,7 @@ __all__ = [
     "LinearProbe",
     "Partial",
     "Phase",
+    "ReestimateBatchNorm",
     "StopWhenLost",
     "Strategy",
     "Surgical",
@@ -50,6 +52,7 @@ __all__ = [
     "cached_body",
     "check_data",
     "randomness_kept",
+    "reestimate_batchnorm",
     "run_phases",
     "suit_device",
 ]

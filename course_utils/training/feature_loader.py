@@ -2,15 +2,15 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
 import torch
 from fastai.data.load import DataLoader
-from fastai.torch_basics import chunked
-from torch import Tensor
+from fastai.torch_basics import chunked, to_device
+from torch import Tensor, nn
 
 from course_utils.errors import CourseError
 from course_utils.training.cut_forward import CutForward
@@ -63,10 +63,22 @@ class FeatureDL(DataLoader):
 
     def create_batches(self, samps: Iterator[int]) -> Iterator[tuple]:
         """Yield a batch of features and targets for each chunk of the order."""
-        features = self.copies[self.turn % len(self.copies)]
         for chunk in chunked(samps, self.bs, self.drop_last):
-            kept = {name: part[chunk] for name, part in self.kept.items()}
-            yield self.cut.stored(features[chunk], kept), *(target[chunk] for target in self.targets)
+            yield self._batch(chunk, self.turn % len(self.copies))
+
+    def holds_for(self, layers: Collection[nn.Module]) -> bool:
+        """Whether these layers come behind the cut, and the features are those of images without augmentation."""
+        before = {module for layer in self.cut.layers for module in layer.modules()}
+        return len(self.copies) == 1 and before.isdisjoint(layers)
+
+    def batches(self, order: Sequence[int], bs: int) -> Iterator[tuple]:
+        """Yield batches in an order of the caller's own; the order of training stays what it is."""
+        for chunk in chunked(order, bs):
+            yield to_device(self._batch(chunk, 0), self.device)
+
+    def _batch(self, chunk: list[int], turn: int) -> tuple:
+        kept = {name: part[chunk] for name, part in self.kept.items()}
+        return self.cut.stored(self.copies[turn][chunk], kept), *(target[chunk] for target in self.targets)
 
 
 def _compute(stored: Tensor, cut: CutForward, ordered: DataLoader) -> tuple[dict[str, Tensor], list[Tensor]]:

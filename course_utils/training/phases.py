@@ -21,6 +21,7 @@ from course_utils.surgery import replace_head
 from course_utils.surgery.freezing import BatchNorm
 from course_utils.training.caching import cached_body
 from course_utils.training.callbacks import StopWhenLost
+from course_utils.training.running_statistics import Statistics, batches_seen, reestimate_batchnorm
 from course_utils.training.what_trains import WhatTrains
 
 Splitter = Callable[[nn.Module], list[list[nn.Parameter]]]
@@ -62,7 +63,13 @@ class Phase:
     cached: bool = False
 
 
-def run_phases(learn: Learner, phases: Sequence[Phase], *, called: str = "these phases") -> Learner:
+def run_phases(
+    learn: Learner,
+    phases: Sequence[Phase],
+    *,
+    called: str = "these phases",
+    batchnorm_statistics: Statistics = "re-estimated",
+) -> Learner:
     """Train a learner phase by phase, and return it.
 
     Parameters
@@ -73,6 +80,9 @@ def run_phases(learn: Learner, phases: Sequence[Phase], *, called: str = "these 
         What to do, in order.
     called : str
         What an error calls them: the name of a strategy.
+    batchnorm_statistics : "re-estimated" or "as trained"
+        Whether the running statistics that have moved are estimated anew on the training images at the end
+        (`reestimate_batchnorm`), or stay as they are, which after short training is behind the weights.
 
     Raises
     ------
@@ -80,11 +90,17 @@ def run_phases(learn: Learner, phases: Sequence[Phase], *, called: str = "these 
         When the loss becomes NaN or infinite ("training.loss-lost"; later phases don't run), when memory runs out
         ("training.out-of-memory"), and for what the network doesn't have, such as an unknown block.
     """
-    guard = StopWhenLost()
+    guard, before = StopWhenLost(), batches_seen(learn.model)
+
+    def settle() -> None:
+        if batchnorm_statistics == "re-estimated" and not guard.lost:
+            seen = batches_seen(learn.model)
+            reestimate_batchnorm(learn, [layer for layer, count in seen.items() if count != before.get(layer, 0)])
+
     learn.add_cb(guard)
     try:
-        for phase in phases:
-            _run_phase(learn, phase)
+        for number, phase in enumerate(phases, 1):
+            _run_phase(learn, phase, settle if number == len(phases) else None)
             if guard.lost:
                 lower = f"lr={_highest(phase.lr) / 10:g}"
                 raise CourseError(
@@ -101,8 +117,8 @@ def run_phases(learn: Learner, phases: Sequence[Phase], *, called: str = "these 
     return learn
 
 
-def _run_phase(learn: Learner, phase: Phase) -> None:
-    """Prepare the network as the phase asks, then fit once."""
+def _run_phase(learn: Learner, phase: Phase, afterwards: Callable[[], None] | None) -> None:
+    """Prepare the network as the phase asks, then fit once; what is done afterwards still finds stored features."""
     if phase.new_head is not None:
         replace_head(learn, phase.new_head)
     if phase.groups is not None:
@@ -112,6 +128,8 @@ def _run_phase(learn: Learner, phase: Phase) -> None:
     caching: AbstractContextManager = cached_body(learn) if phase.cached else nullcontext()
     with caching:
         learn.fit_one_cycle(phase.epochs, phase.lr, **phase.one_cycle)
+        if afterwards is not None:
+            afterwards()
 
 
 def _highest(lr: float | slice) -> float:

@@ -13,8 +13,8 @@ an equal number of steps. One of your own is a frozen dataclass with a `name` an
             return [Phase(FromBlock("stage 3"), self.epochs, self.lr)]
 """
 
-from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Self, get_args
 
 from fastai.learner import Learner
 
@@ -23,6 +23,7 @@ from course_utils.surgery import blocks, split_by_block
 from course_utils.surgery.freezing import BatchNorm
 from course_utils.training.checks import check_data
 from course_utils.training.phases import Phase, run_phases
+from course_utils.training.running_statistics import Statistics
 from course_utils.training.what_trains import BlockAndHead, Everything, FromBlock, FromGroup, Head, WhatTrains
 
 
@@ -36,10 +37,15 @@ class Strategy:
         How often each training example is seen, over all phases.
     lr : float
         The highest learning rate of the fastest part, reached within a one-cycle schedule.
+    batchnorm_statistics : "re-estimated" or "as trained"
+        What is evaluated after training: running statistics of BatchNorm that were estimated anew on the training
+        images (see `reestimate_batchnorm`), or those that training left, which lag behind where it was short. Held
+        layers (`batchnorm="fixed"`) and networks without BatchNorm have nothing to re-estimate.
     """
 
     epochs: int = 5
     lr: float = 1e-2
+    batchnorm_statistics: Statistics = field(default="re-estimated", kw_only=True)
 
     name: ClassVar[str]
     pretrained: ClassVar[bool] = True  # whether the learner should start from pre-trained weights
@@ -65,6 +71,11 @@ class Strategy:
                 f"{self.least_epochs} epochs and a learning rate above 0.",
                 code="training.bad-setting",
             )
+        if self.batchnorm_statistics not in get_args(Statistics):
+            raise CourseError(
+                f"batchnorm_statistics is {self.batchnorm_statistics!r}: give 're-estimated' or 'as trained'.",
+                code="training.bad-setting",
+            )
 
     def train(self, learn: Learner) -> Learner:
         """Train a fresh learner, as `vision_learner` has just made it, and return it.
@@ -77,7 +88,7 @@ class Strategy:
         """
         self.check(learn)
         check_data(learn)
-        return run_phases(learn, self.phases(), called=self.name)
+        return run_phases(learn, self.phases(), called=self.name, batchnorm_statistics=self.batchnorm_statistics)
 
 
 @dataclass(frozen=True)
@@ -238,7 +249,8 @@ class Surgical(Strategy):
 class FineTune(Strategy):
     """fastai's `learn.fine_tune`: the head for `freeze_epochs`, then all at discriminative rates up to half of `lr`.
 
-    `FineTune(epochs, lr)` is `learn.fine_tune(epochs - freeze_epochs, lr)`; the other arguments are fastai's.
+    `FineTune(epochs, lr)` is `learn.fine_tune(epochs - freeze_epochs, lr)`; the other arguments are fastai's. To the
+    bit with `batchnorm_statistics="as trained"`; otherwise the running statistics are re-estimated at the end.
     """
 
     lr_mult: float = 100
