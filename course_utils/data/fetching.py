@@ -6,8 +6,9 @@ import shutil
 import tarfile
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pooch
 import requests
@@ -20,6 +21,7 @@ from course_utils.environment import data_dir, mirror
 from course_utils.errors import CourseError
 
 RETRIES = 3
+UNSOUND = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, CourseError)  # what a bad archive raises
 CHUNK = 2**16  # bytes: what a broken connection loses at most
 
 
@@ -36,8 +38,26 @@ def fetch_archive(name: str) -> Path:
         `data.disk-full` or `data.folder-unusable`.
     """
     source = find_source(name)
+    return _fetch_file(source, f"{source.about}.\nLicence: {source.licence}. Cite: {source.citation}.")
+
+
+def fetch_beside(name: str) -> dict[str, Path]:
+    """Return the checked text files that a source's publisher keeps beside the archive, by their names.
+
+    Raises
+    ------
+    CourseError
+        As `fetch_archive`.
+    """
+    return {each.archive: _fetch_file(each) for each in find_source(name).files_beside()}
+
+
+def _fetch_file(source: Source, announcement: str = "") -> Path:
+    """Return one checked file: from the data folder, else from the mirror, else downloaded after an announcement."""
     archive = _archive_path(source)
     if archive.is_file():
+        with _explain_errors(source, archive):
+            _check_pin(source, archive)
         return archive
     mirrored = _find_in_mirror(source)
     if mirrored is not None:
@@ -46,7 +66,8 @@ def fetch_archive(name: str) -> Path:
         return mirrored
     with _explain_errors(source, archive), _lock(source):
         if not archive.is_file():
-            print(f"{source.about}.\nLicence: {source.licence}. Cite: {source.citation}.")
+            if announcement:
+                print(announcement)
             pooch.get_logger().setLevel("WARNING")  # its messages name folders, and the progress bar says the rest
             pooch.create(
                 path=archive.parent,
@@ -55,6 +76,7 @@ def fetch_archive(name: str) -> Path:
                 urls={source.archive: source.url},
                 retry_if_failed=RETRIES,
             ).fetch(source.archive, downloader=_ResumingDownloader(source))
+            _pin(source, archive)
     return archive
 
 
@@ -100,13 +122,14 @@ def verify(name: str) -> bool:
         `data.wrong-file` when one of them is damaged.
     """
     source = find_source(name)
-    archive: Path | None = _archive_path(source)
-    if archive is not None and not archive.is_file():
-        archive = _find_in_mirror(source)
+    archive = _find(source)
     folder = data_dir() / source.name
-    if archive is not None:
-        with _explain_errors(source, archive):
-            _check_digest(source, archive)
+    for each in (source, *source.files_beside()):
+        file = _find(each)
+        if file is not None:
+            with _explain_errors(each, file):
+                _check_digest(each, file)
+                _check_pin(each, file)
     if folder.is_dir():
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         contents = ((path.relative_to(folder).as_posix(), path.read_bytes()) for path in files)
@@ -124,7 +147,7 @@ def verify(name: str) -> bool:
 def is_here(name: str) -> bool:
     """Whether a source can be had without a network: in the data folder or in the mirror."""
     source = find_source(name)
-    return _archive_path(source).is_file() or (data_dir() / name).is_dir() or _find_in_mirror(source) is not None
+    return (data_dir() / name).is_dir() or all(_find(each) is not None for each in (source, *source.files_beside()))
 
 
 def _archive_path(source: Source) -> Path:
@@ -136,13 +159,41 @@ def _partial_path(source: Source) -> Path:
     return _archive_path(source).with_name(f".{source.archive}.part")
 
 
+def _find(source: Source) -> Path | None:
+    return _archive_path(source) if _archive_path(source).is_file() else _find_in_mirror(source)
+
+
 def _find_in_mirror(source: Source) -> Path | None:
+    """Return the mirror's file, which lies in the mirror itself or in a folder of the source's name."""
     folder = mirror()
-    return folder / source.archive if folder is not None and (folder / source.archive).is_file() else None
+    candidates = [folder / source.archive, folder / source.name / source.archive] if folder is not None else []
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _pin_path(file: Path) -> Path:
+    return file.with_name(f"{file.name}.sha256")
+
+
+def _pin(source: Source, file: Path) -> None:
+    """Keep the digest of a first download beside it, where none was known beforehand: trust on first use."""
+    if source.pinned_at_first_use:
+        _pin_path(file).write_text(f"{pooch.file_hash(str(file))}  {file.name}\n")
+
+
+def _check_pin(source: Source, file: Path) -> None:
+    """Raise ValueError when a file isn't any more what was downloaded first; a mirror's files have no pin."""
+    pin = _pin_path(file)
+    if source.pinned_at_first_use and pin.is_file():
+        expected, found = pin.read_text().split(" ")[0], pooch.file_hash(str(file))
+        if found != expected:
+            raise ValueError(f"digest {found}, at its first download {expected}")
 
 
 def _check_digest(source: Source, archive: Path) -> None:
     """Raise ValueError when the archive, or what is in it, isn't what the registry knows."""
+    if source.pinned_at_first_use:
+        _check_layout(source, archive)
+        return
     try:
         if source.published is not None:
             algorithm, expected = source.published.split(":")
@@ -150,11 +201,33 @@ def _check_digest(source: Source, archive: Path) -> None:
         else:
             expected = source.content or ""
             found = content_digest(read_files(archive, source.unpacked), source.suffix)
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, CourseError) as error:
-        first_line = str(error).split("\n")[0].rstrip(".:")  # tarfile lists every format that it tried
-        raise ValueError(f"not a sound archive: {first_line}") from error
+    except UNSOUND as error:
+        raise _unsound(error) from error
     if found != expected:
         raise ValueError(f"digest {found}, expected {expected}")
+
+
+def _check_layout(source: Source, file: Path) -> None:
+    """Raise ValueError when a text file's lines, or the files in an archive's folders, aren't as many as known."""
+    if source.archive in source.layout:
+        found = {source.archive: len(file.read_bytes().splitlines())}
+    else:
+        try:
+            names = [name for name, _ in read_files(file, source.unpacked) if name.endswith(source.suffix)]
+        except UNSOUND as error:
+            raise _unsound(error) from error
+        found = dict(Counter(PurePosixPath(name).parent.name for name in names))
+    for name, count in source.layout.items():
+        if found.get(name, 0) != count:
+            what = "lines" if name == source.archive else f"files in {name}"
+            raise ValueError(f"{found.get(name, 0):,} {what}, expected {count:,}")
+    if len(found) > len(source.layout):
+        raise ValueError(f"an unknown folder {min(found.keys() - source.layout.keys())}")
+
+
+def _unsound(error: Exception) -> ValueError:
+    first_line = str(error).split("\n")[0].rstrip(".:")  # tarfile lists every format that it tried
+    return ValueError(f"not a sound archive: {first_line}")
 
 
 class _ResumingDownloader:
@@ -176,9 +249,11 @@ class _ResumingDownloader:
             response.raise_for_status()
             if response.status_code != requests.codes.partial_content:
                 have = 0  # hosts that pack on demand ignore ranges and send everything again
+            left = int(response.headers.get("Content-Length", 0))
+            total = have + left if left and self.source.pinned_at_first_use else self.source.size
             with (
                 part.open("ab" if have else "wb") as file,
-                tqdm(desc=self.source.name, total=self.source.size, initial=have, unit="B", unit_scale=True) as bar,
+                tqdm(desc=self.source.name, total=total, initial=have, unit="B", unit_scale=True) as bar,
             ):
                 for chunk in response.iter_content(CHUNK):
                     file.write(chunk)

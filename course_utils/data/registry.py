@@ -85,6 +85,18 @@ DATA_SETS: dict[str, DataSet] = {
             small={"n_per_class": 3, "split": (4, 6)},
         ),
         DataSet(
+            name="recycling",
+            loader="course_utils.data.images.recycling:recycling",
+            modality="images",
+            about="rubbish in six materials: TrashNet's 2,527 phone photographs in the full profile, drawings in mini",
+            licence=f"photographs: MIT; drawings: {_DRAWN}",
+            citation=SOURCES["trashnet"].citation,
+            classes=6,
+            size=96,
+            source="trashnet",
+            small={"n_per_class": 3, "split": (2, 4)},
+        ),
+        DataSet(
             name="pets",
             loader="course_utils.data.images.pets:pets",
             modality="images",

@@ -1,6 +1,7 @@
 """The registry of sources: the public archives that data sets are taken from, with digest, licence and citation."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from course_utils.errors import CourseError
@@ -29,6 +30,12 @@ class Source:
         that counts where it is known.
     published : str, optional
         The digest of the archive itself, as "algorithm:hex".
+    layout : mapping of str to int
+        How many files that end in `suffix` each folder of the archive holds; or how many lines a text file has, under
+        its own name. It is what an archive is checked by whose digest nobody could record beforehand: such an archive
+        is pinned at its first download.
+    beside : mapping of str to int
+        Text files that the publisher keeps beside the archive, with the number of lines of each.
     """
 
     name: str
@@ -42,9 +49,35 @@ class Source:
     citation: str
     content: str | None = None
     published: str | None = None
+    layout: Mapping[str, int] = field(default_factory=dict)
+    beside: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def pinned_at_first_use(self) -> bool:
+        """Whether no digest of it was known when this was written."""
+        return self.content is None and self.published is None
+
+    def files_beside(self) -> "list[Source]":
+        """Return a source for each file beside the archive."""
+        address = self.url.rsplit("/", 1)[0]
+        return [
+            replace(
+                self,
+                url=f"{address}/{file}",
+                archive=file,
+                size=lines * LINE,
+                content=None,
+                published=None,
+                layout={file: lines},
+                beside={},
+            )
+            for file, lines in self.beside.items()
+        ]
 
 
+LINE = 20  # bytes, about, of a line in a publisher's list of files
 _CIFAR = "d7d05618061fe37d830fb0419063d113c575ccbc"
+_TRASHNET = "6fa2b878c6c1b4304b91109070ce0edf9279bb31"
 SOURCES = {
     source.name: source
     for source in (
@@ -72,6 +105,24 @@ SOURCES = {
             licence="CC BY-SA 4.0",
             citation="Parkhi, Vedaldi, Zisserman and Jawahar 2012, Cats and Dogs, CVPR",
             published="sha256:67195c5e1c01f1ab5f9b6a5d22b8c27a580d896ece458917e61d459337fa318d",
+        ),
+        Source(
+            name="trashnet",
+            about="TrashNet: 2,527 phone photographs of rubbish in six materials, for `recycling`",
+            # github.com/…/raw finds a file whether or not the repository keeps it in Git LFS.
+            url=f"https://github.com/garythung/trashnet/raw/{_TRASHNET}/data/dataset-resized.zip",
+            archive="dataset-resized.zip",
+            size=43_000_000,  # about: neither its exact size nor its digest is published
+            unpacked=60_000_000,
+            suffix=".jpg",
+            licence="MIT",
+            citation="Thung and Yang 2016, Classification of Trash for Recyclability Status, Stanford CS 229",
+            layout={"cardboard": 403, "glass": 501, "metal": 410, "paper": 594, "plastic": 482, "trash": 137},
+            beside={
+                "one-indexed-files-notrash_train.txt": 1768,
+                "one-indexed-files-notrash_val.txt": 328,
+                "one-indexed-files-notrash_test.txt": 431,
+            },
         ),
     )
 }

@@ -96,6 +96,71 @@ def split_by_class(
     return Split(_joined(train), _joined(valid), _joined(test), near_duplicates=dropped)
 
 
+def keep_published_split(
+    labels: Sequence[int] | np.ndarray,
+    vocab: Sequence[str],
+    published: Sequence[str] | np.ndarray,
+    n_per_class: int | None,
+    seed: int,
+    split: tuple[float, float] | None = None,
+    duplicate_pairs: np.ndarray | None = None,
+) -> Split:
+    """Keep the training, validation and test set that a publisher made, and take from each what is asked for.
+
+    Parameters
+    ----------
+    labels : (n,) int
+        An index into `vocab` for each item.
+    vocab : sequence of str
+        The names of the classes.
+    published : (n,) str
+        The publisher's set of each item: "train", "valid" or "test".
+    n_per_class : int, optional
+        Training items of each class; None takes all. Fewer are always among those of a larger number.
+    seed : int
+        Decides which items are taken, where not all are.
+    split : (float, float), optional
+        How much of the publisher's validation and test set is taken, as in `split_by_class`; None takes all.
+    duplicate_pairs : (m, 2) int, optional
+        Indices of near-duplicates, treated as in `split_by_class`: the test set keeps what it has.
+
+    Raises
+    ------
+    CourseError
+        `data.too-few-items`; `data.bad-split`; `data.bad-number`.
+    """
+    labels, published = np.asarray(labels), np.asarray(published)
+    pairs = np.empty((0, 2), int) if duplicate_pairs is None else np.asarray(duplicate_pairs)
+    shuffled = [
+        np.random.default_rng([seed, crc32(name.encode())]).permutation(np.flatnonzero(labels == index))
+        for index, name in enumerate(vocab)
+    ]
+    left = {name: [items[published[items] == name] for items in shuffled] for name in SPLITS}
+    test = _take_published(left["test"], vocab, split, "test")
+    whole = sum(map(len, left["train"] + left["valid"]))
+    left["valid"] = _without_duplicates(left["valid"], test, pairs)
+    valid = _take_published(left["valid"], vocab, split, "valid")
+    left["train"] = _without_duplicates(_without_duplicates(left["train"], test, pairs), valid, pairs)
+    check_n_per_class(n_per_class)
+    train = [
+        _take(items, len(items) if n_per_class is None else n_per_class, f"{name!r} training examples")
+        for name, items in zip(vocab, left["train"], strict=True)
+    ]
+    dropped = whole - sum(map(len, left["train"] + left["valid"]))
+    return Split(_joined(train), _joined(valid), _joined(test), near_duplicates=dropped)
+
+
+def _take_published(
+    items: list[np.ndarray], vocab: Sequence[str], split: tuple[float, float] | None, name: str
+) -> list[np.ndarray]:
+    what = {"valid": "validation", "test": "test"}[name]
+    counts = [len(each) if split is None else _count(split, name, len(each)) for each in items]
+    return [
+        _take(each, count, f"{label!r} {what} examples")
+        for each, count, label in zip(items, counts, vocab, strict=True)
+    ]
+
+
 def renumber(split: Split) -> Split:
     """Return the split of a store that holds only the items of this one, in the order of STORED."""
     indices, start = {}, 0

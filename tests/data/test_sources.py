@@ -10,23 +10,17 @@ import tarfile
 import threading
 import time
 import zipfile
-from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import SimpleNamespace
 
 import pooch
 import pytest
-from support.archives import zipped
+from support.archives import FILES, known, left_in, zipped
 from support.errors import refused
 
 from course_utils.data import fetching
-from course_utils.data.archives import content_digest
 from course_utils.data.fetching import CHUNK, fetch, fetch_archive, verify
 from course_utils.data.sources import SOURCES, Source
 from course_utils.errors import CourseError
-
-FILES = {f"toy/{kind}/{i}.jpg": os.urandom(300_000) for kind in ("car", "truck") for i in range(3)}
 
 
 def tarred(*members: tarfile.TarInfo, content: bytes = b"") -> bytes:
@@ -38,84 +32,9 @@ def tarred(*members: tarfile.TarInfo, content: bytes = b"") -> bytes:
     return buffer.getvalue()
 
 
-class Host(ThreadingHTTPServer):
-    """Serves `payload`; `faults` says, request by request, after how many bytes to hang up or which status to give."""
-
-    def __init__(self, payload: bytes):
-        super().__init__(("127.0.0.1", 0), Answer)
-        self.payload, self.knows_ranges, self.faults, self.ranges, self.sent = payload, True, [], [], 0
-        self.url = f"http://127.0.0.1:{self.server_port}/toy.zip"
-
-
-class Answer(BaseHTTPRequestHandler):
-    server: Host
-
-    def do_GET(self):
-        host = self.server
-        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        start = int(asked[1]) if asked and host.knows_ranges else 0
-        host.ranges.append(int(asked[1]) if asked else None)
-        fault = host.faults.pop(0) if host.faults else None
-        if isinstance(fault, str):
-            return self.send_error(int(fault))
-        if start >= len(host.payload):
-            return self.send_error(416)
-        body = host.payload[start:]
-        self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body[:fault])
-        host.sent += len(body[:fault])
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def host():
-    server = Host(zipped(FILES))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch) -> Path:
-    """An empty data folder without a mirror, and no waiting between retries."""
-    monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.delenv("COURSE_DATA_MIRROR", raising=False)
-    monkeypatch.setattr("pooch.core.time", SimpleNamespace(sleep=lambda _: None))
-    return tmp_path / "data"
-
-
-def known(monkeypatch, **changes) -> Source:
-    toy = Source(
-        name="toy",
-        about="A toy",
-        url="http://127.0.0.1:9/toy.zip",
-        archive="toy.zip",
-        size=len(zipped(FILES)),
-        unpacked=2_000_000,
-        suffix=".jpg",
-        licence="CC0",
-        citation="nobody",
-        content=content_digest(FILES.items(), ".jpg"),
-    )
-    monkeypatch.setitem(SOURCES, "toy", replace(toy, **changes))
-    return SOURCES["toy"]
-
-
 @pytest.fixture
 def toy(host, monkeypatch) -> Source:
     return known(monkeypatch, url=host.url)
-
-
-def left_in(folder: Path) -> list[str]:
-    """Every file below the data folder but the lock."""
-    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and p.suffix != ".lock")
 
 
 PART = "archives/.toy.zip.part"
@@ -364,9 +283,9 @@ def test_an_unknown_source_gets_the_names_and_the_nearest():
 @pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
 def test_the_registry_pins_what_it_names(source):
     assert source.url.startswith("https://") and source.licence and source.citation and source.size > 0
-    assert source.content or source.published
+    assert source.content or source.published or source.layout
     if "github.com" in source.url:
-        assert re.search(r"/[0-9a-f]{40}\.zip$", source.url), "an address that can't change"
+        assert re.search(r"/[0-9a-f]{40}(\.zip$|/)", source.url), "an address that can't change"
 
 
 def test_cifar10_in_the_mirror_is_the_one_we_know(mirror, folder, monkeypatch):

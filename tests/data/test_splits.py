@@ -5,7 +5,7 @@ import pytest
 import torch
 from support.errors import refused
 
-from course_utils.data.splits import Split, renumber, split_by_class
+from course_utils.data.splits import Split, keep_published_split, renumber, split_by_class
 
 VOCAB = ["car", "truck"]
 LABELS = np.array([0] * 40 + [1] * 60 + [-1] * 10)
@@ -99,3 +99,43 @@ def test_a_wrong_number_of_labels(n_per_class):
 def test_a_wrong_split(split):
     with refused("data.bad-split", repr(split)):
         split_by_class(LABELS, VOCAB, 5, 0, split)
+
+
+PUBLISHED = np.array(["train"] * 20 + ["valid"] * 8 + ["test"] * 12 + ["train"] * 30 + ["valid"] * 10 + ["test"] * 20)
+
+
+def keep(n_per_class=None, seed=0, split=None, pairs=None) -> Split:
+    return keep_published_split(LABELS[:100], VOCAB, PUBLISHED, n_per_class, seed, split, pairs)
+
+
+def test_a_published_split_is_kept_whole():
+    split = keep()
+    for name in ("train", "valid", "test"):
+        assert sorted(getattr(split, name)) == np.flatnonzero(name == PUBLISHED).tolist()
+
+
+def test_what_is_taken_of_a_published_split_comes_from_its_own_set():
+    few, more, other = keep(3, split=(0.5, 4)), keep(9, split=(0.5, 4)), keep(9, seed=1, split=(0.5, 4))
+    assert [count(few.valid, label) for label in (0, 1)] == [4, 5], "a share of each class of the published set"
+    assert [count(few.test, label) for label in (0, 1)] == [4, 4], "a number of each class"
+    assert set(few.train) < set(more.train) and few.valid == more.valid and few.test == more.test
+    assert set(other.train) != set(more.train)
+    for split in (few, more, other):
+        assert all((PUBLISHED[getattr(split, name)] == name).all() for name in ("train", "valid", "test"))
+
+
+def test_near_duplicates_leave_the_training_set_first_and_the_test_set_never():
+    pairs = np.array([[0, 30], [1, 22], [23, 31], [2, 3]])  # train-test, train-valid, valid-test, train-train
+    split = keep(pairs=pairs)
+    assert not {0, 1, 23} & {*split.train, *split.valid} and {22} <= set(split.valid)
+    assert sorted(split.test) == np.flatnonzero(PUBLISHED == "test").tolist()
+    assert split.near_duplicates == 3 and {2, 3} <= set(split.train)
+
+
+def test_more_than_the_published_set_holds():
+    with refused("data.too-few-items", "21 'car' training", "at most 20"):
+        keep(21)
+    with refused("data.too-few-items", "9 'car' validation", "at most 8"):
+        keep(split=(9, 9))
+    with refused("data.bad-split"):
+        keep(split=(9,))

@@ -1,9 +1,12 @@
-"""Small archives that are laid out like the real ones, to stand in for them in a mirror."""
+"""Small archives laid out like the real ones, for a mirror, and a server that breaks off, lies or is gone."""
 
 import io
+import os
+import re
 import tarfile
 import zipfile
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +15,10 @@ import pytest
 from PIL import Image
 
 from course_utils.data.archives import content_digest, read_files
-from course_utils.data.sources import SOURCES
+from course_utils.data.sources import SOURCES, Source
 
 CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+MATERIALS = {"cardboard": 3, "glass": 1, "metal": 5, "paper": 2, "plastic": 4, "trash": 6}  # as the lists number them
 BREEDS = {"Abyssinian": 6, "Russian_Blue": 6, "american_bulldog": 6, "pug": 6}
 
 
@@ -64,14 +68,35 @@ def archive_like_cifar10(path, per_class: int = 16) -> None:
                 archive.writestr(f"CIFAR/{part}/{name}/{number:04d}.jpg", buffer.getvalue())
 
 
-STAND_INS = {"cifar10": archive_like_cifar10, "pets": archive_like_pets}
+def archive_like_trashnet(path) -> None:
+    """TrashNet's layout: 8 train, 3 validation and 4 test photographs a class, and the three lists beside the zip."""
+    random = np.random.default_rng(0)
+    lists = {"train": [], "val": [], "test": []}
+    with zipfile.ZipFile(path, "w") as archive:
+        for kind, number in MATERIALS.items():
+            coarse = random.integers(0, 255, (15, 9, 12, 3), np.uint8)
+            coarse[14] = coarse[0]  # the last test photograph is the first of train again
+            for i, pixels in enumerate(coarse, 1):
+                buffer = io.BytesIO()
+                Image.fromarray(pixels).resize((48, 36), Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=95)
+                archive.writestr(f"dataset-resized/{kind}/{kind}{i}.jpg", buffer.getvalue())
+                lists["train" if i <= 8 else "val" if i <= 11 else "test"].append(f"{kind}{i}.jpg {number}")
+    for name, lines in lists.items():
+        text = "\n".join(random.permutation(lines)) + "\n"
+        path.with_name(f"one-indexed-files-notrash_{name}.txt").write_text(text, encoding="utf-8")
+
+
+STAND_INS = {"cifar10": archive_like_cifar10, "pets": archive_like_pets, "trashnet": archive_like_trashnet}
 
 
 def mirror_stand_in(source: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Put a stand-in for the source's archive into a mirror, choose the full profile, and an empty data folder."""
     archive = folder / SOURCES[source].archive
     STAND_INS[source](archive)
-    if SOURCES[source].published:
+    if SOURCES[source].pinned_at_first_use:
+        lines = {name: len((folder / name).read_text().splitlines()) for name in SOURCES[source].beside}
+        digests = {"layout": dict.fromkeys(MATERIALS, 15), "beside": lines}
+    elif SOURCES[source].published:
         digests = {"published": f"sha256:{pooch.file_hash(str(archive))}"}
     else:
         digests = {"content": content_digest(read_files(archive, 10**8), SOURCES[source].suffix)}
@@ -79,3 +104,61 @@ def mirror_stand_in(source: str, folder: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("COURSE_PROFILE", "full")
     monkeypatch.setenv("COURSE_DATA_MIRROR", str(folder))
     monkeypatch.setenv("COURSE_DATA_DIR", str(folder / "data"))
+
+
+FILES = {f"toy/{kind}/{i}.jpg": os.urandom(300_000) for kind in ("car", "truck") for i in range(3)}
+
+
+class Host(ThreadingHTTPServer):
+    """Serves `payload`; `faults` says, request by request, after how many bytes to hang up or which status to give."""
+
+    def __init__(self, payload: bytes):
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.payload, self.knows_ranges, self.faults, self.ranges, self.sent = payload, True, [], [], 0
+        self.url = f"http://127.0.0.1:{self.server_port}/toy.zip"
+
+
+class Answer(BaseHTTPRequestHandler):
+    server: Host
+
+    def do_GET(self):
+        host = self.server
+        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        start = int(asked[1]) if asked and host.knows_ranges else 0
+        host.ranges.append(int(asked[1]) if asked else None)
+        fault = host.faults.pop(0) if host.faults else None
+        if isinstance(fault, str):
+            return self.send_error(int(fault))
+        if start >= len(host.payload):
+            return self.send_error(416)
+        body = host.payload[start:]
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[:fault])
+        host.sent += len(body[:fault])
+
+    def log_message(self, *_):
+        pass
+
+
+def known(monkeypatch, **changes) -> Source:
+    toy = Source(
+        name="toy",
+        about="A toy",
+        url="http://127.0.0.1:9/toy.zip",
+        archive="toy.zip",
+        size=len(zipped(FILES)),
+        unpacked=2_000_000,
+        suffix=".jpg",
+        licence="CC0",
+        citation="nobody",
+        content=content_digest(FILES.items(), ".jpg"),
+    )
+    monkeypatch.setitem(SOURCES, "toy", replace(toy, **changes))
+    return SOURCES["toy"]
+
+
+def left_in(folder: Path) -> list[str]:
+    """Every file below the data folder but the lock."""
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and p.suffix != ".lock")

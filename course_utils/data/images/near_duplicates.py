@@ -10,15 +10,17 @@ BLOCK = 1000  # images compared with all others at once
 CHUNK = 500  # images in floating point at once
 
 
-def near_duplicates(images: torch.Tensor) -> torch.Tensor:
+def near_duplicates(images: torch.Tensor, thumbnail: int = THUMBNAIL) -> torch.Tensor:
     """Find the pairs of images that are nearly the same, or mirror images of each other.
 
-    Two images count as near-duplicates when the fine detail of their greyscale 16×16 thumbnails correlates by at least
-    0.75.
+    Two images count as near-duplicates when the fine detail of their greyscale thumbnails correlates by at least 0.75.
 
     Parameters
     ----------
     images : (n, 3, height, width) uint8
+    thumbnail : int
+        Pixels a side of the thumbnails. 16 suit images that a subject fills. Where many have one background and one
+        light in common, 32 keep more of the subject.
 
     Returns
     -------
@@ -29,9 +31,10 @@ def near_duplicates(images: torch.Tensor) -> torch.Tensor:
     -----
     The threshold was chosen by looking at the cars and trucks of CIFAR-10: above 0.85 nearly every pair is one
     photograph, cropped or recoloured; at 0.75 about half are. Leaving out a few images too many costs nothing; keeping
-    one too many would make a test score too high.
+    one too many would make a test score too high. On TrashNet, whose things lie on one board under one lamp, thumbnails
+    of 16 pixels pair different things by their shadows (506 pairs); of the 39 pairs at 32 pixels most are one thing.
     """
-    detail, mirrored = _fine_detail(images), _fine_detail(images.flip(-1))
+    detail, mirrored = _fine_detail(images, thumbnail), _fine_detail(images.flip(-1), thumbnail)
     pairs = []
     for start in range(0, len(images), BLOCK):
         rows = detail[start : start + BLOCK]
@@ -40,10 +43,10 @@ def near_duplicates(images: torch.Tensor) -> torch.Tensor:
     return torch.cat(pairs) if pairs else torch.empty(0, 2, dtype=torch.long)
 
 
-def _fine_detail(images: torch.Tensor) -> torch.Tensor:
-    """Return greyscale thumbnails as unit vectors (n, 256), without soft shading: any two skies would look the same."""
+def _fine_detail(images: torch.Tensor, thumbnail: int) -> torch.Tensor:
+    """Return greyscale thumbnails as unit vectors, without soft shading: any two skies would look the same."""
     grey = [chunk.float().mean(1, keepdim=True) for chunk in images.split(CHUNK)]
-    thumbnails = torch.cat([F.adaptive_avg_pool2d(chunk, THUMBNAIL) for chunk in grey])
+    thumbnails = torch.cat([F.adaptive_avg_pool2d(chunk, thumbnail) for chunk in grey])
     margin = BLUR // 2
     blurred = F.avg_pool2d(F.pad(thumbnails, (margin,) * 4, mode="reflect"), BLUR, stride=1)
     detail = thumbnails - blurred

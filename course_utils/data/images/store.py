@@ -170,7 +170,13 @@ class StoreDatasets(Datasets):
 
 
 def make_loaders(
-    store: Store, split: Split, options: ImageOptions, *, what: str, default_augment: Sequence[Transform] = ()
+    store: Store,
+    split: Split,
+    options: ImageOptions,
+    *,
+    what: str,
+    default_augment: Sequence[Transform] = (),
+    squeeze: bool = False,
 ) -> StoreLoaders:
     """Make the DataLoaders (train, valid, test) over a store.
 
@@ -190,6 +196,8 @@ def make_loaders(
         What the images are, for the line `about`.
     default_augment : sequence of Transform
         The data set's own batch transforms, which `augment=True` stands for.
+    squeeze : bool
+        Whether the store's images were squeezed into a square rather than cut to one: so is one from outside.
     """
     chip = device()
     if store.images.nbytes <= RESIDENT:
@@ -202,7 +210,7 @@ def make_loaders(
     dls = datasets.dataloaders(
         bs=min(options.bs, len(split.train)),
         val_bs=max(options.bs, LEAST_EVALUATED),
-        after_item=[Resize(store.images.shape[-1]), ToTensor()],
+        after_item=[Resize(store.images.shape[-1], method="squish" if squeeze else "crop"), ToTensor()],
         after_batch=_batch_transforms(options, default_augment),
         num_workers=0,
         device=chip,

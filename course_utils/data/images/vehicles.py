@@ -1,7 +1,6 @@
 """vehicles: cars and trucks, as photographs in the full profile and as drawings with known factors in mini."""
 
 import io
-from collections.abc import Sequence
 from functools import cache, lru_cache
 from pathlib import PurePosixPath
 from typing import Any
@@ -17,12 +16,13 @@ from course_utils.data.archives import read_files
 from course_utils.data.decoded import decode_once
 from course_utils.data.fetching import fetch_archive
 from course_utils.data.images.drawings import SceneSettings, draw
+from course_utils.data.images.drawn_splits import Draw, draw_splits
 from course_utils.data.images.near_duplicates import near_duplicates
 from course_utils.data.images.options import ImageOptions
 from course_utils.data.images.store import Store, StoreLoaders, make_loaders
 from course_utils.data.options import check_known
 from course_utils.data.sources import SOURCES
-from course_utils.data.splits import STORED, Split, renumber, split_by_class
+from course_utils.data.splits import split_by_class
 from course_utils.environment import profile
 from course_utils.errors import CourseError
 
@@ -75,7 +75,7 @@ def vehicles(
     photographs = _photographs() if profile() == "full" and settings is None else None
     if photographs is None:
         what = "drawings"
-        store, divided, factors = _draw_splits(vocab, options, settings or SceneSettings())
+        store, divided, factors = draw_splits(vocab, DRAWN, options, _painter(options.chosen_seed, settings))
     else:
         what, factors = "photographs", None
         label_of_kind = torch.tensor([vocab.index(kind) if kind in vocab else -1 for kind in KINDS])
@@ -125,27 +125,15 @@ def _decode_photographs() -> dict[str, torch.Tensor]:
     return dict(zip(TENSORS, tensors, strict=True))
 
 
-def _draw_splits(
-    vocab: Sequence[str], options: ImageOptions, settings: SceneSettings
-) -> tuple[Store, Split, pd.DataFrame]:
-    """Split all that could be drawn, and draw only what is used."""
-    seed = options.chosen_seed
-    labels = np.repeat(np.arange(len(vocab)), DRAWN)
-    chosen = split_by_class(labels, vocab, options.n_per_class, seed, options.split)
-    images, tables = [], []
-    for name in STORED:
-        used = np.array(getattr(chosen, name), int)
-        label_names = [vocab[label] for label in labels[used]]
-        numbers = (used % DRAWN).tolist()
-        kinds = tuple(_kind(label, number) for label, number in zip(label_names, numbers, strict=True))
-        seeds = tuple(_drawing_seed(seed, label, number) for label, number in zip(label_names, numbers, strict=True))
-        drawn, table = _draw(kinds, seeds, settings)
-        images.append(drawn)
-        tables.append(table.assign(split=name, label=label_names))
-    stacked = torch.from_numpy(np.concatenate(images)).permute(0, 3, 1, 2).contiguous()
-    used = np.array([index for name in STORED for index in getattr(chosen, name)])
-    store = Store(stacked, torch.from_numpy(labels[used]), vocab)
-    return store, renumber(chosen), pd.concat(tables, ignore_index=True)
+def _painter(seed: int, settings: SceneSettings | None) -> Draw:
+    """Give what `draw_splits` draws with."""
+
+    def paint(labels: list[str], numbers: list[int]) -> tuple[np.ndarray, pd.DataFrame]:
+        kinds = tuple(_kind(label, number) for label, number in zip(labels, numbers, strict=True))
+        seeds = tuple(_drawing_seed(seed, label, number) for label, number in zip(labels, numbers, strict=True))
+        return _draw(kinds, seeds, settings or SceneSettings())
+
+    return paint
 
 
 def _kind(label: str, number: int) -> str:
