@@ -24,7 +24,7 @@ def inspect_training(
     """Look at a learner and its data (training, validation and, if there is one, test set) for what looks wrong.
 
     Nothing is changed: neither weights nor modes, nor the order of the batches to come. The validation images pass
-    the network once, if a metric asks for it.
+    the network up to three times, and where BatchNorm was trained, the training images once.
 
     Parameters
     ----------
@@ -57,6 +57,7 @@ def inspect_training(
         "normalisation": data_checks.check_normalisation,
         "losses": training_checks.check_losses,
         "frozen blocks": training_checks.check_frozen_blocks,
+        "running statistics": training_checks.check_running_statistics,
         "batches": training_checks.check_batches,
         "mode": training_checks.check_mode,
     }

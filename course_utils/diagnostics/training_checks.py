@@ -12,8 +12,10 @@ from course_utils.diagnostics.data_checks import RARE
 from course_utils.diagnostics.findings import Finding, Unseen
 from course_utils.diagnostics.inputs import labels_of, loaders, predictions, validation_loader, vocab_of
 from course_utils.surgery.blocks import BATCHNORM, DROPOUT, blocks, moves
+from course_utils.training.running_statistics import reestimated
 
 BLIND = {"accuracy", "error_rate"}  # metrics that a rare class hardly touches
+LAGGING = 0.05  # share of answers that change when running statistics are re-estimated
 
 
 def check_metrics(learn: Learner) -> Iterator[Finding]:
@@ -93,6 +95,28 @@ def check_frozen_blocks(learn: Learner) -> Iterator[Finding]:
             "one parameter group for the whole network",
             "the splitter makes one group, so freeze() freezes nothing, and body and head share one learning rate",
             "give the learner splitter=surgery.split_by_block",
+        )
+
+
+def check_running_statistics(learn: Learner) -> Iterator[Finding]:
+    """Find BatchNorm whose running statistics lag behind the weights; the training images pass the network once."""
+    if not len(getattr(learn.recorder, "lrs", [])):
+        raise Unseen("nothing was trained yet")
+    before = torch.cat([output for output, _ in predictions(learn)])
+    if before.ndim != 2 or before.shape[1] < 2:
+        raise Unseen("the network doesn't give one score for each class")
+    with reestimated(learn) as layers:
+        if not layers:
+            return
+        after = torch.cat([output for output, _ in predictions(learn)])
+    changed = (before.argmax(1) != after.argmax(1)).float().mean().item()
+    if changed > LAGGING:
+        yield Finding(
+            "running statistics lag behind",
+            f"re-estimating the statistics of {layers} BatchNorm layers on the training images changes {changed:.0%} "
+            "of the answers on the validation images",
+            "call training.reestimate_batchnorm(learn) after training, or fix them, with "
+            "surgery.freeze(learn, batchnorm='fixed')",
         )
 
 

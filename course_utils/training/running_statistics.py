@@ -67,6 +67,20 @@ def reestimate_batchnorm(learn: Learner, layers: Collection[_BatchNorm] | None =
     return len(chosen)
 
 
+@contextmanager
+def reestimated(learn: Learner) -> Iterator[int]:
+    """Within it, the running statistics are re-estimated; afterwards they are what they were.
+
+    Yields how many layers are re-estimated.
+    """
+    before = {layer: _statistics(layer) for layer in _unheld(learn.model)}
+    try:
+        yield reestimate_batchnorm(learn)
+    finally:
+        for layer, kept in before.items():
+            layer.load_state_dict(kept, strict=False)
+
+
 class ReestimateBatchNorm(Callback):
     """Re-estimates the running statistics after each epoch, for fits whose epochs are compared by their validation.
 
@@ -91,6 +105,10 @@ def _unheld(model: nn.Module) -> list[_BatchNorm]:
     return [layer for layer in batches_seen(model) if not getattr(layer, "held_in_eval", False)]
 
 
+def _statistics(layer: _BatchNorm) -> dict[str, Tensor]:
+    return deepcopy(dict(layer.named_buffers(recurse=False)))
+
+
 def _counter(layer: _BatchNorm) -> Tensor:
     assert layer.num_batches_tracked is not None  # a layer with running statistics counts
     return layer.num_batches_tracked
@@ -100,7 +118,7 @@ def _counter(layer: _BatchNorm) -> Tensor:
 def _averaging(model: nn.Module, layers: Collection[_BatchNorm]) -> Iterator[None]:
     """Within it, these layers average the statistics of all batches, and the rest of the network evaluates."""
     momenta = {layer: layer.momentum for layer in layers}
-    before = {layer: deepcopy(dict(layer.named_buffers(recurse=False))) for layer in layers}
+    before = {layer: _statistics(layer) for layer in layers}
     counts = {layer: int(_counter(layer)) for layer in layers}
     done = False
     with evaluating(model):

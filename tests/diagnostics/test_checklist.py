@@ -21,7 +21,7 @@ from course_utils.data.images.near_duplicates import near_duplicates
 from course_utils.data.images.store import Store
 from course_utils.diagnostics import inspect_training
 from course_utils.surgery import freeze, snapshot, split_by_block, unfreeze
-from course_utils.training import cached_body
+from course_utils.training import cached_body, reestimate_batchnorm
 
 SIZES = (32, 24, 24)  # images of train, valid and test
 
@@ -46,6 +46,7 @@ def learner(dls=None, trained=True, metrics=(accuracy,), **options):
     if trained:
         with learn.no_bar(), learn.no_logging():
             learn.fit(1, 1e-6)
+        reestimate_batchnorm(learn)
         learn.recorder.values = [[0.7, 0.69, 0.5]]  # what one epoch of a tiny rate gives is left to chance
     return learn
 
@@ -66,6 +67,7 @@ def test_a_sound_learner_gets_no_finding():
         "normalisation",
         "losses",
         "frozen blocks",
+        "running statistics",
         "batches",
         "mode",
     )
@@ -231,6 +233,7 @@ def test_a_frozen_body_that_still_moves_is_found():
     learn = learner()
     learn.freeze()
     freeze(learn, batchnorm="train")
+    reestimate_batchnorm(learn)
     [moving] = inspect_training(learn).findings
     assert moving.what == "a frozen body still moves"
     assert moving.evidence.startswith("20 BatchNorm layers in frozen blocks (stem, stage 1, stage 2, stage 3, stage 4)")
@@ -240,9 +243,11 @@ def test_a_frozen_body_that_still_moves_is_found():
 def test_nothing_frozen_is_fine_unless_all_weights_are_one_group():
     one = learner(splitter=lambda model: [list(model.parameters())])
     unfreeze(one)
+    reestimate_batchnorm(one)
     assert found(one) == ["one parameter group for the whole network"]
     several = learner(splitter=split_by_block)
     unfreeze(several)
+    reestimate_batchnorm(several)
     assert found(several) == []
 
 
@@ -283,6 +288,19 @@ def recall_of_a_batch(predictions, truth):
     return found.sum() / (truth == 1).sum().clamp(min=1)
 
 
+def test_running_statistics_that_lag_are_found_and_left_alone():
+    learn = learner()
+    first = learn.model[0][1]
+    first.held_in_eval = False
+    first.running_mean.sub_(9.0)
+    before = snapshot(learn)
+    [lagging] = [finding for finding in inspect_training(learn).findings if "lag" in finding.what]
+    assert lagging.evidence.startswith("re-estimating the statistics of 3 BatchNorm layers on the training images")
+    assert all(torch.equal(before[name], tensor) for name, tensor in snapshot(learn).items())
+    reestimate_batchnorm(learn)
+    assert "running statistics" in inspect_training(learn).sound
+
+
 def test_a_metric_averaged_over_batches_is_found():
     dls = scans((16, 13, 12), sizes=(32, 70, 24))  # all positives in the first of two validation batches
     learn = learner(dls, metrics=[accuracy, recall_of_a_batch])
@@ -315,6 +333,7 @@ def test_stored_features_are_seen_through():
     with cached_body(learn):
         with learn.no_bar(), learn.no_logging():
             learn.fit(1, 1e-6)
+        reestimate_batchnorm(learn)
         learn.recorder.values = [[0.7, 0.69, 0.5]]
         assert found(learn) == []
 
