@@ -8,9 +8,11 @@ from course_utils.surgery.drift import drift, fingerprints, snapshot
 from course_utils.surgery.forward import example_input
 from course_utils.surgery.freezing import freeze, freeze_to, hold_in_eval, set_batchnorm, unfreeze, unfreeze_block
 from course_utils.surgery.heads import replace_head
+from course_utils.surgery.multi_depth import MultiDepthHead
 
 __all__ = [
     "Block",
+    "MultiDepthHead",
     "block_outputs",
     "blocks",
     "change_input_channels",

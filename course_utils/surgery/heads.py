@@ -11,6 +11,7 @@ from course_utils.errors import CourseError
 from course_utils.surgery.blocks import Network, blocks, model_of
 from course_utils.surgery.forward import dummy_forward, first_tensor
 from course_utils.surgery.layout import HEADS
+from course_utils.surgery.multi_depth import MultiDepthHead
 
 
 def replace_head(network: Network, head: nn.Module | str = "linear", n_out: int | None = None) -> None:
@@ -22,17 +23,18 @@ def replace_head(network: Network, head: nn.Module | str = "linear", n_out: int 
         Changed in place; a learner gets a fresh optimiser.
     head : nn.Module or str
         "linear" (one linear layer, after average pooling where the head gets feature maps), "fastai" (its two-layer
-        head), or a module of your own, which gets what the old head got: feature maps in fastai's learners, mostly a
-        flat vector in networks of torchvision, timm and Hugging Face.
+        head), a `MultiDepthHead` (one linear layer on several blocks), or a module of your own, which gets what the old
+        head got: feature maps in fastai's learners, mostly a flat vector in networks of torchvision, timm and Hugging
+        Face.
     n_out : int, optional
-        Classes, for the first two; a learner knows its own.
+        Classes, for the first three; a learner knows its own.
 
     Raises
     ------
     CourseError
         When a module doesn't fit the body (`surgery.head-does-not-fit`; the old head is then still in place), for an
-        unknown name (`surgery.unknown-head`), without a number of classes (`surgery.no-n-out`), and where there is no
-        head (`surgery.no-head`).
+        unknown name (`surgery.unknown-head`), without a number of classes (`surgery.no-n-out`), where there is no head
+        (`surgery.no-head`), and for blocks that a `MultiDepthHead` can't read (see `PooledOutputs`).
 
     Notes
     -----
@@ -44,9 +46,26 @@ def replace_head(network: Network, head: nn.Module | str = "linear", n_out: int 
         n_out = network.dls.c
     path = head_path(model)
     given = _what_the_head_gets(model, path)
+    if isinstance(head, str | MultiDepthHead) and not n_out:
+        kind = repr(head) if isinstance(head, str) else "multi-depth"
+        raise CourseError(f"A {kind} head needs the number of classes: give n_out.", code="surgery.no-n-out")
+    if isinstance(head, MultiDepthHead):
+        assert n_out
+        head.connect(model, n_out)
+    else:
+        head = _fitting_head(head, given, n_out)
+    for old in model.get_submodule(path).modules():
+        if isinstance(old, MultiDepthHead) and old is not head:
+            old.disconnect()
+    _put(model, path, head, n_out)
+    if isinstance(network, Learner):
+        network.create_opt()  # the old one holds the old head's weights
+
+
+def _fitting_head(head: nn.Module | str, given: Tensor, n_out: int | None) -> nn.Module:
+    """Build the head that was named, or take the module, and see that it takes what the body gives."""
     if isinstance(head, str):
-        if not n_out:
-            raise CourseError(f"A {head!r} head needs the number of classes: give n_out.", code="surgery.no-n-out")
+        assert n_out
         head = _built_head(head, given, n_out)
     head = head.to(given.device)
     training = head.training
@@ -60,10 +79,7 @@ def replace_head(network: Network, head: nn.Module | str = "linear", n_out: int 
             f"that ({str(problem).splitlines()[0]}); build its first layer for {width} features.",
             code="surgery.head-does-not-fit",
         ) from problem
-    head.train(training)
-    _put(model, path, head, n_out)
-    if isinstance(network, Learner):
-        network.create_opt()  # the old one holds the old head's weights
+    return head.train(training)
 
 
 def head_path(model: nn.Module) -> str:
