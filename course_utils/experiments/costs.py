@@ -3,7 +3,6 @@
 import copy
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
 from statistics import median
 from typing import Any
 
@@ -20,6 +19,7 @@ from course_utils.surgery.blocks import evaluating
 from course_utils.surgery.freezing import BatchNorm
 from course_utils.training import check_data
 from course_utils.training.caching import randomness_kept
+from course_utils.training.probing import plainly
 
 MB = 2**20
 MEMORY = ("activations_mb", "gradients_mb", "optimizer_mb")
@@ -92,7 +92,7 @@ def freezing_costs(
         model = copy.deepcopy(learn.model).to(learn.dls.device or "cpu")
         model.zero_grad()
         accuracies, tested = _probes(model, learn, images)
-        with _plainly(learn.dls.train) as loader:
+        with plainly(learn.dls.train) as loader:
             batch = loader.one_batch()
         for depth, block in enumerate(parts):
             if depth:
@@ -199,7 +199,7 @@ def _features(model: nn.Module, body: list[Block], dl: DataLoader, most: int) ->
     hooks = [layer.register_forward_hook(keep_in(kept)) for layer, kept in zip(last_layers, found, strict=True)]
     classes = []
     try:
-        with evaluating(model), _plainly(dl, most) as loader:
+        with evaluating(model), plainly(dl, most) as loader:
             for x, y in loader:
                 if y.ndim != 1 or y.is_floating_point():
                     raise CourseError(
@@ -212,13 +212,3 @@ def _features(model: nn.Module, body: list[Block], dl: DataLoader, most: int) ->
         for hook in hooks:
             hook.remove()
     return [torch.cat(outputs).float().numpy() for outputs in found], torch.cat(classes).numpy()
-
-
-@contextmanager
-def _plainly(dl: DataLoader, most: int | None = None) -> Iterator[DataLoader]:
-    """The images of a loader in order and not augmented; where there are more than `most`, so many evenly spaced."""
-    n = len(dl.dataset)
-    chosen = np.linspace(0, n - 1, min(n, most or n)).round().astype(int).tolist()
-    as_validation = getattr(dl.dataset, "set_split_idx", None)  # fastai's augmentation leaves validation images alone
-    with as_validation(1) if as_validation else nullcontext():
-        yield dl.new(shuffle=False, drop_last=False, get_idxs=lambda: chosen)

@@ -92,16 +92,17 @@ class Experiment:
         Returns
         -------
         pandas.DataFrame
-            metric and score: what the task measures on its test set, which chose nothing; seconds: of training alone;
-            steps: weight updates; trainable: weights that train at the end; memory_mb: highest memory over that before
-            the run; error: why a run failed, "" if it did not.
+            lr: the learning rate, NaN for a strategy that has none; metric and score: what the task measures on its
+            test set, which chose nothing; seconds: of training alone; steps: weight updates; trainable: weights that
+            train at the end; memory_mb: highest memory over that before the run; error: why a run failed, "" if it did
+            not.
         """
         named = list(zip(self.names, self.strategies, strict=True))
         tuning = [
             self._planned(name, strategy.with_lr(lr), labels, TUNING_SEED)
             for name, strategy in named
             for labels in self.labels
-            for lr in self.lrs
+            for lr in (() if strategy.solved else self.lrs)
         ]
         self._finish(tuning)
         compared = [
@@ -131,7 +132,7 @@ class Experiment:
 
     def _chosen_lr(self, name: str, strategy: Strategy, labels: int) -> float:
         """The learning rate with the best validation score, or the strategy's own where there is no choice."""
-        if not self.lrs:
+        if not self.lrs or strategy.solved:
             return strategy.lr
         tried = self.tuning
         tried = tried[(tried.strategy == name) & (tried.labels == labels)].dropna(subset="score")
@@ -148,7 +149,7 @@ class Experiment:
     def _finish(self, runs: list[dict[str, Any]]) -> None:
         """Do those of the runs that are not done, and write each one down as soon as it ends."""
         done = {(row["strategy"], row["labels"], row["seed"], row["lr"]) for row in self.rows}
-        runs = [run for run in runs if (run["name"], run["labels"], run["seed"], run["strategy"].lr) not in done]
+        runs = [run for run in runs if (run["name"], run["labels"], run["seed"], _lr(run["strategy"])) not in done]
         results = unordered(_train_and_test, runs, self.jobs)
         for row in tqdm(results, total=len(runs), desc="runs", leave=False, disable=not runs):
             self.rows.append(row)
@@ -174,7 +175,7 @@ def train_and_test(name: str, strategy: Strategy, labels: int, seed: int, task: 
     """
     if environment.profile() != profile:
         os.environ["COURSE_PROFILE"] = profile
-    row = {"strategy": name, "labels": labels, "seed": seed, "lr": strategy.lr, "metric": task.metric}
+    row = {"strategy": name, "labels": labels, "seed": seed, "lr": _lr(strategy), "metric": task.metric}
     split = "valid" if seed == TUNING_SEED else "test"
     try:
         with peak_memory() as memory:
@@ -183,6 +184,11 @@ def train_and_test(name: str, strategy: Strategy, labels: int, seed: int, task: 
         return row | dict(zip(MEASURED, found, strict=True)) | {"error": ""}
     except Exception as problem:
         return row | dict.fromkeys(MEASURED) | {"error": f"{type(problem).__name__}: {problem}"}
+
+
+def _lr(strategy: Strategy) -> float | None:
+    """The learning rate, as the table has it: none where an optimum is computed."""
+    return None if strategy.solved else strategy.lr
 
 
 def _train_and_test(run: dict[str, Any]) -> dict[str, Any]:

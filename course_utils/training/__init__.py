@@ -8,6 +8,7 @@ from course_utils.training.callbacks import StopWhenLost
 from course_utils.training.checks import check_data
 from course_utils.training.phases import Phase, run_phases
 from course_utils.training.precision import suit_device
+from course_utils.training.probing import Probe, SolvedHead, solve_head
 from course_utils.training.randomness import randomness_kept
 from course_utils.training.running_statistics import ReestimateBatchNorm, reestimate_batchnorm
 from course_utils.training.strategies import (
@@ -20,6 +21,7 @@ from course_utils.training.strategies import (
     HeadOnly,
     HeadThenAll,
     LinearProbe,
+    MultiDepthProbe,
     Partial,
     Strategy,
     Surgical,
@@ -42,9 +44,12 @@ __all__ = [
     "HeadOnly",
     "HeadThenAll",
     "LinearProbe",
+    "MultiDepthProbe",
     "Partial",
     "Phase",
+    "Probe",
     "ReestimateBatchNorm",
+    "SolvedHead",
     "StopWhenLost",
     "Strategy",
     "Surgical",
@@ -54,5 +59,6 @@ __all__ = [
     "randomness_kept",
     "reestimate_batchnorm",
     "run_phases",
+    "solve_head",
     "suit_device",
 ]

@@ -21,6 +21,7 @@ from course_utils.surgery import replace_head
 from course_utils.surgery.freezing import BatchNorm
 from course_utils.training.caching import cached_body
 from course_utils.training.callbacks import StopWhenLost
+from course_utils.training.probing import SolvedHead
 from course_utils.training.running_statistics import Statistics, batches_seen, reestimate_batchnorm
 from course_utils.training.what_trains import WhatTrains
 
@@ -65,7 +66,7 @@ class Phase:
 
 def run_phases(
     learn: Learner,
-    phases: Sequence[Phase],
+    phases: Sequence[Phase | SolvedHead],
     *,
     called: str = "these phases",
     batchnorm_statistics: Statistics = "re-estimated",
@@ -76,7 +77,7 @@ def run_phases(
     ----------
     learn : Learner
         The learner, changed in place.
-    phases : sequence of Phase
+    phases : sequence of Phase or SolvedHead
         What to do, in order.
     called : str
         What an error calls them: the name of a strategy.
@@ -100,6 +101,10 @@ def run_phases(
     learn.add_cb(guard)
     try:
         for number, phase in enumerate(phases, 1):
+            if isinstance(phase, SolvedHead):
+                settle()  # what it solves for are the outputs that will be evaluated
+                phase.solve(learn)
+                continue
             _run_phase(learn, phase, settle if number == len(phases) else None)
             if guard.lost:
                 lower = f"lr={_highest(phase.lr) / 10:g}"

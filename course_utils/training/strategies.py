@@ -1,9 +1,10 @@
-"""The ten strategies of the course, by their names in the field: each is a short list of phases.
+"""The strategies of the course, by their names in the field: each is a short list of phases.
 
     HeadOnly(epochs=5, lr=1e-2).train(learn)
 
 Every strategy sees each training example `epochs` times in all, so that strategies of equal `epochs` are compared on
-an equal number of steps. One of your own is a frozen dataclass with a `name` and `phases`:
+an equal number of steps; those that are `solved` take no steps. One of your own is a frozen dataclass with a `name`
+and `phases`:
 
     @dataclass(frozen=True)
     class TopHalf(Strategy):
@@ -13,6 +14,7 @@ an equal number of steps. One of your own is a frozen dataclass with a `name` an
             return [Phase(FromBlock("stage 3"), self.epochs, self.lr)]
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self, get_args
 
@@ -23,6 +25,7 @@ from course_utils.surgery import blocks, split_by_block
 from course_utils.surgery.freezing import BatchNorm
 from course_utils.training.checks import check_data
 from course_utils.training.phases import Phase, run_phases
+from course_utils.training.probing import SolvedHead
 from course_utils.training.running_statistics import Statistics
 from course_utils.training.what_trains import BlockAndHead, Everything, FromBlock, FromGroup, Head, WhatTrains
 
@@ -49,8 +52,9 @@ class Strategy:
 
     name: ClassVar[str]
     pretrained: ClassVar[bool] = True  # whether the learner should start from pre-trained weights
+    solved: ClassVar[bool] = False  # whether an optimum is computed, without epochs and without a learning rate
 
-    def phases(self) -> list[Phase]:
+    def phases(self) -> Sequence[Phase | SolvedHead]:
         """List what is done, in order: this is the strategy."""
         raise NotImplementedError
 
@@ -112,6 +116,29 @@ class LinearProbe(Strategy):
     def phases(self) -> list[Phase]:
         """Train a new linear head on stored features."""
         return [Phase(Head(), self.epochs, self.lr, batchnorm="fixed", new_head="linear", cached=True)]
+
+
+@dataclass(frozen=True)
+class MultiDepthProbe(Strategy):
+    """A linear head on the pooled outputs of several blocks of a frozen body, solved (Head2Toe, Evci et al. 2022).
+
+    The head is the optimum of a logistic regression, so `epochs` and `lr` have no effect. How many blocks it reads and
+    how far its weights are held back is chosen by cross-validation on the training images.
+
+    stages: the blocks to read, such as ("stage 3", "stage 4"), to choose no more than how far weights are held back;
+    pools: "average", "max" or both; flip: whether a mirrored image still belongs to its class, to learn from both
+    """
+
+    stages: tuple[str, ...] | None = None
+    pools: tuple[str, ...] = ("average", "max")
+    flip: bool = False
+
+    name = "multi-depth probe"
+    solved = True
+
+    def phases(self) -> list[SolvedHead]:
+        """Solve for the head."""
+        return [SolvedHead("last" if self.stages is None else tuple(self.stages), tuple(self.pools), self.flip)]
 
 
 @dataclass(frozen=True)
@@ -284,6 +311,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
     for kind in (
         FromScratch,
         LinearProbe,
+        MultiDepthProbe,
         HeadOnly,
         Partial,
         GradualUnfreezing,

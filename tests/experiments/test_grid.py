@@ -179,3 +179,14 @@ def test_a_run_scores_what_the_same_steps_score_by_hand():
     ways = [training.Full(1, 5e-3), training.FromScratch(1, 5e-3)]
     table = experiment(task=TASK.changed(arch=resnet18_half), strategies=ways, seeds=[3], labels=[3]).run()
     assert table.score.tolist() == [by_hand(way, 3, 3) for way in ways]
+
+
+def test_a_solved_strategy_runs_once_whatever_the_learning_rates():
+    probing = experiment(strategies=[training.MultiDepthProbe(), training.HeadOnly(1)], seeds=[0], lrs=[1e-3, 1e-2])
+    table = probing.run()
+    assert not any(table.error), table.error.tolist()
+    probe, head = table.iloc[0], table.iloc[1]
+    assert pd.isna(probe.lr) and probe.steps == 0 and pd.notna(head.lr)
+    assert set(probing.tuning.strategy) == {"head only"}
+    runs = len(probing.rows)
+    assert probing.run().equals(table) and len(probing.rows) == runs

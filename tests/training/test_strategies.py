@@ -26,7 +26,7 @@ def moved(strategy: training.Strategy, kind: str = "weight") -> list[str]:
     learn = learner(pretrained=strategy.pretrained)
     before = surgery.snapshot(learn)
     names = {layer: block.name for block in surgery.blocks(learn) for layer in block.layers}
-    if isinstance(strategy, training.LinearProbe):  # its head is another one
+    if isinstance(strategy, training.LinearProbe | training.MultiDepthProbe):  # its head is another one
         before = {name: tensor for name, tensor in before.items() if name.startswith("0.")}
     table = surgery.drift(before, quietly(strategy, learn))
     table = table[(table.kind == kind) & (table.change > 0)]
@@ -39,6 +39,7 @@ def moved(strategy: training.Strategy, kind: str = "weight") -> list[str]:
     [
         (training.FromScratch(2), BLOCKS),
         (training.LinearProbe(2), []),
+        (training.MultiDepthProbe(), []),
         (training.HeadOnly(2), BLOCKS[-1:]),
         (training.Partial(2, depth="stage 3"), BLOCKS[3:]),
         (training.Full(2), BLOCKS),
@@ -54,7 +55,9 @@ def test_a_strategy_trains_its_blocks_and_no_others(strategy, weights):
     assert moved(strategy) == weights
 
 
-@pytest.mark.parametrize("strategy", [training.LinearProbe(2), training.HeadOnly(2, batchnorm="fixed")])
+@pytest.mark.parametrize(
+    "strategy", [training.LinearProbe(2), training.MultiDepthProbe(), training.HeadOnly(2, batchnorm="fixed")]
+)
 def test_a_fixed_body_keeps_its_statistics(strategy):
     assert moved(strategy, "statistics") in ([], ["head"])
 
