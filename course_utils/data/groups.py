@@ -55,7 +55,7 @@ def split_by_group(
     names, of_group = np.unique(np.asarray(groups), return_inverse=True)
     counts = np.zeros((len(names), len(vocab)))
     np.add.at(counts, (of_group, labels), 1)
-    assigned = _assign_groups(counts, shares(split), np.random.default_rng(seed))[of_group]
+    assigned = assign_groups(counts, shares(split), np.random.default_rng(seed))[of_group]
     order = np.random.default_rng([seed, 1]).permutation(len(labels))
     train, valid, test = (order[assigned[order] == number] for number in range(len(SPLITS)))
     return Split(
@@ -96,8 +96,23 @@ def check_classes(split: Split, labels: Sequence[int] | np.ndarray, vocab: Seque
                 )
 
 
-def _assign_groups(counts: np.ndarray, wanted: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return the number (groups,) of each group's split, from its items of each class (groups, classes)."""
+def assign_groups(counts: np.ndarray, wanted: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Assign whole groups to splits, each class in the wanted shares as nearly as possible.
+
+    Parameters
+    ----------
+    counts : (groups, classes)
+        How many items of each class a group has; an item with several labels counts for each of them.
+    wanted : (splits,)
+        The shares of the splits, each above 0, which sum to 1.
+    rng : Generator
+        Decides between equal groups.
+
+    Returns
+    -------
+    (groups,) int
+        The number of each group's split.
+    """
     total = np.maximum(counts.sum(0), 1)
     expected = np.outer(wanted, total)  # (splits, classes)
     missing = expected.copy()

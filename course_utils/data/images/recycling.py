@@ -84,7 +84,7 @@ def recycling(
             photographs["duplicate_pairs"].numpy(),
         )
     augment = aug_transforms(max_rotate=10, max_warp=0, max_zoom=1.1)
-    dls = make_loaders(store, divided, options, what=what, default_augment=augment, squeeze=True)
+    dls = make_loaders(store, divided, options, what=what, default_augment=augment, resize="squish")
     dls.factors = factors
     return dls
 

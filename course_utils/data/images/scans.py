@@ -1,6 +1,7 @@
 """scans: synthetic brain slices with and without a lesion, several a patient; or the learner's own images."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,17 @@ from fastai.torch_basics import delegates
 from fastai.vision.augment import aug_transforms
 
 from course_utils.data.groups import check_classes, shares, split_by_group
-from course_utils.data.images.class_folders import ClassFolders, read_class_folders
 from course_utils.data.images.cohort import VOCAB, Cohort, draw_slices, list_slices
 from course_utils.data.images.options import ImageOptions
+from course_utils.data.images.own.loading import images
+from course_utils.data.images.own.tables import groups_of_csv
 from course_utils.data.images.store import Store, StoreLoaders, make_loaders
 from course_utils.data.options import check_known, select
-from course_utils.data.splits import SPLITS, STORED, Split, renumber, split_by_class
+from course_utils.data.splits import STORED, Split, renumber, split_by_class
 from course_utils.environment import data_dir, profile
 from course_utils.errors import CourseError
+
+TABLE = "patients.csv"  # its name inside the folder, where no other is given
 
 # What is known of a drawn slice, and not of an image of the learner's own.
 DRAWN_FACTORS = ("scanner", "age", "ventricles", "height", "lesion_size", "lesion_contrast", "lesion_x", "lesion_y")
@@ -49,7 +53,7 @@ def scans(
     split_by : str
         "patient" (all slices of a patient in one split) or "slice" (as if each were a patient: a leak).
     folder : str or Path, optional
-        A folder of the learner's own images instead, with one sub-folder for each class. In the full profile a folder
+        A folder of your own images instead, as `data.images` takes it, padded to squares. In the full profile a folder
         `scans` in the data folder is used when there is one. The options of `Cohort` then change nothing.
     patients : str or Path, optional
         A csv with the columns file and patient; None is the folder's patients.csv.
@@ -70,7 +74,7 @@ def scans(
     ------
     CourseError
         `data.bad-option` for a wrong option, `data.missing-class` for a class that is missing in a split, and those of
-        `read_class_folders`.
+        `data.images`.
     """
     check_known(kwargs, "scans", ImageOptions, Cohort)
     options = ImageOptions(n_per_class=n_per_class, split=split, **select(ImageOptions, kwargs))
@@ -86,8 +90,7 @@ def scans(
         folder = data_dir() / "scans"
     if folder is None:
         return _load_drawn(cohort, options, split_by)
-    own = read_class_folders(folder, patients, need_patients=split_by == "patient")
-    return _load_own(own, options, split_by)
+    return _load_own(Path(folder).expanduser().absolute(), patients, options, split_by)
 
 
 def _divide(
@@ -109,19 +112,26 @@ def _divide(
     return split
 
 
-def _load_own(own: ClassFolders, options: ImageOptions, split_by: str) -> StoreLoaders:
-    """Load the learner's own images; every one is in the store, in the order of the files."""
-    patients = own.files if own.patients is None else own.patients
-    advice = f"add images of it from at least three {split_by}s, or change split"
-    split = _divide(own.labels, patients, own.vocab, options, split_by, advice)
-    store = Store(own.read(options.size), torch.tensor(own.labels), own.vocab)
-    dls = make_loaders(store, split, options, what="images of your own", default_augment=_augment())
-    split_of = np.full(len(own.files), "unused", dtype=object)
-    for name in SPLITS:
-        split_of[getattr(split, name)] = name
-    table = pd.DataFrame({"split": split_of, "label": [own.vocab[label] for label in own.labels], "patient": patients})
-    table["slice"] = table.groupby("patient").cumcount()
-    dls.factors = table.assign(**dict.fromkeys(DRAWN_FACTORS, np.nan), duplicate_of=-1, file=own.files)
+def _load_own(folder: Path, patients: str | Path | None, options: ImageOptions, split_by: str) -> StoreLoaders:
+    """Load the learner's own images, as `data.images` does; every one is in the store, in the order of the files."""
+    shares(options.split)
+    table = folder / TABLE if patients is None else Path(patients).expanduser().absolute()
+    if split_by == "patient" and not table.is_file():
+        raise CourseError(
+            f"There is no table of patients {table}: write a csv with the columns file and patient, one line for "
+            "each image, or split by image with split_by='slice'.",
+            code="data.bad-table",
+        )
+    patient_of = None
+    if patients is not None or table.is_file():
+        patient_of = groups_of_csv(table, folder)
+    given = {field.name: getattr(options, field.name) for field in fields(options)}
+    given["augment"] = _augment() if options.augment is True else options.augment
+    dls = images(folder, group=patient_of if split_by == "patient" else None, resize="pad", **given)
+    factors = dls.factors.drop(columns="group", errors="ignore")
+    factors["patient"] = [patient_of(folder / file) if patient_of else file for file in factors.file]
+    factors["slice"] = factors.groupby("patient").cumcount()
+    dls.factors = factors.assign(**dict.fromkeys(DRAWN_FACTORS, np.nan), duplicate_of=-1)
     return dls
 
 

@@ -3,14 +3,15 @@
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from fastai.data.core import DataLoaders, Datasets, TfmdDL
-from fastai.data.transforms import Categorize, IntToFloatTensor, Normalize, ToTensor
+from fastai.data.transforms import Categorize, IntToFloatTensor, MultiCategorize, Normalize, OneHotEncode, ToTensor
+from fastai.metrics import F1ScoreMulti, accuracy
 from fastai.torch_basics import Pipeline, Transform, chunked
-from fastai.torch_core import TensorCategory, TensorImage
+from fastai.torch_core import TensorCategory, TensorImage, TensorMultiCategory
 from fastai.vision.augment import Resize
 from fastai.vision.core import PILImage, imagenet_stats
 from PIL import Image
@@ -35,8 +36,8 @@ class Store:
     Parameters
     ----------
     images : (n, 3, height, width) uint8
-    labels : (n,) int
-        An index into `vocab` for each image.
+    labels : (n,) int, or (n, classes) bool
+        An index into `vocab` for each image; or, where an image may have several labels, which ones it has.
     vocab : sequence of str
         The names of the classes.
     """
@@ -75,6 +76,18 @@ class LabelOf(Transform):
     def encodes(self, index: int) -> str:
         """Give the name of the class."""
         return self.store.vocab[self.store.labels[index]]
+
+
+class LabelsOf(Transform):
+    """Gives the labels of the store's image of an index, where it may have several."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self.store = store
+
+    def encodes(self, index: int) -> list:
+        """Give the names of the classes, a list of str."""
+        return [self.store.vocab[number] for number in self.store.labels[index].nonzero().flatten()]
 
 
 class Open(Transform):
@@ -133,8 +146,9 @@ class StoreDL(TfmdDL):
         indices = torch.tensor(list(self.dataset.items))
         for chunk in chunked(samples, self.bs, self.drop_last):
             batch = indices[chunk].to(store.images.device)
-            images = TensorImage(store.images[batch])
-            yield (images, TensorCategory(store.labels[batch])) if labelled else (images,)
+            images, labels = TensorImage(store.images[batch]), store.labels[batch]
+            target = TensorCategory(labels) if labels.ndim == 1 else TensorMultiCategory(labels.float())
+            yield (images, target) if labelled else (images,)
 
 
 class StoreLoaders(DataLoaders):
@@ -150,17 +164,29 @@ class StoreLoaders(DataLoaders):
         The pixels that the label is about, where they are known.
     about : str
         One line that says what the images are, how many are in each split, and how many were left out.
+    notes : tuple of str
+        Further sentences about images of your own: what was found and left out.
     """
 
     near_duplicates: int = 0
     factors: "pd.DataFrame | None" = None
     masks: torch.Tensor | None = None
     about: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def test(self) -> StoreDL:
         """The loader of the held-out test set."""
         return self.loaders[2]
+
+    @property
+    def metric(self) -> Any:
+        """What to watch, for `metrics=`: the accuracy; where an image may have several labels, their micro-averaged F1.
+
+        The share of right answers over all labels is high for whoever says no to each, so it isn't taken there.
+        """
+        several = isinstance(self.train.dataset.tls[1].tfms.fs[0], LabelsOf)
+        return F1ScoreMulti(average="micro") if several else accuracy
 
 
 class StoreDatasets(Datasets):
@@ -176,7 +202,7 @@ def make_loaders(
     *,
     what: str,
     default_augment: Sequence[Transform] = (),
-    squeeze: bool = False,
+    resize: str = "crop",
 ) -> StoreLoaders:
     """Make the DataLoaders (train, valid, test) over a store.
 
@@ -196,24 +222,46 @@ def make_loaders(
         What the images are, for the line `about`.
     default_augment : sequence of Transform
         The data set's own batch transforms, which `augment=True` stands for.
-    squeeze : bool
-        Whether the store's images were squeezed into a square rather than cut to one: so is one from outside.
+    resize : "crop", "pad" or "squish"
+        How the store's images became squares, as fastai's Resize calls it: so does one from outside.
     """
-    chip = device()
     if store.images.nbytes <= RESIDENT:
+        chip = device()
         store = Store(store.images.to(chip), store.labels.to(chip), store.vocab)
     datasets = StoreDatasets(
         range(len(store.labels)),
-        [[ImageOf(store), Open()], [LabelOf(store), Categorize(vocab=store.vocab, sort=False)]],
+        [[ImageOf(store), Open()], label_transforms(store)],
         splits=[split.train, split.valid, split.test],
     )
+    square = Resize(store.images.shape[-1], method=resize, pad_mode="zeros")
+    return load_datasets(datasets, split, options, square, what=what, default_augment=default_augment, num_workers=0)
+
+
+def label_transforms(store: Any) -> list[Transform]:
+    """Return fastai's transforms from an index to the target: one class, or, for labels of two dimensions, several."""
+    if store.labels.ndim == 1:
+        return [LabelOf(store), Categorize(vocab=store.vocab, sort=False)]
+    return [LabelsOf(store), MultiCategorize(vocab=store.vocab), OneHotEncode(c=len(store.vocab))]
+
+
+def load_datasets(
+    datasets: Datasets,
+    split: Split,
+    options: ImageOptions,
+    square: Transform,
+    *,
+    what: str,
+    default_augment: Sequence[Transform],
+    num_workers: int | None,
+) -> StoreLoaders:
+    """Make the DataLoaders of datasets whose splits are train, valid and test; see `make_loaders`."""
     dls = datasets.dataloaders(
         bs=min(options.bs, len(split.train)),
         val_bs=max(options.bs, LEAST_EVALUATED),
-        after_item=[Resize(store.images.shape[-1], method="squish" if squeeze else "crop"), ToTensor()],
+        after_item=[square, ToTensor()],
         after_batch=_batch_transforms(options, default_augment),
-        num_workers=0,
-        device=chip,
+        num_workers=num_workers,
+        device=device(),
     )
     dls.train.rng = random.Random(options.chosen_seed)  # the order of batches follows the data set's seed alone
     dls.near_duplicates = split.near_duplicates

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from support.datasets import noise_images
 
-from course_utils.data.images.near_duplicates import near_duplicates
+from course_utils.data.images.near_duplicates import near_duplicates, twins_across
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +45,25 @@ def test_a_soft_shading_alone_makes_nothing_alike(scenes):
     sky = torch.linspace(160, 0, 32)[None, :, None]
     under_one_sky = (scenes[:6].float() * 0.3 + sky).clamp(0, 255).to(torch.uint8)
     assert len(near_duplicates(under_one_sky)) == 0
+
+
+def test_twins_across_sets():
+    """Copies and mirror images are found in an earlier set, once each."""
+    images = noise_images(8)
+    images[5], images[6], images[7] = images[0], images[1].flip(-1), images[5]
+    assert twins_across(images, [[0, 1], [2, 5], [3, 4, 6, 7]]).tolist() == [[5, 0], [6, 1], [7, 0]]
+    assert twins_across(images, [[5, 7, 0, 1, 6], [], [2, 3, 4]]).tolist() == [], "within a set they don't matter"
+    assert twins_across(images, [[], [0], [1]]).shape == (0, 2)
+
+
+def test_what_all_images_share_makes_no_twins():
+    noise = noise_images(31).float()
+    images = ((4 * noise[30] + noise[:30]) / 5).to(torch.uint8)
+    images[29] = images[0]
+    assert len(near_duplicates(images)) > 100, "they are very much alike"
+    assert twins_across(images, [range(10), range(10, 20), range(20, 30)]).tolist() == [[29, 0]]
+
+
+def test_images_without_detail_are_no_twins():
+    flat = torch.tensor([50, 100, 150, 200], dtype=torch.uint8)[:, None, None, None].expand(4, 3, 32, 32)
+    assert not len(twins_across(torch.cat([noise_images(3), flat]), [[3, 4], [5, 6], [0, 1, 2]]))

@@ -1,4 +1,4 @@
-"""The learner's own images: a folder with one sub-folder for each class, and a csv with each image's patient."""
+"""scans of one's own: what `data.scans` asks of `data.images`, with a csv of each image's patient."""
 
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def test_own_images_by_patient(own):
 def test_own_images_by_slice_need_no_csv(own):
     (own / "patients.csv").unlink()
     assert scans(folder=own, split_by="slice", seed=0).factors.patient.nunique() == 24
-    with refused("data.bad-patient-table", "split_by='slice'"):
+    with refused("data.bad-table", "split_by='slice'"):
         scans(folder=own)
 
 
@@ -81,61 +81,16 @@ def test_a_csv_as_people_save_it(own, tmp_path):
     assert scans(folder=str(own), patients=str(table), seed=0, split=(0.3, 0.3)).factors.patient.nunique() == 12
 
 
-def test_an_image_without_a_patient(own):
-    write(own, lines_of(own)[2:])
-    with refused("data.unmatched-patients", "2 of 24 images", "tumour/00a.png"):
-        scans(folder=own)
-
-
-def test_patients_that_match_no_file(own):
-    write(own, [*lines_of(own), "tumour/99a.png,patient 99", "tumour/99b.png,patient 99"])
-    with refused("data.unmatched-patients", "2 of 26 lines", "'tumour/99a.png' of patient 'patient 99'"):
-        scans(folder=own)
-
-
-def test_a_file_of_two_patients_and_a_name_of_two_files(own):
+def test_images_and_patients_that_do_not_match(own):
     lines = lines_of(own)
+    write(own, lines[2:])
+    with refused("data.missing-groups", "2 images of 24", "tumour/00a.png"):
+        scans(folder=own)
+    write(own, [*lines, "tumour/99a.png,patient 99", "tumour/99b.png,patient 99"])
+    with refused("data.missing-files", "2 files of 26", "tumour/99a.png"):
+        scans(folder=own)
     write(own, [*lines, "tumour/00a.png,patient 5"])
-    with refused("data.unmatched-patients", "tumour/00a.png", "'patient 0' and 'patient 5'"):
-        scans(folder=own)
-    (own / "normal" / "00a.png").write_bytes((own / "normal" / "01a.png").read_bytes())
-    write(own, [*lines, "00a.png,patient 0"])
-    with refused("data.unmatched-patients", "'00a.png'", "2 sub-folders"):
-        scans(folder=own)
-
-
-@pytest.mark.parametrize(
-    "content, fact",
-    [
-        (b"name,who\na.png,1\n", "no column 'file' but 'name', 'who'"),
-        (b"file,age\na.png,1\n", "no column 'patient' but 'file', 'age'"),
-        (b"", "can't be read as a table"),
-        (b"file,patient\n\xff\xfe\xfa.png,1\n", "can't be read as a table"),
-        (b"PK\x03\x04" + bytes(range(256)), "patients.csv"),
-    ],
-    ids=["columns", "one column", "empty", "not UTF-8", "a spreadsheet"],
-)
-def test_a_csv_that_is_none(own, content, fact):
-    (own / "patients.csv").write_bytes(content)
-    with refused("data.bad-patient-table", "patients.csv", fact):
-        scans(folder=own)
-
-
-def test_an_image_that_cannot_be_read_is_named(own):
-    (own / "tumour" / "00a.png").write_bytes(b"%PDF-1.4 report")
-    with refused("data.unreadable-image", "tumour/00a.png: 00a.png is a PDF document"):
-        scans(folder=own, split=(0.3, 0.3))
-
-
-def test_folders_without_two_classes(own, tmp_path):
-    with refused("data.no-class-folders", "nowhere"):
-        scans(folder=tmp_path / "nowhere")
-    (tmp_path / "empty").mkdir()
-    with refused("data.no-class-folders", "no sub-folder with images"):
-        scans(folder=tmp_path / "empty")
-    for file in (own / "normal").iterdir():
-        file.unlink()
-    with refused("data.no-class-folders", "only one class, 'tumour'"):
+    with refused("data.contradicting-rows", "tumour/00a.png", "(patient 0, patient 5)"):
         scans(folder=own)
 
 
@@ -147,12 +102,5 @@ def test_an_own_class_from_one_patient_cannot_be_in_every_part(own):
             for n, line in enumerate(lines_of(own))
         ],
     )
-    with refused("data.missing-class", "'tumour'", "at least three patients"):
+    with refused("data.missing-class", "'tumour'", "at least three groups"):
         scans(folder=own)
-
-
-def test_own_images_are_kept_nowhere_else(own, tmp_path):
-    """They may be of patients."""
-    before = sorted(tmp_path.rglob("*"))
-    scans(folder=own, seed=0, split=(0.3, 0.3))
-    assert sorted(tmp_path.rglob("*")) == before

@@ -1,0 +1,173 @@
+"""Divides your own images: ready-made sets stay, no group is split, and each class gets its share of every set."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from course_utils.data.groups import assign_groups
+from course_utils.data.images.own.examples import Examples, first_few, number
+from course_utils.data.options import check_n_per_class
+from course_utils.data.splits import SPLITS, Split, split_by_class
+from course_utils.errors import CourseError
+
+Share = tuple[float, float]
+
+
+def divide(examples: Examples, seed: int, split: Share) -> Split:
+    """Divide images into training, validation and test set; all images, whatever number is asked for later.
+
+    Parameters
+    ----------
+    examples : Examples
+        The images. Of their ready-made sets, one that is missing is taken out of the training set.
+    seed : int
+        Decides who goes where.
+    split : (float, float)
+        The size of the validation and of the test set, where they aren't ready-made: shares, or numbers of images of
+        each class where every image has one label and there are no groups.
+
+    Raises
+    ------
+    CourseError
+        `data.too-few-images` for a class that can't be in every set, `data.group-in-two-sets` for ready-made sets that
+        share a group, `data.missing-class` for a class that is missing in a set, and `data.bad-split`.
+    """
+    vocab, hot = examples.vocab, examples.targets()
+    fixed = np.array(examples.sets or [""] * len(hot))
+    there = {name for name in SPLITS if (fixed == name).any()}
+    if there and "train" not in there:
+        raise CourseError("None of the ready-made sets is for training: name one train.", code="data.no-training-set")
+    _check_numbers(hot, vocab, examples.groups is None and not there)
+    sizes = _sizes(split, whole_numbers=examples.groups is None and not examples.several)
+    valid, test = (0 if name in there else size for name, size in zip(SPLITS[1:], sizes, strict=True))
+    if examples.groups is not None and there:
+        _check_groups_apart(examples.groups, fixed)
+    free = np.flatnonzero((fixed == "") | (fixed == "train"))
+    assigned = fixed.astype(object)
+    assigned[free] = "train"
+    if valid or test:
+        for name, rows in _draw(examples, hot, free, seed, (valid, test)).items():
+            assigned[rows] = name
+    train, *others = (np.flatnonzero(assigned == name).tolist() for name in SPLITS)
+    result = Split(train, others[0], others[1])
+    _check_sets(result, hot, vocab, examples, there)
+    return result
+
+
+def take_of_each_class(
+    split: Split, hot: np.ndarray, vocab: Sequence[str], n_per_class: int | None, seed: int
+) -> Split:
+    """Return the split with at most so many training images of each class, and the same others.
+
+    In an order that depends on the seed alone, an image is taken when it is among the first n of one of its labels. So
+    fewer are always among those of a larger number, and an image that has several labels may add to more than one.
+
+    Raises
+    ------
+    CourseError
+        `data.too-few-items` when more are asked for than there are.
+    """
+    check_n_per_class(n_per_class)
+    if n_per_class is None:
+        return split
+    train = np.random.default_rng([seed, 1]).permutation(len(hot))
+    train = train[np.isin(train, split.train)]
+    counts = hot[train].sum(0)
+    few = int(counts.argmin())
+    if counts[few] < n_per_class:
+        raise CourseError(
+            f"{n_per_class:,} {vocab[few]!r} training examples were asked for and there are {counts[few]:,}: ask "
+            f"for at most {counts[few]:,}.",
+            code="data.too-few-items",
+        )
+    early = (hot[train] & (np.cumsum(hot[train], 0) <= n_per_class)).any(1)
+    none = ~hot[train].any(1)  # without any label they count as a class of their own
+    early |= none & (np.cumsum(none) <= n_per_class)
+    return Split(np.sort(train[early]).tolist(), split.valid, split.test, split.near_duplicates)
+
+
+def _sizes(split: object, whole_numbers: bool) -> Share:
+    """Return the sizes of the validation and of the test set.
+
+    Raises
+    ------
+    CourseError
+        `data.bad-split` for what is neither two shares nor, where these will do, two whole numbers.
+    """
+    try:
+        sizes = np.array(split, dtype=float)
+        shares = sizes < 1
+        whole = whole_numbers & (sizes == sizes.round())
+        if sizes.shape == (2,) and (sizes >= 0).all() and (shares | whole).all() and sizes[shares].sum() < 1:
+            return sizes[0].item(), sizes[1].item()
+    except (TypeError, ValueError):
+        pass
+    numbers = ", or whole numbers of images of each class" if whole_numbers else ""
+    raise CourseError(
+        f"split is {split!r}: give the shares of valid and test, together below 1{numbers}.", code="data.bad-split"
+    )
+
+
+def _draw(examples: Examples, hot: np.ndarray, free: np.ndarray, seed: int, wanted: Share) -> dict[str, np.ndarray]:
+    """Return the rows of the sets that have to be drawn from the free ones."""
+    if examples.groups is None and not examples.several:
+        labels = np.full(len(hot), -1)
+        labels[free] = hot[free].argmax(1)
+        drawn = split_by_class(labels, examples.vocab, None, seed, wanted)
+        return {"valid": np.array(drawn.valid, int), "test": np.array(drawn.test, int)}
+    names = [name for name, share in zip(SPLITS[1:], wanted, strict=True) if share]
+    parts = np.array([1 - sum(wanted), *(share for share in wanted if share)])
+    groups = range(len(hot)) if examples.groups is None else examples.groups
+    numbers = {group: place for place, group in enumerate(dict.fromkeys(groups[row] for row in free))}
+    of_group = np.array([numbers[groups[row]] for row in free])
+    counted = np.column_stack([hot, ~hot.any(1)])[free] if examples.several else hot[free]
+    counts = np.zeros((len(numbers), counted.shape[1]))
+    np.add.at(counts, of_group, counted)
+    assigned = assign_groups(counts, parts, np.random.default_rng(seed))[of_group]
+    return {name: free[assigned == place] for place, name in enumerate(names, 1)}
+
+
+def _check_numbers(hot: np.ndarray, vocab: Sequence[str], drawn: bool) -> None:
+    """Refuse classes with fewer images than there are sets."""
+    counts = hot.sum(0)
+    few = np.flatnonzero(counts < len(SPLITS)).tolist()
+    if drawn and few:
+        raise CourseError(
+            f"{len(few)} of {len(vocab)} classes {'has' if len(few) == 1 else 'have'} fewer than 3 images "
+            f"({first_few(f'{vocab[index]!r} has {counts[index]}' for index in few)}): each class needs one to train, "
+            "one to validate and one to test, so add images, or leave it out.",
+            code="data.too-few-images",
+        )
+
+
+def _check_groups_apart(groups: Sequence, fixed: np.ndarray) -> None:
+    """Refuse ready-made sets that share a group."""
+    sets: dict = {}
+    for group, which in zip(groups, fixed, strict=True):
+        sets.setdefault(group, set()).add(str(which))
+    shared = [f"{group} in {' and '.join(sorted(names))}" for group, names in sets.items() if len(names) > 1]
+    if shared:
+        raise CourseError(
+            f"{number(len(shared), 'group')} of {len(sets):,} {'is' if len(shared) == 1 else 'are'} in two ready-made "
+            f"sets ({first_few(shared)}): move each "
+            "group into one set, or let the sets be drawn.",
+            code="data.group-in-two-sets",
+        )
+
+
+def _check_sets(split: Split, hot: np.ndarray, vocab: Sequence[str], examples: Examples, there: set[str]) -> None:
+    """Refuse a class that is missing in a set that was drawn, or in the training set."""
+    for name in SPLITS:
+        missing = np.flatnonzero(~hot[getattr(split, name)].any(0)).tolist()
+        if len(missing) and (name == "train" or name not in there):
+            if name in there:
+                advice = f"add images of {'it' if len(missing) == 1 else 'them'} to {name}"
+            elif examples.groups is not None:
+                advice = "add images of it from at least three groups, or change split"
+            else:
+                advice = "add images of it, or change split"
+            told = first_few(repr(vocab[index]) for index in missing)
+            raise CourseError(
+                f"There is no {told} example in {name}, where nothing could be learned or measured: {advice}.",
+                code="data.missing-class",
+            )

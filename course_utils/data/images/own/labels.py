@@ -1,0 +1,65 @@
+"""Turns what a cell, a list or a function says into the labels of an image, one or several."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from course_utils.data.images.own.examples import comparable, first_few, is_missing, number
+from course_utils.errors import CourseError
+
+Labels = tuple[tuple[str, ...], ...]
+
+
+def labels_of_values(values: Sequence[Any], files: Sequence[str], delimiter: str | None) -> tuple[Labels, bool]:
+    """Return the labels of each file, and whether a file may have several.
+
+    Parameters
+    ----------
+    values : sequence
+        For each file a label, or a list of labels (an empty list says that none applies).
+    files : sequence of str
+        The files, for messages.
+    delimiter : str, optional
+        What stands between several labels in one text.
+
+    Raises
+    ------
+    CourseError
+        `data.missing-labels` where some are missing; `data.bad-option` for an empty delimiter.
+    """
+    if delimiter is not None and (not isinstance(delimiter, str) or not delimiter):
+        raise CourseError(
+            f"delimiter is {delimiter!r}: give the text that stands between two labels, such as ';'.",
+            code="data.bad-option",
+        )
+    several = delimiter is not None or any(_is_list(value) for value in values)
+    without = [file for value, file in zip(values, files, strict=True) if not _is_list(value) and is_missing(value)]
+    if without:
+        raise CourseError(
+            f"{number(len(without), 'image')} of {len(files):,} {'has' if len(without) == 1 else 'have'} no label "
+            f"({first_few(without)}): fill it in, or take {'it' if len(without) == 1 else 'them'} out.",
+            code="data.missing-labels",
+        )
+    return tuple(_split(value, delimiter) for value in values), several
+
+
+def _split(value: Any, delimiter: str | None) -> tuple[str, ...]:
+    """Return the labels in one value, each once, in order."""
+    found: Iterable[Any] = sorted(value, key=str) if isinstance(value, (set, frozenset)) else value
+    found = found if _is_list(value) else [value]
+    names = [_name(each) for each in found if not is_missing(each)]
+    if delimiter is not None:
+        names = [part for name in names for part in map(str.strip, name.split(delimiter)) if part]
+    return tuple(dict.fromkeys(names))
+
+
+def _name(value: Any) -> str:
+    """Return a label as text; 1.0, into which a table turns the number 1, is "1"."""
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        value = int(value)
+    return comparable(value)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, (list, tuple, set, frozenset, np.ndarray))

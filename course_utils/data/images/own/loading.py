@@ -1,0 +1,265 @@
+"""data.images: your own images, from a folder or a table, as fastai DataLoaders with a held-out `test`."""
+
+import os
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from fastai.torch_basics import delegates
+from fastai.vision.augment import aug_transforms
+
+from course_utils.data.images.near_duplicates import twins_across
+from course_utils.data.images.options import ImageOptions
+from course_utils.data.images.own.decoding import RESIZE, decode, look_into, refuse_unreadable, resize_transform
+from course_utils.data.images.own.dividing import divide, take_of_each_class
+from course_utils.data.images.own.examples import Examples, first_few, number
+from course_utils.data.images.own.folders import read_folder
+from course_utils.data.images.own.lazy import FileStore, make_file_loaders
+from course_utils.data.images.own.tables import TABLES, groups_of_csv, read_csv, read_table
+from course_utils.data.images.store import Store, StoreLoaders, make_loaders
+from course_utils.data.options import check_known
+from course_utils.data.splits import SPLITS, Split
+from course_utils.errors import CourseError
+
+MEMORY = 2**30  # bytes of decoded images that are kept
+
+
+@delegates(ImageOptions)
+def images(
+    source: str | Path | pd.DataFrame,
+    n_per_class: int | None = None,
+    *,
+    folder: str | Path | None = None,
+    file: str | None = None,
+    label: str | Callable[[Path], Any] | None = None,
+    group: str | Callable[[Path], Hashable] | bool | None = None,
+    delimiter: str | None = None,
+    split: tuple[float, float] | str = (0.2, 0.2),
+    resize: str = "crop",
+    skip_unreadable: bool = False,
+    drop_near_duplicates: bool = False,
+    memory: int = MEMORY,
+    **kwargs: Any,
+) -> StoreLoaders:
+    """Load your own images as fastai DataLoaders with a held-out `test`.
+
+    Say where the images are; what they show is read from the names of folders, or from a table:
+
+        data.images("photos")                          # photos/cat/1.jpg, photos/dog/2.jpg, and so on
+        data.images("photos")                          # photos/train/cat/1.jpg, photos/valid/cat/7.jpg, and so on
+        data.images("photos/labels.csv")               # a csv with a column of files and one of labels
+        data.images("labels.csv", folder="photos", label="species", group="animal")
+        data.images(table, label="tags", delimiter=";")                     # several labels an image
+
+    Then train as with any data of the course: `vision_learner(dls, resnet18_half, metrics=dls.metric)`.
+
+    Parameters
+    ----------
+    source : str, Path or DataFrame
+        A folder with a sub-folder for each class; or one with the sub-folders train, valid (or val, validation) and
+        test, which have the class folders; or a csv or DataFrame with a row for each image.
+    n_per_class : int, optional
+        Training images of each class; None takes all there are.
+    folder : str or Path, optional
+        Where the files of a table are; None is the folder of the csv, or the current one for a DataFrame.
+    file : str, optional
+        The column of a table that names the files; None looks for an obvious name, such as file, path or image.
+    label : str or callable, optional
+        The column of the labels, or a function from an image's path to its label, such as fastai's `parent_label`;
+        None looks for an obvious column, such as label or class, or takes the name of the sub-folder. Lists in it
+        give an image several labels.
+    group : str, callable or False, optional
+        What belongs together, such as the photos of one animal or the scans of one patient: a column, a function of
+        the path, or, for a folder, a csv with a column of files and one of groups. All images of a group are in one
+        set. None looks for a column named group, patient or subject, and False takes none.
+    delimiter : str, optional
+        What stands between several labels in one cell, such as ";"; every image may then have several.
+    split : (float, float) or str
+        The size of the validation and of the test set: shares below 1, or whole numbers of images of each class. Or
+        the column of a table that says train, valid or test. Ready-made sets stay as they are, and one that is missing
+        is taken out of the training set.
+    resize : "crop", "pad" or "squish"
+        How an image becomes a square: cut to its centre, with black beside it, or out of shape.
+    skip_unreadable : bool
+        Whether files that can't be read are left out, rather than refused.
+    drop_near_duplicates : bool
+        Whether images that nearly equal one of the test or validation set are left out of the other sets; they are
+        reported in any case.
+    memory : int
+        Bytes. Images that take less are decoded once and stay in memory, others are read from their files in every
+        epoch.
+    **kwargs
+        The other options of `ImageOptions`.
+
+    Returns
+    -------
+    StoreLoaders
+        `dls.train`, `dls.valid`, `dls.test`, `dls.vocab`; `dls.factors` has a row for each image: split ("unused"
+        beyond n_per_class), label, group and file; `dls.about` and `dls.notes` say what was found and left out. With
+        several labels the targets are one-hot, fastai's loss is the binary cross-entropy, and `dls.metric` the F1.
+
+    Raises
+    ------
+    CourseError
+        In one sentence, for a folder or a table that can't be used, with what to do about it.
+
+    Notes
+    -----
+    Images come upright (EXIF) and in three colour channels; 16 bits, palettes, transparency and CMYK are converted.
+    Nothing is written to disk.
+    """
+    check_known(kwargs, "images", ImageOptions)
+    sizes = (0.2, 0.2) if isinstance(split, str) else split
+    options = ImageOptions(n_per_class=n_per_class, split=sizes, **kwargs)
+    if resize not in RESIZE:
+        raise CourseError(f"resize is {resize!r}: choose {', '.join(RESIZE)}.", code="data.bad-option")
+    examples = _read(source, folder, file, label, group, split if isinstance(split, str) else None, delimiter)
+    _check_vocab(examples)
+    chosen = divide(examples, options.chosen_seed, sizes)
+    vocab, hot = examples.vocab, examples.targets()
+    take_of_each_class(chosen, hot, vocab, n_per_class, options.chosen_seed)  # refused before minutes of decoding
+    in_memory = 3 * options.size**2 * len(examples.files) <= memory
+    decoded, unreadable = (
+        decode(examples.paths, options.size, resize) if in_memory else (None, look_into(examples.paths))
+    )
+    if not skip_unreadable:
+        refuse_unreadable(unreadable, examples.files)
+    elif unreadable:
+        examples, kept = _without(examples, unreadable)
+        decoded = None if decoded is None else decoded[kept]
+        _check_vocab(examples)
+        chosen, vocab, hot = divide(examples, options.chosen_seed, sizes), examples.vocab, examples.targets()
+    notes = list(examples.notes)
+    if decoded is not None:
+        _check_copies(decoded, examples)
+        chosen, found = _near_duplicates(decoded, chosen, examples, drop_near_duplicates)
+        notes += found
+    else:
+        notes.append("These images don't fit in memory: they are read anew in every epoch, and not compared.")
+    chosen = take_of_each_class(chosen, hot, vocab, n_per_class, options.chosen_seed)
+    targets = torch.from_numpy(hot if examples.several else hot.argmax(1))
+    how: dict[str, Any] = {"what": "images of your own", "default_augment": aug_transforms()}
+    square = resize_transform(options.size, resize)
+    if decoded is not None:
+        dls = make_loaders(Store(decoded, targets, vocab), chosen, options, resize=square, **how)
+    else:
+        dls = make_file_loaders(FileStore(examples.paths, targets, vocab), chosen, options, square, resize, **how)
+    dls.factors, dls.notes = _factors(examples, chosen), tuple(notes)
+    for note in notes:
+        print(note)
+    return dls
+
+
+def _read(
+    source: Any, folder: Any, file: Any, label: Any, group: Any, split: str | None, delimiter: str | None
+) -> Examples:
+    """Read the examples from a folder, a csv or a DataFrame."""
+    if isinstance(source, pd.DataFrame):
+        base = _absolute("." if folder is None else folder)
+        return read_table(source, "The table", base, file, label, group, split, delimiter)
+    if not isinstance(source, (str, os.PathLike)):
+        raise CourseError(
+            f"Images can't be loaded from a {type(source).__name__}: give a folder, a csv or a DataFrame.",
+            code="data.bad-option",
+        )
+    path = _absolute(source)
+    if path.suffix.lower() in TABLES and not path.is_dir():
+        base = path.parent if folder is None else _absolute(folder)
+        return read_table(read_csv(path), path.name, base, file, label, group, split, delimiter)
+    if isinstance(group, (str, os.PathLike)) and Path(group).suffix.lower() in TABLES:
+        group = groups_of_csv(_absolute(group), path)
+    columns = {"file": file, "folder": folder, "split": split, "label": label, "group": group}
+    for name, given in columns.items():
+        if given is not None and given is not False and not callable(given):
+            raise CourseError(
+                f"{name} is {given!r}, which is for a table, and {path.name} is a folder: give a csv as the source"
+                + (f", or a function of a file's path as {name}." if name in ("label", "group") else "."),
+                code="data.bad-option",
+            )
+    return read_folder(path, label, group or None, delimiter)
+
+
+def _absolute(path: Any) -> Path:
+    return Path(os.path.abspath(Path(path).expanduser()))
+
+
+def _without(examples: Examples, unreadable: dict[int, str]) -> tuple[Examples, list[int]]:
+    """Leave files out; return the other examples and their indices."""
+    kept = [index for index in range(len(examples.files)) if index not in unreadable]
+
+    def take(values: Any) -> Any:
+        return None if values is None else tuple(values[index] for index in kept)
+
+    told = first_few(examples.files[index] for index in sorted(unreadable))
+    note = f"{number(len(unreadable), 'image')} that can't be read left out: {told}."
+    names = ("files", "labels", "groups", "sets")
+    taken = {name: take(getattr(examples, name)) for name in names}
+    return replace(examples, notes=(*examples.notes, note), **taken), kept
+
+
+def _check_vocab(examples: Examples) -> None:
+    """Refuse a table that has fewer labels than can be told apart."""
+    vocab = examples.vocab
+    if len(vocab) < (1 if examples.several else 2):
+        found = f"only one label, {vocab[0]!r}" if vocab else "no label"
+        raise CourseError(
+            f"The {number(len(examples.files), 'image')} have {found}: give images of two classes or more.",
+            code="data.one-class",
+        )
+
+
+def _check_copies(decoded: torch.Tensor, examples: Examples) -> None:
+    """Refuse copies of one image that have different labels."""
+    first: dict[bytes, int] = {}
+    wrong = []
+    for index, image in enumerate(decoded.numpy()):
+        other = first.setdefault(image.tobytes(), index)
+        if set(examples.labels[other]) != set(examples.labels[index]):
+            one, two = examples.paths[other], examples.paths[index]
+            if one.read_bytes() == two.read_bytes():
+                wrong.append(f"{examples.files[other]} and {examples.files[index]}")
+    if wrong:
+        raise CourseError(
+            f"{number(len(wrong), 'image')} {'is' if len(wrong) == 1 else 'are'} there twice with different labels "
+            f"({first_few(wrong)}): delete the wrong one, or give several labels with a table and delimiter=.",
+            code="data.contradicting-labels",
+        )
+
+
+def _near_duplicates(
+    decoded: torch.Tensor, chosen: Split, examples: Examples, drop: bool
+) -> tuple[Split, tuple[str, ...]]:
+    """Report the images that nearly equal one of another set; leave them out of train and valid when asked to."""
+    twins = twins_across(decoded, (chosen.test, chosen.valid, chosen.train)).tolist()
+    if not twins:
+        return chosen, ()
+    one, other = twins[0]
+    told = f"such as {examples.files[one]} and {examples.files[other]}"
+    if not drop:
+        note = (
+            f"{number(len(twins), 'image')} of train or valid nearly {'equals' if len(twins) == 1 else 'equal'} one of "
+            f"another set ({told}), which makes scores too high: give group=, or drop_near_duplicates=True."
+        )
+        return chosen, (note,)
+    out = {index for index, _ in twins}
+    train, valid = ([index for index in part if index not in out] for part in (chosen.train, chosen.valid))
+    return Split(train, valid, chosen.test, near_duplicates=len(out)), (
+        f"{number(len(out), 'image')} left out that nearly {'equals' if len(out) == 1 else 'equal'} one of another set "
+        f"({told}).",
+    )
+
+
+def _factors(examples: Examples, chosen: Split) -> pd.DataFrame:
+    """Return a row for each image: its set, its label or labels, its group where it has one, and its file."""
+    split_of = np.full(len(examples.files), "unused", dtype=object)
+    for name in SPLITS:
+        split_of[getattr(chosen, name)] = name
+    several = examples.several
+    table = pd.DataFrame({"split": split_of, "label": [each if several else each[0] for each in examples.labels]})
+    if examples.groups is not None:
+        table["group"] = list(examples.groups)
+    return table.assign(file=examples.files)
