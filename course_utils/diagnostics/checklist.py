@@ -32,7 +32,7 @@ def inspect_training(
         A learner, trained or not; checks that need a trained one say so.
     group : callable, optional
         From an item of the data (a path, an index) to what may not stand in two splits, such as its patient; without
-        it the column `patient` of `dls.factors` is used where there is one.
+        it the column `patient` or `group` of `dls.factors` is used where there is one.
     images : int
         How many are compared in search of duplicates; if there are more, so many evenly spaced.
 

@@ -58,9 +58,10 @@ def check_groups(learn: Learner, group: Callable[[Any], Hashable] | None) -> Ite
     """Find patients, or other groups, in two splits."""
     if group is None:
         factors = getattr(learn.dls, "factors", None)
-        if factors is None or "patient" not in factors or factors.patient.isna().all():
+        whose = None if factors is None else factors.get("patient", factors.get("group"))
+        if whose is None or whose.isna().all():
             raise Unseen("the data don't say whose images they are: give group=, from an item to its patient")
-        group = factors.patient.tolist().__getitem__
+        group = whose.tolist().__getitem__
     sides = {split: {group(item) for item in dl.items} for split, dl in loaders(learn).items()}
     for one, other in combinations(sides, 2):
         if shared := sides[one] & sides[other]:
