@@ -9,8 +9,8 @@ import pytest
 import torch
 from fastai.data.core import DataLoaders
 from support.archives import STAND_INS, mirror_stand_in
+from support.datasets import class_folders
 from support.errors import refused
-from support.image_files import class_folders
 
 from course_utils import data
 from course_utils.data.images.options import ImageOptions

@@ -1,12 +1,14 @@
-"""Small data sets for tests: images in memory, as the course's own DataLoaders, ready within milliseconds."""
+"""Small data sets for tests, ready in milliseconds: images in memory, as the course's own DataLoaders, or in files."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from fastai.torch_basics import Transform
+from PIL import Image
 
 from course_utils import data
 from course_utils.data.images.options import ImageOptions
@@ -56,3 +58,18 @@ def store_loaders(
 def few_digits(**options: Any) -> StoreLoaders:
     """Thirty real digits to train on (FEW_DIGITS), with any option changed."""
     return data.load("digits", **FEW_DIGITS | options)
+
+
+def write_images(folder: Path, names: Iterable[str], side: int = 10, seed: int = 0) -> Path:
+    """Write an image of noise under each name below the folder, and return the folder."""
+    rng = np.random.default_rng(seed)
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (side, side + 4, 3), np.uint8)).save(path)
+    return folder
+
+
+def class_folders(folder: Path, each: int = 6, classes: Iterable[str] = ("cat", "dog")) -> Path:
+    """Write a folder with a sub-folder of images for each class, and return it."""
+    return write_images(folder, (f"{name}/{number}.png" for name in classes for number in range(each)))

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from fastai.data.core import Datasets, TfmdDL
 from fastai.torch_basics import Transform
+from fastai.vision.augment import Resize
 from fastai.vision.core import PILImage
 
 from course_utils.data.images.opening import open_image
@@ -62,16 +63,16 @@ def make_file_loaders(
     store: FileStore,
     split: Split,
     options: ImageOptions,
-    resize: Transform,
-    how: str,
     *,
     what: str,
     default_augment: Sequence[Transform],
+    resize: str,
 ) -> StoreLoaders:
     """Make the DataLoaders (train, valid, test) over files; the arguments are those of `make_loaders`."""
     datasets = FileDatasets(
         range(len(store.paths)),
-        [[FileOf(store, options.size, how), Open()], label_transforms(store)],
+        [[FileOf(store, options.size, resize), Open()], label_transforms(store)],
         splits=[split.train, split.valid, split.test],
     )
-    return load_datasets(datasets, split, options, resize, what=what, default_augment=default_augment, num_workers=None)
+    square = Resize(options.size, method=resize, pad_mode="zeros")
+    return load_datasets(datasets, split, options, square, what=what, default_augment=default_augment, num_workers=None)

@@ -14,7 +14,7 @@ from fastai.vision.augment import aug_transforms
 
 from course_utils.data.images.near_duplicates import twins_across
 from course_utils.data.images.options import ImageOptions
-from course_utils.data.images.own.decoding import RESIZE, decode, look_into, refuse_unreadable, resize_transform
+from course_utils.data.images.own.decoding import RESIZE, decode, look_into, refuse_unreadable
 from course_utils.data.images.own.dividing import divide, take_of_each_class
 from course_utils.data.images.own.examples import Examples, first_few, number
 from course_utils.data.images.own.folders import read_folder
@@ -142,12 +142,11 @@ def images(
         notes.append("These images don't fit in memory: they are read anew in every epoch, and not compared.")
     chosen = take_of_each_class(chosen, hot, vocab, n_per_class, options.chosen_seed)
     targets = torch.from_numpy(hot if examples.several else hot.argmax(1))
-    how: dict[str, Any] = {"what": "images of your own", "default_augment": aug_transforms()}
-    square = resize_transform(options.size, resize)
+    how: dict[str, Any] = {"what": "images of your own", "default_augment": aug_transforms(), "resize": resize}
     if decoded is not None:
-        dls = make_loaders(Store(decoded, targets, vocab), chosen, options, resize=square, **how)
+        dls = make_loaders(Store(decoded, targets, vocab), chosen, options, **how)
     else:
-        dls = make_file_loaders(FileStore(examples.paths, targets, vocab), chosen, options, square, resize, **how)
+        dls = make_file_loaders(FileStore(examples.paths, targets, vocab), chosen, options, **how)
     dls.factors, dls.notes = _factors(examples, chosen), tuple(notes)
     for note in notes:
         print(note)

@@ -4,8 +4,8 @@ import os
 from unicodedata import normalize
 
 import pytest
+from support.datasets import class_folders, write_images
 from support.errors import refused
-from support.image_files import class_folders, write_images
 
 from course_utils.data.images.own.folders import read_folder, which_set
 from course_utils.data.images.own.listing import list_images

@@ -11,8 +11,8 @@ import torch
 from fastai.data.core import DataLoaders
 from fastai.learner import load_learner
 from PIL import Image
+from support.datasets import class_folders, write_images
 from support.errors import refused
-from support.image_files import class_folders, write_images
 from support.learners import silent, tiny_is_known, tiny_learner
 
 from course_utils import data

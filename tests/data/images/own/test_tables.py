@@ -5,8 +5,8 @@ from unicodedata import normalize
 import numpy as np
 import pandas as pd
 import pytest
+from support.datasets import class_folders, write_images
 from support.errors import refused
-from support.image_files import class_folders, write_images
 
 from course_utils.data.images.own.tables import groups_of_csv, read_csv, read_table
 
