@@ -119,15 +119,18 @@ def solve_head(
             "All training examples are of one class, so there is nothing to tell apart: add another class.",
             code="training.one-class",
         )
-    weights = getattr(learn.loss_func, "weight", None)
-    present = np.unique(labels)
-    balance = None if weights is None else {int(label): float(weights[label]) for label in present}
-    copies = 2 if flip else 1
+    present, balance, copies = np.unique(labels), class_weights(learn, labels), 2 if flip else 1
     probe = _choose(features, labels, candidates, copies, balance)
     inputs, mean, deviation = _standardised(np.hstack([features[stage] for stage in probe.stages]))
     weight, bias = _regression(inputs, np.tile(labels, copies), probe.c, balance)
     _install(learn, probe.stages, pools, (weight / deviation, bias - weight @ (mean / deviation)), present)
     return probe
+
+
+def class_weights(learn: Learner, labels: np.ndarray) -> dict[int, float] | None:
+    """Give the learner's loss's weight of each class that there is, as scikit-learn takes them; None without any."""
+    weights = getattr(learn.loss_func, "weight", None)
+    return None if weights is None else {int(label): float(weights[label]) for label in np.unique(labels)}
 
 
 @torch.no_grad()
@@ -144,10 +147,10 @@ def pooled_features(
         outputs = PooledOutputs(learn, stages, pools)
         try:
             for given, *targets in loader:
-                classes.append(_classes(targets))
+                classes.append(classes_of(targets))
                 given = given.as_subclass(Tensor) if isinstance(given, Tensor) else given
-                for mirrored, found in enumerate(rounds):
-                    learn.model(_mirrored(given) if mirrored else given)
+                for turn, found in enumerate(rounds):
+                    learn.model(mirrored(given) if turn else given)
                     for stage, output in outputs.take().items():
                         found[stage].append(output.float().cpu())
         finally:
@@ -166,7 +169,8 @@ def plainly(dl: DataLoader, most: int | None = None) -> Iterator[DataLoader]:
         yield dl.new(bs=max(dl.bs, LEAST_EVALUATED), shuffle=False, drop_last=False, get_idxs=lambda: chosen)
 
 
-def _classes(targets: Sequence[Tensor]) -> Tensor:
+def classes_of(targets: Sequence[Tensor]) -> Tensor:
+    """Give a batch's classes; CourseError `training.no-classes` where they aren't one for each example."""
     if len(targets) != 1 or targets[0].ndim != 1 or targets[0].is_floating_point():
         raise CourseError(
             "A probe needs one class for each example: give a learner that classifies, with one label an example.",
@@ -175,7 +179,8 @@ def _classes(targets: Sequence[Tensor]) -> Tensor:
     return targets[0].as_subclass(Tensor).cpu()
 
 
-def _mirrored(given: Any) -> Tensor:
+def mirrored(given: Any) -> Tensor:
+    """Mirror images, left for right; CourseError `training.no-images` for anything else."""
     if not isinstance(given, Tensor) or given.ndim != 4:
         raise CourseError("Only images can be mirrored: leave flip=True out.", code="training.no-images")
     return given.flip(-1)
@@ -190,28 +195,49 @@ def _choose(
 ) -> Probe:
     """Take the candidate and the C of the lowest cross-entropy in cross-validation."""
     from sklearn.linear_model import LogisticRegression  # here, since importing it takes longer than a small probe
-    from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_split
+    from sklearn.model_selection import GridSearchCV
 
-    images = np.arange(len(labels))
-    if len(images) > MOST_FOR_CHOOSING and _fewest(labels) > 1:
-        some, _ = train_test_split(images, train_size=MOST_FOR_CHOOSING, stratify=labels, random_state=0)
-        images = some if _fewest(labels[some]) > 1 else images
-    folds = min(FOLDS, _fewest(labels[images]))
-    if folds < 2:
+    found = paired_folds(labels, copies)
+    if found is None:
         return Probe(tuple(candidates[-1]), 0.01, float("nan"))
-    rows = np.concatenate([images + copy * len(labels) for copy in range(copies)])
-    splits = [
-        tuple(np.concatenate([part + copy * len(images) for copy in range(copies)]) for part in split)
-        for split in StratifiedKFold(folds, shuffle=True, random_state=0).split(images, labels[images])
-    ]
+    rows, splits = found
     tried: list[Probe] = []
     for group in candidates:
         inputs = _standardised(np.hstack([features[stage][rows] for stage in group]))[0].astype(np.float32)
         regression = LogisticRegression(max_iter=2000, tol=1e-3, class_weight=balance)
         search = GridSearchCV(regression, {"C": STRENGTHS}, scoring="neg_log_loss", cv=splits, refit=False)
-        search.fit(inputs, np.tile(labels[images], copies))
+        search.fit(inputs, np.tile(labels, copies)[rows])
         tried.append(Probe(tuple(group), search.best_params_["C"], -float(search.best_score_)))
     return min(tried, key=lambda probe: probe.loss)
+
+
+def paired_folds(labels: np.ndarray, copies: int) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]] | None:
+    """Split training examples, of which there are so many copies one after the other, for cross-validation.
+
+    Returns
+    -------
+    rows : array of int
+        The examples to choose on: all copies of all, or of a sample where there are many.
+    splits : list of (array, array)
+        Rows to fit on and rows to score, as numbers within `rows`; up to five folds, stratified, with all copies of an
+        example in one. None for both where some class has a single example.
+    """
+    from sklearn.model_selection import StratifiedKFold, train_test_split
+
+    chosen = np.arange(len(labels))
+    if len(chosen) > MOST_FOR_CHOOSING and _fewest(labels) > 1:
+        some, _ = train_test_split(chosen, train_size=MOST_FOR_CHOOSING, stratify=labels, random_state=0)
+        chosen = some if _fewest(labels[some]) > 1 else chosen
+    folds = min(FOLDS, _fewest(labels[chosen]))
+    if folds < 2:
+        return None
+
+    def all_copies(part: np.ndarray, count: int) -> np.ndarray:
+        return np.concatenate([part + copy * count for copy in range(copies)])
+
+    kinds = StratifiedKFold(folds, shuffle=True, random_state=0).split(chosen, labels[chosen])
+    splits = [(all_copies(fit, len(chosen)), all_copies(score, len(chosen))) for fit, score in kinds]
+    return all_copies(chosen, len(labels)), splits
 
 
 def _fewest(labels: np.ndarray) -> int:

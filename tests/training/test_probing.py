@@ -126,6 +126,18 @@ def test_augmentation_and_random_order_do_not_reach_a_probe(tmp_path):
     assert np.allclose(found[0][0]["stage 1"], found[1][0]["stage 1"], atol=1e-5)
 
 
+@pytest.mark.parametrize("count", [40, 6000])
+def test_folds_keep_copies_together_and_use_every_example_or_a_sample(count):
+    labels = np.arange(count) % 3
+    rows, splits = probing.paired_folds(labels, 2)
+    assert len(rows) == 2 * min(count, probing.MOST_FOR_CHOOSING) and len(splits) == 5
+    for fit, score in splits:
+        assert not set(rows[fit] % count) & set(rows[score] % count), "a mirrored image in the other part"
+        assert set(np.tile(labels, 2)[rows[score]]) == {0, 1, 2}
+    assert sorted(np.concatenate([score for _, score in splits])) == list(range(len(rows)))
+    assert probing.paired_folds(np.array([0, 0, 0, 1]), 1) is None
+
+
 def test_one_example_a_class_and_weights_of_classes_are_taken(learn, tmp_path):
     with tiny_is_known():
         few = tiny_learner(store_loaders(coloured_images(), (3, 30, 60), bs=3), path=tmp_path)
@@ -148,6 +160,6 @@ def test_what_a_probe_can_not_learn_from_is_refused(learn):
     with refused("surgery.unknown-pool", "'median'"):
         training.solve_head(learn, [["stage 1"]], ["median"], flip=False)
     with refused("training.no-classes", "one label"):
-        probing._classes([torch.zeros(4, 3)])
+        probing.classes_of([torch.zeros(4, 3)])
     with refused("training.no-images", "flip=True"):
-        probing._mirrored(torch.zeros(4, 3))
+        probing.mirrored(torch.zeros(4, 3))
