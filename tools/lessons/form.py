@@ -19,7 +19,7 @@ Found = Iterator[tuple[int, str]]
 CODE_LINES = 8
 EXERCISES = 2
 CLOSING = ["Exercises", "What would break this", "Recap", "Quiz", "Further reading"]
-TAGS = {"exercise", "blank", "check", "result", "nbval-check-output", "raises-exception"}
+TAGS = {"exercise", "blank", "check", "result", "recorded", "nbval-check-output", "raises-exception"}
 SETUP = re.compile(
     r'import sys\n+if "google\.colab" in sys\.modules:\n'
     r'    print\("[^"\n]+"\)\n'
@@ -77,7 +77,7 @@ def code_length(page: Page) -> Found:
 def known_tags(page: Page) -> Found:
     """A misspelt tag would switch its rules off."""
     for cell in page.cells:
-        for tag in sorted(set(cell.tags) - TAGS):
+        for tag in sorted({tag.partition(":")[0] for tag in cell.tags} - TAGS):
             yield cell.number, f"unknown tag {tag!r}: use one of {', '.join(sorted(TAGS))}"
 
 

@@ -1,0 +1,156 @@
+"""Recorded runs: what a lesson's own experiment gave over many more seeds than fit into a lesson.
+
+    recorded("01/compare").difference("fine-tuned", "from scratch")
+
+Authors make them with `python -m tools record`; they lie in `course_utils/records` as small tables, each with the
+digests of the code, the data and the weights that it was made with.
+"""
+
+import html
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from course_utils.errors import CourseError
+from course_utils.statistics import mean_interval, paired_difference
+from course_utils.tasks.metrics import find_metric
+
+FOLDER = Path(str(files("course_utils") / "records"))
+MEASURED = ["seed", "metric", "score", "seconds"]  # every other column is a factor: the arm, the number of labels
+
+
+@dataclass(frozen=True)
+class RecordedRuns:
+    """The recorded runs of one experiment; a notebook shows them as a table of means.
+
+    Attributes
+    ----------
+    name : str
+        Lesson and experiment, "01/compare".
+    table : pandas.DataFrame
+        One row a run: arm, further factors, seed, metric, score, and seconds of all arms with that seed.
+    made_with : mapping
+        Digests of code, data and weights, versions, machine and date.
+    """
+
+    name: str
+    table: pd.DataFrame
+    made_with: Mapping[str, Any]
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds each arm has."""
+        return int(self.table.seed.nunique())
+
+    def scores(self, arm: str, **factors: Any) -> pd.Series:
+        """Return the scores of one arm, in the order of the seeds.
+
+        Parameters
+        ----------
+        arm : str
+            A value of the column `arm`.
+        **factors
+            Values of further columns, such as `labels=20`.
+
+        Raises
+        ------
+        CourseError
+            `experiments.not-recorded` where no run, or more than one a seed, is left.
+        """
+        wanted = {"arm": arm} | factors
+        found = self.table
+        for column, value in wanted.items():
+            found = found[found[column] == value] if column in found else found[:0]
+        if found.empty or found.seed.duplicated().any():
+            choices = self.summary().drop(columns=["runs", "mean", "half_width"]).to_dict("records")
+            said = "; ".join(", ".join(f"{name}={value!r}" for name, value in choice.items()) for choice in choices)
+            raise CourseError(
+                f"{self.name} has no single row a seed for {wanted}: choose one of {said}.",
+                code="experiments.not-recorded",
+            )
+        return found.sort_values("seed").set_index("seed").score
+
+    def difference(self, a: str, b: str, **factors: Any) -> tuple[float, float]:
+        """Return the mean of `a` minus `b`, paired by seed, and the half-width of its 95% interval."""
+        return paired_difference(self.scores(a, **factors).tolist(), self.scores(b, **factors).tolist())
+
+    def summary(self) -> pd.DataFrame:
+        """Return one row for each arm and its factors: number of runs, mean, half-width of the 95% interval."""
+        factors = [column for column in self.table if column not in MEASURED]
+        rows = []
+        for values, runs in self.table.groupby(factors, sort=False):
+            mean, half_width = mean_interval(runs.score.tolist())
+            own = dict(zip(factors, values, strict=True))
+            rows.append(own | {"runs": len(runs), "mean": mean, "half_width": half_width})
+        return pd.DataFrame(rows)
+
+    def said(self) -> pd.DataFrame:
+        """Return the summary as people read it: the mean with its interval in one column."""
+        metric = find_metric(self.table.metric.iloc[0])
+        summary = self.summary()
+        means = zip(summary.pop("mean"), summary.pop("half_width"), strict=True)
+        return summary.assign(**{metric.title: [metric.say(mean, half) for mean, half in means]})
+
+    def caption(self) -> str:
+        """Return when, where and for how long the runs were made."""
+        minutes = self.table.drop_duplicates("seed").seconds.sum() / 60
+        made = self.made_with
+        return (
+            f"Recorded runs {self.name}: {self.seeds} seeds, mean with its 95% interval. {made['date']}, "
+            f"{made['machine']}, {minutes:.0f} minutes; {made['images']}."
+        )
+
+    def __str__(self) -> str:
+        return f"{self.caption()}\n{self.said().to_string(index=False)}"
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = self.said().to_html(index=False, border=0)
+        return f"<figure><figcaption>{html.escape(self.caption())}</figcaption>{rows}</figure>"
+
+
+def recorded(name: str, folder: Path | None = None) -> RecordedRuns:
+    """Read the recorded runs of an experiment.
+
+    Parameters
+    ----------
+    name : str
+        Lesson and experiment, such as "01/compare".
+    folder : Path, optional
+        Where the records lie, if not in the course.
+
+    Raises
+    ------
+    CourseError
+        `experiments.no-record` where there is none of that name, `experiments.damaged-record` where it can't be read.
+    """
+    place = (folder or FOLDER) / name
+    there = names(folder)
+    if name not in there:
+        raise CourseError(
+            f"There are no recorded runs {name!r}: choose one of {', '.join(there) or 'none so far'}.",
+            code="experiments.no-record",
+        )
+    try:
+        table = pd.read_csv(place.with_suffix(".csv"))
+        made_with = json.loads(place.with_suffix(".json").read_text(encoding="utf-8"))
+        if missing := sorted({"arm", *MEASURED} - set(table.columns)):
+            raise ValueError(f"it lacks the column {', '.join(missing)}")
+    except (OSError, ValueError) as problem:
+        raise CourseError(
+            f"The recorded runs {name} can't be read ({problem}): restore the file from the course's repository.",
+            code="experiments.damaged-record",
+        ) from problem
+    return RecordedRuns(name, table, made_with)
+
+
+def names(folder: Path | None = None) -> list[str]:
+    """List the recorded experiments, in order."""
+    top = folder or FOLDER
+    return sorted(f"{file.parent.name}/{file.stem}" for file in top.glob("*/*.csv"))

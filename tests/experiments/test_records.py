@@ -1,0 +1,76 @@
+"""Recorded runs: read as they were written, with intervals and paired differences, and refused where they can't be."""
+
+import json
+
+import pandas as pd
+import pytest
+from support.errors import refused
+
+from course_utils.experiments.records import names, recorded
+from course_utils.statistics import mean_interval, paired_difference
+
+ROWS = [
+    {"arm": arm, "labels": labels, "seed": seed, "metric": "accuracy", "score": 0.5 + bonus + seed / 100, "seconds": 6}
+    for arm, bonus in (("tuned", 0.2), ("scratch", 0.0))
+    for labels in (5, 20)
+    for seed in range(10)
+]
+MADE_WITH = {"date": "2026-01-02", "machine": "2 cores of a processor", "images": "drawings"}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "01").mkdir()
+    pd.DataFrame(ROWS).to_csv(tmp_path / "01" / "compare.csv", index=False)
+    (tmp_path / "01" / "compare.json").write_text(json.dumps(MADE_WITH))
+    return tmp_path
+
+
+def test_a_record_gives_scores_by_seed_and_paired_differences(folder):
+    runs = recorded("01/compare", folder)
+    assert runs.seeds == 10 and runs.made_with == MADE_WITH
+    tuned = runs.scores("tuned", labels=5)
+    assert tuned.tolist() == pytest.approx([0.7 + seed / 100 for seed in range(10)])
+    expected = paired_difference(tuned.tolist(), runs.scores("scratch", labels=5).tolist())
+    assert runs.difference("tuned", "scratch", labels=5) == expected == pytest.approx((0.2, 0), abs=1e-12)
+
+
+def test_the_summary_has_a_row_for_each_arm_and_factor(folder):
+    summary = recorded("01/compare", folder).summary()
+    assert summary[["arm", "labels", "runs"]].values.tolist() == [
+        *(["tuned", 5, 10], ["tuned", 20, 10]),
+        *(["scratch", 5, 10], ["scratch", 20, 10]),
+    ]
+    assert (summary["mean"][0], summary.half_width[0]) == mean_interval([row["score"] for row in ROWS[:10]])
+
+
+def test_it_says_means_intervals_seeds_and_circumstances(folder):
+    runs = recorded("01/compare", folder)
+    for text in (str(runs), runs._repr_html_()):
+        for part in ("10 seeds", "2026-01-02", "2 cores of a processor", "drawings", "1 minutes", "74.5% ± 2.2"):
+            assert part in text, part
+
+
+def test_what_is_no_single_row_a_seed_is_refused_with_the_choices(folder):
+    runs = recorded("01/compare", folder)
+    for arm, factors in (("tuned", {}), ("tuned", {"labels": 7}), ("frozen", {"labels": 5}), ("tuned", {"size": 3})):
+        with refused("experiments.not-recorded", "scratch", "20"):
+            runs.scores(arm, **factors)
+
+
+def test_a_missing_record_is_told_which_there_are(folder, tmp_path):
+    assert names(folder) == ["01/compare"]
+    with refused("experiments.no-record", "'01/probe'", "01/compare"):
+        recorded("01/probe", folder)
+    with refused("experiments.no-record", "none so far"):
+        recorded("01/probe", tmp_path / "empty")
+
+
+@pytest.mark.parametrize("harm", ["", "a,b\n1,2\n", "\0\1"])
+def test_a_damaged_record_is_told(folder, harm):
+    (folder / "01" / "compare.csv").write_text(harm)
+    with refused("experiments.damaged-record", "01/compare"):
+        recorded("01/compare", folder)
+    (folder / "01" / "compare.json").unlink()
+    with refused("experiments.damaged-record", "01/compare"):
+        recorded("01/compare", folder)

@@ -1,0 +1,163 @@
+"""Recording: a lesson's own cells over many seeds, stopped and gone on with, and stale as soon as they change."""
+
+import json
+from pathlib import Path
+
+import pytest
+from support.errors import refused
+from typer.testing import CliRunner
+
+from course_utils import lessons
+from course_utils.experiments.records import recorded
+from tools.__main__ import app
+from tools.lessons.files import Lesson
+from tools.recording import digests, running, staleness
+from tools.recording.experiments import experiments_of
+
+TOP = Path(__file__).parents[2]
+TEXT = '''# %% [markdown]
+# # 07 · Does the toy work?
+
+# %%
+import sys
+# %pip install something
+
+# %%
+from pathlib import Path
+
+raise RuntimeError("this cell isn't needed to record, but for its imports")
+
+# %% tags=["recorded"]
+BONUS = 0.25
+
+# %% tags=["recorded:compare"]
+def compare(seed):
+    """Compare two arms."""
+    with Path("ran").open("a") as ran:
+        ran.write(f"{seed} ")
+    return {"tuned": 0.5 + BONUS + seed / 100, "scratch": 0.5 + seed / 100}
+
+# %% tags=["recorded:grid"]
+def grid(seed, labels=(5, 20)):
+    # rows with a factor of their own
+    return [{"arm": "tuned", "labels": each, "score": each / 100} for each in labels]
+'''
+
+
+@pytest.fixture
+def lesson(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(lessons, "LESSONS", (lessons.Lesson("07_toy", "Does the toy work?"),))
+    (tmp_path / "jupytext.toml").write_text((TOP / "jupytext.toml").read_text())
+    lesson = Lesson(Path("lessons"), "07_toy")
+    lesson.text.parent.mkdir(parents=True)
+    lesson.text.write_text(TEXT)
+    return lesson
+
+
+def record(only=None, seeds=10, jobs=1):
+    running.record(["07"], only, seeds, jobs, folder=Path("records"))
+
+
+def ran() -> list[int]:
+    return [int(seed) for seed in Path("ran").read_text().split()]
+
+
+def test_the_tagged_cells_run_once_for_each_seed(lesson):
+    record(jobs=2)
+    runs = recorded("07/compare", Path("records"))
+    assert sorted(ran()) == list(range(10)) and runs.seeds == 10
+    assert runs.difference("tuned", "scratch") == pytest.approx((0.25, 0), abs=1e-9)
+    assert recorded("07/grid", Path("records")).scores("tuned", labels=20).tolist() == [0.2] * 10
+    assert {"code", "data", "weights", "images", "machine", "versions", "date"} <= runs.made_with.keys()
+
+
+def test_a_stopped_recording_goes_on_and_more_seeds_are_added(lesson, monkeypatch):
+    lesson.text.write_text(
+        TEXT.replace('    with Path("ran")', '    assert seed < 4 or Path("go").exists()\n    with Path("ran")')
+    )
+    with pytest.raises(AssertionError):
+        record(["compare"])
+    assert ran() == [0, 1, 2, 3] and not Path("records").exists()
+    Path("go").touch()
+    record(["compare"])
+    record(["compare"], seeds=12)
+    assert ran() == list(range(12)) and recorded("07/compare", Path("records")).seeds == 12
+
+
+def test_runs_of_other_code_are_not_gone_on_with(lesson):
+    record(["compare"])
+    lesson.text.write_text(TEXT.replace("0.25", "0.3"))
+    record(["compare"])
+    assert ran() == [*range(10)] * 2
+    assert recorded("07/compare", Path("records")).difference("tuned", "scratch")[0] == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "stale"),
+    [
+        ("0.25", "0.3", ["compare", "grid"]),
+        ("labels=(5, 20)", "labels=(5, 30)", ["grid"]),
+        ('"""Compare two arms."""', '"""Compare."""', []),
+        ("# rows with a factor of their own", "# rows", []),
+        ("this cell isn't needed", "nor is this one", []),
+    ],
+)
+def test_a_record_is_stale_when_its_own_code_changes(lesson, old, new, stale):
+    record()
+    assert staleness.find(folder=Path("records")) == []
+    lesson.text.write_text(TEXT.replace(old, new))
+    found = staleness.find(folder=Path("records"))
+    assert [sentence.split()[3] for sentence in found] == [f"07/{name}" for name in stale]
+    assert all("of other code: run `python -m tools record 07 --only " in sentence for sentence in found)
+
+
+def test_missing_and_left_over_records_are_named(lesson):
+    record(["compare"])
+    lesson.text.write_text(TEXT.replace("recorded:compare", "recorded"))
+    missing, left = staleness.find(folder=Path("records"))
+    assert missing.startswith("07/grid has no recorded runs") and "07/compare belong to no experiment" in left
+
+
+@pytest.mark.parametrize("part", ["data", "weights"])
+def test_other_data_and_other_weights_make_a_record_stale(lesson, monkeypatch, part):
+    text = TEXT.replace(
+        "BONUS = 0.25",
+        "from course_utils.backbones import resnet18_half\nfrom course_utils.data import digits\nBONUS = 0.25",
+    )
+    lesson.text.write_text(text)
+    record(["compare"])
+    file = Path("records/07/compare.json")
+    made_with = json.loads(file.read_text())
+    assert list(made_with["data"]) == ["digits"] and list(made_with["weights"]) == ["resnet18_half"]
+    (name,) = made_with[part]
+    file.write_text(json.dumps(made_with | {part: {name: "another"}}))
+    found = [sentence for sentence in staleness.find(folder=Path("records")) if "07/compare" in sentence]
+    assert len(found) == 1 and f"of other {part}" in found[0]
+
+
+def test_data_is_told_by_what_the_loader_gives():
+    assert digests.data_digest("digits") == digests.data_digest("digits") != digests.data_digest("scans")
+
+
+@pytest.mark.parametrize("returned", ["0.5", "{'tuned': 'high'}", "[{'score': 1}]"])
+def test_what_is_no_score_is_refused(lesson, returned):
+    lesson.text.write_text(TEXT.replace("return [{", f"return {returned}\n    return [{{"))
+    with refused("tools.not-scores", "07/grid"):
+        record(["grid"])
+
+
+def test_wrong_calls_are_refused(lesson):
+    with refused("tools.too-few-seeds", "9"):
+        record(seeds=9)
+    with refused("tools.no-experiment", "No experiment"):
+        record(["probe"])
+    lesson.text.write_text(TEXT.replace("def grid(seed,", "def grid(run,"))
+    with refused("tools.no-experiment", "grid(seed)"):
+        experiments_of(lesson)
+
+
+def test_every_committed_record_belongs_to_its_lesson(monkeypatch):
+    monkeypatch.chdir(TOP)
+    done = CliRunner().invoke(app, ["record", "--check"])
+    assert done.exit_code == 0, done.output

@@ -1,0 +1,57 @@
+"""What a record was made with: fingerprints of code, data and weights, versions and machine."""
+
+import hashlib
+import os
+import sys
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import joblib
+import torch
+
+from course_utils import environment
+from course_utils.backbones import training_record
+from course_utils.data.registry import find_data_set
+from tools.recording.experiments import LessonExperiment
+
+
+def belongs_to(experiment: LessonExperiment) -> dict[str, Any]:
+    """Make the fingerprints by which a record belongs to its experiment.
+
+    Those of data are of a small sample as the course's own loader gives it, so a change of the loader shows too.
+    """
+    return {
+        "code": experiment.code_digest(),
+        "images": environment.profile(),
+        "data": {name: data_digest(name) for name in experiment.data_sets()},
+        "weights": {name: training_record(name)["sha256"][:16] for name in experiment.backbones()},
+    }
+
+
+def data_digest(name: str) -> str:
+    """Make a fingerprint of a small sample of a data set: all of its images and labels."""
+    data_set = find_data_set(name)
+    digest = hashlib.sha256()
+    dls = data_set.function()(**{"seed": 0, "augment": False} | dict(data_set.small))
+    for loader in (*dls.loaders[1:], dls.test):
+        for images, labels in loader:
+            for tensor in (images, labels):
+                digest.update(tensor.as_subclass(torch.Tensor).cpu().contiguous().numpy().round(4).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def circumstances() -> dict[str, str]:
+    """Tell when, on what and with which versions the runs are made."""
+    model = "an unknown processor"
+    cpus = Path("/proc/cpuinfo")
+    if cpus.exists():
+        lines = cpus.read_text(encoding="utf-8").splitlines()
+        model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), model)
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("torch", "torchvision", "fastai"))
+    return {
+        "date": date.today().isoformat(),
+        "machine": f"{joblib.cpu_count()} cores of {model or os.uname().machine}",
+        "versions": f"Python {'.'.join(map(str, sys.version_info[:3]))}, {libraries}",
+    }

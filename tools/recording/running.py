@@ -1,0 +1,122 @@
+"""Run the experiments seed by seed, keep each result at once, and write the tables when all seeds are there."""
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pandas as pd
+import torch
+import typer
+
+from course_utils.errors import CourseError
+from course_utils.experiments import records
+from course_utils.experiments.finished import add_finished, read_finished
+from course_utils.experiments.parallel import unordered
+from tools.lessons.files import choose
+from tools.recording.digests import belongs_to, circumstances
+from tools.recording.experiments import LessonExperiment, experiments_of
+
+BUILD = Path("build") / "records"  # not for git: runs of records that aren't complete yet
+LEAST_SEEDS = 10
+
+
+def record(
+    names: list[str] | None,
+    only: list[str] | None,
+    seeds: int,
+    jobs: int,
+    lessons: Path = Path("lessons"),
+    folder: Path = records.FOLDER,
+) -> None:
+    """Record the experiments of some lessons; a stopped call goes on where it was.
+
+    Parameters
+    ----------
+    names : list of str or None
+        Lessons by number or slug; all if None.
+    only : list of str or None
+        Experiments by the names of their functions; all if None.
+    seeds : int
+        How many seeds each experiment shall have, from 0 on.
+    jobs : int
+        Runs at the same time.
+    lessons, folder : Path
+        Where the lessons lie, and the records.
+
+    Raises
+    ------
+    CourseError
+        `tools.too-few-seeds`, `tools.no-experiment`, `tools.not-scores`.
+    """
+    if seeds < LEAST_SEEDS:
+        raise CourseError(
+            f"seeds is {seeds}: a record needs at least {LEAST_SEEDS}, or its interval says little.",
+            code="tools.too-few-seeds",
+        )
+    chosen = [one for lesson in choose(lessons, names) for one in experiments_of(lesson)]
+    chosen = [one for one in chosen if not only or one.function in only]
+    if not chosen:
+        raise CourseError(
+            "No experiment of that name is in these lessons: tag the cell of one `recorded:NAME`.",
+            code="tools.no-experiment",
+        )
+    torch.set_num_threads(1)  # before any work: the processes that run the seeds are copies of this one
+    for experiment in chosen:
+        record_one(experiment, seeds, jobs, folder)
+
+
+def record_one(experiment: LessonExperiment, seeds: int, jobs: int, folder: Path) -> None:
+    """Run the seeds of one experiment that are missing, and write its table."""
+    shared = belongs_to(experiment)
+    partial = BUILD / f"{experiment.name}.jsonl"
+    if partial.exists() and json.loads(partial.read_text().splitlines()[0]) != shared:
+        partial.unlink()  # runs of other code
+    rows = read_finished(partial, shared)
+    missing = sorted(set(range(seeds)) - {row["seed"] for row in rows})
+    module = ModuleType(f"recorded_{experiment.name.replace('/', '_')}")
+    sys.modules[module.__name__] = module  # where copies of this process look for its functions
+    function = experiment.load(module)
+    typer.echo(f"{experiment.name}: {seeds - len(missing)} of {seeds} seeds are there already.")
+    for seed, seconds, given in unordered(_timed, [(function, seed) for seed in missing], jobs):
+        for row in _rows(experiment, given):
+            run = {"seed": seed, **row, "seconds": round(seconds, 1)}
+            rows.append(run)
+            add_finished(partial, run)
+        typer.echo(f"{experiment.name}: seed {seed} took {seconds:.0f} s")
+    write(experiment.name, rows, shared, folder)
+
+
+def write(name: str, rows: Iterable[Mapping], shared: Mapping, folder: Path) -> None:
+    """Write a record: the table and, beside it, what it was made with."""
+    file = folder / f"{name}.csv"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    table = pd.DataFrame(rows)
+    factors = [column for column in table if column not in records.MEASURED]
+    ordered = table.sort_values([*factors, "seed"], kind="stable")[[*factors, *records.MEASURED]]
+    ordered.round({"score": 6}).to_csv(file, index=False, lineterminator="\n")
+    made_with = json.dumps({**shared, **circumstances()}, indent=1, sort_keys=True)
+    file.with_suffix(".json").write_text(made_with + "\n", encoding="utf-8")
+
+
+def _timed(call: tuple) -> tuple[int, float, Any]:
+    function, seed = call
+    began = time.perf_counter()
+    given = function(seed)
+    return seed, time.perf_counter() - began, given
+
+
+def _rows(experiment: LessonExperiment, given: Any) -> list[dict[str, Any]]:
+    """Turn what an experiment returned, scores by arm or rows with an arm and a score, into rows."""
+    if isinstance(given, Mapping):
+        given = [{"arm": arm, "score": score} for arm, score in given.items()]
+    try:
+        return [{"metric": "accuracy", **row, "score": float(row["score"]), "arm": str(row["arm"])} for row in given]
+    except (TypeError, KeyError, ValueError) as problem:
+        raise CourseError(
+            f"{experiment.name} returned {str(given)[:60]!r}: return scores by arm, or rows with an arm and a score.",
+            code="tools.not-scores",
+        ) from problem
