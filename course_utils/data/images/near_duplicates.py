@@ -11,7 +11,7 @@ THUMBNAIL = 16  # pixels a side
 BLUR = 7  # pixels
 BLOCK = 1000  # images compared with all others at once
 CHUNK = 500  # images in floating point at once
-FINE, ALIKE = 32, 0.9  # pixels a side at which a twin is looked at once more, and the least correlation there
+FINE = 32  # pixels a side of thumbnails, where what the images show isn't known
 
 
 def near_duplicates(images: torch.Tensor, thumbnail: int = THUMBNAIL) -> torch.Tensor:
@@ -50,10 +50,9 @@ def near_duplicates(images: torch.Tensor, thumbnail: int = THUMBNAIL) -> torch.T
 def twins_across(images: torch.Tensor, sets: Sequence[Sequence[int]]) -> torch.Tensor:
     """Find images that nearly equal one of an earlier set, beyond what all the images have in common.
 
-    Scans, faces or products photographed from one side all look alike, so their mean is taken away. Then the most
-    similar image is a twin when `near_duplicates` would say so, with the mean and without it, and when the two also
-    correlate by 0.9 at 32×32 pixels. Each image is given one twin at most, so a folder full of copies takes no more
-    memory than another one.
+    Scans, faces or products photographed from one side all look alike, so the most similar image is a twin when the
+    detail of 32×32 thumbnails correlates by at least 0.75 with the mean of all images and without it. Each image is
+    given one twin at most, so a folder full of copies takes no more memory than another one.
 
     Parameters
     ----------
@@ -68,32 +67,22 @@ def twins_across(images: torch.Tensor, sets: Sequence[Sequence[int]]) -> torch.T
     """
     grey = torch.cat([F.adaptive_avg_pool2d(part.float().mean(1, keepdim=True), FINE) for part in images.split(CHUNK)])
     shared = grey.mean(0)
-    views = [
-        (_unit(view - shared), _fine_detail(view - shared, THUMBNAIL), _fine_detail(view, THUMBNAIL))
-        for view in (grey, grey.flip(-1))
-    ]
-    whole, detail, plain = views[0]
+    views = [(_fine_detail(view, FINE), _fine_detail(view - shared, FINE)) for view in (grey, grey.flip(-1))]
+    plain, own = views[0]
     found = []
     for place in range(1, len(sets)):
         earlier = torch.tensor([index for each in sets[:place] for index in each], dtype=torch.long)
         for rows in torch.tensor(list(sets[place]), dtype=torch.long).split(BLOCK):
             if not len(earlier):
                 continue
-            for other_whole, other_detail, other_plain in views:
-                alike, nearest = (detail[rows] @ other_detail[earlier].T).max(1)
+            for other_plain, other_own in views:
+                alike, nearest = (own[rows] @ other_own[earlier].T).max(1)
                 twins = earlier[nearest]
                 same = (alike >= THRESHOLD) & ((plain[rows] * other_plain[twins]).sum(1) >= THRESHOLD)
-                same &= (whole[rows] * other_whole[twins]).sum(1) >= ALIKE
                 found.append(torch.stack([rows, twins], 1)[same])
     pairs = torch.cat(found) if found else torch.empty(0, 2, dtype=torch.long)
     _, first = np.unique(pairs[:, 0].numpy(), return_index=True)
     return pairs[torch.from_numpy(first)]
-
-
-def _unit(grey: torch.Tensor) -> torch.Tensor:
-    """Return each image as a vector of mean 0 and length 1."""
-    flat = grey.flatten(1)
-    return F.normalize(flat - flat.mean(1, keepdim=True))
 
 
 def _fine_detail(images: torch.Tensor, thumbnail: int) -> torch.Tensor:

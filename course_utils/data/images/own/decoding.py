@@ -97,7 +97,7 @@ def refuse_unreadable(unreadable: dict[int, str], files: Sequence[str]) -> None:
     told = first_few(f"{files[index]} {_reason(said, files[index])}" for index, said in sorted(unreadable.items()))
     raise CourseError(
         f"{number(len(unreadable), 'image')} of {len(files):,} can't be read ({told}): replace or delete "
-        f"{'it' if len(unreadable) == 1 else 'them'}, or leave out what can't be read with skip_unreadable=True.",
+        f"{'it' if len(unreadable) == 1 else 'them'}, or leave out what can't be read with leave_out='unreadable'.",
         code="data.unreadable-image",
     )
 

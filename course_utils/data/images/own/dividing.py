@@ -50,7 +50,7 @@ def divide(examples: Examples, seed: int, split: Share) -> Split:
             assigned[rows] = name
     train, *others = (np.flatnonzero(assigned == name).tolist() for name in SPLITS)
     result = Split(train, others[0], others[1])
-    _check_sets(result, hot, vocab, examples, there)
+    check_sets(result, examples)
     return result
 
 
@@ -155,19 +155,28 @@ def _check_groups_apart(groups: Sequence, fixed: np.ndarray) -> None:
         )
 
 
-def _check_sets(split: Split, hot: np.ndarray, vocab: Sequence[str], examples: Examples, there: set[str]) -> None:
-    """Refuse a class that is missing in a set that was drawn, or in the training set."""
+def check_sets(split: Split, examples: Examples) -> None:
+    """Raise CourseError `data.missing-class` for a class that is missing in a set that was drawn, or in training."""
+    hot, ready_made = examples.targets(), set(examples.sets or ())
     for name in SPLITS:
         missing = np.flatnonzero(~hot[getattr(split, name)].any(0)).tolist()
-        if len(missing) and (name == "train" or name not in there):
-            if name in there:
-                advice = f"add images of {'it' if len(missing) == 1 else 'them'} to {name}"
-            elif examples.groups is not None:
-                advice = "add images of it from at least three groups, or change split"
-            else:
-                advice = "add images of it, or change split"
-            told = first_few(repr(vocab[index]) for index in missing)
-            raise CourseError(
-                f"There is no {told} example in {name}, where nothing could be learned or measured: {advice}.",
-                code="data.missing-class",
-            )
+        if not missing or (name != "train" and name in ready_made):
+            continue
+        groups = "" if examples.groups is None else " from at least three groups"
+        advice = f"add images of it{groups}" + (" to train" if name in ready_made else ", or change split")
+        raise CourseError(
+            f"There is no {first_few(repr(examples.vocab[index]) for index in missing)} example in {name}, where "
+            f"nothing could be {'learned' if name == 'train' else 'measured'}: {advice}.",
+            code="data.missing-class",
+        )
+
+
+def check_vocab(examples: Examples) -> None:
+    """Raise CourseError `data.one-class` for fewer labels than can be told apart."""
+    vocab = examples.vocab
+    if len(vocab) < (1 if examples.several else 2):
+        found = f"only one label, {vocab[0]!r}" if vocab else "no label"
+        raise CourseError(
+            f"The {number(len(examples.files), 'image')} have {found}: give images of two classes or more.",
+            code="data.one-class",
+        )

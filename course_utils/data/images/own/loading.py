@@ -1,8 +1,7 @@
 """data.images: your own images, from a folder or a table, as fastai DataLoaders with a held-out `test`."""
 
 import os
-from collections.abc import Callable, Hashable
-from dataclasses import replace
+from collections.abc import Callable, Collection, Hashable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,11 @@ import torch
 from fastai.torch_basics import delegates
 from fastai.vision.augment import aug_transforms
 
-from course_utils.data.images.near_duplicates import twins_across
 from course_utils.data.images.options import ImageOptions
-from course_utils.data.images.own.decoding import RESIZE, decode, look_into, refuse_unreadable
-from course_utils.data.images.own.dividing import divide, take_of_each_class
-from course_utils.data.images.own.examples import Examples, first_few, number
+from course_utils.data.images.own.cleaning import check_leave_out, clean, without_near_duplicates
+from course_utils.data.images.own.decoding import RESIZE, decode, look_into
+from course_utils.data.images.own.dividing import check_sets, check_vocab, divide, take_of_each_class
+from course_utils.data.images.own.examples import Examples
 from course_utils.data.images.own.folders import read_folder
 from course_utils.data.images.own.lazy import FileStore, make_file_loaders
 from course_utils.data.images.own.tables import TABLES, groups_of_csv, read_csv, read_table
@@ -40,8 +39,7 @@ def images(
     delimiter: str | None = None,
     split: tuple[float, float] | str = (0.2, 0.2),
     resize: str = "crop",
-    skip_unreadable: bool = False,
-    drop_near_duplicates: bool = False,
+    leave_out: str | Collection[str] = (),
     memory: int = MEMORY,
     **kwargs: Any,
 ) -> StoreLoaders:
@@ -84,11 +82,10 @@ def images(
         is taken out of the training set.
     resize : "crop", "pad" or "squish"
         How an image becomes a square: cut to its centre, with black beside it, or out of shape.
-    skip_unreadable : bool
-        Whether files that can't be read are left out, rather than refused.
-    drop_near_duplicates : bool
-        Whether images that nearly equal one of the test or validation set are left out of the other sets; they are
-        reported in any case.
+    leave_out : str or collection of str
+        What is left out rather than refused or only reported: "unreadable" files; "contradictions", all copies of an
+        image that stand under different labels; "near-duplicates", images of train or valid that nearly equal one of
+        another set.
     memory : int
         Bytes. Images that take less are decoded once and stay in memory, others are read from their files in every
         epoch.
@@ -117,29 +114,29 @@ def images(
     options = ImageOptions(n_per_class=n_per_class, split=sizes, **kwargs)
     if resize not in RESIZE:
         raise CourseError(f"resize is {resize!r}: choose {', '.join(RESIZE)}.", code="data.bad-option")
+    unwanted = check_leave_out(leave_out)
     examples = _read(source, folder, file, label, group, split if isinstance(split, str) else None, delimiter)
-    _check_vocab(examples)
+    check_vocab(examples)
     chosen = divide(examples, options.chosen_seed, sizes)
-    vocab, hot = examples.vocab, examples.targets()
-    take_of_each_class(chosen, hot, vocab, n_per_class, options.chosen_seed)  # refused before minutes of decoding
+    # What can be refused without the pixels is refused here, before minutes of decoding.
+    take_of_each_class(chosen, examples.targets(), examples.vocab, n_per_class, options.chosen_seed)
     in_memory = 3 * options.size**2 * len(examples.files) <= memory
     decoded, unreadable = (
         decode(examples.paths, options.size, resize) if in_memory else (None, look_into(examples.paths))
     )
-    if not skip_unreadable:
-        refuse_unreadable(unreadable, examples.files)
-    elif unreadable:
-        examples, kept = _without(examples, unreadable)
-        decoded = None if decoded is None else decoded[kept]
-        _check_vocab(examples)
-        chosen, vocab, hot = divide(examples, options.chosen_seed, sizes), examples.vocab, examples.targets()
-    notes = list(examples.notes)
-    if decoded is not None:
-        _check_copies(decoded, examples)
-        chosen, found = _near_duplicates(decoded, chosen, examples, drop_near_duplicates)
-        notes += found
+    found = len(examples.files)
+    examples, decoded = clean(examples, decoded, unreadable, unwanted)
+    if len(examples.files) < found:
+        check_vocab(examples)
+        chosen = divide(examples, options.chosen_seed, sizes)
+    notes = examples.notes
+    if decoded is None:
+        notes += ("These images don't fit in memory: they are read anew in every epoch, and not compared.",)
     else:
-        notes.append("These images don't fit in memory: they are read anew in every epoch, and not compared.")
+        chosen, told = without_near_duplicates(chosen, decoded, examples, unwanted)
+        check_sets(chosen, examples)
+        notes += told
+    vocab, hot = examples.vocab, examples.targets()
     chosen = take_of_each_class(chosen, hot, vocab, n_per_class, options.chosen_seed)
     targets = torch.from_numpy(hot if examples.several else hot.argmax(1))
     how: dict[str, Any] = {"what": "images of your own", "default_augment": aug_transforms(), "resize": resize}
@@ -147,7 +144,7 @@ def images(
         dls = make_loaders(Store(decoded, targets, vocab), chosen, options, **how)
     else:
         dls = make_file_loaders(FileStore(examples.paths, targets, vocab), chosen, options, **how)
-    dls.factors, dls.notes = _factors(examples, chosen), tuple(notes)
+    dls.factors, dls.notes = _factors(examples, chosen), notes
     for note in notes:
         print(note)
     return dls
@@ -184,72 +181,6 @@ def _read(
 
 def _absolute(path: Any) -> Path:
     return Path(os.path.abspath(Path(path).expanduser()))
-
-
-def _without(examples: Examples, unreadable: dict[int, str]) -> tuple[Examples, list[int]]:
-    """Leave files out; return the other examples and their indices."""
-    kept = [index for index in range(len(examples.files)) if index not in unreadable]
-
-    def take(values: Any) -> Any:
-        return None if values is None else tuple(values[index] for index in kept)
-
-    told = first_few(examples.files[index] for index in sorted(unreadable))
-    note = f"{number(len(unreadable), 'image')} that can't be read left out: {told}."
-    names = ("files", "labels", "groups", "sets")
-    taken = {name: take(getattr(examples, name)) for name in names}
-    return replace(examples, notes=(*examples.notes, note), **taken), kept
-
-
-def _check_vocab(examples: Examples) -> None:
-    """Refuse a table that has fewer labels than can be told apart."""
-    vocab = examples.vocab
-    if len(vocab) < (1 if examples.several else 2):
-        found = f"only one label, {vocab[0]!r}" if vocab else "no label"
-        raise CourseError(
-            f"The {number(len(examples.files), 'image')} have {found}: give images of two classes or more.",
-            code="data.one-class",
-        )
-
-
-def _check_copies(decoded: torch.Tensor, examples: Examples) -> None:
-    """Refuse copies of one image that have different labels."""
-    first: dict[bytes, int] = {}
-    wrong = []
-    for index, image in enumerate(decoded.numpy()):
-        other = first.setdefault(image.tobytes(), index)
-        if set(examples.labels[other]) != set(examples.labels[index]):
-            one, two = examples.paths[other], examples.paths[index]
-            if one.read_bytes() == two.read_bytes():
-                wrong.append(f"{examples.files[other]} and {examples.files[index]}")
-    if wrong:
-        raise CourseError(
-            f"{number(len(wrong), 'image')} {'is' if len(wrong) == 1 else 'are'} there twice with different labels "
-            f"({first_few(wrong)}): delete the wrong one, or give several labels with a table and delimiter=.",
-            code="data.contradicting-labels",
-        )
-
-
-def _near_duplicates(
-    decoded: torch.Tensor, chosen: Split, examples: Examples, drop: bool
-) -> tuple[Split, tuple[str, ...]]:
-    """Report the images that nearly equal one of another set; leave them out of train and valid when asked to."""
-    twins = twins_across(decoded, (chosen.test, chosen.valid, chosen.train)).tolist()
-    if not twins:
-        return chosen, ()
-    one, other = twins[0]
-    told = f"such as {examples.files[one]} and {examples.files[other]}"
-    if not drop:
-        note = (
-            f"{number(len(twins), 'image')} of train or valid nearly {'equals' if len(twins) == 1 else 'equal'} one of "
-            f"another set ({told}), which makes scores too high: give group=, or drop_near_duplicates=True."
-        )
-        return chosen, (note,)
-    out = {index for index, _ in twins}
-    train, valid = ([index for index in part if index not in out] for part in (chosen.train, chosen.valid))
-    return Split(train, valid, chosen.test, near_duplicates=len(out)), (
-        f"{number(len(out), 'image')} left out that nearly {'equals' if len(out) == 1 else 'equal'} one of another set "
-        f"({told}).",
-    )
 
 
 def _factors(examples: Examples, chosen: Split) -> pd.DataFrame:

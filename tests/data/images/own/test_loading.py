@@ -47,7 +47,7 @@ def test_it_is_called_by_the_name_of_its_package(monkeypatch):
     assert images is data.images and "images" in dir(data) and store.StoreDL is StoreDL
     assert inspect.signature(images) == inspect.signature(loading.images)
     page = pydoc.render_doc(images, renderer=pydoc.plaintext)
-    assert "Load your own images" in page.splitlines()[3] and "drop_near_duplicates" in page and "__call__" not in page
+    assert "Load your own images" in page.splitlines()[3] and "leave_out" in page and "__call__" not in page
     monkeypatch.setattr("course_utils.data.images.store.LEAST_EVALUATED", 1)
 
 
@@ -160,9 +160,9 @@ def test_all_unreadable_files_are_named_at_once(folder, memory):
         (folder / "cat" / f"x{number}.jpg").write_bytes(b"%PDF-1.4" if number else b"")
     with refused("data.unreadable-image", "4 images of 16", "cat/x0.jpg is empty (0 bytes)", "and 1 more"):
         load(folder, memory=memory)
-    dls = load(folder, memory=memory, skip_unreadable=True)
+    dls = load(folder, memory=memory, leave_out="unreadable")
     assert len(dls.factors) == 12
-    assert dls.notes[0].startswith("4 images that can't be read left out: cat/x0.jpg, ")
+    assert dls.notes[0].startswith("4 images left out that can't be read: cat/x0.jpg, ")
 
 
 def test_a_file_that_changes_is_decoded_again(folder):
@@ -182,15 +182,27 @@ def test_copies_in_two_sets_are_reported_and_left_out_when_asked(folder, capsys)
     apart = sum(split[f"cat/{number}.png"] != split[f"cat/copy{number}.png"] for number in range(6))
     assert apart and dls.near_duplicates == 0 and dls.notes[0].startswith(f"{apart} image")
     assert dls.notes[0] in capsys.readouterr().out
-    clean = load(folder, drop_near_duplicates=True)
+    clean = load(folder, leave_out={"near-duplicates"})
     assert clean.near_duplicates == apart and f"{apart} near-duplicates left out" in clean.about
     assert load(folder, group=lambda path: path.name[-5:]).notes == (), "groups keep them together"
 
 
-def test_one_image_with_two_labels(folder, tags):
+def test_one_image_with_two_labels(folder):
     (folder / "dog" / "copy.png").write_bytes((folder / "cat" / "0.png").read_bytes())
-    with refused("data.contradicting-labels", "1 image is there twice", "cat/0.png and dog/copy.png"):
+    with refused("data.contradicting-labels", "1 image is there more than once", "cat/0.png and dog/copy.png"):
         load(folder)
+    dls = load(folder, leave_out="contradictions")
+    assert not {"cat/0.png", "dog/copy.png"} & set(dls.factors.file) and len(dls.factors) == 11
+    assert dls.notes == ("2 images left out that have copies with other labels: cat/0.png, dog/copy.png.",)
+
+
+def test_what_may_be_left_out(folder):
+    with refused("data.bad-option", "leave_out is 'dups'", "'near-duplicates'"):
+        load(folder, leave_out="dups")
+    for number in range(6):
+        (folder / "dog" / f"{number}.png").write_bytes(b"")
+    with refused("data.one-class", "only one label, 'cat'"):
+        load(folder, leave_out="unreadable")
 
 
 def test_groups_from_files_to_loaders(folder, tmp_path):
