@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import torch
@@ -17,14 +18,17 @@ from fastai.callback.core import Callback
 from fastai.data.core import DataLoaders
 from fastai.data.load import DataLoader
 from fastai.learner import Learner
+from torch import nn
 
 from course_utils.errors import CourseError
 from course_utils.surgery import Block, blocks
 from course_utils.surgery.blocks import evaluating
 from course_utils.training import cacheable
-from course_utils.training.cut_forward import CutForward, size_of
+from course_utils.training.cut_forward import CutForward, first_of, size_of
 from course_utils.training.feature_loader import BUDGET, FeatureDL
 from course_utils.training.randomness import randomness_kept
+
+LOOKED_AT = 4  # examples that the checks before caching pass through the network
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Cached:
 
     blocks: tuple[str, ...]  # names of the blocks whose outputs are stored
     shape: tuple[int, ...]  # of one image's features
-    bytes: int  # of all features
+    bytes: int  # of all features; those of the validation images are computed when they are first asked for
     on_disk: bool  # whether they went beyond the budget
     seconds: float  # that computing them took
 
@@ -76,6 +80,41 @@ def cached_body(learn: Learner, *, copies: int = 1, budget: int = BUDGET) -> Ite
     -----
     Hooks on frozen layers see tensors without meaningful values while the rest of the network runs.
     """
+    with stored_features(learn, copies=copies, budget=budget) as what:
+        yield what
+
+
+class Earlier:
+    """Features of an earlier depth, kept from phase to phase of one training.
+
+    A training that unfreezes block after block needs deep features first and earlier ones later: the images pass the
+    earlier blocks once, and all depths go on from there.
+
+    Attributes
+    ----------
+    depth : int
+        How many blocks the features have passed; 0 as long as there are none.
+    """
+
+    def __init__(self) -> None:
+        self.depth, self.loaders, self.weights = 0, [], ""  # type: int, list[FeatureDL], str
+
+    def serve(self, model: nn.Module, parts: Sequence[Block]) -> bool:
+        """Whether there are features of these very blocks, as they are now, that reach no further than them."""
+        if not 0 < self.depth <= len(parts) or self.loaders[0].cut.model is not model:
+            return False
+        return self.weights == _digest(parts[: self.depth])
+
+
+@contextmanager
+def stored_features(
+    learn: Learner, *, copies: int = 1, budget: int = BUDGET, earlier: Earlier | None = None, ahead: int | None = None
+) -> Iterator[Cached]:
+    """Do what `cached_body` does, and keep the features of an earlier depth for the phases ahead.
+
+    earlier: what phases have kept so far, changed in place
+    ahead: how many blocks stay frozen in the phases ahead, which will want their outputs
+    """
     if not isinstance(copies, int) or copies < 1:
         raise CourseError(
             f"copies is {copies!r}: give a whole number of at least 1.", code="training.bad-number-of-copies"
@@ -87,16 +126,28 @@ def cached_body(learn: Learner, *, copies: int = 1, budget: int = BUDGET) -> Ite
             code="training.cached-already",
         )
     parts = blocks(model)
-    frozen = parts[: cacheable.count_frozen(model, parts)]
+    depth = cacheable.count_frozen(model, parts)
+    frozen = parts[:depth]
     if copies == 1:
         cacheable.check_augmentation(data.train)
     with evaluating(model), randomness_kept():
         ordered = [_in_order(dl) for dl in data.loaders[:2]]
-        cut = _checked_cut(learn, frozen, parts[len(frozen) :], ordered[0], copies)
-        stored = [
-            FeatureDL(dl, cut, images, turns, budget)
-            for dl, images, turns in zip(data.loaders, ordered, (copies, 1), strict=False)
-        ]
+        most = None if earlier is None else budget
+        cut = _checked_cut(learn, frozen, parts[depth:], ordered[0], copies, most)
+        if earlier is not None and copies == 1:
+            if not earlier.serve(model, frozen):
+                earlier.depth = 0
+            if not earlier.depth and ahead and ahead < depth:
+                _keep_earlier(learn, earlier, parts, ahead, ordered, budget)
+        if earlier is not None and earlier.depth == depth:
+            stored, cut = earlier.loaders, earlier.loaders[0].cut
+        else:
+            before = earlier.loaders if earlier is not None and earlier.depth else [None] * len(ordered)
+            stored = [
+                FeatureDL(dl, cut, images, turns, budget, earlier=base)
+                for dl, images, turns, base in zip(data.loaders, ordered, (copies, 1), before, strict=False)
+            ]
+    stored[0].fill()  # those of the validation images are computed when they are asked for
     features = copy.copy(data)
     features.loaders = [*stored, *data.loaders[2:]]
     what = Cached(
@@ -111,6 +162,20 @@ def cached_body(learn: Learner, *, copies: int = 1, budget: int = BUDGET) -> Ite
         yield what
 
 
+def _keep_earlier(
+    learn: Learner, earlier: Earlier, parts: Sequence[Block], depth: int, ordered: list[DataLoader], budget: int
+) -> None:
+    """Make loaders for the features of an earlier depth, where they fit into memory."""
+    few = first_of(ordered[0].one_batch()[0], LOOKED_AT)
+    cut = CutForward(learn.model, parts[:depth], parts[depth:], few)
+    if 4 * prod(cut.shape) * sum(len(dl.dataset) for dl in ordered) > budget:
+        return
+    earlier.loaders = [
+        FeatureDL(dl, cut, images, 1, budget) for dl, images in zip(learn.dls.loaders, ordered, strict=False)
+    ]
+    earlier.depth, earlier.weights = depth, _digest(parts[:depth])
+
+
 def _in_order(dl: DataLoader) -> DataLoader:
     """Load the same images with the same transforms, each image once and from first to last."""
     cacheable.check_loader(dl)
@@ -119,17 +184,31 @@ def _in_order(dl: DataLoader) -> DataLoader:
 
 
 def _checked_cut(
-    learn: Learner, frozen: Sequence[Block], training: Sequence[Block], images: DataLoader, copies: int
+    learn: Learner,
+    frozen: Sequence[Block],
+    training: Sequence[Block],
+    images: DataLoader,
+    copies: int,
+    most: int | None,
 ) -> CutForward:
-    """Cut the learner's network behind its frozen blocks; refuse where that would change the result."""
+    """Cut the learner's network behind its frozen blocks; refuse where that would change the result.
+
+    most: bytes that the features may take, if they may not go to a file
+    """
     batch = images.one_batch()
     cacheable.check_batch(batch, getattr(learn.dls, "n_inp", 1))
-    given = batch[0]
+    given = first_of(batch[0], LOOKED_AT)
     cut = CutForward(learn.model, frozen, training, given)
+    if most is not None and 4 * prod(cut.shape) * len(images.dataset) > most:
+        raise CourseError(
+            f"The features of {len(images.dataset):,} images don't fit into {most / 1e9:.1f} GB of memory: freeze "
+            "deeper (later features are smaller), or take smaller images.",
+            code="training.features-too-large",
+        )
     cacheable.check_still(cut, frozen, given)
     cacheable.check_forward(cut, given)
     if copies == 1:
-        cacheable.check_same_inputs(given, images.one_batch()[0])
+        cacheable.check_same_inputs(batch[0], images.one_batch()[0])
     return cut
 
 

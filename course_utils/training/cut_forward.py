@@ -102,9 +102,12 @@ class CutForward:
                 self.forward(example)
 
     @torch.no_grad()
-    def features(self, given: Input) -> Tensor:
-        """Compute what the frozen blocks put out for a batch; the rest of the network doesn't run."""
-        left = len(self.calls)
+    def features(self, given: Input, earlier: "CutForward | None" = None) -> Tensor:
+        """Compute what the frozen blocks put out for a batch; the rest of the network doesn't run.
+
+        earlier: the same network, cut before this cut, whose stored features are given in place of the input
+        """
+        left, forward = len(self.calls), self.forward if earlier is None else earlier.rest
 
         def count(_: nn.Module, __: tuple, output: Any) -> None:
             nonlocal left
@@ -116,7 +119,7 @@ class CutForward:
             for layer in self.layers:
                 hooks.callback(layer.register_forward_hook(count).remove)
             try:
-                self.forward(given)
+                forward(given)
             except _Reached as reached:
                 return _tensors(reached.output)[0].as_subclass(Tensor)
         raise CourseError(

@@ -7,9 +7,9 @@ run_phases(learn, [
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import fastai.callback.all  # noqa: F401  (gives every Learner its fit_one_cycle)
 import torch
@@ -18,14 +18,35 @@ from torch import nn
 
 from course_utils.errors import CourseError
 from course_utils.surgery import replace_head
+from course_utils.surgery.blocks import BATCHNORM
 from course_utils.surgery.freezing import BatchNorm
-from course_utils.training.caching import cached_body
+from course_utils.training.caching import Earlier, stored_features
 from course_utils.training.callbacks import StopWhenLost
 from course_utils.training.probing import SolvedHead
 from course_utils.training.running_statistics import Statistics, batches_seen, reestimate_batchnorm
 from course_utils.training.what_trains import WhatTrains
 
 Splitter = Callable[[nn.Module], list[list[nn.Parameter]]]
+Cache = Literal["when exact", "never"] | int
+NOTHING_TO_STORE = {"training.nothing-frozen"}
+INEXACT = {  # why features can't be stored without changing what is learned, or at all
+    f"training.{why}"
+    for why in (
+        "cached-already",
+        "disk-full",
+        "features-differ",
+        "features-too-large",
+        "frozen-batchnorm-moves",
+        "frozen-block-random",
+        "nothing-frozen",
+        "nothing-to-train",
+        "random-augmentation",
+        "random-inputs",
+        "uncacheable-batch",
+        "uncacheable-forward",
+        "uncacheable-loader",
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -50,8 +71,10 @@ class Phase:
         A head to put in place of the old one first, as `surgery.replace_head` takes it.
     groups : splitter or None
         A fastai splitter that makes other parameter groups first, such as `surgery.split_by_block`.
-    cached : bool
-        Whether the outputs of frozen blocks are computed once and stored (`cached_body`).
+    cache : "when exact", "never" or int
+        Whether the outputs of the blocks before the first one that trains are computed once and stored (`cached_body`):
+        where that gives the same weights, never, or for so many augmented versions of each training image, with an
+        error where they can't be stored.
     """
 
     trains: WhatTrains
@@ -61,7 +84,7 @@ class Phase:
     one_cycle: Mapping[str, Any] = field(default_factory=dict)
     new_head: str | None = None
     groups: Splitter | None = None
-    cached: bool = False
+    cache: Cache = "when exact"
 
 
 def run_phases(
@@ -99,13 +122,19 @@ def run_phases(
             reestimate_batchnorm(learn, [layer for layer, count in seen.items() if count != before.get(layer, 0)])
 
     learn.add_cb(guard)
+    earlier = Earlier()
     try:
-        for number, phase in enumerate(phases, 1):
+        for number, phase in enumerate(phases):
             if isinstance(phase, SolvedHead):
                 settle()  # what it solves for are the outputs that will be evaluated
                 phase.solve(learn)
                 continue
-            _run_phase(learn, phase, settle if number == len(phases) else None)
+            _prepare(learn, phase)
+            with ExitStack() as stack:
+                _store_features(stack, learn, phase, phases[number:], earlier)
+                learn.fit_one_cycle(phase.epochs, phase.lr, **phase.one_cycle)
+                if number == len(phases) - 1:
+                    settle()  # stored features serve here, too
             if guard.lost:
                 lower = f"lr={_highest(phase.lr) / 10:g}"
                 raise CourseError(
@@ -122,19 +151,53 @@ def run_phases(
     return learn
 
 
-def _run_phase(learn: Learner, phase: Phase, afterwards: Callable[[], None] | None) -> None:
-    """Prepare the network as the phase asks, then fit once; what is done afterwards still finds stored features."""
+def _prepare(learn: Learner, phase: Phase) -> None:
+    """Bring the network into the state that the phase starts from."""
     if phase.new_head is not None:
         replace_head(learn, phase.new_head)
     if phase.groups is not None:
         learn.splitter = phase.groups
         learn.create_opt()
     phase.trains.select(learn, phase.batchnorm)
-    caching: AbstractContextManager = cached_body(learn) if phase.cached else nullcontext()
-    with caching:
-        learn.fit_one_cycle(phase.epochs, phase.lr, **phase.one_cycle)
-        if afterwards is not None:
-            afterwards()
+
+
+def _store_features(
+    stack: ExitStack, learn: Learner, phase: Phase, left: Sequence[Phase | SolvedHead], earlier: Earlier
+) -> None:
+    """Let a phase train on stored features, as long as the stack is open, where it asks for that.
+
+    left: this phase and those that follow
+    """
+    cache = phase.cache
+    if cache == "never":
+        return
+    try:
+        if isinstance(cache, int):
+            stack.enter_context(stored_features(learn, copies=cache))
+        else:
+            stack.enter_context(stored_features(learn, earlier=earlier, ahead=_still_frozen(learn, left)))
+    except CourseError as problem:
+        if problem.code not in (NOTHING_TO_STORE if isinstance(cache, int) else INEXACT):
+            raise
+
+
+def _still_frozen(learn: Learner, phases: Sequence[Phase | SolvedHead]) -> int | None:
+    """How many blocks stay frozen in all of the phases that can train on stored features one after the other."""
+    depths = []
+    has_batchnorm = any(isinstance(layer, BATCHNORM) for layer in learn.model.modules())
+    for phase in phases:
+        if (
+            not isinstance(phase, Phase)
+            or phase.cache != "when exact"
+            or (has_batchnorm and phase.batchnorm == "train")
+        ):
+            break
+        first = getattr(phase.trains, "first", None)  # not every way to say what trains can tell
+        depth = first(learn) if first is not None else 0
+        if not depth:
+            break
+        depths.append(depth)
+    return min(depths, default=None)
 
 
 def _highest(lr: float | slice) -> float:

@@ -24,7 +24,7 @@ from course_utils.errors import CourseError
 from course_utils.surgery import blocks, split_by_block
 from course_utils.surgery.freezing import BatchNorm
 from course_utils.training.checks import check_data
-from course_utils.training.phases import Phase, run_phases
+from course_utils.training.phases import Cache, Phase, run_phases
 from course_utils.training.probing import SolvedHead
 from course_utils.training.running_statistics import Statistics
 from course_utils.training.what_trains import BlockAndHead, Everything, FromBlock, FromGroup, Head, WhatTrains
@@ -44,11 +44,18 @@ class Strategy:
         What is evaluated after training: running statistics of BatchNorm that were estimated anew on the training
         images (see `reestimate_batchnorm`), or those that training left, which lag behind where it was short. Held
         layers (`batchnorm="fixed"`) and networks without BatchNorm have nothing to re-estimate.
+    cache : "when exact", "never" or int
+        Whether what the blocks before the first one that trains put out is computed once in each phase, and stored
+        (see `cached_body`). "when exact": where the same weights come out, which takes frozen blocks in which nothing
+        moves (`batchnorm="fixed"`, or no BatchNorm) and images without random augmentation; everything else trains
+        uncached. A number: so many augmented versions of each training image are stored, which takes the place of
+        augmenting anew in each epoch; what can't be stored is then refused.
     """
 
     epochs: int = 5
     lr: float = 1e-2
     batchnorm_statistics: Statistics = field(default="re-estimated", kw_only=True)
+    cache: Cache = field(default="when exact", kw_only=True)
 
     name: ClassVar[str]
     pretrained: ClassVar[bool] = True  # whether the learner should start from pre-trained weights
@@ -80,6 +87,11 @@ class Strategy:
                 f"batchnorm_statistics is {self.batchnorm_statistics!r}: give 're-estimated' or 'as trained'.",
                 code="training.bad-setting",
             )
+        if self.cache not in ("when exact", "never") and (not isinstance(self.cache, int) or self.cache < 1):
+            raise CourseError(
+                f"cache is {self.cache!r}: give 'when exact', 'never', or how many versions of each image to store.",
+                code="training.bad-setting",
+            )
 
     def train(self, learn: Learner) -> Learner:
         """Train a fresh learner, as `vision_learner` has just made it, and return it.
@@ -92,7 +104,11 @@ class Strategy:
         """
         self.check(learn)
         check_data(learn)
-        return run_phases(learn, self.phases(), called=self.name, batchnorm_statistics=self.batchnorm_statistics)
+        phases = [
+            replace(phase, cache=self.cache) if isinstance(phase, Phase) and phase.cache == "when exact" else phase
+            for phase in self.phases()
+        ]
+        return run_phases(learn, phases, called=self.name, batchnorm_statistics=self.batchnorm_statistics)
 
 
 @dataclass(frozen=True)
@@ -114,8 +130,8 @@ class LinearProbe(Strategy):
     name = "linear probe"
 
     def phases(self) -> list[Phase]:
-        """Train a new linear head on stored features."""
-        return [Phase(Head(), self.epochs, self.lr, batchnorm="fixed", new_head="linear", cached=True)]
+        """Train a new linear head on a body in which nothing moves."""
+        return [Phase(Head(), self.epochs, self.lr, batchnorm="fixed", new_head="linear")]
 
 
 @dataclass(frozen=True)

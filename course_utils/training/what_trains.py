@@ -1,6 +1,7 @@
 """What trains in a phase: the head, everything from a block on, one block and the head, fastai's parameter groups.
 
-Each is a small frozen dataclass with one method, `select`. A method of fine-tuning that trains other weights (biases
+Each is a small frozen dataclass with one method, `select`; those that also say which is the `first` block to train let
+features be kept for the phases ahead. A method of fine-tuning that trains other weights (biases
 alone, adapters, low-rank updates) is one more such class; strategies, phases and their interpreter stay as they are.
 """
 
@@ -10,6 +11,7 @@ from typing import Protocol
 from fastai.learner import Learner
 
 from course_utils.surgery import freeze, freeze_to, unfreeze, unfreeze_block
+from course_utils.surgery.blocks import block_index
 from course_utils.surgery.freezing import BatchNorm
 
 
@@ -48,6 +50,10 @@ class Head:
         """Freeze all blocks but the head."""
         freeze(learn, batchnorm=batchnorm)
 
+    def first(self, learn: Learner) -> int:
+        """How many blocks lie before the head."""
+        return block_index(learn, -1)
+
 
 @dataclass(frozen=True)
 class FromBlock:
@@ -58,6 +64,10 @@ class FromBlock:
     def select(self, learn: Learner, batchnorm: BatchNorm) -> None:
         """Freeze the blocks before the depth."""
         freeze_to(learn, self.depth, batchnorm=batchnorm)
+
+    def first(self, learn: Learner) -> int:
+        """How many blocks lie before the depth."""
+        return block_index(learn, self.depth)
 
 
 @dataclass(frozen=True)
@@ -70,6 +80,10 @@ class BlockAndHead:
         """Freeze all blocks but this one and the head."""
         freeze(learn, batchnorm=batchnorm)
         unfreeze_block(learn, self.block)
+
+    def first(self, learn: Learner) -> int:
+        """How many blocks lie before the one that trains."""
+        return block_index(learn, self.block)
 
 
 @dataclass(frozen=True)

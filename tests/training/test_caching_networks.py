@@ -181,6 +181,16 @@ def test_texts_of_several_lengths_are_refused():
         pass
 
 
+def test_validation_texts_of_several_lengths_pass_the_whole_network():
+    learn = texts()
+    learn.dls.valid.dataset[2:] = [texts(longest=9).dls.train.dataset[0]] * 2
+    learn.dls.valid.bs = 2
+    surgery.freeze_to(learn, 1, batchnorm="fixed")
+    expected = learn.validate()[0]
+    with cached_body(learn):
+        assert learn.validate()[0] == pytest.approx(expected)
+
+
 def test_features_of_the_images_own_shape_are_told_apart():
     learn = digits(lambda: nn.Sequential(nn.Sequential(nn.Conv2d(3, 3, 1), nn.Tanh()), nn.Sequential(*flat_head())))
     surgery.freeze_to(learn, -1, batchnorm="fixed")

@@ -95,7 +95,8 @@ def test_discriminative_rates_rise_evenly_from_block_to_block():
 def test_a_strategy_is_a_value():
     one = training.HeadOnly(epochs=3, lr=1e-2, batchnorm="fixed")
     assert one == training.HeadOnly(3, 1e-2, "fixed") and len({one, pickle.loads(pickle.dumps(one))}) == 1
-    assert repr(one) == ("HeadOnly(epochs=3, lr=0.01, batchnorm_statistics='re-estimated', batchnorm='fixed')")
+    settings = "batchnorm_statistics='re-estimated', cache='when exact', batchnorm='fixed'"
+    assert repr(one) == f"HeadOnly(epochs=3, lr=0.01, {settings})"
     assert one.with_lr(1.0) == training.HeadOnly(3, 1.0, "fixed")
     assert (one.name, one.epochs, one.lr, one.pretrained) == ("head only", 3, 1e-2, True)
     assert one.phases() == [training.Phase(training.Head(), 3, 1e-2, "fixed")]
