@@ -42,7 +42,7 @@ def decode(paths: Sequence[Path], size: int, how: str) -> tuple[torch.Tensor, di
     unreadable : dict
         What is wrong with each file that can't be read, by its index.
     """
-    changed = tuple(path.stat().st_mtime_ns for path in paths)
+    changed = tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in paths)
     return _decode(tuple(paths), changed, size, how)
 
 

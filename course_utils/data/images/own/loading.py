@@ -90,7 +90,8 @@ def images(
         Bytes. Images that take less are decoded once and stay in memory, others are read from their files in every
         epoch.
     **kwargs
-        The other options of `ImageOptions`.
+        The other options of `ImageOptions`: `size` (pixels a side), `bs` (images a batch), `seed` (who goes where),
+        `augment` and `normalize`.
 
     Returns
     -------

@@ -13,6 +13,7 @@ from course_utils.data.images.own.examples import (
     apply_to_files,
     check_groups,
     first_few,
+    is_missing,
     number,
 )
 from course_utils.data.images.own.files import find_files
@@ -97,7 +98,7 @@ def read_table(
         for what, given in (("label", label), ("group", group))
         if not callable(given) and given is not False
     }
-    files = find_files([str(cell).strip() for cell in _cells(table, columns["file"])], name, folder)
+    files = find_files(_names(table, columns["file"]), name, folder)
     if callable(label):
         labels, several = labels_of_values(apply_to_files(label, folder, files, "label"), files, delimiter)
     else:
@@ -136,7 +137,7 @@ def groups_of_csv(path: Path, folder: Path, column: str | None = None) -> Callab
     """
     table, name = read_csv(path), path.name
     where, which = _column(table, name, "file", None), _column(table, name, "group", column, needed=True)
-    files = find_files([str(cell).strip() for cell in _cells(table, where)], name, folder)
+    files = find_files(_names(table, where), name, folder)
     unlabelled = Examples(folder, tuple(files), ((),) * len(files), groups=check_groups(_cells(table, which), files))
     known = _each_file_once(unlabelled, name)
     group_of = dict(zip(known.files, known.groups or (), strict=True))
@@ -145,6 +146,11 @@ def groups_of_csv(path: Path, folder: Path, column: str | None = None) -> Callab
 
 def _cells(table: pd.DataFrame, column: str | None) -> list[Any]:
     return table[column].tolist()
+
+
+def _names(table: pd.DataFrame, column: str | None) -> list[str]:
+    """Return the files that a column names, "" for an empty cell."""
+    return ["" if is_missing(cell) else str(cell).strip() for cell in _cells(table, column)]
 
 
 def _column(table: pd.DataFrame, name: str, what: str, given: Any, needed: bool = False) -> str | None:

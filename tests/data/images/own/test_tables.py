@@ -58,6 +58,12 @@ def test_all_missing_files_are_counted_and_the_first_are_named(folder):
         read(folder, pd.DataFrame({"file": written, "label": "a"}))
 
 
+@pytest.mark.parametrize("nothing", [None, np.nan, " "])
+def test_a_cell_without_a_file(folder, nothing):
+    with refused("data.missing-files", "1 file of 2", "an empty cell"):
+        read(folder, pd.DataFrame({"file": ["cat/0.png", nothing], "label": "a"}))
+
+
 def test_a_bare_name_of_two_files(folder):
     with refused("data.ambiguous-file", "'0.png'", "cat/0.png, dog/0.png"):
         read(folder, pd.DataFrame({"file": ["0.png"], "label": ["a"]}))
