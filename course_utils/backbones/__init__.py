@@ -1,5 +1,6 @@
-"""Pre-trained networks: the bundled ones, which need no download, and the profile's choice of one."""
+"""Pre-trained networks: the bundled ones, which need no download, those of packages, and the profile's choice."""
 
+from course_utils.backbones.images.efficientnet_lite0 import efficientnet_lite0
 from course_utils.backbones.images.resnet18_half import resnet18_half
 from course_utils.backbones.images.vgg16_quarter import vgg16_quarter
 from course_utils.backbones.registry import BACKBONES, Backbone, default, find_backbone, register
@@ -9,6 +10,7 @@ __all__ = [
     "BACKBONES",
     "Backbone",
     "default",
+    "efficientnet_lite0",
     "find_backbone",
     "register",
     "resnet18_half",

@@ -91,9 +91,16 @@ def imported(path: Path) -> Iterator[str]:
     [
         (
             "course_utils/**/*.py",
-            ("course_utils/cli/run.py", "course_utils/cli/running.py", "course_utils/grading", "course_utils/cli/quiz"),
+            (
+                "course_utils/cli/run.py",
+                "course_utils/cli/running.py",
+                "course_utils/grading",
+                "course_utils/cli/quiz",
+                "course_utils/backbones/images/efficientnet_lite0.py",
+            ),
             [],
         ),
+        ("course_utils/backbones/images/efficientnet_lite0.py", (), ["efficientnet"]),
         ("course_utils/grading/**/*.py", ("course_utils/grading/cluster.py",), ["grading"]),
         ("course_utils/grading/cluster.py", (), ["grading", "cluster"]),
         ("course_utils/cli/quiz/*.py", (), ["grading", "lab"]),
