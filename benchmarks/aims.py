@@ -21,10 +21,17 @@ class Aim:
 
 AIMS = (
     Aim("an epoch of head training takes stock fastai", "head", "fastai", "epoch", 20),
-    Aim("an epoch of all layers takes stock fastai", "full", "fastai", "epoch", 2.5),
-    Aim("an epoch on a resident batch takes", "full", "limit", "epoch", 0.9),
-    Aim("to reach 85%, stock fastai takes", "full", "fastai", "goal", 1, "photographs"),
-    Aim("to reach 85%, plain PyTorch takes", "full", "torch", "goal", 1, "photographs"),
+    Aim("an epoch on a resident batch takes", "full", "limit", "epoch", 0.93),
+    Aim("an epoch of all layers takes stock fastai, beside ours from stage 4 on,", "stage 4", "fastai", "epoch", 4),
+    Aim("an epoch of all layers takes stock fastai, beside ours from stage 3 on,", "stage 3", "fastai", "epoch", 2),
+    Aim("to reach 85% by fine-tuning, stock fastai takes", "full", "fastai", "goal", 1, "photographs"),
+    Aim("to reach 85% by fine-tuning, plain PyTorch takes", "full", "torch", "goal", 1, "photographs"),
+    Aim(
+        "to reach 85%, stock fastai's fine-tuning takes, beside our probe,", "probe", "fastai", "goal", 8, "photographs"
+    ),
+    Aim(
+        "to reach 85%, plain PyTorch's fine-tuning takes, beside our probe,", "probe", "torch", "goal", 8, "photographs"
+    ),
 )
 SAME = 0.5  # points of accuracy, between ours and stock fastai
 
@@ -39,7 +46,7 @@ def aims(runs: pd.DataFrame) -> str:
             if found and aim.task in (None, task):
                 met = _met(found, aim.least)
                 lines.append(f"- {task}: {aim.what} {found} of ours; aim at least {aim.least:g}×: {met}")
-        for regime in REGIMES:
+        for regime in ("head", "full"):
             mine = select(runs, task=task, regime=regime)
             found = accuracy_difference(select(mine, arm="fastai"), select(mine, arm="ours"))
             if found:

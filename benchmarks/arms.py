@@ -33,8 +33,8 @@ from torchvision.datasets import ImageFolder
 
 from course_utils.backbones import resnet18_half
 from course_utils.environment import device
-from course_utils.surgery import freeze
-from course_utils.training import FineTune, cached_body, reestimate_batchnorm
+from course_utils.surgery import freeze, freeze_to
+from course_utils.training import FineTune, MultiDepthProbe, cached_body, reestimate_batchnorm
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as in PyTorch's tutorial
 TUTORIAL_WORKERS, TUTORIAL_STEP = 4, 7  # processes that load; epochs after which its rate falls to a tenth
@@ -101,6 +101,7 @@ class Ours:
     """The course: images from memory; a frozen body's outputs are computed once."""
 
     def __init__(self, compared: Comparison, seed: int, images: Path, regime: str):
+        self.compared = compared
         self.task = compared.augmented() if regime == "full" else compared.plain()
         self.learn = self.task.learner(seed, self.task.labels, FineTune(self.task.epochs), start=seed)
         self.dls = self.learn.dls
@@ -112,6 +113,30 @@ class Ours:
     def full(self, lr: float, watch: Watch) -> None:
         watch.test_on(self.dls.test)
         fine_tune(self.learn, self.task.epochs, lr, watch)
+
+    def stage_4(self, lr: float, watch: Watch) -> None:
+        self._from("stage 4", lr, watch)
+
+    def stage_3(self, lr: float, watch: Watch) -> None:
+        self._from("stage 3", lr, watch)
+
+    def _from(self, depth: str, lr: float, watch: Watch) -> None:
+        """All from a depth on, on outputs of what lies before it."""
+        watch.test_on(self.dls.test)
+        freeze_to(self.learn, depth, batchnorm="fixed")
+        began = now()
+        with cached_body(self.learn):
+            watch.cached = now() - began
+            fit_one_cycle(self.learn, self.task.epochs, lr, watch)
+
+    def probe(self, lr: float, watch: Watch) -> None:
+        """The multi-depth head, solved: one look at the training images and at their mirror images."""
+        watch.test_on(self.dls.test)
+        watch.start()
+        with self.learn.no_bar(), self.learn.no_logging():
+            MultiDepthProbe(flip=self.compared.augment.get("do_flip", True)).train(self.learn)
+        watch.stop(0)
+        watch.test(self.learn.model, lambda: None)  # nothing in the body has moved
 
 
 class Limit(Ours):
@@ -137,7 +162,7 @@ class StockFastai:
 
     def head(self, lr: float, watch: Watch) -> None:
         watch.test_on(self.test)
-        fit_head(self.learn, self.task.epochs, lr, watch)  # vision_learner has frozen the body
+        fit_one_cycle(self.learn, self.task.epochs, lr, watch)  # vision_learner has frozen the body
 
     def full(self, lr: float, watch: Watch) -> None:
         watch.test_on(self.test)
@@ -233,7 +258,7 @@ def fine_tune(learn: Learner, epochs: int, lr: float, watch: Watch) -> None:
         learn.fine_tune(epochs - 1, lr, lr_mult=LR_MULT, cbs=Timed(watch))
 
 
-def fit_head(learn: Learner, epochs: int, lr: float, watch: Watch) -> None:
+def fit_one_cycle(learn: Learner, epochs: int, lr: float, watch: Watch) -> None:
     with learn.no_bar(), learn.no_logging():
         learn.fit_one_cycle(epochs, lr, cbs=Timed(watch))
 
@@ -244,7 +269,7 @@ def train_cached_head(learn: Learner, epochs: int, lr: float, watch: Watch) -> N
     began = now()
     with cached_body(learn):
         watch.cached = now() - began
-        fit_head(learn, epochs, lr, watch)
+        fit_one_cycle(learn, epochs, lr, watch)
 
 
 def train(wanted: dict) -> dict:
@@ -254,7 +279,7 @@ def train(wanted: dict) -> dict:
     compared = shrink(compared) if wanted["quick"] else compared
     arm = ARMS[wanted["arm"]](compared, wanted["seed"], Path(wanted["images"]), wanted["regime"])
     prepared = now() - began
-    getattr(arm, wanted["regime"])(wanted["rate"], watch)
+    getattr(arm, wanted["regime"].replace(" ", "_"))(wanted["rate"], watch)
     return {
         "prepared": prepared,
         "cached": watch.cached,

@@ -36,7 +36,13 @@ from course_utils.errors import CourseError
 
 HERE = Path(__file__).parent
 BUILD = HERE.parent / "build" / "bench"  # not for git: trial runs, and those that chose the rates
-ARMS = {"head": ("ours", "fastai", "torch"), "full": ("ours", "fastai", "torch", "limit")}
+ARMS = {
+    "head": ("ours", "fastai", "torch"),
+    "full": ("ours", "fastai", "torch", "limit"),
+    "stage 4": ("ours",),  # the others have nothing of the kind: these stand beside their training of all layers
+    "stage 3": ("ours",),
+    "probe": ("ours",),
+}
 POINTS = (  # more labels (on small images, or it would take too long), more channels, more pixels
     Point(100, size=32),
     Point(1000, size=32),
@@ -82,7 +88,8 @@ def tuning(tasks: list[Comparison], quick: bool) -> Iterator[dict]:
     for task in tasks:
         for regime, arms in ARMS.items():
             for arm in arms:
-                if (regime, arm) != ("full", "fastai"):  # the same training as ours, only slower
+                # Stock fastai's is the same training as ours, only slower, and a probe has no rate.
+                if (regime, arm) != ("full", "fastai") and regime != "probe":
                     for lr in LRS.get(arm, ()):
                         yield wanted(task, regime, arm, TUNING_SEED, lr, quick)
 

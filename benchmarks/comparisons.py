@@ -70,7 +70,8 @@ _ROAD = {"max_rotate": 5, "max_warp": 0, "max_zoom": 1.15}
 def _compared(name: str, about: str, goal: float, augment: Mapping[str, Any]) -> Comparison:
     """PyTorch's tutorial takes .001 for batches of four: in proportion to the batch (Goyal et al. 2017) for ours."""
     task = TASKS[name]
-    lrs = dict.fromkeys(("head ours", "head fastai", "full ours", "full fastai"), 1e-2)
+    ours = ("head ours", "full ours", "stage 4 ours", "stage 3 ours", "probe ours")  # a probe takes no notice of it
+    lrs = dict.fromkeys((*ours, "head fastai", "full fastai"), 1e-2)
     lrs |= dict.fromkeys(("head torch", "full torch"), 1e-3 * task.options["bs"] / 4)
     return Comparison(task, about, goal, augment, lrs)
 

@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from arms import Watch, fit_head, from_folder, resident, train_cached_head
+from arms import Watch, fit_one_cycle, from_folder, resident, train_cached_head
 from comparisons import COMPARISONS, Point
 from fastai.data.core import DataLoaders
 from fastai.data.transforms import Normalize, get_image_files
@@ -80,12 +80,12 @@ def from_memory(folder: Path, point: Point, augment: list | None) -> DataLoaders
 
 def all_layers(learn: Learner, watch: Watch) -> None:
     learn.unfreeze()
-    fit_head(learn, 1, LR, watch)
+    fit_one_cycle(learn, 1, LR, watch)
 
 
 def stock_head(learn: Learner, watch: Watch) -> None:
     learn.freeze()
-    fit_head(learn, 1, LR, watch)
+    fit_one_cycle(learn, 1, LR, watch)
 
 
 def our_head(learn: Learner, watch: Watch) -> None:

@@ -33,7 +33,9 @@ def task_table(runs: pd.DataFrame, ratios: pd.DataFrame) -> str:
     for arm in [name for name in NAMES if name in set(runs.arm)]:
         mine = select(runs, arm=arm)
         if arm == "ours":
-            cells = [f"{ours[name].median():.3g} s" for name in ("epoch", "training")]
+            cells = [
+                f"{ours[name].median():.3g} s" if ours[name].notna().any() else "" for name in ("epoch", "training")
+            ]
             cells += [_reached(ours, f"{ours.goal.median():.3g} s"), f"{ours.memory.median():.0f} MB"]
             cells.append(_points(*mean_interval(ours.accuracy)) if len(ours) > 1 else "")
         else:

@@ -17,6 +17,7 @@ from results_tables import KIND, NAMES, growth_table, number, ratios_table, runs
 from course_utils.errors import CourseError
 
 MARKS = "<!-- the run, by `make bench` -->", "<!-- end of the run -->"
+SHORT = {"head": "head", "full": "all layers", "stage 4": "from stage 4", "stage 3": "from stage 3"}
 LOOKS = {"ours": ("o", "-"), "fastai": ("s", "--"), "torch": ("^", "-."), "limit": ("D", ":")}
 
 
@@ -92,7 +93,7 @@ def draw(runs: pd.DataFrame, growth: pd.DataFrame) -> tuple[Figure, str]:
 def _draw_ratios(axis: Axes, ratios: pd.DataFrame) -> list[str]:
     told, rows, seen = [], [], set()
     for (task, regime), here in select(ratios, measure="epoch").groupby(["task", "regime"], sort=False):
-        rows.append(f"{task}, {'head' if regime == 'head' else 'all layers'}")
+        rows.append(f"{task}, {SHORT[regime]}")
         for arm in [name for name in NAMES if name in set(here.arm)]:
             found, rank = spread(select(here, arm=arm).ratio), list(NAMES).index(arm)
             height = len(rows) - 1 + 0.27 * (rank - 2)

@@ -12,7 +12,14 @@ from journal import Journal
 from course_utils.statistics import paired_difference
 
 NAMES = {"ours": "ours", "fastai": "stock fastai", "torch": "plain PyTorch", "limit": "the limit"}
-REGIMES = {"head": "the head alone, body frozen", "full": "all layers"}
+REGIMES = {
+    "head": "the head alone, body frozen",
+    "full": "all layers",
+    "stage 4": "from stage 4 on, beside the others' training of all layers",
+    "stage 3": "from stage 3 on, beside the others' training of all layers",
+    "probe": "a probe at several depths, beside the others' training of all layers",
+}
+BESIDE_FULL = ("stage 4", "stage 3", "probe")  # only ours has them
 KIND = ["task", "regime", "arm"]
 MEASURES = {"epoch": "an epoch", "training": "whole training", "goal": "to the goal", "memory": "peak memory"}
 
@@ -50,11 +57,18 @@ def runs_table(journal: Journal, quick: bool = False) -> pd.DataFrame:
         learns = what["arm"] != "limit"
         rows.append(
             {name: what[name] for name in ("task", "regime", "arm", "seed", "settings")}
-            | {"epoch": median_epoch(result["seconds"]), "training": elapsed[-1] if learns else np.nan}
+            | {"epoch": np.nan if what["regime"] == "probe" else median_epoch(result["seconds"])}
+            | {"training": elapsed[-1] if learns else np.nan}
             | {"goal": min(reached, default=np.nan), "memory": result["memory_mb"] if learns else np.nan}
             | {"accuracy": result["accuracy"][-1] if learns else np.nan}
         )
-    return pd.DataFrame(rows, columns=["task", "regime", "arm", "seed", "settings", *MEASURES, "accuracy"])
+    table = pd.DataFrame(rows, columns=["task", "regime", "arm", "seed", "settings", *MEASURES, "accuracy"])
+    beside = [
+        select(table, regime="full", task=task)[lambda full: full.arm.isin(["fastai", "torch"])].assign(regime=regime)
+        for regime in BESIDE_FULL
+        for task in table[(table.regime == regime) & (table.arm == "ours")].task.unique()
+    ]
+    return pd.concat([table, *beside], ignore_index=True)
 
 
 def ratios_table(runs: pd.DataFrame) -> pd.DataFrame:

@@ -73,7 +73,17 @@ def test_the_quick_run_trains_every_arm_and_makes_table_and_image(in_process, tm
     assert trained == {(regime, arm) for regime, arms in bench.ARMS.items() for arm in arms}
     text = (tmp_path / "table.md").read_text()
     assert text.strip() in capsys.readouterr().out
-    for part in ("the head alone", "all layers", "stock fastai", "plain PyTorch", "limit", "How cost grows", "torch 2"):
+    for part in (
+        "the head alone",
+        "all layers",
+        "from stage 4 on",
+        "a probe at several depths",
+        "stock fastai",
+        "plain PyTorch",
+        "limit",
+        "How cost grows",
+        "torch 2",
+    ):
         assert part in text
     assert text.startswith("Measured 2026-01-01 on ") and "![How many times as long as ours" in text
     assert Image.open(tmp_path / "bench.png").width > 800
@@ -132,6 +142,26 @@ def test_equal_accuracy_is_judged_by_its_interval(made_up, shift, said):
     fastai = runs.arm == "fastai"
     runs.loc[fastai, "accuracy"] += runs.seed[fastai].map(dict(enumerate(shift)))
     assert f"aim within 0.5: {said}" in aims(runs)
+
+
+def test_partial_training_and_the_probe_stand_beside_the_others_training_of_all_layers(made_up):
+    task = COMPARISONS["digits"]
+    for seed in range(3):
+        for regime, arm, seconds in (("full", "fastai", 8.0), ("full", "ours", 6.0), ("stage 4", "ours", 2.0)):
+            made_up.add(bench.wanted(task, regime, arm, seed, task.lr_of(regime, arm), False), result(seconds))
+        what = bench.wanted(task, "probe", "ours", seed, task.lr_of("probe", "ours"), False)
+        made_up.add(what, result(1.0) | {"seconds": [1.0], "accuracy": [0.93]})
+    ratios = results_tables.ratios_table(results_tables.runs_table(made_up))
+
+    def ratio(regime, measure):
+        return results_tables.select(ratios, regime=regime, arm="fastai", measure=measure).ratio.tolist()
+
+    assert ratio("stage 4", "epoch") == [4.0] * 3
+    assert ratio("probe", "goal") == [17.0] * 3  # stock fastai gets there in its second epoch, 9 + 8 s
+    assert ratio("probe", "epoch") == [], "a probe has no epochs"
+    assert "beside ours from stage 4 on, 4.0× (4.0–4.0) of ours; aim at least 4×: met" in aims(
+        results_tables.runs_table(made_up)
+    )
 
 
 def test_a_goal_that_was_not_reached_is_said(made_up):
