@@ -49,8 +49,8 @@ def baselines(
     Parameters
     ----------
     dls : DataLoaders
-        Of images with one class each; left as they are. Scored is `dls.test`; where there is none, the validation set,
-        which a printed line says.
+        Of images with one class each; left as they are. Scored is `dls.test`, the third loader; where there is none or
+        it is empty, the validation set, which a printed line says.
     arch : callable, optional
         What `vision_learner` takes; the course's own network for this machine if left out.
     metric : str
@@ -288,7 +288,7 @@ class GivenSplit:
     @property
     def split(self) -> str:
         """What is scored."""
-        return "test" if len(self.dls.loaders) > 2 else "valid"
+        return "test" if len(self.dls.loaders) > 2 and len(self.dls.loaders[2].dataset) else "valid"
 
     @property
     def _scored(self) -> Any:

@@ -122,6 +122,12 @@ def test_other_peoples_loaders_of_one_channel_without_a_test_set(capsys):
     assert not capsys.readouterr().out, "a third loader is the test set"
 
 
+def test_an_empty_test_set_is_none(capsys):
+    with tiny_is_known():
+        table = baselines(store_loaders(coloured_images(), (60, 31, 0)), tiny, rungs=[ladder.MajorityClass()])
+    assert table.score[0] == pytest.approx(11 / 31) and "validation set" in capsys.readouterr().out
+
+
 def test_large_images_are_shrunk_and_small_ones_are_not():
     assert ladder.small(torch.rand(2, 3, 96, 64)).shape == (2, 3, 32, 21)
     images = torch.rand(2, 1, 20, 32)
@@ -145,7 +151,7 @@ def test_what_can_not_be_measured_is_refused(dls, learn, monkeypatch):
     with refused("training.no-classes", "one label"):
         baselines(several)
     with refused("experiments.nothing-to-score", "test or a validation set"):
-        baselines(store_loaders(coloured_images(), (60, 30, 0)))
+        baselines(store_loaders(coloured_images(), (60, 0, 0)))
     with refused("experiments.unmeasured-metric", "'F1'"):
         baselines(dls, metric="F1")
     monkeypatch.setattr(ladder, "MOST_FOR_SVM", 50)
