@@ -188,7 +188,7 @@ class PixelSVM(PixelRegression):
         return SVC(class_weight=balance, break_ties=True)
 
     def _choices(self, variance: float) -> dict[str, list[float]]:
-        return {"C": [1, 10, 100], "gamma": [factor / variance for factor in (0.1, 0.3, 1, 3)]}
+        return {"C": [0.3, 3, 30], "gamma": [factor / variance for factor in (0.03, 0.1, 0.3, 1, 3)]}
 
 
 @dataclass(frozen=True)
