@@ -20,7 +20,7 @@ lab: .venv/ready ## Open JupyterLab at the first lesson; it serves until stopped
 	@JUPYTER_CONFIG_PATH="$(CURDIR)" .venv/bin/jupyter lab --LabApp.default_url=/lab/tree/$(OPENING) \
 		$(HEADLESS) $(AS_ROOT) $(ARGS)
 
-lessons: .venv/ready ## Execute every lesson in the mini profile and print a table (ARGS="01 02" chooses lessons).
+lessons: .venv/ready ## Execute every lesson with the small network and print a table (ARGS="01 02" chooses lessons).
 	@.venv/bin/course run $(ARGS)
 
 # Three workers keep two cores busy while one waits for a kernel or a browser.

@@ -1,6 +1,6 @@
 """Fine-tuning against training from scratch: the same images, epochs and number of learning rates tried.
 
-    COURSE_PROFILE=full COURSE_DATA_MIRROR=FOLDER python benchmarks/against_scratch.py
+    COURSE_IMAGES=photographs COURSE_DATA_MIRROR=FOLDER python benchmarks/against_scratch.py
 
 Each arm chooses its learning rate by the validation accuracy of a split of its own; then both run on the same five
 splits, and the untouched test parts are compared.

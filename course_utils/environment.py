@@ -1,4 +1,4 @@
-"""The setup cell: chooses device, profile, batch size, threads and seed for this machine, and says so in a few lines.
+"""The setup cell: chooses device, network, images and more for this machine, and says so in a few lines.
 
 `decide` works from facts alone, so every branch is tested without the hardware; `settings` reads what COURSE_...
 variables ask for.
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from course_utils import lessons
 from course_utils.errors import CourseError
-from course_utils.machine import Facts, Gpu, observe
+from course_utils.machine import Facts, Gpu, network_once, observe
 from course_utils.settings import Overrides, read_overrides
-from course_utils.settings import data_dir as data_dir  # the folders are asked for here, as profile and device are
+from course_utils.settings import data_dir as data_dir  # the folders are asked for here, as network and device are
 from course_utils.settings import mirror as mirror
 from course_utils.settings import progress_file as progress_file
 
@@ -39,8 +39,10 @@ class Environment:
 
     lesson: str
     device: "torch.device"
-    profile: str  # "mini" or "full"
-    reason: str  # why this profile
+    network: str  # "small" or "large"
+    network_reason: str
+    images: str  # "photographs" or "drawings"
+    images_reason: str
     batch_size: int
     workers: int  # processes beside this one that load data: none, since the data sets are in memory
     threads: int
@@ -77,7 +79,8 @@ def setup(lesson: str) -> Environment:
         )
     overrides = read_overrides()
     silence_known_warnings()
-    facts = observe()
+    network_once.cache_clear()  # a machine may have gone online since the last time
+    facts = observe(overrides.data_dir, overrides.mirror)
     environment = decide(lesson, facts, overrides)
     _apply(environment, facts)
     print(*report(environment, facts), sep="\n")
@@ -88,10 +91,20 @@ def setup(lesson: str) -> Environment:
 # For the rest of the course: a variable that is set is obeyed, else what setup chose stands, else we choose now.
 
 
-def profile() -> str:
-    """Tell the profile, "mini" or "full"."""
+def network() -> str:
+    """Tell which network lessons take unless they name one: "small" or "large"."""
     overrides = read_overrides()
-    return overrides.profile or (_current or decide("", observe(), overrides)).profile
+    if _current and not overrides.network:
+        return _current.network
+    return overrides.network or _choose_network(observe(), overrides)[0]
+
+
+def images() -> str:
+    """Tell which images data sets give where they have both: "photographs" or "drawings"."""
+    overrides = read_overrides()
+    if _current and not overrides.images:
+        return _current.images
+    return overrides.images or _choose_images(observe(overrides.data_dir, overrides.mirror), overrides)[0]
 
 
 def device() -> "torch.device":
@@ -99,7 +112,7 @@ def device() -> "torch.device":
     overrides = read_overrides()
     if _current and not overrides.device:
         return _current.device
-    return decide("", observe(), overrides).device
+    return _torch_device(_choose_gpu(observe(), overrides.device))
 
 
 def seed() -> int:
@@ -119,16 +132,17 @@ def decide(lesson: str, facts: Facts, overrides: Overrides) -> Environment:
     CourseError
         `environment.missing-device` when the wanted device isn't there.
     """
-    import torch
-
     gpu = _choose_gpu(facts, overrides.device)
-    profile, reason = _choose_profile(facts, overrides, gpu)
+    network, network_reason = _choose_network(facts, overrides)
+    images, images_reason = _choose_images(facts, overrides)
     return Environment(
         lesson=lesson,
-        device=torch.device(gpu.device if gpu else "cpu"),
-        profile=profile,
-        reason=reason,
-        batch_size=_choose_batch_size(profile, (gpu or facts).memory),
+        device=_torch_device(gpu),
+        network=network,
+        network_reason=network_reason,
+        images=images,
+        images_reason=images_reason,
+        batch_size=_choose_batch_size(network, (gpu or facts).memory),
         workers=0,
         threads=facts.omp_threads or facts.cores,
         seed=_or_default(overrides.seed),
@@ -151,33 +165,48 @@ def _choose_gpu(facts: Facts, wanted: str | None) -> Gpu | None:
     )
 
 
-def _choose_profile(facts: Facts, overrides: Overrides, gpu: Gpu | None) -> tuple[str, str]:
-    if overrides.profile:
-        return overrides.profile, f"COURSE_PROFILE={overrides.profile}"
+def _torch_device(gpu: Gpu | None) -> "torch.device":
+    import torch
+
+    return torch.device(gpu.device if gpu else "cpu")
+
+
+def _choose_network(facts: Facts, overrides: Overrides) -> tuple[str, str]:
+    """Choose a network that this machine trains within a minute; what can't be downloaded is settled by the lesson."""
+    if overrides.network:
+        return overrides.network, overrides.network_reason
     if overrides.device == "cpu":
-        return "mini", "COURSE_DEVICE=cpu"
-    if not gpu:
-        return "mini", "this torch can't use the GPU" if facts.broken_gpu else "there is no GPU"
-    if overrides.mirror:
-        return "full", "there are a GPU and a mirror folder"
+        return "small", "COURSE_DEVICE=cpu"
+    if not facts.gpus:
+        return "small", "this torch can't use the GPU" if facts.broken_gpu else "there is no GPU"
+    return "large", "there is a GPU"
+
+
+def _choose_images(facts: Facts, overrides: Overrides) -> tuple[str, str]:
+    """Choose photographs wherever they can be had; nothing is downloaded before a lesson loads them."""
+    if overrides.images:
+        return overrides.images, overrides.images_reason
+    if facts.photographs:
+        return "photographs", f"{facts.photographs} holds some"
     if facts.network():
-        return "full", "there are a GPU and a network"
-    return "mini", "there is a GPU, but neither a network nor a mirror folder"
+        return "photographs", "there is a network, and the lesson that needs them downloads them once"
+    return "drawings", "no photographs are on this machine, and there is no network to download them"
 
 
-def _choose_batch_size(profile: str, memory: int) -> int:
+def _choose_batch_size(network: str, memory: int) -> int:
     """Images a batch on a device with so many bytes of memory.
 
-    Never more than 64, which the lessons' learning rates belong to. An image keeps 1 MiB for the backward pass in mini
-    (the bundled network at 64 px) and 31 MiB in full (ResNet-34 at 224 px), in fp32; gradients and workspace add to it.
+    Never more than 64, which the lessons' learning rates belong to. An image keeps 1 MiB for the backward pass in the
+    small network (the bundled one at 64 px) and 31 MiB in the large one (ResNet-34 at 224 px), in fp32; gradients and
+    workspace add to it.
     """
-    if profile == "mini" or memory >= 5 * GIB:
+    if network == "small" or memory >= 5 * GIB:
         return 64
     return 32 if memory >= 3 * GIB else 16
 
 
 def report(environment: Environment, facts: Facts) -> list[str]:
-    """Write at most six lines that a committed notebook may hold: no machine path, nothing that changes by the run."""
+    """Write at most seven lines that a committed notebook may hold: no machine path, the same in every run."""
     gpu = next((gpu for gpu in facts.gpus if gpu.device == str(environment.device)), None)
     threads = f"{environment.threads} thread{'s' if environment.threads > 1 else ''}"
     name = f"{gpu.name} ({gpu.device})" if gpu else f"CPU, {threads}"
@@ -185,7 +214,8 @@ def report(environment: Environment, facts: Facts) -> list[str]:
     after = ", after the folder in COURSE_DATA_MIRROR" if environment.mirror else ""
     lines = [
         f"device    {name}, {(gpu or facts).memory / GIB:.1f} GiB of memory",
-        f"profile   {environment.profile}: {environment.reason}",
+        f"network   {environment.network}: {environment.network_reason}",
+        f"images    {environment.images}: {environment.images_reason}",
         f"versions  Python {'.'.join(map(str, sys.version_info[:3]))}, {libraries}",
         f"seed      {environment.seed}",
         f"data      {_without_machine(environment.data_dir)}{after}",

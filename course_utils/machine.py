@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from http.client import HTTPException
 from pathlib import Path
 
@@ -33,10 +34,11 @@ class Facts:
     broken_gpu: bool = False  # there is a GPU, but this build of torch can't compute on it
     omp_threads: int | None = None  # torch's threads where OMP_NUM_THREADS is set
     host: str | None = None  # "Colab", "Kaggle" or "Binder"
+    photographs: str = ""  # where photographs are without a download: "the mirror folder" or "the data folder"
 
 
-def observe() -> Facts:
-    """Look at this machine."""
+def observe(data_dir: Path | None = None, mirror: Path | None = None) -> Facts:
+    """Look at this machine, and for photographs into the data folder and the mirror folder."""
     # An operation that MPS lacks then runs on the CPU, rather than failing; torch reads it when imported.
     os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
     import joblib
@@ -48,12 +50,24 @@ def observe() -> Facts:
         memory=memory(),
         # joblib knows of affinity and of a container's quota, psutil tells cores from hyper-threads.
         cores=min(joblib.cpu_count(), psutil.cpu_count(logical=False) or sys.maxsize),
-        network=network,
+        network=network_once,
         gpus=gpus,
         broken_gpu=broken_gpu,
         omp_threads=torch.get_num_threads() if os.environ.get("OMP_NUM_THREADS") else None,
         host=_host(),
+        photographs=find_photographs(data_dir, mirror),
     )
+
+
+def find_photographs(data_dir: Path | None, mirror: Path | None) -> str:
+    """Name the folder that holds archives or what was decoded from them; "" where neither does."""
+    for name, folder, inside in (
+        ("the mirror folder", mirror, ("*.zip", "*.tar.gz")),
+        ("the data folder", data_dir, ("archives/*.zip", "archives/*.tar.gz", "decoded/*.safetensors")),
+    ):
+        if folder and any(not path.name.startswith(".") for pattern in inside for path in folder.glob(pattern)):
+            return name
+    return ""
 
 
 def memory(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
@@ -88,6 +102,12 @@ def network(url: str = NETWORK_PROBE, seconds: float = 1.5) -> bool:
     thread.start()
     thread.join(seconds)
     return bool(answers)
+
+
+@cache
+def network_once() -> bool:
+    """Ask as `network` does, and remember the answer: each data set asks, and a silent network takes its time."""
+    return network()
 
 
 def _gpus() -> tuple[tuple[Gpu, ...], bool]:

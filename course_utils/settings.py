@@ -11,7 +11,8 @@ from pathlib import Path
 
 from course_utils.errors import CourseError
 
-PROFILES = ("mini", "full")
+NETWORKS, IMAGES = ("small", "large"), ("photographs", "drawings")
+PROFILES = {"mini": ("small", "drawings"), "full": ("large", "photographs")}  # both choices in one word
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,10 @@ class Overrides:
 
     data_dir: Path
     mirror: Path | None = None
-    profile: str | None = None
+    network: str | None = None
+    images: str | None = None
+    network_reason: str = ""  # the variable that asks for it, as "COURSE_NETWORK=large"
+    images_reason: str = ""
     device: str | None = None
     seed: int | None = None
 
@@ -33,14 +37,35 @@ def read_overrides() -> Overrides:
     CourseError
         `environment.wrong-value`, `environment.data-folder` or `environment.mirror-folder`.
     """
-    profile, device, seed = (_value(name) for name in ("COURSE_PROFILE", "COURSE_DEVICE", "COURSE_SEED"))
-    if profile not in ("", *PROFILES):
-        raise _wrong("COURSE_PROFILE", " or ".join(PROFILES))
+    for name, right in (("COURSE_NETWORK", NETWORKS), ("COURSE_IMAGES", IMAGES), ("COURSE_PROFILE", PROFILES)):
+        if _value(name) not in ("", *right):
+            raise _wrong(name, " or ".join(right))
+    network, network_reason = _choice("COURSE_NETWORK", 0)
+    images, images_reason = _choice("COURSE_IMAGES", 1)
+    device, seed = _value("COURSE_DEVICE"), _value("COURSE_SEED")
     if not re.fullmatch(r"(cpu|mps|cuda(:[0-9]+)?)?", device):
         raise _wrong("COURSE_DEVICE", "cpu, cuda, cuda:N (N counts the GPUs from 0) or mps")
     if not re.fullmatch(r"[0-9]*", seed) or int(seed or 0) >= 2**32:
         raise _wrong("COURSE_SEED", "a whole number from 0 to 4294967295")
-    return Overrides(data_dir(), mirror(), profile or None, device or None, int(seed) if seed else None)
+    return Overrides(
+        data_dir(),
+        mirror(),
+        network,
+        images,
+        network_reason,
+        images_reason,
+        device or None,
+        int(seed) if seed else None,
+    )
+
+
+def _choice(name: str, place: int) -> tuple[str | None, str]:
+    """Return what a variable asks for, or else COURSE_PROFILE, and which of them it was."""
+    if value := _value(name):
+        return value, f"{name}={value}"
+    if profile := _value("COURSE_PROFILE"):
+        return PROFILES[profile][place], f"COURSE_PROFILE={profile}"
+    return None, ""
 
 
 def _value(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Pre-trained networks: the bundled ones, which need no download, those of packages, and the profile's choice."""
+"""Pre-trained networks: the bundled ones, which need no download, those of packages, and the machine's choice."""
 
 from course_utils.backbones.images.efficientnet_lite0 import efficientnet_lite0
 from course_utils.backbones.images.resnet18_half import resnet18_half

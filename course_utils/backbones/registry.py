@@ -37,7 +37,7 @@ class Backbone:
     cut : int
         Where fastai cuts the head off, as an index of the network's children.
     default_of : str, optional
-        The profile that takes it unless a lesson names another.
+        The choice of network, "small" or "large", that means it unless a lesson names another.
     bundled : bool
         Whether the course brings its weights: then doctor checks them.
     fetch : callable, optional
@@ -95,12 +95,12 @@ def find_backbone(name: str) -> Backbone:
 
 
 def default() -> Callable[..., nn.Module]:
-    """The profile's architecture for `vision_learner`: mini: `resnet18_half`, full: torchvision's `resnet34`.
+    """Give the machine's architecture for `vision_learner`: small: `resnet18_half`, large: torchvision's `resnet34`.
 
-    Where the full profile's weights can't be had, says so in one sentence and gives the mini profile's.
+    Where the large network's weights can't be had, says so in one sentence and gives the small one.
     """
-    by_profile = {backbone.default_of: backbone for backbone in BACKBONES.values()}
-    chosen, fallback = by_profile[environment.profile()], by_profile["mini"]
+    by_choice = {backbone.default_of: backbone for backbone in BACKBONES.values()}
+    chosen, fallback = by_choice[environment.network()], by_choice["small"]
     if chosen.fetch:
         try:
             chosen.fetch()

@@ -30,9 +30,9 @@ def list_data_sets() -> None:
 def _need(data_set: DataSet) -> str:
     if data_set.source is None:
         return "no download"
-    if data_set.needs_profile is None:
-        return f"no download in mini, {data_set.source} in full"
-    return f"downloads {data_set.source}, {data_set.needs_profile} profile only"
+    if data_set.needs_photographs:
+        return f"downloads {data_set.source}"
+    return f"downloads {data_set.source}, or draws"
 
 
 @app.command()

@@ -29,14 +29,14 @@ class Finding:
     """What one check found."""
 
     about: str
-    status: str  # "ok"; "note", nothing to worry about; "warning", mini runs all the same; "failure", it doesn't
+    status: str  # "ok"; "note", nothing to worry about; "warning", the course runs all the same; "failure", it doesn't
     found: str
     remedy: str = ""
 
 
 @app.command()
 def doctor() -> None:
-    """Check this machine, and say what to do about each failure; exit status 1 when the mini profile can't run."""
+    """Check this machine, and say what to do about each failure; exit status 1 when the course can't run."""
     silence_known_warnings()
     failures = 0
     for finding in examine():
@@ -56,7 +56,7 @@ def examine() -> Iterator[Finding]:
     yield from _guard("packages", lambda: check_packages(requires(DISTRIBUTION) or []))
     yield from _guard("torch pair", lambda: [check_torch_pair()])
     yield from _guard("settings", lambda: [check_settings()])
-    yield from _guard("device", lambda: [check_device(machine.observe())])
+    yield from _guard("device", lambda: [check_device(machine.observe(data_dir(), mirror()))])
     yield from _guard("memory", lambda: [check_memory(machine.memory())])
     yield from _guard("weights", lambda: [check_weights()])
     yield from _guard("network", lambda: [check_network(machine.network(seconds=5))])
@@ -147,7 +147,8 @@ def check_device(facts: Facts, nvidia_driver: bool | None = None) -> Finding:
     if nvidia_driver is None:
         nvidia_driver = shutil.which("nvidia-smi") is not None
     chosen = decide("", facts, read_overrides())
-    found = f"{chosen.device}, profile {chosen.profile}: {chosen.reason}"
+    network = f"{chosen.network} network ({chosen.network_reason})"
+    found = f"{chosen.device}, {network}, {chosen.images} ({chosen.images_reason})"
     if facts.broken_gpu or (nvidia_driver and not facts.gpus):
         return Finding(
             "device",
@@ -184,10 +185,10 @@ def check_weights() -> Finding:
 
 
 def check_network(answers: bool) -> Finding:
-    """Judge the network, which only the full profile needs."""
+    """Judge the network, which downloads need."""
     if answers:
         return Finding("network", "ok", f"{machine.NETWORK_PROBE} answers")
-    remedy = "mini needs none; for full go online, or name a folder with the archives in COURSE_DATA_MIRROR"
+    remedy = "drawings need none; for photographs go online, or name a folder with the archives in COURSE_DATA_MIRROR"
     return Finding("network", "note", f"{machine.NETWORK_PROBE} doesn't answer", remedy)
 
 
@@ -206,7 +207,7 @@ def check_mirror(folder: Path | None) -> Finding:
 
 
 def check_data_folder(folder: Path) -> Finding:
-    """Check that downloads can be written; only the full profile needs them."""
+    """Check that downloads can be written."""
     try:
         tempfile.TemporaryFile(dir=_existing(folder)).close()
     except OSError as error:
@@ -223,8 +224,8 @@ def check_disk(free: int) -> Finding:
     found = f"{free / 1e9:.1f} GB free"
     if free >= needed:
         return Finding("disk", "ok", found)
-    remedy = "mini downloads nothing; for full free some room, or set COURSE_DATA_DIR to a folder on another disk"
-    return Finding("disk", "warning", f"{found}, and the full profile's data take {needed / 1e9:.1f} GB", remedy)
+    remedy = "drawings need no room; for photographs free some, or set COURSE_DATA_DIR to a folder on another disk"
+    return Finding("disk", "warning", f"{found}, and all that can be downloaded takes {needed / 1e9:.1f} GB", remedy)
 
 
 def _existing(folder: Path) -> Path:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 Names = Annotated[list[str] | None, typer.Argument(help="Lessons by slug or number, e.g. 01; all when left out.")]
-Profile = Annotated[str, typer.Option(help="mini or full.")]
+Network = Annotated[str, typer.Option(help="small or large.")]
+Images = Annotated[str | None, typer.Option(help="photographs or drawings; when left out, the setup cell chooses.")]
 Strict = Annotated[bool, typer.Option(help="Fail on what is otherwise a warning: limits passed, stderr.")]
 
 app = typer.Typer(add_completion=False)
@@ -23,7 +24,8 @@ app = typer.Typer(add_completion=False)
 def run(
     names: Names = None,
     folder: Annotated[Path, typer.Option(help="The folder of the notebooks.")] = Path("lessons"),
-    profile: Profile = "mini",
+    network: Network = "small",
+    images: Images = None,
     strict: Strict = False,
 ) -> None:
     """Execute each lesson in a fresh kernel and print a table; exit status 1 when one fails. No file is changed."""
@@ -43,7 +45,8 @@ def run(
     for slug in slugs:
         notebook = read_notebook(folder / f"{slug}.ipynb")
         solutions = folder / "solutions" / f"{slug}.ipynb"
-        report = running.run(slug, folder, notebook, read_notebook(solutions) if solutions.exists() else None, profile)
+        solved = read_notebook(solutions) if solutions.exists() else None
+        report = running.run(slug, folder, notebook, solved, network, images)
         typer.echo(running.row(report, slugs))
         good = good and report.passed(strict)
     raise typer.Exit(0 if good else 1)

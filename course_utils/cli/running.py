@@ -45,7 +45,8 @@ def run(
     folder: Path,
     notebook: NotebookNode,
     solutions: NotebookNode | None = None,
-    profile: str = "mini",
+    network: str = "small",
+    images: str | None = None,
     locate: Callable[[int], str] | None = None,
 ) -> Report:
     """Execute a lesson in a fresh kernel and, if it ran through, its solutions after it.
@@ -56,8 +57,10 @@ def run(
         The lesson's slug, and the folder that its notebooks belong to, in which they are executed.
     notebook, solutions : NotebookNode
         What is executed; the outputs are put into them.
-    profile : str
-        "mini" or "full".
+    network : str
+        "small" or "large".
+    images : str, optional
+        "photographs" or "drawings"; None leaves the choice to the setup cell.
     locate : callable, optional
         Names a cell in a message, from its index; by default by the notebook's file and the cell's number.
 
@@ -78,7 +81,11 @@ def run(
         record_timing=False,
         extra_arguments=["--log-level=ERROR"],
     )
-    with _surroundings(profile) as surroundings, _peak_of_children(report), client.setup_kernel(env=surroundings):
+    with (
+        _surroundings(network, images) as surroundings,
+        _peak_of_children(report),
+        client.setup_kernel(env=surroundings),
+    ):
         for index, cell in enumerate(notebook.cells):
             if cell.cell_type == "code":
                 began = time.perf_counter()
@@ -114,10 +121,11 @@ def _run_solutions(client: NotebookClient, solutions: NotebookNode, file: Path) 
 
 
 @contextmanager
-def _surroundings(profile: str) -> Iterator[dict[str, str]]:
-    """The kernel's environment: the profile, and a file of answers that is nobody's."""
+def _surroundings(network: str, images: str | None) -> Iterator[dict[str, str]]:
+    """The kernel's environment: network and images, and a file of answers that is nobody's."""
+    choices = {"COURSE_NETWORK": network} | ({"COURSE_IMAGES": images} if images else {})
     with tempfile.TemporaryDirectory() as folder:
-        yield os.environ | {"COURSE_PROFILE": profile, "COURSE_PROGRESS": str(Path(folder, "progress.sqlite"))}
+        yield os.environ | choices | {"COURSE_PROGRESS": str(Path(folder, "progress.sqlite"))}
 
 
 def _memory(processes: list[psutil.Process], attribute: str) -> int:

@@ -33,8 +33,8 @@ class DataSet:
         Pixels a side of an image in a batch, with the default options.
     source : str, optional
         The name in `course_utils.data.sources.SOURCES` of the archive that it needs or can use.
-    needs_profile : str, optional
-        The only profile ("full") in which it can be loaded; None when it loads in both.
+    needs_photographs : bool
+        Whether nothing stands in where its photographs can't be had.
     small : mapping
         Options that load a small sample within seconds.
     """
@@ -48,7 +48,7 @@ class DataSet:
     classes: int
     size: int | None = None
     source: str | None = None
-    needs_profile: str | None = None
+    needs_photographs: bool = False
     small: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     def function(self) -> Callable[..., Any]:
@@ -76,7 +76,7 @@ DATA_SETS: dict[str, DataSet] = {
             name="vehicles",
             loader="course_utils.data.images.vehicles:vehicles",
             modality="images",
-            about="cars and trucks: CIFAR-10's photographs in the full profile, drawings with known factors in mini",
+            about="cars and trucks: CIFAR-10's photographs, or drawings with known factors",
             licence=f"drawings: {_DRAWN}; photographs: none stated, distributed for research and teaching",
             citation=SOURCES["cifar10"].citation,
             classes=2,
@@ -88,7 +88,7 @@ DATA_SETS: dict[str, DataSet] = {
             name="recycling",
             loader="course_utils.data.images.recycling:recycling",
             modality="images",
-            about="rubbish in six materials: TrashNet's 2,527 phone photographs in the full profile, drawings in mini",
+            about="rubbish in six materials: TrashNet's 2,527 phone photographs, or drawings",
             licence=f"photographs: MIT; drawings: {_DRAWN}",
             citation=SOURCES["trashnet"].citation,
             classes=6,
@@ -106,7 +106,7 @@ DATA_SETS: dict[str, DataSet] = {
             classes=37,
             size=224,
             source="pets",
-            needs_profile="full",
+            needs_photographs=True,
             small={"n_per_class": 2, "size": 40, "split": (1, 2)},
         ),
         DataSet(

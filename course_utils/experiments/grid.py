@@ -144,7 +144,7 @@ class Experiment:
     def _planned(self, name: str, strategy: Strategy, labels: int, seed: int) -> dict[str, Any]:
         """What `train_and_test` needs to know of one run."""
         run = {"name": name, "strategy": strategy, "labels": labels, "seed": seed}
-        return run | {"task": self.task, "profile": environment.profile()}
+        return run | {"task": self.task, "network": environment.network(), "images": environment.images()}
 
     def _finish(self, runs: list[dict[str, Any]]) -> None:
         """Do those of the runs that are not done, and write each one down as soon as it ends."""
@@ -163,18 +163,22 @@ class Experiment:
         return {"task": self.task.describe(), "strategies": kinds}
 
 
-def train_and_test(name: str, strategy: Strategy, labels: int, seed: int, task: Task, profile: str) -> dict[str, Any]:
+def train_and_test(
+    name: str, strategy: Strategy, labels: int, seed: int, task: Task, network: str, images: str
+) -> dict[str, Any]:
     """Return one run as a row of the table; whatever goes wrong in it is the row's `error`.
 
     Parameters
     ----------
     name : str
         The strategy's, in the table.
-    profile : str
-        "mini" or "full": a process of its own would choose anew.
+    network, images : str
+        The choices of the process that plans the runs: one of its own would choose anew.
     """
-    if environment.profile() != profile:
-        os.environ["COURSE_PROFILE"] = profile
+    if environment.network() != network:
+        os.environ["COURSE_NETWORK"] = network
+    if environment.images() != images:
+        os.environ["COURSE_IMAGES"] = images
     row = {"strategy": name, "labels": labels, "seed": seed, "lr": _lr(strategy), "metric": task.metric}
     split = "valid" if seed == TUNING_SEED else "test"
     try:

@@ -80,7 +80,7 @@ def baselines(
         print("These DataLoaders have no test set, so the baselines are scored on the validation set.")
     labels = round(len(dls.train.dataset) / task.classes)
     rows = [
-        train_and_test(rung.name, rung, labels, seed, task, environment.profile())
+        train_and_test(rung.name, rung, labels, seed, task, environment.network(), environment.images())
         for rung in (all_rungs(flip=flip) if rungs is None else rungs)
     ]
     return pd.DataFrame(rows, columns=COLUMNS).astype({"lr": float, "score": float, "seconds": float})

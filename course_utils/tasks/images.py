@@ -41,8 +41,8 @@ class ImageTask:
         What `vision_learner` takes as its architecture; the course's own network for this machine if left out.
     flip : bool
         Whether a mirrored image still belongs to its class.
-    profile : str, optional
-        "mini" or "full", where the task should not follow the machine's own profile.
+    images : str, optional
+        "photographs" or "drawings", where the task should not follow the machine's own choice.
     **options
         For the data set: `size`, `bs`, `split`, `augment` and so on.
 
@@ -60,7 +60,7 @@ class ImageTask:
     epochs: int
     arch: Callable[..., nn.Module] | None
     flip: bool
-    profile: str | None
+    images: str | None
     options: Mapping[str, Any] = field(hash=False)
 
     def __init__(
@@ -73,7 +73,7 @@ class ImageTask:
         epochs: int = 5,
         arch: Callable[..., nn.Module] | None = None,
         flip: bool = False,
-        profile: str | None = None,
+        images: str | None = None,
         **options: Any,
     ):
         if find_metric(metric).for_fastai is None:
@@ -88,7 +88,7 @@ class ImageTask:
                 code="tasks.option-of-a-run",
             )
         own = {"dataset": dataset, "name": name or dataset, "metric": metric, "labels": labels, "epochs": epochs}
-        own |= {"arch": arch, "flip": flip, "profile": profile, "options": options}
+        own |= {"arch": arch, "flip": flip, "images": images, "options": options}
         vars(self).update(own)  # a frozen dataclass refuses assignment
 
     def changed(self, **changes: Any) -> "ImageTask":
@@ -108,7 +108,7 @@ class ImageTask:
 
     def load(self, seed: int, labels: int) -> DataLoaders:
         """Return the loaders of one split, with so many labelled images per class to train on."""
-        with _profile(self.profile):
+        with _images(self.images):
             return data.load(self.dataset, n_per_class=labels, seed=seed, **self.options)
 
     def learner(self, seed: int, labels: int, strategy: Strategy, *, start: int | None = None) -> Learner:
@@ -140,26 +140,26 @@ class ImageTask:
             return float(learn.validate(dl=getattr(learn.dls, split))[1])
 
     def describe(self) -> dict[str, Any]:
-        """Return data set, options, network, metric and profile, as JSON can hold them."""
+        """Return data set, options, network, metric and images, as JSON can hold them."""
         return {
             "dataset": self.dataset,
             "options": json.loads(json.dumps(dict(self.options), default=repr, sort_keys=True)),
             "network": self.network.__name__,
             "metric": self.metric,
-            "profile": self.profile or environment.profile(),
+            "images": self.images or environment.images(),
         }
 
 
 @contextmanager
-def _profile(name: str | None) -> Iterator[None]:
-    """Load data of another profile than the machine's own."""
-    before = os.environ.get("COURSE_PROFILE")
-    if name is not None:
-        os.environ["COURSE_PROFILE"] = name
+def _images(choice: str | None) -> Iterator[None]:
+    """Load other images than the machine's own choice."""
+    before = os.environ.get("COURSE_IMAGES")
+    if choice is not None:
+        os.environ["COURSE_IMAGES"] = choice
     try:
         yield
     finally:
-        if name is not None:
-            os.environ.pop("COURSE_PROFILE")
+        if choice is not None:
+            os.environ.pop("COURSE_IMAGES")
             if before is not None:
-                os.environ["COURSE_PROFILE"] = before
+                os.environ["COURSE_IMAGES"] = before

@@ -20,8 +20,8 @@ course = setup("00_start")
 # %% [markdown]
 # ## What the setup cell decided
 #
-# Every lesson starts with that cell. It chose a *device*, which computes, and a *profile*, which says which images
-# and which network the lesson takes. Guess before you read on:
+# Every lesson starts with that cell. It chose a *device*, which computes, a *network*, small or large, and
+# *images*: photographs where they can be had, drawings otherwise. Guess before you read on:
 
 # %%
 from course_utils.quiz import ask
@@ -205,14 +205,14 @@ check("00.B", shuffle_twice)
 #
 # - **Another kernel.** The course must be installed where the notebook runs: the kernel's name stands at the top right.
 # - **A busy machine.** Training beside a video call takes longer, and the speeds above scatter more.
-# - **Little memory.** A lesson needs up to 2 GB in the mini profile. Close other notebooks (**Kernel → Shut Down All
+# - **Little memory.** A lesson needs up to 2 GB with the small network. Close other notebooks (**Kernel → Shut Down All
 #   Kernels**) when memory runs out.
 # - **An odd set-up.** In a terminal, `course doctor` checks versions, memory, disk and data, and says what to do.
 
 # %% [markdown]
 # ## Recap
 #
-# - The setup cell chooses device and profile, and says why.
+# - The setup cell chooses device, network and images, and says why.
 # - A pre-trained network comes with the course; nothing is downloaded.
 # - A measurement is repeated, and has an interval.
 # - A seed makes random numbers repeat on one machine.

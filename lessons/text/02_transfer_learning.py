@@ -249,13 +249,13 @@ for task in tasks:
 # distance that is no larger than its ± shows nothing.
 
 # %% [markdown]
-# Rich isn't all, though. On the drawn trucks of the mini profile your small detector keeps up at the last stage, for its
-# source looked alike. On the photographs of the full profile it falls behind.
+# Rich isn't all, though. On drawn trucks your small detector keeps up at the last stage, for its source looked alike. On
+# photographs it falls behind.
 
 # %%
 for_trucks = runs.loc["trucks (near)"]
 ahead, half = paired_difference(for_trucks["car detector", "stage 4"], for_trucks["pre-trained", "stage 4"])
-assert course.profile == "full" or ahead + half > 0, "on drawings the detector should keep up: see the figure"
+assert course.images == "photographs" or ahead + half > 0, "on drawings the detector should keep up: see the figure"
 print(f"trucks, last stage: the car detector is {100 * ahead:+.1f} ± {100 * half:.1f} points from the pre-trained body")
 
 # %% [markdown]

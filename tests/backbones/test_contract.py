@@ -57,10 +57,12 @@ def test_a_backbone_says_where_its_weights_come_from(name):
     assert backbone.card.startswith("https://") or not backbone.bundled or (weights.FOLDER / backbone.card).is_file()
 
 
-def test_each_profile_has_one_default():
-    profiles = sorted(each.default_of for each in BACKBONES.values() if each.default_of)
-    assert profiles == ["full", "mini"]
-    assert next(each for each in BACKBONES.values() if each.default_of == "mini").bundled, "mini needs no network"
+def test_each_choice_of_network_has_one_default():
+    choices = sorted(each.default_of for each in BACKBONES.values() if each.default_of)
+    assert choices == ["large", "small"]
+    assert next(each for each in BACKBONES.values() if each.default_of == "small").bundled, (
+        "the small one needs no download"
+    )
 
 
 def test_names_are_unique_and_unknown_ones_are_answered():

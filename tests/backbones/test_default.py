@@ -1,17 +1,17 @@
-"""The profile's choice of a backbone."""
+"""The machine's choice of a backbone."""
 
 from torchvision.models import ResNet34_Weights, resnet34
 
 from course_utils.backbones import default, resnet18_half
 
 
-def test_full_profile_takes_resnet34_and_falls_back_in_one_sentence(monkeypatch, capsys):
+def test_the_large_network_is_resnet34_and_falls_back_in_one_sentence(monkeypatch, capsys):
     def unreachable(*_, **__):
         raise OSError("no network")
 
-    monkeypatch.setenv("COURSE_PROFILE", "mini")
+    monkeypatch.setenv("COURSE_NETWORK", "small")
     assert default() is resnet18_half
-    monkeypatch.setenv("COURSE_PROFILE", "full")
+    monkeypatch.setenv("COURSE_NETWORK", "large")
     monkeypatch.setattr(ResNet34_Weights, "get_state_dict", lambda *_, **__: {})
     assert default() is resnet34
     monkeypatch.setattr(ResNet34_Weights, "get_state_dict", unreachable)

@@ -25,10 +25,10 @@ def facts(**seen) -> Facts:
 @pytest.fixture(autouse=True)
 def healthy(monkeypatch, tmp_path):
     """A machine on which nothing is wrong, without a look at this one."""
-    for name in ("PROFILE", "DEVICE", "SEED", "DATA_MIRROR"):
+    for name in ("PROFILE", "NETWORK", "IMAGES", "DEVICE", "SEED", "DATA_MIRROR"):
         monkeypatch.delenv(f"COURSE_{name}", raising=False)
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr(machine, "observe", facts)
+    monkeypatch.setattr(machine, "observe", lambda *_: facts())
     monkeypatch.setattr(machine, "memory", lambda: 8 * GIB)
     monkeypatch.setattr(machine, "network", lambda seconds: True)
     monkeypatch.setattr(backbones, "verify_weights", lambda: None)
@@ -53,7 +53,7 @@ def test_missing_network_is_only_a_note(monkeypatch):
     monkeypatch.setattr(machine, "network", lambda seconds: False)
     result = course_doctor()
     assert result.exit_code == 0
-    assert "note     network" in result.output and "-> mini needs none" in result.output
+    assert "note     network" in result.output and "-> drawings need none" in result.output
 
 
 def test_a_failure_gives_exit_status_1_and_what_to_do(monkeypatch):
@@ -65,7 +65,7 @@ def test_a_failure_gives_exit_status_1_and_what_to_do(monkeypatch):
 
 
 def test_two_failures_are_counted_and_every_check_is_made(monkeypatch):
-    def broken():
+    def broken(*_):
         raise OSError("libcudart is missing")
 
     monkeypatch.setattr(machine, "observe", broken)
@@ -154,10 +154,15 @@ def test_a_mixed_torch_and_torchvision(monkeypatch):
 @pytest.mark.parametrize(
     ("seen", "driver", "status", "found"),
     [
-        ({}, False, "ok", "cpu, profile mini"),
+        ({}, False, "ok", "cpu, small network (there is no GPU), photographs"),
         ({}, True, "warning", "there is a GPU that torch"),  # a build of torch for the CPU beside an NVIDIA card
         ({"broken_gpu": True}, False, "warning", "there is a GPU that torch"),
-        ({"gpus": (Gpu("cuda:0", "Tesla T4", 15 * GIB),)}, True, "ok", "cuda:0, profile full"),
+        (
+            {"gpus": (Gpu("cuda:0", "Tesla T4", 15 * GIB),)},
+            True,
+            "ok",
+            "cuda:0, large network (there is a GPU), photographs",
+        ),
     ],
 )
 def test_device(seen, driver, status, found):
@@ -204,4 +209,4 @@ def test_disk():
     needed = sum(source.size + source.unpacked for source in SOURCES.values())
     assert doctor.check_disk(needed).status == "ok"
     assert doctor.check_disk(needed - 1).status == "warning"
-    assert "mini downloads nothing" in doctor.check_disk(0).remedy
+    assert "drawings need no room" in doctor.check_disk(0).remedy

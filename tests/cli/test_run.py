@@ -41,13 +41,13 @@ def course(*words: str):
 
 @pytest.mark.parametrize("command", [["run"], ["lessons", "run"]], ids=" ".join)
 def test_a_lesson_is_executed_and_its_file_left_alone(write, tmp_path, command):
-    write("import os", 'print(os.environ["COURSE_PROFILE"], "says 42")', solutions=(says("Right. So it is."),))
+    write("import os", 'print(os.environ["COURSE_NETWORK"], "says 42")', solutions=(says("Right. So it is."),))
     before = (tmp_path / "07_toy.ipynb").read_bytes()
     done = course(*command, "07", "--folder", str(tmp_path))
     assert done.exit_code == 0, done.output
     heading, row = done.output.splitlines()
     assert heading.split() == ["lesson", "seconds", "peak", "MB", "slowest", "cell", "result"]
-    assert row.startswith("07_toy") and row.endswith("mini says 42")
+    assert row.startswith("07_toy") and row.endswith("small says 42")
     assert (tmp_path / "07_toy.ipynb").read_bytes() == before
 
 

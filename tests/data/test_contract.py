@@ -40,16 +40,15 @@ every_data_set = pytest.mark.parametrize("entry", [*DATA_SETS.values(), OWN], id
 
 @pytest.fixture
 def ready(entry, tmp_path, monkeypatch):
-    """A profile in which the data set loads; a small archive stands in for one that must be downloaded."""
+    """Images with which the data set loads; a small archive stands in for one that must be downloaded."""
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.delenv("COURSE_DATA_MIRROR", raising=False)
-    monkeypatch.setenv("COURSE_PROFILE", "mini")
+    monkeypatch.setenv("COURSE_IMAGES", "drawings")
     if entry is OWN:
         monkeypatch.chdir(tmp_path)
         class_folders(tmp_path / "own", 9)
-    if entry.needs_profile:
+    if entry.needs_photographs:
         mirror_stand_in(entry.source, tmp_path, monkeypatch)
-        monkeypatch.setenv("COURSE_PROFILE", entry.needs_profile)
 
 
 def small(entry: DataSet, **options: Any) -> DataLoaders:
@@ -66,7 +65,7 @@ def test_the_entry_says_what_the_data_set_is(entry):
     assert entry.about and not entry.about.endswith(".") and "\n" not in entry.about
     assert entry.licence and entry.citation and entry.classes >= 2
     assert entry.source is None or entry.source in SOURCES
-    assert entry.needs_profile in (None, "full") and (not entry.needs_profile or entry.source in STAND_INS)
+    assert not entry.needs_photographs or entry.source in STAND_INS
     assert entry.loader.startswith(f"course_utils.data.{entry.modality}.") and entry.loader.endswith(f":{entry.name}")
 
 
@@ -101,7 +100,7 @@ def test_it_loads_three_splits_that_never_overlap(entry, ready):
 @every_data_set
 def test_every_class_is_in_the_training_set(entry, ready):
     dls = small(entry)
-    if not entry.needs_profile:  # a stand-in has fewer
+    if not entry.needs_photographs:  # a stand-in has fewer
         assert len(dls.vocab) == entry.classes
     labels = [int(label) for _, label in dls.train_ds]
     assert set(labels) == set(range(len(dls.vocab)))
@@ -164,11 +163,11 @@ def test_wrong_options_are_refused(entry, ready, options, code):
 
 
 @every_data_set
-def test_the_other_profile_says_what_is_needed(entry, ready, monkeypatch):
-    if not entry.needs_profile:
-        pytest.skip("it loads in both profiles")
-    monkeypatch.setenv("COURSE_PROFILE", "mini")
-    with refused("data.needs-profile", entry.name, f"COURSE_PROFILE={entry.needs_profile}"):
+def test_what_has_no_drawings_says_so(entry, ready, monkeypatch):
+    if not entry.needs_photographs:
+        pytest.skip("it loads with both")
+    monkeypatch.setenv("COURSE_IMAGES", "drawings")
+    with refused("data.needs-photographs", entry.name, "COURSE_IMAGES=photographs"):
         small(entry)
 
 

@@ -4,15 +4,15 @@ import ast
 import os
 import subprocess
 import sys
-from itertools import combinations, product
+from functools import partial
+from itertools import product
 from pathlib import Path
 
-import numpy as np
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from support.errors import refused
 
-from course_utils import environment
+from course_utils import environment, machine
 from course_utils.environment import GIB, Overrides, decide, read_overrides, report, setup
 from course_utils.lessons import LESSONS
 from course_utils.machine import Facts, Gpu
@@ -39,6 +39,7 @@ def never() -> bool:
 
 
 def facts(network=never, **seen) -> Facts:
+    """The facts of a machine, whose network isn't to be asked unless it is given."""
     return Facts(**{"memory": 8 * GIB, "cores": 4, "network": network} | seen)
 
 
@@ -47,30 +48,41 @@ def overrides(**wanted) -> Overrides:
 
 
 @pytest.mark.parametrize(
-    ("seen", "wanted", "profile", "device", "reason"),
+    ("seen", "wanted", "network", "device", "reason"),
     [
-        ({}, {}, "mini", "cpu", "there is no GPU"),
-        ({}, {"mirror": DATA}, "mini", "cpu", "there is no GPU"),
-        ({}, {"mirror": DATA, "profile": "full"}, "full", "cpu", "COURSE_PROFILE=full"),
-        ({"broken_gpu": True}, {}, "mini", "cpu", "this torch can't use the GPU"),
-        ({"gpus": (T4,), "network": lambda: True}, {}, "full", "cuda:0", "there are a GPU and a network"),
-        ({"gpus": (T4,), "network": lambda: False}, {}, "mini", "cuda:0", "neither a network nor a mirror"),
-        ({"gpus": (APPLE,), "network": lambda: True}, {}, "full", "mps:0", "there are a GPU and a network"),
-        ({"gpus": (T4,)}, {"mirror": DATA}, "full", "cuda:0", "a mirror folder"),
-        ({"gpus": (T4,)}, {"profile": "mini"}, "mini", "cuda:0", "COURSE_PROFILE=mini"),
-        ({"gpus": (T4,)}, {"profile": "full"}, "full", "cuda:0", "COURSE_PROFILE=full"),
-        ({"gpus": (T4,)}, {"device": "cpu"}, "mini", "cpu", "COURSE_DEVICE=cpu"),
-        ({"gpus": (T4,)}, {"device": "cpu", "profile": "full"}, "full", "cpu", "COURSE_PROFILE=full"),
-        ({"gpus": (T4, SMALL), "network": lambda: True}, {"device": "cuda:1"}, "full", "cuda:1", "a network"),
-        ({"gpus": (T4, SMALL), "network": lambda: True}, {"device": "cuda"}, "full", "cuda:0", "a network"),
-        ({"gpus": (APPLE,), "network": lambda: True}, {"device": "mps"}, "full", "mps:0", "a network"),
+        ({}, {}, "small", "cpu", "there is no GPU"),
+        ({"broken_gpu": True}, {}, "small", "cpu", "this torch can't use the GPU"),
+        ({"gpus": (T4,)}, {}, "large", "cuda:0", "there is a GPU"),
+        ({"gpus": (APPLE,)}, {}, "large", "mps:0", "there is a GPU"),
+        ({"gpus": (T4,)}, {"device": "cpu"}, "small", "cpu", "COURSE_DEVICE=cpu"),
+        ({"gpus": (T4, SMALL)}, {"device": "cuda:1"}, "large", "cuda:1", "there is a GPU"),
+        ({"gpus": (T4, SMALL)}, {"device": "cuda"}, "large", "cuda:0", "there is a GPU"),
+        ({"gpus": (APPLE,)}, {"device": "mps"}, "large", "mps:0", "there is a GPU"),
+        ({}, {"network": "large", "network_reason": "COURSE_NETWORK=large"}, "large", "cpu", "COURSE_NETWORK=large"),
+        ({"gpus": (T4,)}, {"network": "small", "network_reason": "said so"}, "small", "cuda:0", "said so"),
     ],
 )
-def test_profile_and_device(seen, wanted, profile, device, reason):
-    """Each branch of the decision; `never` proves that the network is asked only where it matters."""
-    chosen = decide("00_start", facts(**seen), overrides(**wanted))
-    assert (chosen.profile, str(chosen.device)) == (profile, device)
-    assert reason in chosen.reason
+def test_network_and_device(seen, wanted, network, device, reason):
+    chosen = decide("00_start", facts(photographs="the data folder", **seen), overrides(**wanted))
+    assert (chosen.network, str(chosen.device), chosen.network_reason) == (network, device, reason)
+
+
+@pytest.mark.parametrize("gpus", [(), (T4,)])
+@pytest.mark.parametrize(
+    ("seen", "wanted", "images", "reason"),
+    [
+        ({"photographs": "the data folder"}, {}, "photographs", "the data folder holds some"),
+        ({"photographs": "the mirror folder"}, {}, "photographs", "the mirror folder holds some"),
+        ({"network": lambda: True}, {}, "photographs", "there is a network, and the lesson that needs them downloads"),
+        ({"network": lambda: False}, {}, "drawings", "no photographs are on this machine, and there is no network"),
+        ({}, {"images": "drawings", "images_reason": "COURSE_IMAGES=drawings"}, "drawings", "COURSE_IMAGES=drawings"),
+        ({}, {"images": "photographs", "images_reason": "said so"}, "photographs", "said so"),
+    ],
+)
+def test_images(seen, wanted, images, reason, gpus):
+    """Each branch of the decision, with and without a GPU; `never` proves that the network is asked only if need be."""
+    chosen = decide("00_start", facts(gpus=gpus, **seen), overrides(**wanted))
+    assert chosen.images == images and chosen.images_reason.startswith(reason)
 
 
 @pytest.mark.parametrize(
@@ -92,31 +104,34 @@ def test_a_device_that_is_not_there_lists_those_that_are(gpus, wanted, usable):
 def test_every_listed_device_can_be_asked_for(monkeypatch):
     for name in ("cpu", "cuda:0", "cuda:1"):
         monkeypatch.setenv("COURSE_DEVICE", name)
-        assert str(decide("", facts(gpus=(T4, SMALL), network=lambda: True), read_overrides()).device) == name
+        assert str(decide("", facts(gpus=(T4, SMALL), photographs="the data folder"), read_overrides()).device) == name
 
 
 @pytest.mark.parametrize(
-    ("profile", "gib", "size"),
-    [("mini", 1, 64), ("mini", 80, 64), ("full", 2, 16), ("full", 3, 32), ("full", 4.9, 32), ("full", 5, 64)],
+    ("network", "gib", "size"),
+    [("small", 1, 64), ("small", 80, 64), ("large", 2, 16), ("large", 3, 32), ("large", 4.9, 32), ("large", 5, 64)],
 )
-def test_batch_size_follows_the_devices_memory(profile, gib, size):
-    wanted = overrides(profile=profile)
+def test_batch_size_follows_the_devices_memory(network, gib, size):
+    wanted = overrides(network=network, images="drawings")
     on_cpu = decide("", facts(memory=int(gib * GIB)), wanted)
     on_gpu = decide("", facts(gpus=(Gpu("cuda:0", "", int(gib * GIB)),), memory=64 * GIB), wanted)
     assert on_cpu.batch_size == on_gpu.batch_size == size
 
 
 def test_threads_workers_and_seed():
-    chosen = decide("", facts(cores=6), overrides())
+    drawn = overrides(images="drawings")
+    chosen = decide("", facts(cores=6), drawn)
     assert (chosen.threads, chosen.workers, chosen.seed) == (6, 0, environment.SEED)
-    assert decide("", facts(cores=6, omp_threads=1), overrides()).threads == 1
-    assert decide("", facts(), overrides(seed=0)).seed == 0
+    assert decide("", facts(cores=6, omp_threads=1), drawn).threads == 1
+    assert decide("", facts(), overrides(images="drawings", seed=0)).seed == 0
 
 
 @pytest.mark.parametrize(
     ("name", "value", "right"),
     [
         ("COURSE_PROFILE", "big", ["mini", "full"]),
+        ("COURSE_NETWORK", "mini", ["small", "large"]),
+        ("COURSE_IMAGES", "photos", ["photographs", "drawings"]),
         ("COURSE_DEVICE", "gpu", ["cpu", "cuda", "cuda:N", "mps"]),
         ("COURSE_DEVICE", "cuda:", ["cpu", "cuda", "cuda:N", "mps"]),
         ("COURSE_SEED", "-1", ["0", "4294967295"]),
@@ -134,7 +149,8 @@ def test_a_wrong_value_lists_the_right_ones(monkeypatch, name, value, right):
 
 def test_right_values_are_read(monkeypatch, tmp_path):
     given = {
-        "PROFILE": " Full",
+        "NETWORK": " Large",
+        "IMAGES": "PHOTOGRAPHS",
         "DEVICE": "CUDA:1",
         "SEED": "4294967295",
         "DATA_DIR": tmp_path,
@@ -142,12 +158,34 @@ def test_right_values_are_read(monkeypatch, tmp_path):
     }
     for name, value in given.items():
         monkeypatch.setenv(f"COURSE_{name}", str(value))
-    assert read_overrides() == Overrides(tmp_path, tmp_path, "full", "cuda:1", 2**32 - 1)
+    reasons = ("COURSE_NETWORK=large", "COURSE_IMAGES=photographs")
+    assert read_overrides() == Overrides(
+        tmp_path, tmp_path, "large", "photographs", *reasons, device="cuda:1", seed=2**32 - 1
+    )
+
+
+@pytest.mark.parametrize(
+    ("profile", "network", "images", "expected"),
+    [
+        ("mini", "", "", ("small", "COURSE_PROFILE=mini", "drawings", "COURSE_PROFILE=mini")),
+        ("full", "", "", ("large", "COURSE_PROFILE=full", "photographs", "COURSE_PROFILE=full")),
+        ("full", "small", "", ("small", "COURSE_NETWORK=small", "photographs", "COURSE_PROFILE=full")),
+        ("mini", "", "photographs", ("small", "COURSE_PROFILE=mini", "photographs", "COURSE_IMAGES=photographs")),
+        ("", "large", "", ("large", "COURSE_NETWORK=large", None, "")),
+    ],
+)
+def test_a_profile_is_short_for_both_choices_and_each_own_variable_wins(
+    monkeypatch, profile, network, images, expected
+):
+    for name, value in (("PROFILE", profile), ("NETWORK", network), ("IMAGES", images)):
+        monkeypatch.setenv(f"COURSE_{name}", value)
+    found = read_overrides()
+    assert (found.network, found.network_reason, found.images, found.images_reason) == expected
 
 
 def test_empty_values_count_as_unset(monkeypatch):
     unset = read_overrides()
-    for name in ("PROFILE", "DEVICE", "SEED", "DATA_DIR", "DATA_MIRROR"):
+    for name in ("PROFILE", "NETWORK", "IMAGES", "DEVICE", "SEED", "DATA_DIR", "DATA_MIRROR"):
         monkeypatch.setenv(f"COURSE_{name}", "")
     assert read_overrides() == unset == Overrides(environment.data_dir())
 
@@ -208,14 +246,30 @@ def test_a_relative_folder_is_meant_from_the_shell(monkeypatch, tmp_path):
 
 
 def test_a_variable_wins_over_setup_and_setup_over_looking(monkeypatch):
-    monkeypatch.setattr(environment, "observe", lambda: facts(gpus=(T4,), network=lambda: True))
-    assert (environment.profile(), str(environment.device()), environment.seed()) == ("full", "cuda:0", 42)
+    def asked() -> tuple:
+        return environment.network(), environment.images(), str(environment.device()), environment.seed()
+
+    monkeypatch.setattr(environment, "observe", lambda *_: facts(gpus=(T4,), network=lambda: True))
+    assert asked() == ("large", "photographs", "cuda:0", 42)
     monkeypatch.setattr(environment, "observe", never)
-    monkeypatch.setattr(environment, "_current", decide("00_start", facts(), overrides()))
-    assert (environment.profile(), str(environment.device()), environment.seed()) == ("mini", "cpu", 42)
+    monkeypatch.setattr(environment, "_current", decide("00_start", facts(network=lambda: False), overrides()))
+    assert asked() == ("small", "drawings", "cpu", 42)
     monkeypatch.setenv("COURSE_PROFILE", "full")
     monkeypatch.setenv("COURSE_SEED", "7")
-    assert (environment.profile(), environment.seed()) == ("full", 7)
+    assert asked() == ("large", "photographs", "cpu", 7)
+    monkeypatch.setenv("COURSE_IMAGES", "drawings")
+    assert asked() == ("large", "drawings", "cpu", 7)
+
+
+def test_what_was_asked_of_the_network_is_forgotten_by_the_next_setup(monkeypatch, capsys):
+    answers = [True, False]
+    monkeypatch.setattr("course_utils.machine.network", lambda: answers.pop())
+    machine.network_once.cache_clear()
+    monkeypatch.setattr(machine, "find_photographs", lambda *_: "")
+    monkeypatch.setattr(environment, "_apply", lambda *_: None)
+    assert environment.images() == environment.images() == "drawings", "asked once"
+    assert setup("00_start").images == "photographs"
+    machine.network_once.cache_clear()
 
 
 # What is printed.
@@ -223,22 +277,30 @@ def test_a_variable_wins_over_setup_and_setup_over_looking(monkeypatch):
 
 def every_report():
     hosts, gpus = (None, "Colab", "Kaggle", "Binder"), ((), (T4, SMALL), (APPLE,))
-    wishes = ({}, {"profile": "full"}, {"device": "cpu"}, {"mirror": DATA})
+    wishes = (
+        {},
+        {"network": "large", "network_reason": "COURSE_NETWORK=large"},
+        {"images": "photographs", "images_reason": "COURSE_PROFILE=full"},
+        {"device": "cpu"},
+        {"mirror": DATA},
+    )
     for host, cards, broken, wanted in product(hosts, gpus, (False, True), wishes):
-        seen = facts(gpus=() if broken else cards, broken_gpu=broken, host=host, network=lambda: False)
+        answer = {"network": partial(bool, cards)}
+        seen = facts(gpus=() if broken else cards, broken_gpu=broken, host=host, **answer)
         chosen = decide("00_start", seen, overrides(**wanted))
         yield seen, chosen, report(chosen, seen)
 
 
 def test_every_report_fits_and_names_no_machine_path():
     for seen, chosen, lines in every_report():
-        assert len(lines) <= 6 and max(map(len, lines)) <= 100
+        assert len(lines) <= 7 and max(map(len, lines)) <= 100
         assert str(Path.home()) not in "\n".join(lines) + repr(chosen)
-        assert f"{chosen.profile}: {chosen.reason}" in lines[1]
-        assert "Python" in lines[2] and "torch" in lines[2] and "fastai" in lines[2]
-        assert "42" in lines[3]
-        assert "~/.cache/fine-tuning-course" in lines[4]
-        assert ("COURSE_DATA_MIRROR" in lines[4]) == (chosen.mirror is not None)
+        assert lines[1] == f"network   {chosen.network}: {chosen.network_reason}"
+        assert lines[2] == f"images    {chosen.images}: {chosen.images_reason}"
+        assert "Python" in lines[3] and "torch" in lines[3] and "fastai" in lines[3]
+        assert "42" in lines[4]
+        assert "~/.cache/fine-tuning-course" in lines[5]
+        assert ("COURSE_DATA_MIRROR" in lines[5]) == (chosen.mirror is not None)
         if chosen.device.type == "cpu":
             assert "CPU, 4 threads, 8.0 GiB" in lines[0]
         else:
@@ -250,15 +312,16 @@ def test_only_a_hosted_notebook_without_a_gpu_says_how_to_switch_one_on():
         expected = seen.host in ("Colab", "Kaggle") and not seen.gpus and not seen.broken_gpu
         assert any("switch one on" in line for line in lines) == expected
         if expected:
-            assert ("Runtime" if seen.host == "Colab" else "Accelerator") in lines[5]
+            assert ("Runtime" if seen.host == "Colab" else "Accelerator") in lines[6]
 
 
 def test_a_data_folder_elsewhere_is_not_spelt_out(monkeypatch, tmp_path):
-    for wanted in (overrides(data_dir=tmp_path / "course"), overrides(data_dir=DATA)):
+    elsewhere, usual = (overrides(data_dir=folder, images="drawings") for folder in (tmp_path / "course", DATA))
+    for wanted in (elsewhere, usual):
         monkeypatch.setenv("COURSE_DATA_DIR", str(wanted.data_dir))
-        assert report(decide("", facts(), wanted), facts())[4] == "data      the folder in COURSE_DATA_DIR"
+        assert report(decide("", facts(), wanted), facts())[5] == "data      the folder in COURSE_DATA_DIR"
     monkeypatch.delenv("COURSE_DATA_DIR")
-    assert str(tmp_path) not in report(decide("", facts(), overrides(data_dir=tmp_path / "course")), facts())[4]
+    assert str(tmp_path) not in report(decide("", facts(), elsewhere), facts())[5]
 
 
 def test_a_notebook_shows_an_error_as_its_sentence():
@@ -288,8 +351,9 @@ from fastai.vision.all import default_device
 assert default_device() == course.device == torch.device("cpu")
 assert torch.get_num_threads() == course.threads
 assert not matplotlib.rcParams["axes.spines.top"]
-from course_utils import environment
-assert (environment.profile(), environment.device(), environment.seed()) == ("mini", course.device, 7)
+from course_utils import environment, machine
+assert (environment.network(), environment.images()) == ("small", course.images)
+assert (environment.device(), environment.seed()) == (course.device, 7)
 """
 
 
@@ -303,8 +367,8 @@ def test_the_cell_itself():
     done = run(RUN, "-W", "error::FutureWarning", COURSE_DEVICE="cpu")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert len(lines) == 15  # three calls of five lines
-    assert lines[:5] == lines[5:10]
+    assert len(lines) == 18  # three calls of six lines
+    assert lines[:6] == lines[6:12]
 
 
 def test_threads_from_the_user_are_left_alone():
@@ -313,7 +377,8 @@ def test_threads_from_the_user_are_left_alone():
 
 
 def test_the_light_questions_need_no_torch():
-    code = "from course_utils import environment as e; import sys; e.data_dir(), e.mirror(), e.seed(), e.profile()"
+    code = "import sys; from course_utils import environment as e"
+    code += "; e.data_dir(), e.mirror(), e.seed(), e.network(), e.images()"
     done = run(f"{code}; assert not {{'torch', 'fastai', 'matplotlib'}} & set(sys.modules)", COURSE_PROFILE="full")
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -322,48 +387,3 @@ def test_an_old_python_gets_one_sentence():
     done = run("import sys; sys.version_info = (3, 10, 4); import course_utils.environment")
     assert done.stderr.splitlines()[-1].startswith("ImportError: The course needs Python 3.11, 3.12 or 3.13, and this")
     ast.parse((ROOT / "course_utils" / "__init__.py").read_text(), feature_version=(3, 7))  # the old one can read it
-
-
-# The figures' style.
-
-
-def seen_as(rgb: np.ndarray, kind: str) -> np.ndarray:
-    """CIE Lab of linear RGB as seen with full deuteranopia or protanopia (Machado, Oliveira and Fernandes 2009)."""
-    sight = {
-        "normal": np.eye(3),
-        "deuteranopia": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
-        "protanopia": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
-    }[kind]
-    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
-    x, y, z = np.cbrt(np.clip(to_xyz @ np.clip(sight @ rgb, 0, 1), 1e-4, None) / to_xyz.sum(axis=1))
-    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
-
-
-@pytest.mark.parametrize("kind", ["normal", "deuteranopia", "protanopia"])
-def test_the_palette_can_be_told_apart_without_colour_vision(kind):
-    import matplotlib as mpl
-    import matplotlib.style
-
-    with mpl.rc_context(), mpl.style.context("course_utils.course"):
-        cycle = list(mpl.rcParams["axes.prop_cycle"])
-    shades = [np.array(mpl.colors.to_rgb(entry["color"])) ** 2.2 for entry in cycle]
-    for a, b in combinations(range(len(cycle)), 2):
-        apart = np.linalg.norm(seen_as(shades[a], kind) - seen_as(shades[b], kind))
-        assert apart > 10, (cycle[a], cycle[b])
-    assert len({entry["linestyle"] for entry in cycle[:4]}) == 4
-
-
-WARN = "import warnings; warnings.warn_explicit({!r}, FutureWarning, 'file.py', 1, module='torch.jit._script')"
-
-
-def test_known_warnings_are_hidden_in_processes_started_from_here_too(monkeypatch):
-    monkeypatch.setenv("PYTHONWARNINGS", "error::SyntaxWarning")
-    environment.silence_known_warnings()
-    environment.silence_known_warnings()
-    assert os.environ["PYTHONWARNINGS"].count(",") == 1, "a setting from outside stays, ours is added once"
-
-    def said(message: str) -> str:
-        return subprocess.run([sys.executable, "-c", WARN.format(message)], capture_output=True, text=True).stderr
-
-    assert said("`torch.jit.script` is deprecated. Please switch.") == ""
-    assert "something else" in said("something else is deprecated")

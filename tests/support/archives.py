@@ -90,7 +90,7 @@ STAND_INS = {"cifar10": archive_like_cifar10, "pets": archive_like_pets, "trashn
 
 
 def mirror_stand_in(source: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put a stand-in for the source's archive into a mirror, choose the full profile, and an empty data folder."""
+    """Put a stand-in for the source's archive into a mirror, choose photographs, and an empty data folder."""
     archive = folder / SOURCES[source].archive
     STAND_INS[source](archive)
     if SOURCES[source].pinned_at_first_use:
@@ -101,7 +101,7 @@ def mirror_stand_in(source: str, folder: Path, monkeypatch: pytest.MonkeyPatch) 
     else:
         digests = {"content": content_digest(read_files(archive, 10**8), SOURCES[source].suffix)}
     monkeypatch.setitem(SOURCES, source, replace(SOURCES[source], **digests))
-    monkeypatch.setenv("COURSE_PROFILE", "full")
+    monkeypatch.setenv("COURSE_IMAGES", "photographs")
     monkeypatch.setenv("COURSE_DATA_MIRROR", str(folder))
     monkeypatch.setenv("COURSE_DATA_DIR", str(folder / "data"))
 

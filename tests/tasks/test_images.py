@@ -58,19 +58,19 @@ def test_a_training_counts_its_steps_and_keeps_no_callback():
     assert trained.trainable < all_of_it.trainable
 
 
-def test_a_profile_of_its_own_lasts_as_long_as_the_loading(monkeypatch):
+def test_images_of_its_own_last_as_long_as_the_loading(monkeypatch):
     from course_utils import environment
     from course_utils.tasks import images
 
     seen = []
     real = images.data.load
     monkeypatch.setattr(
-        images.data, "load", lambda *given, **how: seen.append(environment.profile()) or real(*given, **how)
+        images.data, "load", lambda *given, **how: seen.append(environment.images()) or real(*given, **how)
     )
-    monkeypatch.setenv("COURSE_PROFILE", "mini")
-    TASK.changed(profile="full").learner(0, 2, training.Full(1))
-    assert seen == ["full"] and environment.profile() == "mini"
-    assert TASK.changed(profile="full").describe()["profile"] == "full"
+    monkeypatch.setenv("COURSE_IMAGES", "drawings")
+    TASK.changed(images="photographs").learner(0, 2, training.Full(1))
+    assert seen == ["photographs"] and environment.images() == "drawings"
+    assert TASK.changed(images="photographs").describe()["images"] == "photographs"
 
 
 @pytest.mark.parametrize(

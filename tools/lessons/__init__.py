@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from course_utils.cli.run import Names, Profile, Strict
+from course_utils.cli.run import Images, Names, Network, Strict
 from course_utils.errors import CourseError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -47,7 +47,8 @@ def build(
 def run(
     names: Names = None,
     folder: Folder = Path("lessons"),
-    profile: Profile = "mini",
+    network: Network = "small",
+    images: Images = None,
     write: Annotated[bool, typer.Option(help="Save the cleaned outputs in the notebooks.")] = False,
     strict: Strict = False,
 ) -> None:
@@ -56,17 +57,20 @@ def run(
     from tools.lessons import running
     from tools.lessons.files import choose
 
-    if write and profile != "mini":
+    if write and (network != "small" or images == "drawings"):
         raise CourseError(
-            "The committed outputs are those of the mini profile: leave out --write, or --profile full.",
-            code="tools.not-mini",
+            "The committed outputs are those of the small network on photographs: leave out --write, or the choice of "
+            "another network or of drawings.",
+            code="tools.not-committed",
         )
+    if write:
+        images = "photographs"
     chosen = choose(folder, names)
     slugs = [lesson.name for lesson in chosen]
     typer.echo(heading(slugs))
     good = True
     for lesson in chosen:
-        report = running.run(lesson, profile, write=write)
+        report = running.run(lesson, network, images, write=write)
         typer.echo(row(report, slugs))
         good = good and report.passed(strict)
     raise typer.Exit(0 if good else 1)

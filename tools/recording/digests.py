@@ -24,7 +24,7 @@ def belongs_to(experiment: LessonExperiment) -> dict[str, Any]:
     """
     return {
         "code": experiment.code_digest(),
-        "images": environment.profile(),
+        "images": environment.images(),
         "data": {name: data_digest(name) for name in experiment.data_sets()},
         "weights": {name: training_record(name)["sha256"][:16] for name in experiment.backbones()},
     }

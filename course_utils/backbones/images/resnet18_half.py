@@ -71,7 +71,7 @@ register(
         licence=LICENCE,
         card="MODEL_CARD.md",
         split=model_meta[resnet18]["split"],  # fits, since the order of the children is the same
-        default_of="mini",
+        default_of="small",
         bundled=True,
     )
 )

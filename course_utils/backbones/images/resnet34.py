@@ -1,4 +1,4 @@
-"""Torchvision's ResNet-34, which the full profile takes."""
+"""Torchvision's ResNet-34, the large network."""
 
 from fastai.vision.learner import model_meta
 from torchvision.models import ResNet34_Weights, resnet34
@@ -22,7 +22,7 @@ register(
         licence=LICENCE,
         card="https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.resnet34.html",
         split=model_meta[resnet34]["split"],
-        default_of="full",
+        default_of="large",
         fetch=_fetch,
     )
 )

@@ -1,4 +1,4 @@
-"""pets: the Oxford-IIIT photographs of cats and dogs in 37 breeds, in the full profile only."""
+"""pets: the Oxford-IIIT photographs of cats and dogs in 37 breeds, which nothing stands in for."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +10,7 @@ from fastai.torch_basics import delegates
 from fastai.vision.augment import aug_transforms
 from PIL import Image, ImageOps
 
+from course_utils import environment
 from course_utils.data.decoded import decode_once
 from course_utils.data.fetching import fetch
 from course_utils.data.images.near_duplicates import near_duplicates
@@ -19,7 +20,6 @@ from course_utils.data.images.store import Store, StoreLoaders, make_loaders
 from course_utils.data.options import check_known
 from course_utils.data.sources import SOURCES
 from course_utils.data.splits import split_by_class
-from course_utils.environment import profile
 from course_utils.errors import CourseError
 
 TASKS = ("breeds", "cats or dogs")
@@ -49,8 +49,8 @@ def pets(
     Raises
     ------
     CourseError
-        `data.unknown-task`; `data.needs-profile` in the mini profile; those of `fetch` when the photographs can't be
-        had, and those of `split_by_class`.
+        `data.unknown-task`; `data.needs-photographs` where drawings are chosen; those of `fetch` when the photographs
+        can't be had, and those of `split_by_class`.
     """
     check_known(kwargs, "pets", ImageOptions)
     options = ImageOptions(n_per_class=n_per_class, size=size, split=split, **kwargs)
@@ -58,11 +58,11 @@ def pets(
         raise CourseError(
             f"There is no pets task {task!r}: choose 'breeds' or 'cats or dogs'.", code="data.unknown-task"
         )
-    if profile() != "full":
+    if environment.images() != "photographs":
         raise CourseError(
-            "pets is a download of 792 MB and needs the full profile: set COURSE_PROFILE=full before the setup cell, "
+            "pets is a download of 792 MB and has no drawings: set COURSE_IMAGES=photographs before the setup cell, "
             "or use 'digits' or 'vehicles', which need no download.",
-            code="data.needs-profile",
+            code="data.needs-photographs",
         )
     files = sorted(fetch("pets").rglob("*.jpg"))
     key = f"pets-{size}-{(SOURCES['pets'].published or '')[-12:]}"

@@ -12,6 +12,7 @@ from fastai.torch_basics import delegates
 from fastai.vision.augment import aug_transforms
 from PIL import Image
 
+from course_utils import environment
 from course_utils.data.archives import read_files
 from course_utils.data.decoded import decode_once
 from course_utils.data.fetching import fetch_archive, fetch_beside
@@ -24,7 +25,6 @@ from course_utils.data.images.store import Store, StoreLoaders, make_loaders
 from course_utils.data.options import check_known
 from course_utils.data.sources import SOURCES
 from course_utils.data.splits import SPLITS, keep_published_split
-from course_utils.environment import profile
 from course_utils.errors import CourseError
 
 VOCAB = ("cardboard", "glass", "metal", "paper", "plastic", "trash")
@@ -67,7 +67,7 @@ def recycling(
     """
     check_known(kwargs, "recycling", ImageOptions)
     options = ImageOptions(n_per_class=n_per_class, size=size, split=DRAWN_SPLIT if split is None else split, **kwargs)
-    photographs = _photographs() if profile() == "full" else None
+    photographs = _photographs() if environment.images() == "photographs" else None
     if photographs is None:
         what = "drawings of rubbish"
         store, divided, factors = draw_splits(VOCAB, DRAWN, options, _painter(options.chosen_seed))

@@ -11,6 +11,7 @@ import torch
 from fastai.torch_basics import delegates
 from fastai.vision.augment import aug_transforms
 
+from course_utils import environment
 from course_utils.data.groups import check_classes, shares, split_by_group
 from course_utils.data.images.cohort import VOCAB, Cohort, draw_slices, list_slices
 from course_utils.data.images.options import ImageOptions
@@ -19,7 +20,7 @@ from course_utils.data.images.own.tables import groups_of_csv
 from course_utils.data.images.store import Store, StoreLoaders, make_loaders
 from course_utils.data.options import check_known, select
 from course_utils.data.splits import STORED, Split, renumber, split_by_class
-from course_utils.environment import data_dir, profile
+from course_utils.environment import data_dir
 from course_utils.errors import CourseError
 
 TABLE = "patients.csv"  # its name inside the folder, where no other is given
@@ -53,8 +54,9 @@ def scans(
     split_by : str
         "patient" (all slices of a patient in one split) or "slice" (as if each were a patient: a leak).
     folder : str or Path, optional
-        A folder of your own images instead, as `data.images` takes it, padded to squares. In the full profile a folder
-        `scans` in the data folder is used when there is one. The options of `Cohort` then change nothing.
+        A folder of your own images instead, as `data.images` takes it, padded to squares. Where photographs are
+        chosen, a folder `scans` in the data folder is used when there is one. The options of `Cohort` then change
+        nothing.
     patients : str or Path, optional
         A csv with the columns file and patient; None is the folder's patients.csv.
     **kwargs
@@ -86,7 +88,7 @@ def scans(
             "patients is given without a folder: name the folder of images that the table is about.",
             code="data.bad-option",
         )
-    if folder is None and profile() == "full" and (data_dir() / "scans").is_dir():
+    if folder is None and environment.images() == "photographs" and (data_dir() / "scans").is_dir():
         folder = data_dir() / "scans"
     if folder is None:
         return _load_drawn(cohort, options, split_by)

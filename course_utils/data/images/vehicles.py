@@ -1,4 +1,4 @@
-"""vehicles: cars and trucks, as photographs in the full profile and as drawings with known factors in mini."""
+"""vehicles: cars and trucks, as photographs, or as drawings with known factors where there are none."""
 
 import io
 from functools import cache, lru_cache
@@ -12,6 +12,7 @@ from fastai.torch_basics import delegates
 from fastai.vision.augment import aug_transforms
 from PIL import Image
 
+from course_utils import environment
 from course_utils.data.archives import read_files
 from course_utils.data.decoded import decode_once
 from course_utils.data.fetching import fetch_archive
@@ -23,7 +24,6 @@ from course_utils.data.images.store import Store, StoreLoaders, make_loaders
 from course_utils.data.options import check_known
 from course_utils.data.sources import SOURCES
 from course_utils.data.splits import split_by_class
-from course_utils.environment import profile
 from course_utils.errors import CourseError
 
 TASKS = {"cars or trucks": ("car", "truck"), "cars": ("car", "other"), "trucks": ("other", "truck")}
@@ -45,19 +45,18 @@ def vehicles(
     settings: SceneSettings | None = None,
     **kwargs: Any,
 ) -> StoreLoaders:
-    """Load cars and trucks as fastai DataLoaders with a held-out `test`: the same call in both profiles.
+    """Load cars and trucks as fastai DataLoaders with a held-out `test`: the same call for photographs and drawings.
 
-    In the full profile they are CIFAR-10's photographs of 32×32 pixels, with `test` from its test set; when the
-    photographs can't be had, a sentence says why and the drawings stand in. In mini they are drawings of 64×64 pixels,
-    with `dls.factors`. The others are CIFAR-10's eight other classes, or drawn houses, trees, boats, empty roads and
-    buses.
+    The photographs are CIFAR-10's, of 32×32 pixels, with `test` from its test set; when they can't be had, a sentence
+    says why and the drawings stand in. The drawings have 64×64 pixels, and come with `dls.factors`. The others are
+    CIFAR-10's eight other classes, or drawn houses, trees, boats, empty roads and buses.
 
     Parameters
     ----------
     task : str
         "cars or trucks" (classes car, truck), "cars" (car, other) or "trucks" (other, truck).
     settings : SceneSettings, optional
-        How the drawings look. Only drawings have settings, so with `settings` the full profile draws too.
+        How the drawings look. Only drawings have settings, so with `settings` there are no photographs.
     n_per_class, split, **kwargs
         The options of `ImageOptions`.
 
@@ -72,7 +71,7 @@ def vehicles(
         names = ", ".join(f"'{name}'" for name in TASKS)
         raise CourseError(f"There is no vehicles task {task!r}: choose one of {names}.", code="data.unknown-task")
     vocab = TASKS[task]
-    photographs = _photographs() if profile() == "full" and settings is None else None
+    photographs = _photographs() if environment.images() == "photographs" and settings is None else None
     if photographs is None:
         what = "drawings"
         store, divided, factors = draw_splits(vocab, DRAWN, options, _painter(options.chosen_seed, settings))

@@ -57,5 +57,5 @@ def test_load_knows_the_names():
     assert parts(load("digits", n_per_class=3, seed=0)) == parts(digits(3, seed=0))
     with refused("data.unknown-data-set", "'digit'", "did you mean 'digits'?"):
         load("digit")
-    with refused("data.unknown-data-set", "'imagenet'", "digits, vehicles, pets, scans"):
+    with refused("data.unknown-data-set", "'imagenet'", "digits, vehicles, recycling"):
         load("imagenet")

@@ -12,8 +12,8 @@ from course_utils.data import scans
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch, tmp_path):
-    """The mini profile and an empty data folder."""
-    monkeypatch.setenv("COURSE_PROFILE", "mini")
+    """Drawings and an empty data folder."""
+    monkeypatch.setenv("COURSE_IMAGES", "drawings")
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path / "data"))
 
 
@@ -62,11 +62,11 @@ def test_own_images_by_slice_need_no_csv(own):
         scans(folder=own)
 
 
-def test_own_images_are_found_by_themselves_in_the_full_profile(own, monkeypatch, tmp_path):
+def test_own_images_are_found_by_themselves_where_photographs_are_chosen(own, monkeypatch, tmp_path):
     (tmp_path / "data").mkdir()
     own.rename(tmp_path / "data" / "scans")
     assert "lesion" in scans(n_patients=40, slices=4, prevalence=0.25, seed=0).vocab
-    monkeypatch.setenv("COURSE_PROFILE", "full")
+    monkeypatch.setenv("COURSE_IMAGES", "photographs")
     assert "tumour" in scans(prevalence=0.3, shift=1.0, seed=0, split=(0.3, 0.3)).vocab
 
 

@@ -10,7 +10,7 @@ from course_utils.data import pets
 
 @pytest.fixture
 def stand_in(monkeypatch, tmp_path):
-    """The full profile, and a mirror with an archive like the real one."""
+    """Photographs: a mirror with an archive like the real one."""
     mirror_stand_in("pets", tmp_path, monkeypatch)
 
 
@@ -40,9 +40,9 @@ def test_the_second_call_decodes_nothing(stand_in, monkeypatch):
     assert all((np.asarray(one) == np.asarray(other)).all() for (one, _), (other, _) in pairs)
 
 
-def test_the_mini_profile_says_what_to_use_instead(monkeypatch):
-    monkeypatch.setenv("COURSE_PROFILE", "mini")
-    with refused("data.needs-profile", "792 MB", "COURSE_PROFILE=full", "'digits' or 'vehicles'"):
+def test_it_has_no_drawings_and_says_what_to_use_instead(monkeypatch):
+    monkeypatch.setenv("COURSE_IMAGES", "drawings")
+    with refused("data.needs-photographs", "792 MB", "COURSE_IMAGES=photographs", "'digits' or 'vehicles'"):
         pets()
 
 

@@ -20,7 +20,7 @@ SMALL = (2, 3)
 @pytest.fixture(autouse=True)
 def alone(monkeypatch, tmp_path):
     """No photographs, an empty data folder, no mirror, and nothing remembered of other tests."""
-    monkeypatch.setenv("COURSE_PROFILE", "mini")
+    monkeypatch.setenv("COURSE_IMAGES", "drawings")
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.delenv("COURSE_DATA_MIRROR", raising=False)
     module._photographs.cache_clear()
@@ -98,7 +98,7 @@ def test_photographs_that_cannot_be_had_give_way_to_drawings(monkeypatch, capsys
     gone = "http://127.0.0.1:9/0123456789abcdef/data/gone.zip"
     monkeypatch.setitem(SOURCES, "trashnet", replace(SOURCES["trashnet"], url=gone))
     monkeypatch.setattr("course_utils.data.fetching.RETRIES", 0)
-    monkeypatch.setenv("COURSE_PROFILE", "full")
+    monkeypatch.setenv("COURSE_IMAGES", "photographs")
     dls = recycling(2, split=SMALL)
     (*_, sentence) = capsys.readouterr().out.splitlines()
     assert sentence.startswith("Drawn rubbish stands in for the photographs. 127.0.0.1:9 can't be reached")
@@ -129,7 +129,7 @@ def test_the_drawings_are_divided_as_the_photographs_are():
 
 
 def test_the_real_photographs(mirror, monkeypatch):
-    monkeypatch.setenv("COURSE_PROFILE", "full")
+    monkeypatch.setenv("COURSE_IMAGES", "photographs")
     monkeypatch.setenv("COURSE_DATA_MIRROR", str(mirror))
     dls = recycling(20)
     assert [len(dl.dataset) for dl in dls] == [120, 328, 431]

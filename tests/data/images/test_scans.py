@@ -18,8 +18,8 @@ SHARES = {"train": 0.4, "valid": 0.2, "test": 0.4}
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch, tmp_path):
-    """The mini profile and an empty data folder."""
-    monkeypatch.setenv("COURSE_PROFILE", "mini")
+    """Drawings and an empty data folder."""
+    monkeypatch.setenv("COURSE_IMAGES", "drawings")
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path / "data"))
 
 

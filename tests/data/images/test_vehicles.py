@@ -19,8 +19,8 @@ SMALL = (4, 6)
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch, tmp_path):
-    """The mini profile, an empty data folder, no mirror, and nothing remembered of other tests."""
-    monkeypatch.setenv("COURSE_PROFILE", "mini")
+    """Drawings, an empty data folder, no mirror, and nothing remembered of other tests."""
+    monkeypatch.setenv("COURSE_IMAGES", "drawings")
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.delenv("COURSE_DATA_MIRROR", raising=False)
     module._photographs.cache_clear()
@@ -101,11 +101,11 @@ def test_more_drawings_than_exist():
 
 @pytest.fixture
 def photographed(monkeypatch, tmp_path):
-    """The full profile, and a mirror with an archive like CIFAR-10's."""
+    """Photographs: a mirror with an archive like CIFAR-10's."""
     mirror_stand_in("cifar10", tmp_path, monkeypatch)
 
 
-def test_the_same_call_gives_photographs_in_the_full_profile(photographed, capsys):
+def test_the_same_call_gives_photographs(photographed, capsys):
     dls = vehicles(n_per_class=3, split=SMALL)
     assert capsys.readouterr().out == "20 of 240 photographs have a near-duplicate; no two splits share one.\n"
     assert dls.about.startswith("photographs of cars or trucks: 6 train, 8 valid, 12 test")
@@ -133,7 +133,7 @@ def test_photographs_that_cannot_be_had_give_way_to_drawings(monkeypatch, capsys
     """Nobody listens on port 9 of this machine."""
     monkeypatch.setitem(SOURCES, "cifar10", replace(SOURCES["cifar10"], url="http://127.0.0.1:9/cifar.zip"))
     monkeypatch.setattr("course_utils.data.fetching.RETRIES", 0)
-    monkeypatch.setenv("COURSE_PROFILE", "full")
+    monkeypatch.setenv("COURSE_IMAGES", "photographs")
     dls = vehicles(n_per_class=2, split=SMALL)
     (*_, sentence) = capsys.readouterr().out.splitlines()
     assert sentence.startswith("Drawn vehicles stand in for the photographs. 127.0.0.1:9 can't be reached")
@@ -142,12 +142,12 @@ def test_photographs_that_cannot_be_had_give_way_to_drawings(monkeypatch, capsys
     assert capsys.readouterr().out == "", "asked and said once"
 
 
-def test_settings_need_drawings_in_the_full_profile_too(photographed):
+def test_settings_need_drawings_where_there_are_photographs_too(photographed):
     assert vehicles(n_per_class=2, split=SMALL, settings=SceneSettings(blur=1)).factors is not None
 
 
 def test_the_real_photographs(mirror, monkeypatch):
-    monkeypatch.setenv("COURSE_PROFILE", "full")
+    monkeypatch.setenv("COURSE_IMAGES", "photographs")
     monkeypatch.setenv("COURSE_DATA_MIRROR", str(mirror))
     dls = vehicles(seed=0, split=(100, 1000))
     train, valid, test = (len(dl.dataset) for dl in dls)

@@ -1,5 +1,6 @@
 """`python -m tools lessons run`: a text is executed and measured, and its outputs are saved clean."""
 
+import pytest
 from support.toy_lesson import GOOD
 from typer.testing import CliRunner
 
@@ -17,7 +18,7 @@ LIVELY = """# %% [markdown]
 import os
 import sys
 
-print("profile", os.environ["COURSE_PROFILE"], "in", os.getcwd(), "home", os.path.expanduser("~/x"))
+print("network", os.environ["COURSE_NETWORK"], "in", os.getcwd(), "home", os.path.expanduser("~/x"))
 print("old text on stderr", file=sys.stderr)
 print("10%| |", file=sys.stderr)
 
@@ -57,7 +58,7 @@ def test_run_measures_and_writes_clean_outputs(toy, one_thread):
     notebook = read_notebook(lesson)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == [1, 2, 3, 4, 5]
-    assert [out.text for out in code[0].outputs] == ["profile mini in lessons home ~/x\n"]
+    assert [out.text for out in code[0].outputs] == ["network small in lessons home ~/x\n"]
     assert [dict(out.data) for out in code[2].outputs] == [
         {"text/html": f"<p><em>{CONTROL}</em></p>", "text/plain": CONTROL}
     ]
@@ -100,9 +101,10 @@ def test_passed_limits_are_warnings_unless_strict(toy, one_thread, monkeypatch):
     assert strict.exit_code == 1
 
 
-def test_only_the_mini_profile_is_committed(toy):
-    done = CliRunner().invoke(app, ["run", "--write", "--profile", "full", "--folder", str(toy().folder)])
-    assert isinstance(done.exception, CourseError) and "mini" in str(done.exception)
+@pytest.mark.parametrize("choice", [("--network", "large"), ("--images", "drawings")], ids="=".join)
+def test_only_the_small_network_on_photographs_is_committed(toy, choice):
+    done = CliRunner().invoke(app, ["run", "--write", *choice, "--folder", str(toy().folder)])
+    assert isinstance(done.exception, CourseError) and done.exception.code == "tools.not-committed"
 
 
 def test_a_run_names_a_solution_that_fails_its_check(toy, one_thread):
