@@ -19,6 +19,7 @@ from course_utils.errors import CourseError
 from course_utils.machine import Facts, Gpu, network_once, observe
 from course_utils.settings import Overrides, read_overrides
 from course_utils.settings import data_dir as data_dir  # the folders are asked for here, as network and device are
+from course_utils.settings import features_limit as features_limit
 from course_utils.settings import mirror as mirror
 from course_utils.settings import progress_file as progress_file
 

@@ -47,6 +47,7 @@ def read_overrides() -> Overrides:
         raise _wrong("COURSE_DEVICE", "cpu, cuda, cuda:N (N counts the GPUs from 0) or mps")
     if not re.fullmatch(r"[0-9]*", seed) or int(seed or 0) >= 2**32:
         raise _wrong("COURSE_SEED", "a whole number from 0 to 4294967295")
+    features_limit()
     return Overrides(
         data_dir(),
         mirror(),
@@ -125,6 +126,20 @@ def mirror() -> Path | None:
             code="environment.mirror-folder",
         )
     return folder
+
+
+def features_limit() -> int:
+    """How many bytes of stored features the data folder may hold: COURSE_FEATURES_GB, one gigabyte unless set.
+
+    Raises
+    ------
+    CourseError
+        `environment.wrong-value` for anything but a number of at least 0.
+    """
+    value = _value("COURSE_FEATURES_GB") or "1"
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
+        raise _wrong("COURSE_FEATURES_GB", "a number of gigabytes, 0 to keep no features on disk")
+    return int(float(value) * 1e9)
 
 
 def progress_file() -> Path:

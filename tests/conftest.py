@@ -64,6 +64,12 @@ def nobodys_answers(tmp_path_factory):
     os.environ["COURSE_PROGRESS"] = str(tmp_path_factory.mktemp("progress") / "progress.sqlite")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nobodys_features():
+    """No test, and no kernel that a test starts, keeps features in the user's data folder."""
+    os.environ["COURSE_FEATURES_GB"] = "0"
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Spread the tests by `support.schedule`, unless --dist asks for another way."""

@@ -53,3 +53,12 @@ def verify(name: Annotated[str | None, typer.Argument(help="A source; all of the
             damaged = True
     if damaged:
         raise typer.Exit(1)
+
+
+@app.command()
+def clear() -> None:
+    """Remove the features of frozen networks that make a lesson's second start fast; data sets stay."""
+    from course_utils.training import feature_store
+
+    count, size = feature_store.clear()
+    typer.echo(f"{count} files of features removed, {size / 1e6:.0f} MB.")

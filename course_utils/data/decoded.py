@@ -31,24 +31,32 @@ def decode_once(key: str, decode: Callable[[], Tensors], names: Collection[str])
         The names of the tensors that `decode` makes.
     """
     path = data_dir() / "decoded" / f"{key}.safetensors"
-    found = _read(path) if path.is_file() else None
+    found = read_tensors(path) if path.is_file() else None
     if found is not None and found.keys() == set(names):
         return found
     tensors = decode()
-    writing = path.with_name(f".{key}.{os.getpid()}.part")
+    try:
+        write_tensors(path, tensors)
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error  # without the folder's name, which is the machine's
+        print(f"The decoded images can't be kept in the data folder ({reason}): the next start decodes them again.")
+    return tensors
+
+
+def write_tensors(path: Path, tensors: Tensors) -> None:
+    """Write tensors into a file that other processes see whole or not at all; raises OSError, SafetensorError."""
+    writing = path.with_name(f".{path.stem}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file(tensors, writing, metadata={"crc32": str(_crc32(tensors))})
         writing.replace(path)
-    except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or error  # without the folder's name, which is the machine's
-        print(f"The decoded images can't be kept in the data folder ({reason}): the next start decodes them again.")
+    finally:
         with suppress(OSError):
             writing.unlink()
-    return tensors
 
 
-def _read(path: Path) -> Tensors | None:
+def read_tensors(path: Path) -> Tensors | None:
+    """Read what `write_tensors` wrote; None where that is damaged or can't be read."""
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)

@@ -5,7 +5,6 @@ While blocks of a network are frozen, in evaluation mode and given the same imag
 """
 
 import copy
-import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from course_utils.surgery.blocks import evaluating
 from course_utils.training import cacheable
 from course_utils.training.cut_forward import CutForward, first_of, size_of
 from course_utils.training.feature_loader import BUDGET, FeatureDL
+from course_utils.training.feature_store import digest, digest_of_code, digest_of_weights
 from course_utils.training.randomness import randomness_kept
 
 LOOKED_AT = 4  # examples that the checks before caching pass through the network
@@ -103,7 +103,7 @@ class Earlier:
         """Whether there are features of these very blocks, as they are now, that reach no further than them."""
         if not 0 < self.depth <= len(parts) or self.loaders[0].cut.model is not model:
             return False
-        return self.weights == _digest(parts[: self.depth])
+        return self.weights == digest_of_weights(parts[: self.depth])
 
 
 @contextmanager
@@ -142,9 +142,10 @@ def stored_features(
         if earlier is not None and earlier.depth == depth:
             stored, cut = earlier.loaders, earlier.loaders[0].cut
         else:
+            network = _fingerprint(model, parts, depth)
             before = earlier.loaders if earlier is not None and earlier.depth else [None] * len(ordered)
             stored = [
-                FeatureDL(dl, cut, images, turns, budget, earlier=base)
+                FeatureDL(dl, cut, images, turns, budget, earlier=base, network=network)
                 for dl, images, turns, base in zip(data.loaders, ordered, (copies, 1), before, strict=False)
             ]
     stored[0].fill()  # those of the validation images are computed when they are asked for
@@ -171,9 +172,16 @@ def _keep_earlier(
     if 4 * prod(cut.shape) * sum(len(dl.dataset) for dl in ordered) > budget:
         return
     earlier.loaders = [
-        FeatureDL(dl, cut, images, 1, budget) for dl, images in zip(learn.dls.loaders, ordered, strict=False)
+        FeatureDL(dl, cut, images, 1, budget, network=_fingerprint(learn.model, parts, depth))
+        for dl, images in zip(learn.dls.loaders, ordered, strict=False)
     ]
-    earlier.depth, earlier.weights = depth, _digest(parts[:depth])
+    earlier.depth, earlier.weights = depth, digest_of_weights(parts[:depth])
+
+
+def _fingerprint(model: nn.Module, parts: Sequence[Block], depth: int) -> str:
+    """Make a digest of all that decides what the blocks before a depth put out; "" where their code can't be read."""
+    code = digest_of_code(model, parts[:depth], parts[depth:])
+    return digest([code, digest_of_weights(parts[:depth])]) if code else ""
 
 
 def _in_order(dl: DataLoader) -> DataLoader:
@@ -244,14 +252,14 @@ class _Guard(Callback):
     def __init__(self, features: DataLoaders, frozen: Sequence[Block], images: DataLoader) -> None:
         super().__init__()
         self.features, self.frozen, self.images = features, frozen, images
-        self.weights = _digest(frozen)
+        self.weights = digest_of_weights(frozen)
 
     def before_fit(self) -> None:
         if self.learn.dls is not self.features:
             self._refuse("the learner was given other data")
         if any(weight.requires_grad for block in self.frozen for weight in block.parameters()):
             self._refuse("blocks whose outputs are stored were unfrozen")
-        if _digest(self.frozen) != self.weights:
+        if digest_of_weights(self.frozen) != self.weights:
             self._refuse("the weights of the frozen blocks changed")
         if not self._same_data():
             self._refuse("the training data changed")
@@ -274,13 +282,3 @@ class _Guard(Callback):
             f"The stored features are out of date, since {why}: leave the `with` and cache again.",
             code="training.features-out-of-date",
         )
-
-
-def _digest(frozen: Sequence[Block]) -> str:
-    """Make a fingerprint of all weights and statistics of some blocks."""
-    digest = hashlib.blake2b()
-    for block in frozen:
-        states = [tensor for layer in block.layers.values() for tensor in layer.state_dict().values()]
-        for tensor in [*block.parameters(), *states]:
-            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    return digest.hexdigest()

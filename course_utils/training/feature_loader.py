@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from course_utils.errors import CourseError
 from course_utils.surgery.blocks import evaluating
-from course_utils.training.cut_forward import CutForward, size_of
+from course_utils.training import feature_store
+from course_utils.training.cut_forward import CutForward, Input
 from course_utils.training.randomness import randomness_kept
 
 BUDGET = 2**29  # bytes of features that are kept in memory; more go to a file
@@ -37,6 +38,8 @@ class FeatureDL(DataLoader):
         Bytes of features to keep in memory.
     earlier : FeatureDL, optional
         The features of an earlier depth of the same network and images, to go on from in place of the images.
+    network : str
+        A digest of the frozen blocks, by which the features are kept on disk; "" keeps them in memory alone.
     """
 
     _default = "source"  # what this loader doesn't know (vocab, n_inp), that one does
@@ -50,10 +53,12 @@ class FeatureDL(DataLoader):
         budget: int = BUDGET,
         *,
         earlier: "FeatureDL | None" = None,
+        network: str = "",
     ) -> None:
         size = len(ordered.dataset)
         super().__init__(range(size), bs=source.bs, drop_last=source.drop_last, device=source.device)
         self.source, self.cut, self.turn, self.ordered, self.earlier = source, cut, -1, ordered, earlier
+        self.network, self.inputs = network, ""  # digests, of the inputs once they were read
         self.copies = empty_features((copies, size, *cut.shape), budget)
         self.on_disk = self.copies.nbytes > budget
         self.kept: dict[str, Tensor] = {}
@@ -114,27 +119,63 @@ class FeatureDL(DataLoader):
         return self.cut.stored(self.copies[turn][chunk], kept), *(target[chunk] for target in self.targets)
 
     def _compute(self, stored: Tensor) -> None:
-        """Fill `stored` (examples, *shape) from one pass, and note the inputs to keep and the targets."""
-        if self.earlier is not None:
-            for start, (given, *_) in self._read(self.earlier.batches(range(self.n), self.ordered.bs)):
-                self._put(stored, start, self.cut.features(given, self.earlier.cut))
-            self.kept, self.targets = self.earlier.kept, self.earlier.targets
+        """Fill `stored` (examples, *shape) from one pass, or from disk, and note inputs to keep and targets."""
+        lasting = bool(self.network) and len(self.copies) == 1 and not self.on_disk and feature_store.is_on()
+        read = self._reader(lasting)
+        key = feature_store.digest(["features", self.network, self.inputs]) if lasting else ""
+        if key and self._load(key, stored, next(iter(read()))):
             return
+        start, before = 0, None if self.earlier is None else self.earlier.cut
+        for given in read():
+            features = self.cut.features(given, before)
+            self._put(stored, start, features)
+            start += len(features)
+        if key:
+            feature_store.keep(key, stored)
+
+    def _reader(self, lasting: bool) -> Callable[[], Iterable[Input]]:
+        """Give what reads the inputs of all batches, images or earlier features, as often as it is called.
+
+        lasting: look through the images first, for a digest of what the network gets
+        """
+        if earlier := self.earlier:
+            earlier.fill()
+            self.kept, self.targets, self.inputs = earlier.kept, earlier.targets, earlier.inputs
+            return lambda: (batch[0] for batch in earlier.batches(range(self.n), self.ordered.bs))
+        if not lasting:
+            return self._images
+        held: list[Input] = []
+        digests, size = [], 0
+        for given in self._images():
+            digests.append(feature_store.digest(_named(given)))
+            size += sum(part.nbytes for part in _named(given) if isinstance(part, Tensor))
+            if size <= BUDGET:
+                held.append(given)
+        self.inputs = feature_store.digest(digests)
+        return self._images if size > BUDGET else lambda: held
+
+    def _images(self) -> Iterator[Input]:
+        """Give the images batch by batch, and note the targets and the inputs that are needed behind the cut."""
         kept: list[dict[str, Tensor]] = []
         targets: list[list[Tensor]] = []
-        for start, (given, *rest) in self._read(self.ordered):
-            self._put(stored, start, self.cut.features(given))
+        for given, *rest in self.ordered:
             kept.append(self.cut.kept(given))
             targets.append(rest)
+            yield given
         self.kept = {name: torch.cat([part[name] for part in kept]) for name in kept[0]}
         self.targets = [torch.cat(part) for part in zip(*targets, strict=True)]
 
-    def _read(self, batches: Iterable[tuple]) -> Iterator[tuple[int, tuple]]:
-        """Give each batch with the number of its first example."""
-        start = 0
-        for batch in batches:
-            yield start, batch
-            start += size_of(batch[0])
+    def _load(self, key: str, stored: Tensor, first: Input) -> bool:
+        """Whether the features of that key were on disk and are those of the first batch, too."""
+        found = feature_store.find(key, tuple(stored.shape))
+        if found is None:
+            return False
+        now = self.cut.features(first, None if self.earlier is None else self.earlier.cut)
+        if not torch.allclose(now.cpu(), found[: len(now)], rtol=1e-3, atol=1e-4):
+            feature_store.discard(key)
+            return False
+        stored.copy_(found)
+        return True
 
     def _put(self, stored: Tensor, start: int, features: Tensor) -> None:
         if features.shape[1:] != stored.shape[1:]:
@@ -144,6 +185,13 @@ class FeatureDL(DataLoader):
                 code="training.features-differ",
             )
         stored[start : start + len(features)] = features
+
+
+def _named(given: Input) -> Iterator[str | Tensor]:
+    """Give the tensors of a batch's input, and their names."""
+    for name, part in given.items() if isinstance(given, Mapping) else [("", given)]:
+        yield name
+        yield part
 
 
 def empty_features(shape: tuple[int, ...], budget: int) -> Tensor:
