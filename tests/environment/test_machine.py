@@ -172,3 +172,35 @@ def test_a_name_look_up_that_hangs_is_not_waited_for(monkeypatch):
     assert not machine.network("http://nowhere.invalid", seconds=0.2)
     assert time.perf_counter() - start < 5
     end.set()
+
+
+@pytest.mark.parametrize(
+    ("file", "where"),
+    [
+        ("mirror/photographs.zip", "the mirror folder"),
+        ("mirror/images.tar.gz", "the mirror folder"),
+        ("data/archives/photographs.zip", "the data folder"),
+        ("data/decoded/vehicles-1df4.safetensors", "the data folder"),
+        ("data/archives/.photographs.zip.part", ""),
+        ("data/archives/.photographs.zip", ""),
+        ("data/archives/list.txt", ""),
+        ("data/features/of-drawings.safetensors", ""),
+    ],
+)
+def test_photographs_are_found_where_they_need_no_download(tmp_path, file, where):
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).touch()
+    assert machine.find_photographs(tmp_path / "data", tmp_path / "mirror") == where
+    assert machine.find_photographs(tmp_path / "data", None) == (where if file.startswith("data") else "")
+
+
+def test_folders_that_are_not_there_hold_no_photographs(tmp_path):
+    assert machine.find_photographs(None, None) == machine.find_photographs(tmp_path / "no", tmp_path / "no") == ""
+
+
+def test_the_network_is_asked_once(monkeypatch):
+    asked = []
+    monkeypatch.setattr(machine, "network", lambda: asked.append(1) or True)
+    machine.network_once.cache_clear()
+    assert machine.network_once() and machine.network_once() and len(asked) == 1
+    machine.network_once.cache_clear()
