@@ -44,6 +44,8 @@ def vocab_of(learn: Learner) -> list[str]:
 def labels_of(dl: DataLoader) -> np.ndarray:
     """List the class of each image of a split, as an index into the vocabulary."""
     if store := _store(dl):
+        if store.labels.ndim > 1:
+            raise Unseen("the images don't have one class each")
         return store.labels[torch.tensor(list(dl.items), dtype=torch.long)].cpu().numpy()
     lists: Sequence = getattr(dl.dataset, "tls", ())
     if len(lists) < 2:

@@ -38,8 +38,8 @@ shown = [scans.test.dataset[place] for place in range(0, 30, 3)]
 plot_images([image for image, _ in shown], [scans.vocab[label] for _, label in shown], columns=5)
 
 # %% [markdown]
-# These cells take your own images too: with `COURSE_IMAGES=photographs`, put a folder `scans` into the data folder
-# (`COURSE_DATA_DIR`), with one sub-folder for each class and a table `patients.csv` with the columns `file` and
+# These cells take your own images too (`help(data.images)`): with `COURSE_IMAGES=photographs`, put a folder `scans`
+# into the data folder (`COURSE_DATA_DIR`), with one sub-folder for each class and a table `patients.csv` with the columns `file` and
 # `patient`. The second class is the one to be found.
 
 # %% [markdown]

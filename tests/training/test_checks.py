@@ -13,6 +13,7 @@ from support.learners import silent, tiny, tiny_is_known
 from course_utils import training
 from course_utils.data.images.options import ImageOptions
 from course_utils.data.images.store import Store, make_loaders
+from course_utils.diagnostics import inspect_training
 from course_utils.training.checks import check_data
 
 VOCAB = ("round", "red", "large")
@@ -46,6 +47,11 @@ def test_a_loss_for_one_label_is_refused(loss):
 def test_a_metric_for_one_label_is_refused(metric):
     with refused("training.several-labels", metric.__name__, "dls.metric"):
         check_data(learner(metrics=[metric]))
+
+
+def test_the_checklist_says_what_it_cannot_see_of_several_labels():
+    told = str(inspect_training(learner()))
+    assert "class ratio: the images don't have one class each" in told and "duplicates" in told
 
 
 def test_a_label_that_no_training_image_has():

@@ -15,7 +15,7 @@ from course_utils.data.images.options import ImageOptions
 from course_utils.data.images.own.cleaning import check_leave_out, clean, without_near_duplicates
 from course_utils.data.images.own.decoding import RESIZE, decode, look_into
 from course_utils.data.images.own.dividing import check_sets, check_vocab, divide, take_of_each_class
-from course_utils.data.images.own.examples import Examples
+from course_utils.data.images.own.examples import Examples, first_few
 from course_utils.data.images.own.folders import read_folder
 from course_utils.data.images.own.lazy import FileStore, make_file_loaders
 from course_utils.data.images.own.tables import TABLES, groups_of_csv, read_csv, read_table
@@ -130,7 +130,7 @@ def images(
     if len(examples.files) < found:
         check_vocab(examples)
         chosen = divide(examples, options.chosen_seed, sizes)
-    notes = examples.notes
+    notes = examples.notes + _alike_names(examples.vocab)
     if decoded is None:
         notes += ("These images don't fit in memory: they are read anew in every epoch, and not compared.",)
     else:
@@ -182,6 +182,15 @@ def _read(
 
 def _absolute(path: Any) -> Path:
     return Path(os.path.abspath(Path(path).expanduser()))
+
+
+def _alike_names(vocab: list[str]) -> tuple[str, ...]:
+    """Tell which classes may be one that was written in two ways."""
+    written: dict[str, list[str]] = {}
+    for name in vocab:
+        written.setdefault(name.casefold(), []).append(repr(name))
+    alike = [" and ".join(names) for names in written.values() if len(names) > 1]
+    return (f"Classes whose names differ in upper and lower case alone: {first_few(alike)}.",) if alike else ()
 
 
 def _factors(examples: Examples, chosen: Split) -> pd.DataFrame:

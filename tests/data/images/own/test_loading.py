@@ -220,6 +220,13 @@ def test_groups_from_files_to_loaders(folder, tmp_path):
         load(folder, group="animal")
 
 
+def test_a_class_that_may_be_written_in_two_ways(folder, tags):
+    tags["label"] = ["cat", "Cat"] * 3 + ["dog"] * 6
+    assert load(tags, folder=folder).notes == (
+        "Classes whose names differ in upper and lower case alone: 'Cat' and 'cat'.",
+    )
+
+
 def test_bad_sources(tmp_path, folder):
     with refused("data.bad-option", "from a list"):
         data.images([folder])
