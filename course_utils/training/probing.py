@@ -173,7 +173,7 @@ def classes_of(targets: Sequence[Tensor]) -> Tensor:
     """Give a batch's classes; CourseError `training.no-classes` where they aren't one for each example."""
     if len(targets) != 1 or targets[0].ndim != 1 or targets[0].is_floating_point():
         raise CourseError(
-            "A probe needs one class for each example: give a learner that classifies, with one label an example.",
+            "Probes and baselines need one class for each example: give data with one label an example.",
             code="training.no-classes",
         )
     return targets[0].as_subclass(Tensor).cpu()

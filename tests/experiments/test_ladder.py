@@ -50,24 +50,24 @@ def plain_loaders(images: torch.Tensor, labels: torch.Tensor, *sizes: int) -> Da
 
 def test_every_rung_is_a_row_of_the_experiments_table(dls, drawn):
     with tiny_is_known():
-        tables = [baselines(dls, tiny, seed=seed, flip=True) for seed in (3, 4)]
-    table = tables[0]
+        table = baselines(dls, tiny, seed=3, flip=True)
     assert list(table.columns) == COLUMNS and table.strategy.tolist() == RUNGS
     assert not any(table.error), table.error.tolist()
     assert set(table.labels) == {20} and set(table.seed) == {3} and table.lr.isna().all()
     scores = table.set_index("strategy").score
     assert scores["majority class"] == pytest.approx(1 / 3)
     assert (scores.drop("majority class") > 0.9).all(), "colours are easy"
-    accuracy_plots.plot_grid(pd.concat(tables))
+    accuracy_plots.plot_grid(pd.concat([table, table.assign(seed=4)]))
     assert "Best by labels: 20" in drawn[0][1]
 
 
 def test_rungs_stand_in_an_experiment_beside_strategies():
     task = ImageTask("digits", size=32, bs=8, augment=False, split=(0.02, 0.05))
-    experiment = Experiment(task, [*all_rungs(), training.HeadOnly(1)], labels=[2], seeds=[0], lrs=[1e-3, 1e-2])
+    rungs = [ladder.MajorityClass(), ladder.PixelRegression(), ladder.BestDepthProbe()]
+    experiment = Experiment(task, [*rungs, training.HeadOnly(1)], labels=[2], seeds=[0], lrs=[1e-3, 1e-2])
     table = experiment.run()
     assert not any(table.error), table.error.tolist()
-    assert table.strategy.tolist() == [*RUNGS, "head only"]
+    assert table.strategy.tolist() == [*(rung.name for rung in rungs), "head only"]
     assert set(experiment.tuning.strategy) == {"head only"}
     assert table.score.iloc[0] == pytest.approx(0.1, abs=0.05)
 
