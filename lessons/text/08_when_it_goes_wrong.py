@@ -39,8 +39,8 @@ plot_images([image for image, _ in shown], [scans.vocab[label] for _, label in s
 
 # %% [markdown]
 # These cells take your own images too (`help(data.images)`): with `COURSE_IMAGES=photographs`, put a folder `scans`
-# into the data folder (`COURSE_DATA_DIR`), with one sub-folder for each class and a table `patients.csv` with the columns `file` and
-# `patient`. The second class is the one to be found.
+# into the data folder (`COURSE_DATA_DIR`), with one sub-folder for each class and a table `patients.csv` with the
+# columns `file` and `patient`. The second class is the one to be found.
 
 # %% [markdown]
 # ## Once through the frozen part

@@ -135,7 +135,7 @@ def _check_numbers(hot: np.ndarray, vocab: Sequence[str], drawn: bool) -> None:
         raise CourseError(
             f"{len(few)} of {len(vocab)} classes {'has' if len(few) == 1 else 'have'} fewer than 3 images "
             f"({first_few(f'{vocab[index]!r} has {counts[index]}' for index in few)}): each class needs one to train, "
-            "one to validate and one to test, so add images, or leave it out.",
+            "one to validate and one to test, so add images, or leave such classes out.",
             code="data.too-few-images",
         )
 
@@ -165,7 +165,7 @@ def check_sets(split: Split, examples: Examples) -> None:
         groups = "" if examples.groups is None else " from at least three groups"
         advice = f"add images of it{groups}" + (" to train" if name in ready_made else ", or change split")
         raise CourseError(
-            f"There is no {first_few(repr(examples.vocab[index]) for index in missing)} example in {name}, where "
+            f"There is no example of {first_few(repr(examples.vocab[index]) for index in missing)} in {name}, where "
             f"nothing could be {'learned' if name == 'train' else 'measured'}: {advice}.",
             code="data.missing-class",
         )

@@ -123,8 +123,8 @@ def _check_levels(folder: Path, files: list[str], depth: int) -> None:
     else:
         advice = f"sets go above the classes, so turn {name}/{min(below[name])} into {min(below[name])}/{name}"
     raise CourseError(
-        f"Below {name!r}, where only images of that class were expected, is the ready-made {_sets(below[name])}: "
-        f"{advice}.",
+        f"Below {name!r}, where only images of that class were expected, "
+        f"{'is' if len(below[name]) == 1 else 'are'} the ready-made {_sets(below[name])}: {advice}.",
         code="data.splits-at-wrong-level",
     )
 
@@ -141,7 +141,11 @@ def _check_classes(listing: Listing, files: list[str], labels: Labels, depth: in
             code="data.one-class",
         )
     deeper = sorted({parts[depth + 1] for file in files if len(parts := file.split("/")) > depth + 2})
-    hint = f" (if its sub-folders {first_few(map(repr, deeper))} are the classes, give it)" if len(deeper) > 1 else ""
+    hint = (
+        f" (if its sub-folders {first_few(map(repr, deeper))} are the classes, give that folder)"
+        if len(deeper) > 1
+        else ""
+    )
     raise CourseError(
         f"{folder.name} has only one class, {names[0]!r}{hint}: sort the images into a sub-folder for each of two "
         "classes or more.",

@@ -38,7 +38,7 @@ def labels_of_values(values: Sequence[Any], files: Sequence[str], delimiter: str
     if without:
         raise CourseError(
             f"{number(len(without), 'image')} of {len(files):,} {'has' if len(without) == 1 else 'have'} no label "
-            f"({first_few(without)}): fill it in, or take {'it' if len(without) == 1 else 'them'} out.",
+            f"({first_few(without)}): fill in what is missing, or take these rows or images out.",
             code="data.missing-labels",
         )
     return tuple(_split(value, delimiter) for value in values), several

@@ -157,7 +157,7 @@ def _read(
     """Read the examples from a folder, a csv or a DataFrame."""
     if isinstance(source, pd.DataFrame):
         base = _absolute("." if folder is None else folder)
-        return read_table(source, "The table", base, file, label, group, split, delimiter)
+        return read_table(source, "DataFrame", base, file, label, group, split, delimiter)
     if not isinstance(source, (str, os.PathLike)):
         raise CourseError(
             f"Images can't be loaded from a {type(source).__name__}: give a folder, a csv or a DataFrame.",
