@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from course_utils.data.fetching import fetch_archive, is_here
+from course_utils.data.fetching import fetch_archive, fetch_beside, is_here
 from course_utils.data.fetching import verify as verify_source
 from course_utils.data.registry import DATA_SETS, DataSet
 from course_utils.data.sources import SOURCES
@@ -38,7 +38,8 @@ def _need(data_set: DataSet) -> str:
 @app.command()
 def fetch(name: Annotated[str, typer.Argument(help="A source that `course data list` names.")]) -> None:
     """Download a source, or find it in the mirror, and check it."""
-    typer.echo(f"{name}: {fetch_archive(name)}")
+    for file in (fetch_archive(name), *fetch_beside(name).values()):
+        typer.echo(f"{name}: {file}")
 
 
 @app.command()

@@ -55,6 +55,15 @@ def test_fetch_says_where(toy):
     assert said.exit_code == 0 and said.output.strip() == f"toy: {toy}"
 
 
+def test_fetch_brings_the_lists_beside_an_archive_too(toy, monkeypatch):
+    monkeypatch.setitem(SOURCES, "toy", replace(SOURCES["toy"], beside={"train.txt": 1}))
+    listed = toy.with_name("train.txt")
+    listed.write_text("a.jpg 1\n")
+    assert course_data("fetch", "toy").output.splitlines() == [f"toy: {toy}", f"toy: {listed}"]
+    listed.unlink()
+    assert "toy (3 MB, not here)" in course_data("list").output
+
+
 def test_fetch_of_an_unknown_source_is_the_learners_to_read():
     said = course_data("fetch", "pet")
     assert isinstance(said.exception, CourseError) and said.exception.code == "data.unknown-source"
