@@ -60,9 +60,8 @@ def freezing_costs(
     Raises
     ------
     CourseError
-        For a network of one block (`experiments.one-block`), a learner that trains on stored features
-        (`experiments.stored-features`), data that nothing can be measured on, and numbers below 1
-        (`experiments.too-few`).
+        For a learner that trains on stored features (`experiments.stored-features`), data that nothing can be measured
+        on, and numbers below 1 (`experiments.too-few`).
 
     Notes
     -----
@@ -75,12 +74,6 @@ def freezing_costs(
             code="experiments.stored-features",
         )
     parts = blocks(learn)
-    if len(parts) < 2:
-        raise CourseError(
-            f"This network has one block, {parts[0].name!r}, so nothing can be frozen before it: give a network of a "
-            "body and a head.",
-            code="experiments.one-block",
-        )
     if repeats < 1 or images < 1:
         raise CourseError(
             f"repeats is {repeats} and images is {images}: give whole numbers of at least 1.",
