@@ -9,9 +9,11 @@ folder is full (COURSE_FEATURES_GB).
 import hashlib
 import inspect
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -49,8 +51,8 @@ def digest(parts: Iterable[str | Tensor]) -> str:
 
 def digest_of_weights(frozen: Sequence[Block]) -> str:
     """Make a fingerprint of all weights and statistics of some blocks."""
-    states = (tensor for block in frozen for layer in block.layers.values() for tensor in layer.state_dict().values())
-    return digest([*(weight for block in frozen for weight in block.parameters()), *states])
+    statistics = (buffer for block in frozen for layer in block.layers.values() for buffer in layer.buffers())
+    return digest([*(weight for block in frozen for weight in block.parameters()), *statistics])
 
 
 def digest_of_code(model: nn.Module, frozen: Sequence[Block], later: Sequence[Block]) -> str:
@@ -61,11 +63,17 @@ def digest_of_code(model: nn.Module, frozen: Sequence[Block], later: Sequence[Bl
     behind = {module for block in later for module in block.modules()}
     kinds = {type(module) for module in model.modules() if module not in behind}
     try:
-        code = sorted(inspect.getsource(kind) for kind in kinds if not kind.__module__.startswith("torch."))
+        read: Callable[[Any], str] = _source  # mypy takes a class of modules for unhashable
+        code = sorted(read(kind) for kind in kinds if not kind.__module__.startswith("torch."))
     except (OSError, TypeError):
         return ""
     layers = [f"{name} {layer}" for block in frozen for name, layer in block.layers.items()]
     return digest([torch.__version__, *sorted(kind.__qualname__ for kind in kinds), *code, *layers])
+
+
+@cache
+def _source(kind: type) -> str:
+    return inspect.getsource(kind)  # reads and parses the whole file
 
 
 def find(key: str, shape: tuple[int, ...]) -> Tensor | None:
