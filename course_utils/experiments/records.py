@@ -21,7 +21,7 @@ from course_utils.statistics import mean_interval, paired_difference
 from course_utils.tasks.metrics import find_metric
 
 FOLDER = Path(str(files("course_utils") / "records"))
-MEASURED = ["seed", "metric", "score", "seconds"]  # every other column is a factor: the arm, the number of labels
+MEASURED = ["seed", "metric", "score", "seconds"]  # every other column is a factor: the strategy, the number of labels
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class RecordedRuns:
     name : str
         Lesson and experiment, "01/compare".
     table : pandas.DataFrame
-        One row a run: arm, further factors, seed, metric, score, and seconds of all arms with that seed.
+        One row a run: strategy, further factors, seed, metric, score, and seconds of all strategies with that seed.
     made_with : mapping
         Digests of code, data and weights, versions, machine and date.
     """
@@ -44,16 +44,16 @@ class RecordedRuns:
 
     @property
     def seeds(self) -> int:
-        """How many seeds each arm has."""
+        """How many seeds each strategy has."""
         return int(self.table.seed.nunique())
 
-    def scores(self, arm: str, **factors: Any) -> pd.Series:
-        """Return the scores of one arm, in the order of the seeds.
+    def scores(self, strategy: str, **factors: Any) -> pd.Series:
+        """Return the scores of one strategy, in the order of the seeds.
 
         Parameters
         ----------
-        arm : str
-            A value of the column `arm`.
+        strategy : str
+            A value of the column `strategy`.
         **factors
             Values of further columns, such as `labels=20`.
 
@@ -62,7 +62,7 @@ class RecordedRuns:
         CourseError
             `experiments.not-recorded` where no run, or more than one a seed, is left.
         """
-        wanted = {"arm": arm} | factors
+        wanted = {"strategy": strategy} | factors
         found = self.table
         for column, value in wanted.items():
             found = found[found[column] == value] if column in found else found[:0]
@@ -80,7 +80,7 @@ class RecordedRuns:
         return paired_difference(self.scores(a, **factors).tolist(), self.scores(b, **factors).tolist())
 
     def summary(self) -> pd.DataFrame:
-        """Return one row for each arm and its factors: number of runs, mean, half-width of the 95% interval."""
+        """Return one row for each strategy and its factors: number of runs, mean, half-width of the 95% interval."""
         factors = [column for column in self.table if column not in MEASURED]
         rows = []
         for values, runs in self.table.groupby(factors, sort=False):
@@ -140,7 +140,7 @@ def recorded(name: str, folder: Path | None = None) -> RecordedRuns:
     try:
         table = pd.read_csv(place.with_suffix(".csv"))
         made_with = json.loads(place.with_suffix(".json").read_text(encoding="utf-8"))
-        if missing := sorted({"arm", *MEASURED} - set(table.columns)):
+        if missing := sorted({"strategy", *MEASURED} - set(table.columns)):
             raise ValueError(f"it lacks the column {', '.join(missing)}")
     except (OSError, ValueError) as problem:
         raise CourseError(

@@ -10,7 +10,14 @@ from course_utils.experiments.records import names, recorded
 from course_utils.statistics import mean_interval, paired_difference
 
 ROWS = [
-    {"arm": arm, "labels": labels, "seed": seed, "metric": "accuracy", "score": 0.5 + bonus + seed / 100, "seconds": 6}
+    {
+        "strategy": arm,
+        "labels": labels,
+        "seed": seed,
+        "metric": "accuracy",
+        "score": 0.5 + bonus + seed / 100,
+        "seconds": 6,
+    }
     for arm, bonus in (("tuned", 0.2), ("scratch", 0.0))
     for labels in (5, 20)
     for seed in range(10)
@@ -37,7 +44,7 @@ def test_a_record_gives_scores_by_seed_and_paired_differences(folder):
 
 def test_the_summary_has_a_row_for_each_arm_and_factor(folder):
     summary = recorded("01/compare", folder).summary()
-    assert summary[["arm", "labels", "runs"]].values.tolist() == [
+    assert summary[["strategy", "labels", "runs"]].values.tolist() == [
         *(["tuned", 5, 10], ["tuned", 20, 10]),
         *(["scratch", 5, 10], ["scratch", 20, 10]),
     ]

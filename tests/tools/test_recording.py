@@ -40,7 +40,7 @@ def compare(seed):
 # %% tags=["recorded:grid"]
 def grid(seed, labels=(5, 20)):
     # rows with a factor of their own
-    return [{"arm": "tuned", "labels": each, "score": each / 100} for each in labels]
+    return [{"strategy": "tuned", "labels": each, "score": each / 100} for each in labels]
 '''
 
 
@@ -147,6 +147,23 @@ def test_what_is_no_score_is_refused(lesson, returned):
         record(["grid"])
 
 
+TABLE = """
+    import pandas as pd
+    row = {"strategy": "tuned", "labels": 5, "lr": 0.1, "metric": "accuracy", "score": 0.5, "error": ERROR}
+    return pd.DataFrame([row, row | {"labels": 20}])
+    return [{"""
+
+
+def test_the_table_of_an_experiment_is_taken_as_it_is_unless_a_run_failed(lesson):
+    lesson.text.write_text(TEXT.replace("\n    return [{", TABLE.replace("ERROR", '""')))
+    record(["grid"])
+    table = recorded("07/grid", Path("records")).table
+    assert table.columns.tolist() == ["strategy", "labels", "seed", "metric", "score", "seconds"] and len(table) == 20
+    lesson.text.write_text(TEXT.replace("\n    return [{", TABLE.replace("ERROR", '"no memory."')))
+    with refused("tools.run-failed", "no memory"):
+        record(["grid"])
+
+
 def test_wrong_calls_are_refused(lesson):
     with refused("tools.too-few-seeds", "9"):
         record(seeds=9)
@@ -161,3 +178,10 @@ def test_every_committed_record_belongs_to_its_lesson(monkeypatch):
     monkeypatch.chdir(TOP)
     done = CliRunner().invoke(app, ["record", "--check"])
     assert done.exit_code == 0, done.output
+
+
+def test_every_committed_record_belongs_to_the_photographs(monkeypatch, mirror, tmp_path):
+    for name, value in (("MIRROR", mirror), ("DIR", tmp_path)):
+        monkeypatch.setenv(f"COURSE_DATA_{name}", str(value))
+    monkeypatch.setenv("COURSE_IMAGES", "photographs")
+    test_every_committed_record_belongs_to_its_lesson(monkeypatch)

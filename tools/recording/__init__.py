@@ -1,5 +1,6 @@
 """`python -m tools record`: run a lesson's experiments over many seeds, and keep what they gave."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -14,9 +15,15 @@ def record(
     jobs: Annotated[int, typer.Option(help="Runs at the same time, each in a process of its own.")] = 2,
     check: Annotated[bool, typer.Option(help="Run nothing; name the records that don't belong to the code.")] = False,
 ) -> None:
-    """Run the lessons' experiments over many seeds, going on from what is recorded already."""
+    """Run the lessons' experiments over many seeds, going on from what is recorded already.
+
+    With the small network and on photographs, unless COURSE_NETWORK and COURSE_IMAGES say otherwise.
+    """
     from tools.recording import running, staleness
 
+    if not check:
+        os.environ.setdefault("COURSE_NETWORK", "small")
+        os.environ.setdefault("COURSE_IMAGES", "photographs")
     if check:
         stale = staleness.find(names)
         for sentence in stale:

@@ -110,13 +110,24 @@ def _timed(call: tuple) -> tuple[int, float, Any]:
 
 
 def _rows(experiment: LessonExperiment, given: Any) -> list[dict[str, Any]]:
-    """Turn what an experiment returned, scores by arm or rows with an arm and a score, into rows."""
+    """Turn what an experiment returned into rows.
+
+    It may return scores by strategy, rows with a strategy and a score, or the table of an `Experiment`.
+    """
+    if isinstance(given, pd.DataFrame):
+        if failed := [error for error in given.get("error", []) if error]:
+            raise CourseError(f"A run of {experiment.name} failed: {failed[0]}", code="tools.run-failed")
+        given = given[["strategy", "labels", "metric", "score"]].to_dict("records")
     if isinstance(given, Mapping):
-        given = [{"arm": arm, "score": score} for arm, score in given.items()]
+        given = [{"strategy": strategy, "score": score} for strategy, score in given.items()]
     try:
-        return [{"metric": "accuracy", **row, "score": float(row["score"]), "arm": str(row["arm"])} for row in given]
+        return [
+            {"metric": "accuracy", **row, "score": float(row["score"]), "strategy": str(row["strategy"])}
+            for row in given
+        ]
     except (TypeError, KeyError, ValueError) as problem:
         raise CourseError(
-            f"{experiment.name} returned {str(given)[:60]!r}: return scores by arm, or rows with an arm and a score.",
+            f"{experiment.name} returned {str(given)[:60]!r}: return scores by strategy, or rows with a strategy and a "
+            "score.",
             code="tools.not-scores",
         ) from problem
