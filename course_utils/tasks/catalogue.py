@@ -25,7 +25,7 @@ def _cut(layers: int, pretrained: bool) -> nn.Module:
 TASKS: dict[str, ImageTask] = {
     task.name: task
     for task in (
-        ImageTask("digits", name="01_first_finetune", labels=20, epochs=7, size=48, bs=16, split=(0.1, 0.3)),
+        ImageTask("recycling", name="01_first_finetune", labels=20, epochs=9, flip=True, size=72, bs=16),
         ImageTask(
             "digits",
             name="05_full_or_partial",

@@ -3,8 +3,10 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/fine-tuning-course/fine-tuning-course/blob/main/lessons/01_first_finetune.ipynb)
 #
-# Five lines turn a network that knows photographs into one that reads handwriting. Then we ask what the photographs
-# were good for, look at its mistakes, and give it a digit of yours.
+# A recycling plant wants a camera that tells paper from plastic. Somebody has to label every photo that the camera
+# learns from, so the plant hopes to get by with a few hundred. Can it?
+#
+# *Time: 25 minutes. You need some Python, and no deep learning.*
 
 # %%
 import sys
@@ -20,8 +22,8 @@ course = setup("01_first_finetune")
 # %% [markdown]
 # ## Predict first
 #
-# We have ten kinds of digits, and 20 labelled images of each. The network was trained on photographs of animals, cars
-# and furniture. It has never seen a digit.
+# You will start from a *pre-trained network*: one that has already learned to tell 200 kinds of things apart in
+# photos, none of them rubbish. You give it 40 labelled images of each of six materials.
 
 # %%
 from course_utils.quiz import ask
@@ -31,133 +33,36 @@ ask("01.1")
 # %% [markdown]
 # ## Five lines
 #
-# `vision_learner` joins images and network, and `accuracy` is the share of right answers: both are fastai's. The
-# digits and the pre-trained network, `default()`, are the course's. `dls.test` takes no part in the training.
+# `data` and `backbones.default()`, the pre-trained network, come with the course; `vision_learner` and `accuracy` are fastai's.
+# *Accuracy* is the share of images that get the right answer. We measure it on a *test set*, images that play no part
+# in the training.
 
 # %%
-from fastai.vision.all import accuracy, set_seed, vision_learner
+from fastai.vision.all import accuracy, vision_learner
 
-from course_utils import data
-from course_utils.backbones import default
+from course_utils import backbones, data
+from course_utils.training import ReestimateBatchNorm
 
-dls = data.digits(n_per_class=20, size=48, bs=16, split=(0.1, 0.3))
-learn = vision_learner(dls, default(), metrics=accuracy)
+dls = data.recycling(n_per_class=40, size=72, bs=16)
+learn = vision_learner(dls, backbones.default(), metrics=accuracy, cbs=ReestimateBatchNorm())
 untrained = learn.validate(dl=dls.test)[1]
-learn.fine_tune(6, 1e-2, lr_mult=3)
+learn.fine_tune(8, 5e-3, lr_mult=3)
 tuned = learn.validate(dl=dls.test)[1]
 
-# %%
-assert untrained < 0.3 and tuned > 0.9, "expected a guess before and nine in ten after: restart and run all cells"
+# %% tags=["result"]
+assert tuned > 2 * untrained, "training should have helped: restart the kernel and run all cells"
 print(f"right on {len(dls.test.dataset)} test images: {untrained:.1%} before, {tuned:.1%} after")
 
-
 # %% [markdown]
-# That is *fine-tuning*: to go on training a network that was trained for something else. The first table is the new
-# part's training alone, the second one the whole network's. `lr_mult=3` lets the first layers learn a third as fast as
-# the last.
-
-# %% [markdown]
-# ## Six steps, line by line
-#
-# | step | where it happened |
-# |---|---|
-# | choose a pre-trained network | `default()` |
-# | prepare the data | `data.digits(...)` |
-# | adapt the *head*, the last part | `vision_learner(...)` |
-# | *freeze* the *body*, all the rest | `vision_learner(...)` |
-# | train the head, *unfreeze*, train all | `learn.fine_tune(...)` |
-# | evaluate | `learn.validate(dl=dls.test)` |
-
-# %% [markdown]
-# A frozen weight gets no update. How many do?
-
-# %%
-def trainable(learn):
-    return sum(weights.numel() for weights in learn.model.parameters() if weights.requires_grad)
-
-
-learn.unfreeze()
-everything = trainable(learn)
-learn.freeze()
-print(f"frozen: {trainable(learn):,} trainable weights; unfrozen: {everything:,}")
-
-# %%
-ask("01.2")
-
-# %% [markdown]
-# ## Was it the photographs?
-#
-# Perhaps this network learns digits as well from random weights. That is the *from scratch* baseline. To be fair it gets
-# the same images, as many epochs, and the learning rate that suited it best in trials, half of ours. We go down to five
-# labels of each digit.
-
-# %%
-ask("01.3")
-
-
-# %% tags=["recorded"]
-def run(pretrained, seed, rate=1e-2):
-    set_seed(seed)
-    dls = data.digits(n_per_class=5, size=48, bs=8, seed=seed, split=(0.01, 0.15))
-    learn = vision_learner(dls, default(), pretrained=pretrained, metrics=accuracy)
-    with learn.no_bar(), learn.no_logging():
-        learn.fine_tune(6, rate, lr_mult=3) if pretrained else learn.fit_one_cycle(7, rate)
-        return learn.validate(dl=dls.test)[1]
-
-
-# %%
-from course_utils.quiz import found, predict
-
-predict("01.5")
-
-# %% [markdown]
-# Five splits of the data, the same ones for both arms. `run_parallel` runs several at a time where it can. First the
-# pre-trained network:
-
-# %%
-from course_utils.experiments import run_parallel
-
-fine_tuned = run_parallel(run, [(True, seed) for seed in range(5)])
-
-# %% [markdown]
-# Then the same network from scratch:
-
-# %% tags=["result"]
-from course_utils.statistics import mean_interval, paired_difference
-
-scratch = run_parallel(run, [(False, seed, 5e-3) for seed in range(5)])
-arms = {"fine-tuned": mean_interval(fine_tuned), "from scratch": mean_interval(scratch)}
-gain, half = paired_difference(fine_tuned, scratch)
-assert gain > 0, "fine-tuning should win on these few labels: look at the runs one by one"
-print(", ".join(f"{arm} {mean:.1%} ± {spread:.1%}" for arm, (mean, spread) in arms.items()))
-
-# %%
-print(f"gain from the photographs: {100 * gain:.1f} ± {100 * half:.1f} points")
-found("01.5", 100 * gain)
-
-# %% [markdown]
-# Five splits illustrate; they decide nothing. When this lesson was written, the same function ran on twenty:
-
-
-# %% tags=["recorded:compare"]
-def compare(seed):
-    return {"fine-tuned": run(True, seed), "from scratch": run(False, seed, 5e-3)}
-
-
-# %%
-from course_utils.experiments import recorded
-
-recorded("01/compare")
-
-# %% [markdown]
-# What the network learned from photographs of other things helps it to read digits. It is no miracle: scratch learns
-# too, only later.
+# That was *fine-tuning*: you took a network that had been trained for one task and trained it further for another. Each
+# row of the tables above is an *epoch*, one pass over all training images. (The callback `ReestimateBatchNorm` keeps
+# some averages inside the network up to date; lesson 04 shows why.)
 
 # %% [markdown]
 # ## Its mistakes
 #
-# One number hides which mistakes are made. A *confusion matrix* counts them: a row is the true digit, a column
-# what the network said. Right answers stand on the diagonal.
+# One number hides which mistakes it stands for. A *confusion matrix* counts them. Each row is a true material, each
+# column is what the network said, and right answers lie on the diagonal.
 
 # %%
 from fastai.vision.all import ClassificationInterpretation
@@ -172,8 +77,8 @@ with learn.no_bar():
 ask("01.9")
 
 # %% [markdown]
-# These are the images on which the true digit got the least probability, the *top losses*. Would you have
-# read them?
+# These are the test images on which the network gave the true material the lowest probability. Would you have known
+# what each of them is made of?
 
 # %%
 with learn.no_bar():
@@ -182,33 +87,172 @@ images = [image for image, _ in dls.test.dataset]
 plot_top_losses(images, truth, probabilities, dls.vocab, n=10)
 
 # %% [markdown]
-# ## A digit of yours
+# ## Six steps, one at a time
 #
-# Write a digit with a thick pen on plain paper and photograph it. The network knows white strokes on black, 8 pixels
-# high, so `match_digits` brings your image to that form first. A drawn seven stands in until you upload one.
+# `fine_tune` hides most of what happened. Let's do it by hand, this time with 20 labelled images per class. Step one is
+# to *choose* a pre-trained network, step two to *prepare* the data:
 
 # %%
-from course_utils.controls import classify_control
-from course_utils.data.images.handwriting import EXAMPLE, match_digits
+network = backbones.default()
+few = data.recycling(n_per_class=20, size=72, bs=16)
+print(f"{network.__name__}, and {len(few.train.dataset)} labelled images")
 
-classify_control(learn, EXAMPLE, prepare=match_digits)
+# %% [markdown]
+# Step three: *replace the head*. The last layers of a network, its *head*, turn what the layers before them have found
+# into answers. Those answers were 200 kinds of things, so `vision_learner` puts a new head, with random weights, on the
+# old *body*.
+
+# %%
+from course_utils.surgery import describe
+
+by_hand = vision_learner(few, network, metrics=accuracy, cbs=ReestimateBatchNorm())
+describe(by_hand)
+
+# %% [markdown]
+# Step four: *freeze* the body. Frozen weights get no updates. `vision_learner` has done that already, as the column
+# `trainable` shows. (A few weights in the body still train. They belong to BatchNorm layers, which fastai leaves free.)
+
+# %%
+ask("01.2")
+
+# %% [markdown]
+# Step five: *train the head, then unfreeze and train everything*. The *learning rate* says how large each update is.
+# The head gets 5e-3. Then the whole network gets half of that, and its first layers a third of what the head gets.
+
+# %%
+with by_hand.no_bar(), by_hand.no_logging():
+    by_hand.fit_one_cycle(1, 5e-3)
+    by_hand.unfreeze()
+    by_hand.fit_one_cycle(8, slice(5e-3 / 2 / 3, 5e-3 / 2), pct_start=0.3, div=5)
+
+# %% [markdown]
+# Step six: *evaluate*, once, on the test set.
+
+# %%
+with by_hand.no_bar():
+    by_few = by_hand.validate(dl=few.test)[1]
+print(f"with 20 labelled images per class: {by_few:.1%}; with 40: {tuned:.1%}")
+
+# %% [markdown]
+# ## Is that any good?
+#
+# A number means little until you know what a simpler method gets. So here is a *ladder of baselines* on the same 120
+# images, from the cheapest rung up: always guess the same class, classical models on raw pixels, and *probes*, which
+# keep the pre-trained body as it is and only fit a linear model to what it finds.
+
+# %%
+ask("01.3")
+
+# %%
+from course_utils.experiments import baselines
+
+rungs = baselines(few, network, flip=True)
+rungs[["strategy", "score", "seconds"]].round(3)
+
+# %% [markdown]
+# One rung is missing: the same network *from scratch*, that is, from random weights. It gets the same images, the same
+# nine epochs, and the learning rate that suited it best in a trial on validation images.
+
+# %%
+from course_utils.quiz import found, predict
+
+predict("01.5")
+
+# %%
+fresh = vision_learner(few, network, pretrained=False, metrics=accuracy, cbs=ReestimateBatchNorm())
+with fresh.no_bar(), fresh.no_logging():
+    fresh.fit_one_cycle(9, 2e-3)
+    scratch = fresh.validate(dl=few.test)[1]
+print(f"from scratch {scratch:.1%}, fine-tuned {by_few:.1%}")
+
+# %%
+found("01.5", 100 * (by_few - scratch))
+
+# %% [markdown]
+# ## Was it luck?
+#
+# Other training images and other random weights would have given other numbers. So the course ran the whole ladder with
+# ten seeds, each with its own training images, with 20 and with 60 labels per class. Training from scratch and
+# fine-tuning each got the learning rate, out of five, that did best on validation images. This is the function:
+
+
+# %% tags=["recorded"]
+import pandas as pd
+
+from course_utils.experiments import Experiment, all_rungs
+from course_utils.tasks import ImageTask
+from course_utils.training import FineTune, FromScratch
+
+RATES = {20: (2e-3, 2e-2), 60: (5e-3, 5e-3)}  # labels per class: learning rates from scratch and fine-tuned
+
+
+# %% tags=["recorded:ladder"]
+def ladder(seed):
+    task, tables = ImageTask("recycling", size=72, bs=16, flip=True), []
+    for labels, (scratch_lr, tuned_lr) in RATES.items():
+        methods = [*all_rungs(flip=True), FromScratch(9, scratch_lr), FineTune(9, tuned_lr, lr_mult=3)]
+        tables.append(Experiment(task, methods, labels=[labels], seeds=[seed]).run())
+    return pd.concat(tables)
+
+
+# %%
+from course_utils.experiments import recorded
+
+runs = recorded("01/ladder")
+runs
+
+# %% [markdown]
+# With 20 labels per class and with 60, the differences that matter here are paired: within each seed, both methods got
+# the same images.
+
+# %%
+for labels in (20, 60):
+    for other in ("from scratch", "SVM on pixels", "multi-depth probe"):
+        gain, half = runs.difference("fine_tune", other, labels=labels)
+        print(f"{labels} labels per class: fine-tuned minus {other}: {100 * gain:+.1f} ± {100 * half:.1f} points")
+
+# %%
+from course_utils.plots import plot_learning_curve
+
+shown = ["SVM on pixels", "from scratch", "multi-depth probe", "fine_tune"]
+plot_learning_curve(runs.table[runs.table.strategy.isin(shown)], title="The pre-trained body is what pays here")
+
+# %% [markdown]
+# Training from scratch doesn't even beat an SVM on raw pixels. Whatever uses the pre-trained body does. But with 20
+# labels per class a probe, which leaves the body as it is, is ahead of fine-tuning; with 60 we can't tell. So here the
+# pre-training is what pays. Lessons 05 and 07 ask when fine-tuning adds to it.
+
+# %% [markdown]
+# ## Your own image
+#
+# Put something from your bin on a plain sheet, photograph it and upload the photo. A test image stands in until then.
+
+# %%
+from fastai.vision.core import PILImage
+
+from course_utils.controls import classify_control
+
+classify_control(learn, PILImage.create(images[0]))
 
 # %%
 ask("01.4")
 
+# %% [markdown]
+# You have a whole folder of photos, with a sub-folder for each class? `data.images("my_folder")` loads it in place of
+# `data.recycling(...)`, and everything else on this page stays as it is.
 
 # %% [markdown]
 # ## Exercises
 #
-# Write your own lines in place of the blanks; the check below tells you what is still missing. The solutions are in the
-# folder `solutions`.
+# Write your code in place of the blanks; the check below each one tells you what is still missing. The solutions are in
+# the folder `solutions`.
 
 # %% [markdown] tags=["exercise"]
-# ### Exercise 01.A — count by hand
+# ### Exercise 01.A — accuracy by hand
 #
-# `probabilities` has one row for each test image and one column for each digit, `truth` the true digits. Write
-# `share_right(probabilities, truth)`: it returns the share of images whose most probable digit is the true one. Does it
-# give the accuracy that you saw above?
+# `probabilities` has one row for each test image and one column for each material; `truth` holds the true materials, as
+# column numbers. Write `share_right(probabilities, truth)`, which returns the share of images whose most probable
+# material is the true one. Does it give the accuracy that you saw above?
 
 # %% tags=["solution"]
 def share_right(probabilities, truth):
@@ -223,41 +267,40 @@ from course_utils.quiz import check
 check("01.A", share_right)
 
 # %% [markdown] tags=["exercise"]
-# ### Exercise 01.B — fewer labels
+# ### Exercise 01.B — your turn
 #
-# Fine-tune again with ten labelled images of each digit, and nothing else changed. Bind `learn_few` to the trained learner:
-# the check tests it on the images of `dls.test`. Guess its accuracy first.
+# Fine-tune a network that tells cars from trucks: load `data.vehicles("cars or trucks")` with 50 labelled images per
+# class at `size=48` and with `bs=16`, and write the other lines yourself. Call the trained learner `learn_vehicles`; the
+# check tests it on images that it has not seen.
 
 # %% tags=["solution"]
 ### BEGIN SOLUTION
-dls_few = data.digits(n_per_class=10, size=48, bs=16, split=(0.1, 0.3))
-learn_few = vision_learner(dls_few, default(), metrics=accuracy)
-with learn_few.no_bar(), learn_few.no_logging():
-    learn_few.fine_tune(6, 1e-2, lr_mult=3)
+dls_vehicles = data.vehicles("cars or trucks", n_per_class=50, size=48, bs=16)
+learn_vehicles = vision_learner(dls_vehicles, network, metrics=accuracy, cbs=ReestimateBatchNorm())
+with learn_vehicles.no_bar(), learn_vehicles.no_logging():
+    learn_vehicles.fine_tune(8, 5e-3, lr_mult=3)
 ### END SOLUTION
 
 # %% tags=["check"]
-check("01.B", learn_few)
+check("01.B", learn_vehicles)
 
 # %% [markdown]
 # ## What would break this
 #
-# - **Other images.** Without `match_digits` a photograph of ink on paper is unlike anything in the training set.
-# - **More time.** Seven epochs are few from scratch. With nine, and the best of four rates for each arm, the gain shrinks
-#   (`benchmarks/against_scratch.py digits --labels 5 --bs 8`). See lesson 07.
-# - **More labels.** The more labels there are, the less the starting weights matter:
-#   [He et al. 2018](https://arxiv.org/abs/1811.08883) found that on large data training from scratch catches up, given time.
-# - **One run.** Five splits gave five accuracies. A single one could have been any of them.
-# - **The test part as a guide.** Had it chosen the learning rate, its accuracy would flatter.
+# - **Other photos.** These images show one object on a plain background. On a moving belt, objects overlap and are
+#   dirty; collect and label photos from there.
+# - **More labels or more time.** The more you have of either, the less the starting weights matter:
+#   [He et al. 2018](https://arxiv.org/abs/1811.08883). Lesson 07 looks for the crossing point.
+# - **Using the test set to choose.** Once it has picked a learning rate, its accuracy is too optimistic.
 
 # %% [markdown]
 # ## Recap
 #
-# - Fine-tuning goes on training a network that was trained for something else.
-# - It has six steps: choose, prepare, adapt the head, freeze, train and unfreeze, evaluate.
-# - The new head starts as a guess; it is trained first, alone.
-# - The gain over training from scratch was measured on equal terms, with an interval.
-# - A classifier names one of its classes for any image at all.
+# - Fine-tuning takes a network that was trained for one task and trains it further for another.
+# - The six steps: choose a network, prepare the data, replace the head, freeze, train and unfreeze, evaluate.
+# - The new head starts from random weights, so it is trained first, on a frozen body.
+# - A ladder of baselines on the same split tells you what an accuracy is worth; here a probe was as good.
+# - A classifier picks one of its classes for any image at all.
 
 # %% [markdown]
 # ## Quiz
@@ -280,5 +323,6 @@ summary("01")
 # ## Further reading
 #
 # - [fastai's vision tutorial](https://docs.fast.ai/tutorial.vision.html): the same lines on other data.
-# - [Yosinski et al. 2014](https://arxiv.org/abs/1411.1792): how transferable the features of each layer are.
-# - [He et al. 2018](https://arxiv.org/abs/1811.08883): when pre-training stops to matter.
+# - [TrashNet](https://github.com/garythung/trashnet): where these photos come from.
+# - [Yosinski et al. 2014](https://arxiv.org/abs/1411.1792): which layers transfer, and how well.
+# - [Kumar et al. 2022](https://arxiv.org/abs/2202.10054): why to train the head first.
