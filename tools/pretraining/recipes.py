@@ -75,8 +75,12 @@ RESNET18_HALF = Recipe(
     )
 )
 
-# A third of the other network's parameters and a single short cycle: it underfits, so it crops less from the start.
+# A third of the other network's parameters: it underfits, so it crops less from the start. After the first cycle alone
+# it reached 33.3% top-1, with the loss still falling.
 VGG16_QUARTER = Recipe(
-    cycles=(Cycle(((12, 32, 0.5), (4, 48, 0.5), (1, 64, 0.7)), 128, peak_lr=0.15, warm_up=0.1),),
+    cycles=(
+        Cycle(((12, 32, 0.5), (4, 48, 0.5), (1, 64, 0.7)), 128, peak_lr=0.15, warm_up=0.1),
+        Cycle(((8, 48, 0.6), (2, 64, 0.8)), 128, peak_lr=0.06, warm_up=0.05),
+    ),
     averaged_ends=1,
 )
