@@ -15,7 +15,7 @@ from course_utils.lessons import LESSONS
 
 FOLDER = Path(__file__).parents[2] / "lessons"
 NOT_OURS = {"rules": {"link-in-text-block": {"enabled": False}}}  # how a page draws links is up to nbconvert
-EXPORTER = HTMLExporter(template_name="lab", embed_images=False)
+EXPORTER = HTMLExporter(template_name="lab", embed_images=False, exclude_output_prompt=True)
 
 
 @pytest.mark.parametrize("lesson", [lesson.slug for lesson in LESSONS])
