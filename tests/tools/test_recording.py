@@ -136,6 +136,17 @@ def test_other_data_and_other_weights_make_a_record_stale(lesson, monkeypatch, p
     assert len(found) == 1 and f"of other {part}" in found[0]
 
 
+def test_drawings_are_not_recorded_as_photographs(monkeypatch):
+    from course_utils.data.images import recycling
+
+    monkeypatch.setenv("COURSE_IMAGES", "photographs")
+    monkeypatch.setattr(recycling, "_photographs", lambda: None)
+    with refused("tools.no-photographs", "recycling"):
+        digests.data_digest("recycling")
+    monkeypatch.setenv("COURSE_IMAGES", "drawings")
+    assert digests.data_digest("recycling")
+
+
 def test_data_is_told_by_what_the_loader_gives():
     assert digests.data_digest("digits") == digests.data_digest("digits") != digests.data_digest("scans")
 

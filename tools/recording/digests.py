@@ -14,6 +14,7 @@ import torch
 from course_utils import environment
 from course_utils.backbones import training_record
 from course_utils.data.registry import find_data_set
+from course_utils.errors import CourseError
 from tools.recording.experiments import LessonExperiment
 
 
@@ -31,10 +32,19 @@ def belongs_to(experiment: LessonExperiment) -> dict[str, Any]:
 
 
 def data_digest(name: str) -> str:
-    """Make a fingerprint of a small sample of a data set: all of its images and labels."""
+    """Make a fingerprint of a small sample of a data set: all of its images and labels.
+
+    Raises CourseError `tools.no-photographs` where drawings stand in for photographs that were asked for.
+    """
     data_set = find_data_set(name)
     digest = hashlib.sha256()
     dls = data_set.function()(**{"seed": 0, "augment": False} | dict(data_set.small))
+    if data_set.source and environment.images() == "photographs" and getattr(dls, "factors", None) is not None:
+        raise CourseError(
+            f"Drawings stand in for the photographs of {name}, and a record would call them photographs: name the "
+            "folder of archives in COURSE_DATA_MIRROR, or set COURSE_IMAGES=drawings.",
+            code="tools.no-photographs",
+        )
     for loader in (*dls.loaders[1:], dls.test):
         for images, labels in loader:
             for tensor in (images, labels):
