@@ -6,7 +6,11 @@ A rule takes a Page and yields (cell number, message). The form itself is writte
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+
+from markdown_it import MarkdownIt
+from mdit_py_plugins.anchors import anchors_plugin
 
 from course_utils.errors import CourseError
 from course_utils.quiz.items import Code, Model, Prediction
@@ -182,12 +186,22 @@ def closing(page: Page) -> Found:
 
 
 def links(page: Page, folder: Path) -> Found:
-    """What a relative link or image names is there."""
+    """What a relative link or image names is there, down to the heading."""
     for cell in page.cells:
         for address in cell.links + [source for _, source in cell.images]:
-            target = address.split("#")[0]
-            if target and not re.match(r"[a-z]+:", target) and not (folder / target).exists():
+            target, _, anchor = address.partition("#")
+            if not target or re.match(r"[a-z]+:", target):
+                continue
+            if not (folder / target).exists():
                 yield cell.number, f"{target} isn't there"
+            elif target.endswith(".md") and anchor and anchor not in _anchors(folder / target):
+                yield cell.number, f"{target} has no heading {anchor}"
+
+
+@cache
+def _anchors(document: Path) -> set[str]:
+    tokens = MarkdownIt().use(anchors_plugin, max_level=6).parse(document.read_text(encoding="utf-8"))
+    return {str(token.attrs["id"]) for token in tokens if token.type == "heading_open"}
 
 
 RULES = (title, outline, setup_cell, code_length, known_tags, practice, exercises, result, closing)

@@ -12,6 +12,7 @@ from nbformat import NotebookNode
 
 from tools.lessons.exercises import called, calls
 
+GLOSSARY = "docs/glossary.md"
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 
 
@@ -38,7 +39,7 @@ class Images(HTMLParser):
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A run of prose without its markup; `cited` when it holds a link or [source]."""
+    """A run of prose without its markup; `cited` when it holds [source] or a link other than to the glossary."""
 
     text: str
     cited: bool
@@ -103,7 +104,8 @@ class Cell:
                 children = token.children or []
                 parts = (" " if part.type == "softbreak" else part.content for part in children if part.type in TEXTUAL)
                 text = "".join(parts)
-                cited = "[source]" in text or any(part.type == "link_open" for part in children)
+                targets = [str(part.attrs["href"]) for part in children if part.type == "link_open"]
+                cited = "[source]" in text or any(GLOSSARY not in target for target in targets)
                 found.append(Paragraph(text, cited))
         return found
 

@@ -17,6 +17,7 @@ TOP = Path(__file__).parents[3]
 def toy(tmp_path: Path, monkeypatch):
     """Makes the lesson 07_toy from a text, with a quiz."""
     shutil.copy(TOP / "jupytext.toml", tmp_path)
+    shutil.copytree(TOP / "docs", tmp_path / "docs")
     quizzes = tmp_path / "quizzes"
     quizzes.mkdir()
     shutil.copy(FOLDER / "quiz.yaml", quizzes / "07_toy.yaml")

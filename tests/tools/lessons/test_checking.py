@@ -57,6 +57,12 @@ TEXT_DEFECTS = {
     "an image without alt text": ("One sentence", "![](https://x.org/a.png)", "has the alt text ''"),
     "an HTML image without alt text": ("One sentence", '<img src="https://x.org/a.png">', "has the alt text ''"),
     "a dead link": ("One sentence", "[there](99_nowhere.ipynb)", "99_nowhere.ipynb isn't there"),
+    "a term that the glossary lacks": ("One sentence", "[dice](../docs/glossary.md#dice)", "has no heading dice"),
+    "a link to the glossary is no source": (
+        "reached 95%",
+        "reached 97% [accuracy](../docs/glossary.md#accuracy)",
+        "'97%' is in no output",
+    ),
     "code that ruff flags": ("print(7)", "print(undefined_name)", "F821"),
     "code that isn't formatted": ("print(7)", "print( 7 )", "ruff format"),
 }
