@@ -47,6 +47,7 @@ class Recipe:
     average_decay: float = 0.998  # exponential average of the weights, per step
     averaged_ends: int = 3  # the last cycles whose ends are averaged once more (Izmailov et al. 2018)
     jitter: float = 0.2  # brightness and contrast
+    bfloat16: bool = False  # the forward pass of training in mixed precision; what is measured and shipped isn't
     seed: int = 0
 
     @property
@@ -75,12 +76,12 @@ RESNET18_HALF = Recipe(
     )
 )
 
-# A third of the other network's parameters: it underfits, so it crops less from the start. After the first cycle alone
-# it reached 33.3% top-1, with the loss still falling.
+# A third of the other network's parameters: it underfits, so it is cropped, dimmed and decayed less. bfloat16 halves the
+# time of a step on CPUs that multiply in it.
 VGG16_QUARTER = Recipe(
-    cycles=(
-        Cycle(((12, 32, 0.5), (4, 48, 0.5), (1, 64, 0.7)), 128, peak_lr=0.15, warm_up=0.1),
-        Cycle(((8, 48, 0.6), (2, 64, 0.8)), 128, peak_lr=0.06, warm_up=0.05),
-    ),
+    cycles=(Cycle(((14, 32, 0.6), (14, 48, 0.6), (4, 64, 0.8)), 128, peak_lr=0.15, warm_up=0.1),),
+    weight_decay=2e-4,
     averaged_ends=1,
+    jitter=0.1,
+    bfloat16=True,
 )

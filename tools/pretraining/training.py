@@ -84,7 +84,8 @@ def pretrain(architecture: Architecture, archive: Path, out: Path) -> dict | Non
                 group["lr"] = cycle.lr((within + step / steps) / cycle.epochs)
             rows = batch[rank::world].to(device)
             x = augment(images[rows], side, smallest, recipe.jitter, random)
-            loss = compute_loss(parallel(x.to(memory_format=torch.channels_last)), labels[rows])
+            with torch.autocast(device.type, torch.bfloat16, enabled=recipe.bfloat16):
+                loss = compute_loss(parallel(x.to(memory_format=torch.channels_last)), labels[rows])
             loss.backward()
             optimiser.step()
             optimiser.zero_grad()
