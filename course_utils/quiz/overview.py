@@ -1,7 +1,7 @@
 """How a learner stands: the summary at a lesson's end, the table of all lessons, and what to see again today."""
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import ipywidgets as widgets
@@ -25,6 +25,7 @@ class Lesson:
         The lesson's number.
     items, answered, right, first, due : int
         How many items there are, were answered, are right at last, were right at the first try, are due today.
+        Guesses aren't counted.
     """
 
     number: str
@@ -40,11 +41,16 @@ def lessons() -> list[Lesson]:
     standings, due = progress.standings(), set(progress.due_items())
     found = []
     for number in reading.numbers():
-        ids = [item.id for item in reading.lesson_quiz(number).items]
+        ids = [item.id for item in _scored(reading.lesson_quiz(number).items)]
         mine = [standings[one] for one in ids if one in standings]
         right, first = (sum(getattr(one, name) for one in mine) for name in ("last_right", "first_right"))
         found.append(Lesson(number, len(ids), len(mine), right, first, sum(one in due for one in ids)))
     return found
+
+
+def _scored(items: Iterable[Item]) -> list[Item]:
+    """The items that can be right or wrong: nobody can know what their machine will find, so guesses aren't scored."""
+    return [item for item in items if not isinstance(item, Prediction)]
 
 
 def table_html() -> str:
@@ -75,15 +81,16 @@ class Summary:
 
     def _show(self) -> None:
         standings = progress.standings()
-        right = sum(standings[item.id].last_right for item in self.items if item.id in standings)
+        scored = _scored(self.items)
+        right = sum(standings[item.id].last_right for item in scored if item.id in standings)
         rows = "".join(f"<li>{row}</li>" for row in self._rows(standings))
-        self.result = f"{right} of {len(self.items)} right so far."
+        self.result = f"{right} of {len(scored)} right so far."
         self.shown.value = f'<p role="status">{self.result}</p><ul>{rows}</ul>'
 
     def _rows(self, standings: dict[str, progress.Standing]) -> Iterator[str]:
         for item in self.items:
             state = _state(item, standings.get(item.id))
-            again = "" if state.startswith("right") else f" — see {section_html(item)}"
+            again = "" if state.startswith(("right", "guess")) else f" — see {section_html(item)}"
             yield f"{html.escape(item.label)}: {state}{again}"
 
     def _ipython_display_(self) -> None:
@@ -93,12 +100,14 @@ class Summary:
 
 
 def _state(item: Item, standing: progress.Standing | None) -> str:
+    if isinstance(item, Prediction):
+        return "guess compared" if standing else "no guess compared yet"
     if standing is None:
-        return "to do" if not isinstance(item, Prediction) else "no guess compared yet"
+        return "to do"
     if not standing.last_right:
-        return "not near" if isinstance(item, Prediction) else "not yet"
+        return "not yet"
     if standing.first_right:
-        return "right at the first try" if not isinstance(item, Prediction) else "right, near at the first guess"
+        return "right at the first try"
     return f"right after {standing.tries} tries"
 
 

@@ -210,6 +210,9 @@ def test_a_guess_is_noted_and_compared(said):
     assert "You guessed 4×; the cell found 5.5×. That is near." in said[-1]["text/plain"]
     found("90.6", 50)
     assert "too low by 46" in said[-1]["text/plain"]
+    table = summary("90")  # a guess that was far off isn't wrong, and doesn't count as right
+    assert "guess compared" in table.shown.value and table.result.startswith("0 of ")
+    assert progress.due_items() == []
 
 
 def test_exercises_are_checked_in_words(said):
@@ -240,12 +243,12 @@ def test_wrong_calls_say_what_to_do():
 
 def test_summary_and_table_follow_the_answers():
     shown, table = summary("90"), progress_table()
-    assert "0 of 7 right so far." in shown.shown.value
+    assert "0 of 6 right so far." in shown.shown.value
     question = ask("90.4")
     question.input.field.value = "train"
     question.check.click()
-    assert "1 of 7 right so far." in shown.shown.value and "right at the first try" in shown.shown.value
-    assert "<td>1 of 7</td><td>1</td><td>100%</td>" in table.shown.value
+    assert "1 of 6 right so far." in shown.shown.value and "right at the first try" in shown.shown.value
+    assert "<td>1 of 6</td><td>1</td><td>100%</td>" in table.shown.value
 
 
 def test_a_static_page_reads_without_a_kernel():
