@@ -7,6 +7,7 @@ right option more than of the others, says the number in bold, holds the accepte
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from statistics import median
 
 from course_utils.errors import CourseError
 from course_utils.quiz.items import (
@@ -25,6 +26,9 @@ from course_utils.quiz.items import (
 from course_utils.quiz.text import figure_file
 
 FEWEST = 8  # items a lesson
+FEWEST_OPTIONS = 4  # of which one is right: with three, a guess is right too often
+FEWEST_ACCEPTED = 3  # ways to write a short answer
+ABSURD = 0.25  # an option with so small a share of the words of a typical one stands out
 MOST_IN_ONE_PLACE = 0.6  # of a lesson's questions may have the right option at one place, or as the longest
 FEW = 3  # questions of one choice, fewer than which a pattern can't be told from chance
 COMMON = """
@@ -80,6 +84,7 @@ def _key_told_twice(item: AnyItem) -> Iterator[str]:
     match item:
         case OneChoice():
             yield from _favoured(item)
+            yield from _standing_out(item)
         case SeveralChoices():
             for option in item.options:
                 opening = "True:" if option.right else "False:"
@@ -92,6 +97,8 @@ def _key_told_twice(item: AnyItem) -> Iterator[str]:
         case ShortText():
             if not any(plain(text) in plain(item.explanation) for text in item.accept):
                 yield f"the explanation holds none of the accepted answers ({', '.join(item.accept)})"
+            if len(item.accept) < FEWEST_ACCEPTED:
+                yield f"{len(item.accept)} accepted answers: a learner may write it in at least {FEWEST_ACCEPTED} ways"
         case Order():
             found = [_start(step.cue, item.explanation) for step in item.steps]
             if -1 in found:
@@ -122,6 +129,16 @@ def _favoured(item: OneChoice) -> Iterator[str]:
             f"the explanation speaks of {item.options[rival[1]].text!r} as much as of {item.options[right].text!r}, "
             "which is marked right: say in the option's own words why it is"
         )
+
+
+def _standing_out(item: OneChoice) -> Iterator[str]:
+    """Enough options, and none so short beside the others that nobody would choose it, or everybody."""
+    if len(item.options) < FEWEST_OPTIONS:
+        yield f"{len(item.options)} options: offer at least {FEWEST_OPTIONS}, each from a misconception that people have"
+    words = [len(option.text.split()) for option in item.options]
+    for option, count in zip(item.options, words, strict=True):
+        if count < ABSURD * median(words):
+            yield f"the option {option.text!r} is far shorter than the others: say what speaks for it, or against it"
 
 
 def _stems(text: str) -> set[str]:

@@ -97,7 +97,7 @@ ask("03.6")
 # %% [markdown]
 # ## Which head?
 #
-# Now real images: digits, 20 labels of each. The body stays as it is, so each image passes it once, as in lesson 02,
+# Now real images: digits, 20 labels per. The body stays as it is, so each image passes it once, as in lesson 02,
 # and only heads are trained.
 
 # %%
@@ -114,7 +114,7 @@ def features(body, seed):
 
 # %% [markdown]
 # Three heads: one linear layer; two layers with a ReLU between; and `create_head`, which `vision_learner` uses. It also
-# takes each map's maximum, and drops a part of its inputs at random. All of them normalise first: features differ in spread.
+# takes each map's maximum, and drops a part of its inputs at random. All of them normalise first: features differ in scale.
 
 # %%
 from fastai.vision.all import create_head

@@ -130,7 +130,6 @@ def tail(dropout=0.0, classes=2):
 # Decay is written out: after each step, every weight goes a little way toward a goal. The usual goal is zero. The other
 # is the *start*: [L2-SP, from 2018](https://arxiv.org/abs/1802.01483).
 
-
 # %%
 def step(part, rates, x, y, decay, goal):
     loss = cross_entropy(part.train()(x), y)
@@ -190,7 +189,6 @@ ARMS |= {"decay to zero": {"decay": 3}, "decay to start": {"decay": 3}}
 # Early stopping comes along: a run remembers its epoch of lowest validation loss, and after five epochs without a
 # lower one it stops remembering. The run itself goes on, so that both can be compared.
 
-
 # %%
 def followed(part, epochs, valid, test, patience=5):
     rows, best = [], (float("inf"), 0)
@@ -229,9 +227,9 @@ for axis, arm in zip(panels, ("nothing", "augmentation"), strict=True):
 last_losses = means.loc["nothing"].iloc[-1].round(2).to_dict()
 show(figure, f"Loss over epochs, with and without augmentation; without, at the end: {last_losses}")
 
-# %% [markdown]
-# On the left, the sign. What do the cures bring on the test part?
 
+# %% [markdown]
+# On the left, the sign. What do the cures bring on the test set?
 
 # %%
 def tested(arm, when, place):
@@ -251,7 +249,7 @@ compare("overfitting: accuracy", "accuracy", {arm: tested(arm, "end", 1) for arm
 # ## Early stopping
 #
 # The same runs, once to the end and once with the weights of the remembered epoch. With one-cycle, that epoch may come
-# while the rate is still high.
+# while the learning rate is still high.
 
 # %%
 for arm, schedule in {"nothing": "constant rate", "one-cycle": "one-cycle"}.items():
@@ -263,8 +261,8 @@ for arm, schedule in {"nothing": "constant rate", "one-cycle": "one-cycle"}.item
         compare(f"stop{':' * (place or arm == 'nothing')}, {schedule}", measure, both)
 
 # %% [markdown]
-# Is it free? At a constant rate a stop is a shorter run, and it helps the loss here. Under one-cycle it leaves out the
-# schedule's second half: the rate had hardly come down. That cost no accuracy that six seeds can see, but it is no longer
+# Is it free? At a constant learning rate a stop is a shorter run, and it helps the loss here. Under one-cycle it leaves out the
+# schedule's second half: the learning rate had hardly come down. That cost no accuracy that six seeds can see, but it is no longer
 # one-cycle: take a shorter cycle instead.
 
 # %% [markdown]
@@ -323,9 +321,8 @@ def judge(scores, truth, threshold=0.5):
 
 
 # %% [markdown]
-# A fifth way trains nothing: move the threshold of the first head. It is chosen on the validation part, by balanced
+# A fifth way trains nothing: move the threshold of the first head. It is chosen on the validation set, by balanced
 # accuracy, the mean of the recalls of both classes.
-
 
 # %%
 def detect(seed):
@@ -395,11 +392,11 @@ for refused in (lambda: data.scans(prevalence=0.01, n_patients=12), lambda: thre
     except CourseError as error:
         print("refused:", error)
 
+
 # %% [markdown]
 # ## Averages over batches
 #
 # A recall of each batch, then their mean? Batches of 16 often hold no lesion, and such a batch counts as 0.
-
 
 # %%
 def recalls(found, size=16):
@@ -514,7 +511,7 @@ for name, each in {"as they are": images, "without their mean": images.float() -
 # ## The best of many
 #
 # To choose is to fit. 100 heads learn *shuffled* labels, so none of them knows anything. We keep the one that is best on
-# the validation part.
+# the validation set.
 
 # %%
 ask("08.4")
@@ -620,6 +617,7 @@ assert by_mode["eval()"].mean() > by_mode["train(), by class"].mean() + 0.1, (
     "training mode should hurt: look at `by_mode`"
 )
 
+
 # %% [markdown]
 # In training mode BatchNorm measures each slice by its batch, and dropout throws features away. A batch of one class, as
 # in a folder sorted by class, is worst. The sign: the same image gets two answers.
@@ -629,7 +627,6 @@ assert by_mode["eval()"].mean() > by_mode["train(), by class"].mean() + 0.1, (
 #
 # A network that reads digits is tuned on scans. Can it still read? We keep its digits head, and put it back afterwards
 # on the layer that both share.
-
 
 # %%
 def read(seed):
@@ -653,7 +650,6 @@ def blend(start, tuned, share):
 # %% [markdown]
 # The last cure trains nothing: it mixes the weights of before and after, as
 # [WiSE-FT, from 2022](https://arxiv.org/abs/2109.01903) does, here of the shared layer.
-
 
 # %%
 def fitted(part, x, y, **options):
@@ -696,7 +692,7 @@ lost = forgot.groupby("how").digits.mean()
 assert lost["tuned"] < lost[0] - 0.1, "tuning on scans should cost digits: look at `forgot`"
 
 # %% [markdown]
-# Read both lists: the lower rate and the pull toward the start keep most digits, and cost no scans that we can see. For
+# Read both lists: the lower learning rate and the pull toward the start keep most digits, and cost no scans that we can see. For
 # scans, "before" is the new head on the old layer. Mixing is a dial between the two tasks:
 
 # %%
@@ -724,12 +720,12 @@ cured = [by_arm[arm]["balanced accuracy"].tolist() for arm in ("threshold", "not
 found = "{:+.1f} ± {:.1f}".format(*(100 * value for value in paired_difference(*cured)))
 print(f"a split by slice flattered by {flattered} points; a chosen threshold brought {found} of balanced accuracy")
 
+
 # %% [markdown]
 # ## The checklist
 #
 # `inspect_training` looks at a learner and its data and says what looks wrong. First, a learner with everything wrong
 # that we could think of.
-
 
 # %%
 def careless(watched, **options):
@@ -756,10 +752,10 @@ fit(learn).model.train()
 print(wrong := inspect_training(learn))
 assert len(wrong.findings) >= 7, "all that was done wrong on purpose should be found: read the list"
 
+
 # %% [markdown]
 # No overfitting among them, though it was trained for too long: the leak hides it, since validation slices are known.
 # So cure the leaks, and look again. This one also watches a recall, as a plain function.
-
 
 # %%
 def recall(scores, truth):
@@ -775,6 +771,7 @@ print(again.table[["what", "evidence"]].to_string(index=False, header=False, max
 # %%
 print(inspect_training(careful(0)))
 
+
 # %% [markdown]
 # What it can't see stands at the end of each list. Those lines are yours to check.
 
@@ -788,9 +785,8 @@ print(inspect_training(careful(0)))
 # ### Exercise 08.A — four of five lesions
 #
 # Write `choose(scores, truth)`: the highest threshold at which an alarm for every score from it upwards finds at least 80%
-# of the lesions (`truth` 1). `detected[0]["nothing"]` holds scores and truth of a validation and a test part: what does the
+# of the lesions (`truth` 1). `detected[0]["nothing"]` holds scores and truth of a validation and a test set: what does the
 # threshold chosen on the one find on the other?
-
 
 # %% tags=["solution"]
 def choose(scores, truth):
@@ -805,12 +801,12 @@ from course_utils.quiz import check
 
 check("08.A", choose, detected=detected)
 
+
 # %% [markdown] tags=["exercise"]
 # ### Exercise 08.B — a report that can't be right
 #
 # Write `possible(percent, images)`: `True` if some whole number of right images gives that accuracy, rounded to two
 # decimals. Is 85.61% of 75 images possible? And 86.67%?
-
 
 # %% tags=["solution"]
 def possible(percent, images):
@@ -829,7 +825,7 @@ check("08.B", possible)
 # - **Splits of one pool.** Where seeds are splits, they share patients, so intervals are somewhat too narrow.
 # - **Four or five seeds.** A cure that helps by a little is not seen. "Not seen" is not "useless".
 # - **One body, frozen.** A network that is tuned as a whole can overfit and forget more.
-# - **Trials.** Rates, decay and the hash's limit were picked after some, on other seeds in part.
+# - **Trials.** Learning rates, decay and the hash's limit were picked after some, on other seeds in part.
 # - **The hash.** A rotated or heavily cropped copy passes it.
 
 # %% [markdown]

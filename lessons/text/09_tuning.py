@@ -3,7 +3,7 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/fine-tuning-course/fine-tuning-course/blob/main/lessons/09_tuning.ipynb)
 #
-# Rates, depths, epochs: somebody had chosen them in every lesson so far. Now you search for them, pay for the search in
+# Learning rates, depths, epochs: somebody had chosen them in every lesson so far. Now you search for them, pay for the search in
 # training steps, and find out how much of its success was luck.
 
 # %%
@@ -21,7 +21,7 @@ course = setup("09_tuning")
 # ## Predict first
 #
 # A search tries settings, each in a training of its own, and keeps the best. The best by what? By right answers on the
-# *validation* part: here 109 digits that no training sees. Such a score is skill and luck. How much luck?
+# *validation* set: here 109 digits that no training sees. Such a score is skill and luck. How much luck?
 
 # %%
 from course_utils.quiz import ask
@@ -36,7 +36,7 @@ scores = chance.binomial(109, 0.9, size=(10_000, 7)) / 109
 print(f"any one of them {scores.mean():.1%}, the best of seven {scores.max(axis=1).mean():.1%}")
 
 # %% [markdown]
-# Four points from nothing. A *test* part, which chooses nothing, wouldn't show them. Keep this number in mind.
+# Four points from nothing. A *test* set, which chooses nothing, wouldn't show them. Keep this number in mind.
 
 # %% [markdown]
 # ## Two settings
@@ -112,20 +112,20 @@ print(f"one seed, test: defaults {run(DEFAULT, 0)[1]:.1%}, another rate and rati
 # ## Random search by hand
 #
 # What we want to raise, the *objective*, is one line: settings in, validation accuracy out. A search also takes a range
-# for each setting, and dice. Rates and decay are drawn on a logarithmic scale.
+# for each setting, and a random generator. Learning rates and decay are drawn on a logarithmic scale.
 
 # %%
 from random import Random
 
 
-def draw(dice):
-    rates = {"lr": 10 ** dice.uniform(-3, -1), "lr_mult": 10 ** dice.uniform(0, 2), "wd": 10 ** dice.uniform(-3, -1)}
-    return rates | {"frozen": dice.randint(0, 2), "augment": dice.uniform(0, 2), "epochs": dice.randint(2, 4)}
+def draw(rng):
+    rates = {"lr": 10 ** rng.uniform(-3, -1), "lr_mult": 10 ** rng.uniform(0, 2), "wd": 10 ** rng.uniform(-3, -1)}
+    return rates | {"frozen": rng.randint(0, 2), "augment": rng.uniform(0, 2), "epochs": rng.randint(2, 4)}
 
 
 # %% [markdown]
-# Seven trials on each of three seeds. A seed is a split, a start, and dice of its own. We note the test accuracy as well;
-# it chooses nothing. `NoValidation` saves the look at the validation part after each epoch.
+# Seven trials on each of three seeds. Each seed has its own split, starting weights and random generator. We note the test accuracy as well;
+# it chooses nothing. `NoValidation` saves the look at the validation set after each epoch.
 
 # %%
 from course_utils.tasks.running import NoValidation
@@ -358,7 +358,6 @@ plot_history({f"seed {seed}": table for seed, (table, _) in searched.items()}, t
 everything = pd.concat([table for table, _ in searched.values()], ignore_index=True)
 plot_parallel(everything, list(task.space), logarithmic=["lr", "lr_mult", "wd"], title="Complete trials of all seeds")
 
-
 # %% [markdown]
 # Follow the dark lines. Where they run through one place of an axis, that setting may matter. Where they cross anywhere,
 # it doesn't, or so few trials can't tell.
@@ -409,13 +408,13 @@ found("09.5", gain["defaults"][0])
 
 
 # %% [markdown]
-# Over the defaults, in equally short trainings, the gain is large: rates decide. Over random search it shows only if its
+# Over the defaults, in equally short trainings, the gain is large: learning rates decide. Over random search it shows only if its
 # interval stays above zero. Where the gain over `longer` is negative, one long training would have been the better buy.
 
 # %% [markdown]
 # ## Which settings mattered?
 #
-# Optuna's *importance* asks how much of the spread in score a setting explains (fANOVA). Random trials suit it best, so
+# Optuna's *importance* asks how much of the variance of the scores a setting explains (fANOVA). Random trials suit it best, so
 # we hand it those from above, a study for each seed.
 
 # %%
@@ -436,7 +435,7 @@ plot_importance(pd.DataFrame([importance(trials) for _, trials in pool.groupby("
 # %% [markdown]
 # ## Cheaper, and other
 #
-# fastai's `lr_find` raises the rate over some steps and reads the training loss: one setting, no validation part.
+# fastai's `lr_find` raises the learning rate over some steps and reads the training loss: one setting, no validation set.
 
 # %%
 def with_finder(seed):
@@ -466,6 +465,7 @@ print(f"its search took {np.mean(steps):.0f} steps, TPE's {spent:.0f}")
 # %%
 ask("09.6")
 
+
 # %% [markdown]
 # ## Exercises
 #
@@ -478,7 +478,6 @@ ask("09.6")
 # Write `luck(networks, images, share)`: `networks` equally good networks are each right for `share` of all images and
 # are tried on `images` of them. By how many points is the best of them above `share`, on average? Then try a hundred
 # networks on 1,000 digits.
-
 
 # %% tags=["solution"]
 def luck(networks, images, share):
@@ -521,7 +520,7 @@ check("09.B", more, searched=searched)
 # %% [markdown]
 # ## Recap
 #
-# - Write the objective in one line, and give every setting a range, logarithmic for rates.
+# - Write the objective in one line, and give every setting a range, logarithmic for learning rates.
 # - A score that has chosen flatters: little among trials that differ much, most among many that are alike.
 # - Random search and one long default training are the baselines: on the same steps, over repeats.
 # - Keep the study in a file: it survives a stop, goes on where it was, and can be shared.

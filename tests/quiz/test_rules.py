@@ -11,7 +11,7 @@ def good_quiz():
     kinds = ["one choice", "one choice", "one choice", "several choices", "number", "short text", "order", "prediction"]
     items = [item(kind, id=f"04.{n}") for n, kind in enumerate(kinds, start=1)]
     items[1]["options"].reverse()
-    items[2]["options"] = [items[2]["options"][1], items[2]["options"][0]]
+    items[2]["options"] = [items[2]["options"][n] for n in (1, 0, 3, 2)]
     return [*items, item("code")]
 
 
@@ -69,8 +69,9 @@ KEYS = {
     "text not there": (
         "short text",
         {"explanation": REASON},
-        "holds none of the accepted answers (train, learn.train())",
+        "holds none of the accepted answers (train, learn.train(), train mode)",
     ),
+    "one way to write it": ("short text", {"accept": ["train"]}, "1 accepted answers"),
     "opening": ("several choices", "False: it is.", "should begin with 'True:'"),
 }
 
@@ -86,6 +87,17 @@ def test_a_key_that_is_told_in_another_way_is_noticed(name):
     ]
     (told,) = [fault for fault in faults_of([*items, item("order", id="04.97")]) if not fault.startswith(": ")]
     assert told.startswith("04.99: ") and words in told
+
+
+def test_options_are_enough_and_none_is_absurdly_short():
+    three, short = item("one choice"), item("one choice")
+    three["options"].pop()
+    for option in short["options"]:
+        option["text"] += " that lies on the table"
+    short["options"][1]["text"] = "no"
+    told = [list(rules._of_item(read(*good_quiz()[1:], raw | {"id": "04.99"}).items[-1])) for raw in (three, short)]
+    assert [len(faults) for faults in told] == [1, 1]
+    assert told[0][0].startswith("3 options") and told[1][0].startswith("the option 'no' is far shorter")
 
 
 def test_too_few_items():

@@ -31,6 +31,7 @@ KINDS = {
             {"text": "an apple", "right": True, "feedback": "It is."},
             {"text": "a pear", "feedback": "Too long."},
             {"text": "a cherry on a cake", "feedback": "Too small."},
+            {"text": "a plum in a pie", "feedback": "Too soft."},
         ],
     },
     "several choices": {
@@ -49,7 +50,7 @@ KINDS = {
     },
     "short text": {
         "explanation": "The learner calls train() before each epoch, and says nothing of it.",
-        "accept": ["train", "learn.train()"],
+        "accept": ["train", "learn.train()", "train mode"],
         "mistakes": [{"answers": ["eval"], "feedback": "That is the other mode."}],
     },
     "order": {

@@ -6,6 +6,7 @@ import sys
 import nbformat
 from jupytext.combine import combine_inputs_with_outputs
 from nbformat import NotebookNode
+from nbformat.v4 import new_output
 
 from course_utils.errors import CourseError
 from tools.lessons import exercises
@@ -18,6 +19,8 @@ from tools.lessons.files import (
     write_notebook,
     write_text,
 )
+from tools.lessons.outputs import question_data
+from tools.lessons.page import Page
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -39,7 +42,15 @@ def assemble(lesson: Lesson) -> NotebookNode:
     notebook = exercises.blanked(lesson)
     if lesson.notebook.exists():
         notebook = update(notebook, read_notebook(lesson), text_format(lesson))
+    _show_questions(Page.of(lesson.name, notebook))
     return _dressed(notebook)
+
+
+def _show_questions(page: Page) -> None:
+    """A question's stored page is the quiz's, so that an edit of the quiz needs no run of the lesson."""
+    for cell, item in page.shown_items:
+        if cell.outputs:
+            cell.node.outputs = [new_output("display_data", question_data(item))]
 
 
 def assemble_solutions(lesson: Lesson) -> NotebookNode:

@@ -15,7 +15,8 @@ The form of a lesson:
 - The last h2 sections are Exercises, What would break this, Recap (five lines), Quiz (it ends with `summary("01")`),
   Further reading.
 
-Limits and exact rules: `form` (structure), `prose` (length, figures, counts), `outputs` (what is committed).
+Limits and exact rules: `form` (structure), `prose` (length, figures, counts),
+`words` (the field's standard words), `outputs` (what is committed).
 """
 
 import subprocess
@@ -26,7 +27,7 @@ from dataclasses import dataclass
 from nbformat import NotebookNode
 
 from course_utils.cli.running import title
-from tools.lessons import form, outputs, prose
+from tools.lessons import form, outputs, prose, words
 from tools.lessons.exercises import blanked, solutions
 from tools.lessons.files import Lesson, locate, read_notebook, read_solutions
 from tools.lessons.page import Page
@@ -51,7 +52,7 @@ def check(lesson: Lesson) -> list[Finding]:
     if stale:  # the cells' numbers don't fit the text's lines, and the outputs tell of other code
         return stale
     page = Page.of(lesson.name, notebook)
-    found = [item for rule in (*form.RULES, *prose.RULES, *outputs.RULES) for item in rule(page)]
+    found = [item for rule in (*form.RULES, *prose.RULES, *words.RULES, *outputs.RULES) for item in rule(page)]
     found += form.links(page, lesson.folder)
     lines = locate(lesson)
     named = [

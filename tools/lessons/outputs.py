@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from nbformat import NotebookNode
 
+from course_utils.quiz.items import Item
+from course_utils.quiz.text import static_html, static_text
 from tools.lessons.cleaning import WIDGET
 from tools.lessons.form import Found
 from tools.lessons.page import Cell, Images, Page
@@ -47,6 +49,19 @@ def undisturbed(page: Page) -> Found:
                 yield cell.number, f"an error is shown, and the cell isn't tagged raises-exception: {output.ename}"
             if WIDGET in output.get("data", {}):
                 yield cell.number, f"a widget's view, which a static page can't show: {AGAIN} puts a sentence there"
+
+
+def question_data(item: Item) -> dict[str, str]:
+    """What stands below a question in a page without a kernel."""
+    return {"text/html": static_html(item), "text/plain": static_text(item)}
+
+
+def questions(page: Page) -> Found:
+    """The page of a question is what the quiz says now."""
+    for cell, item in page.shown_items:
+        shown = [output.get("data", {}) for output in cell.outputs]
+        if shown and shown != [question_data(item)]:
+            yield cell.number, f"another form of {item.id} is stored than the quiz has: `python -m tools lessons build`"
 
 
 def debris(page: Page) -> Found:
@@ -92,4 +107,4 @@ def _bare(output: NotebookNode) -> Iterator[str]:
             yield f"a bare {kind}, which Lab shows without alt text: use course_utils.plots.show(figure, alt)"
 
 
-RULES = (executed, undisturbed, debris, images)
+RULES = (executed, undisturbed, questions, debris, images)

@@ -10,6 +10,9 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from nbformat import NotebookNode
 
+from course_utils.errors import CourseError
+from course_utils.quiz.items import Item
+from course_utils.quiz.reading import lesson_quiz
 from tools.lessons.exercises import called, calls
 
 GLOSSARY = "docs/glossary.md"
@@ -174,6 +177,16 @@ class Page:
     def questions(self) -> list[Cell]:
         """The cells that show a question."""
         return [cell for cell, function, _ in self.practice if function != "check"]
+
+    @cached_property
+    def shown_items(self) -> list[tuple[Cell, Item]]:
+        """(cell, item) of each question that the quiz has; none while it can't be read, which another rule tells."""
+        try:
+            items = {item.id: item for item in lesson_quiz(self.number).items}
+        except CourseError:
+            return []
+        shown = ((cell, items.get(identifier)) for cell, function, identifier in self.practice if function != "check")
+        return [(cell, item) for cell, item in shown if item]
 
     def tagged(self, tag: str) -> list[Cell]:
         """Return the cells with a tag."""

@@ -204,3 +204,42 @@ def test_missing_tools_are_named(toy, monkeypatch):
     done = CliRunner().invoke(app, ["check", "--folder", str(toy().folder)])
     assert isinstance(done.exception, CourseError)
     assert str(done.exception).startswith("jupytext can't be imported") and "[lab,test]" in str(done.exception)
+
+
+def test_a_question_that_was_edited_is_found_and_built_anew(toy):
+    lesson = executed(toy(), {2: [html("<p>How it was asked before.</p>")]})
+    assert any("another form of 07.1 is stored" in str(found) for found in checking.check(lesson))
+    building.build(lesson)
+    assert checking.check(lesson) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "instead"),
+    [
+        ("the picture shows", "image or photo"),
+        ("you thaw them", "unfreeze"),
+        ("another throw of the dice", "random generator"),
+        ("a higher rate", "learning rate"),
+        ("the test part", "test set"),
+        ("with 20 labels of each", "labelled examples per class"),
+        ("differ in spread", "standard deviation"),
+    ],
+)
+def test_a_private_word_is_named_with_the_standard_one(toy, said, instead):
+    (found,) = checking.check(executed(toy(GOOD.replace("One sentence", f"Here {said}: one sentence"))))
+    assert "say " in str(found) and instead in str(found)
+
+
+@pytest.mark.parametrize(
+    "said", ["a learning rate", "the true positive rate", "spread over the image", "Learning rates"]
+)
+def test_standard_words_may_stand(toy, said):
+    assert checking.check(executed(toy(GOOD.replace("One sentence", f"Here {said}: one sentence")))) == []
+
+
+def test_questions_use_the_standard_words_too(toy):
+    quiz = reading.FOLDER / "07_toy.yaml"
+    text = quiz.read_text(encoding="utf-8")
+    quiz.write_text(text.replace("Two labels, because", "Two labels, as the picture tells, because"), encoding="utf-8")
+    reading.lesson_quiz.cache_clear()
+    assert any("'picture': say image or photo" in str(found) for found in checking.check(executed(toy())))
