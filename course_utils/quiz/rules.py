@@ -134,7 +134,7 @@ def _favoured(item: OneChoice) -> Iterator[str]:
 def _standing_out(item: OneChoice) -> Iterator[str]:
     """Enough options, and none so short beside the others that nobody would choose it, or everybody."""
     if len(item.options) < FEWEST_OPTIONS:
-        yield f"{len(item.options)} options: offer at least {FEWEST_OPTIONS}, each from a misconception that people have"
+        yield f"{len(item.options)} options: offer at least {FEWEST_OPTIONS}, each from a common misconception"
     words = [len(option.text.split()) for option in item.options]
     for option, count in zip(item.options, words, strict=True):
         if count < ABSURD * median(words):

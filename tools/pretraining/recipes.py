@@ -76,8 +76,8 @@ RESNET18_HALF = Recipe(
     )
 )
 
-# A third of the other network's parameters: it underfits, so it is cropped, dimmed and decayed less. bfloat16 halves the
-# time of a step on CPUs that multiply in it.
+# A third of the other network's parameters: it underfits, so it is cropped, dimmed and decayed less. bfloat16 halves
+# the time of a step on CPUs that multiply in it.
 VGG16_QUARTER = Recipe(
     cycles=(Cycle(((14, 32, 0.6), (14, 48, 0.6), (4, 64, 0.8)), 128, peak_lr=0.15, warm_up=0.1),),
     weight_decay=2e-4,
