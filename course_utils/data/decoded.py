@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from course_utils.environment import data_dir
+from course_utils.errors import CourseError
 
 Tensors = dict[str, torch.Tensor]
 
@@ -41,6 +42,17 @@ def decode_once(key: str, decode: Callable[[], Tensors], names: Collection[str])
         reason = getattr(error, "strerror", None) or error  # without the folder's name, which is the machine's
         print(f"The decoded images can't be kept in the data folder ({reason}): the next start decodes them again.")
     return tensors
+
+
+def decode_unless_missing(
+    key: str, decode: Callable[[], Tensors], names: Collection[str], instead: str
+) -> Tensors | None:
+    """Do what `decode_once` does; where the images can't be had, say what is taken `instead`, and why: then None."""
+    try:
+        return decode_once(key, decode, names)
+    except CourseError as error:
+        print(f"{instead} {error}")
+        return None
 
 
 def write_tensors(path: Path, tensors: Tensors) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from course_utils import environment
 from course_utils.data.archives import read_files
-from course_utils.data.decoded import decode_once
+from course_utils.data.decoded import decode_unless_missing
 from course_utils.data.fetching import fetch_archive, fetch_beside
 from course_utils.data.images.drawings.rubbish import draw_rubbish
 from course_utils.data.images.drawn_splits import Draw, draw_splits
@@ -92,11 +92,8 @@ def recycling(
 @cache  # one sentence a session, and one try: a machine without a network waits for each
 def _photographs() -> dict[str, torch.Tensor] | None:
     """Return the photographs (TENSORS; published counts in SPLITS), or None when they can't be had."""
-    try:
-        return decode_once(f"recycling-{SIDE}-{_commit()[:12]}", _decode_photographs, TENSORS)
-    except CourseError as error:
-        print(f"Drawn rubbish stands in for the photographs. {error}")
-        return None
+    instead = "Drawn rubbish stands in for the photographs."
+    return decode_unless_missing(f"recycling-{SIDE}-{_commit()[:12]}", _decode_photographs, TENSORS, instead)
 
 
 def _commit() -> str:

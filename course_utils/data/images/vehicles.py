@@ -14,7 +14,7 @@ from PIL import Image
 
 from course_utils import environment
 from course_utils.data.archives import read_files
-from course_utils.data.decoded import decode_once
+from course_utils.data.decoded import decode_unless_missing
 from course_utils.data.fetching import fetch_archive
 from course_utils.data.images.drawings import SceneSettings, draw
 from course_utils.data.images.drawn_splits import Draw, draw_splits
@@ -97,11 +97,8 @@ def vehicles(
 @cache  # one sentence a session, and one try: a machine without a network waits for each
 def _photographs() -> dict[str, torch.Tensor] | None:
     """Return the tensors of the photographs (TENSORS; kinds are indices into KINDS), or None when they can't be had."""
-    try:
-        return decode_once(f"vehicles-{(SOURCES['cifar10'].content or '')[:12]}", _decode_photographs, TENSORS)
-    except CourseError as error:
-        print(f"Drawn vehicles stand in for the photographs. {error}")
-        return None
+    key, instead = (SOURCES["cifar10"].content or "")[:12], "Drawn vehicles stand in for the photographs."
+    return decode_unless_missing(f"vehicles-{key}", _decode_photographs, TENSORS, instead)
 
 
 def _decode_photographs() -> dict[str, torch.Tensor]:
