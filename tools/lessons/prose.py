@@ -11,7 +11,7 @@ from contextlib import suppress
 from statistics import mean
 
 from course_utils.errors import CourseError
-from course_utils.quiz.items import OneChoice, Prediction, SeveralChoices
+from course_utils.quiz.items import Number, OneChoice, Prediction, SeveralChoices, ShortText, plain
 from course_utils.quiz.reading import lesson_quiz
 from tools.lessons.form import CLOSING, Found
 from tools.lessons.page import Cell, Page, Paragraph
@@ -83,6 +83,30 @@ def _code_cells_until_heading(page: Page, cell: Cell) -> int:
     return following
 
 
+def answers(page: Page) -> Found:
+    """The answer to a question isn't told right above it: by the prose, or by the output of the last code cell."""
+    for cell, item in page.shown_items:
+        above = list(_right_above(page, cell))
+        if isinstance(item, Number):
+            told = [float(number) for text in above for number in NUMBER.findall(text)]
+            if item.answer in told and abs(item.answer) > 2:  # a small count stands everywhere
+                yield cell.number, f"the answer to {item.id}, {item.answer:g}, stands right above it"
+        elif isinstance(item, ShortText):
+            words = next((text for text in item.accept if plain(text) in plain(item.explanation)), item.accept[0])
+            word = re.compile(rf"\b{re.escape(plain(words))}\b")
+            if not word.search(plain(item.stem)) and any(word.search(plain(text)) for text in above):
+                yield cell.number, f"the answer to {item.id}, '{words}', stands right above it"
+
+
+def _right_above(page: Page, question: Cell) -> Iterator[str]:
+    """The prose before a question back to the last code cell that isn't one, and what that cell printed."""
+    for cell in reversed(page.cells[: question.number]):
+        if cell.is_code and cell not in page.questions:
+            yield from cell.texts()
+            return
+        yield from (part.text for part in cell.paragraphs)
+
+
 def figures(page: Page) -> Found:
     """A decimal or a percentage in prose is computed in the lesson, or its paragraph cites a source."""
     asking = {cell.number for cell, _, _ in page.practice}  # what an item says itself proves nothing
@@ -115,4 +139,4 @@ def _computed(claim: re.Match, known: list[float]) -> bool:
     return any(abs(scale * number - value) <= half_a_digit for scale in scales for number in known)
 
 
-RULES = (length, counts, figures)
+RULES = (length, counts, answers, figures)

@@ -49,6 +49,8 @@ TEXT_DEFECTS = {
     "a stale count": ("Write your own", "Three exercises: write your own", "'three exercises', but the lesson has 2"),
     "a stale count in digits": ("One sentence", "Here are 4 practice questions", "but the lesson has 3"),
     "a stale count of cells": ("What the next line does", "The next three cells do", "'next three cells', but 2 come"),
+    "an answer above its question": ("Tuning reached", "Alpha, said tuning, reached", "'alpha', stands right above it"),
+    "a number above its question": ("Tuning reached", "In 7 steps tuning reached", "07.3, 7, stands right above it"),
     "a percentage from nowhere": ("reached 95%", "reached 97%", "'97%' is in no output"),
     "a decimal from nowhere": ("reached 95%", "reached 95.4%", "'95.4%' is in no output"),
     "points from nowhere": ("reached 95%", "gained 12 points", "'12 points' is in no output"),
