@@ -181,7 +181,7 @@ def check_weights() -> Finding:
     from course_utils.backbones import verify_weights
 
     verify_weights()
-    return Finding("weights", "ok", "the bundled network's weights are here and undamaged")
+    return Finding("weights", "ok", "the bundled networks' weights are here and undamaged")
 
 
 def check_network(answers: bool) -> Finding:

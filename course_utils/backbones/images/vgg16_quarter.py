@@ -75,6 +75,7 @@ register(
         std=DEVIATION,
         licence=LICENCE,
         card="MODEL_CARD_vgg16_quarter.md",
+        bundled=True,
         split=_split,
     )
 )
