@@ -1,7 +1,13 @@
 """Every figure of the course: drawn from plain data, readable without colour, shown with an alternative text."""
 
 from course_utils.display.figures import show
-from course_utils.plots.accuracy import plot_confusion, plot_grid, plot_learning_curve, plot_probe_by_depth
+from course_utils.plots.accuracy import (
+    plot_confusion,
+    plot_differences,
+    plot_grid,
+    plot_learning_curve,
+    plot_probe_by_depth,
+)
 from course_utils.plots.costs import plot_freezing_costs
 from course_utils.plots.decision import plot_decision
 from course_utils.plots.images import plot_images, plot_neighbours, plot_top_losses
@@ -16,6 +22,7 @@ __all__ = [
     "plot_confusion",
     "plot_decision",
     "plot_detection",
+    "plot_differences",
     "plot_drift",
     "plot_feature_maps",
     "plot_filters",

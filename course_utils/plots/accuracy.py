@@ -78,7 +78,7 @@ def plot_learning_curve(
     table : pandas.DataFrame
         One row a run with the columns `x`, `arm`, metric and score, at least two runs a point.
     x : str
-        The column along the horizontal axis, which is logarithmic for labels.
+        The column along the horizontal axis, which is logarithmic for labels and for a learning rate.
     arm : str
         The column that tells the lines apart.
 
@@ -99,10 +99,11 @@ def plot_learning_curve(
         ends = [f"{_said(point, metric)} at {point[x]}" for _, point in _ends(line, metric)]
         told.append(f"{name}: {', '.join(ends)}")
     unit = {"labels": "labels per class"}.get(x, x)
-    if x == "labels":
+    if x in ("labels", "learning rate"):
         axis.set_xscale("log")
-        axis.xaxis.set_major_formatter(ScalarFormatter())
         axis.minorticks_off()
+    if x == "labels":
+        axis.xaxis.set_major_formatter(ScalarFormatter())
     if points[x].nunique() <= 10:
         axis.set_xticks(sorted(points[x].unique()))
     title = title or f"{metric.title} against {unit} (mean, 95% interval)"
@@ -110,6 +111,37 @@ def plot_learning_curve(
     add_title(figure, title)
     axis.legend()
     show(figure, alt or f"{title}. {'; '.join(told)}.")
+
+
+def plot_differences(
+    differences: Mapping[str, tuple[float, float]],
+    *,
+    against: str = "the reference",
+    title: str | None = None,
+    alt: str | None = None,
+) -> None:
+    """Show differences of a share, such as accuracy, from one reference: a dot and its 95% interval for each.
+
+    Parameters
+    ----------
+    differences : mapping of str to (float, float)
+        Mean difference and half-width of its interval by name, as `statistics.paired_difference` returns them.
+    against : str
+        What the reference is called.
+    """
+    names = list(differences)
+    means, halves = (100 * np.array(column, float) for column in zip(*differences.values(), strict=True))
+    figure = Figure(figsize=(6.8, 1.6 + 0.36 * len(names)), layout="constrained")
+    axis = figure.subplots()
+    axis.errorbar(means, range(len(names)), xerr=halves, fmt="o")
+    axis.axvline(0, color="0.35", linestyle=(0, (1, 2)), linewidth=1.5)
+    axis.set_yticks(range(len(names)), names)
+    axis.invert_yaxis()  # the first on top, as in a table
+    axis.set(xlabel=f"percentage points against {against}")
+    title = title or "Differences (mean, 95% interval)"
+    add_title(figure, title)
+    told = "; ".join(f"{name} {mean:+.1f} ± {half:.1f}" for name, mean, half in zip(names, means, halves, strict=True))
+    show(figure, alt or f"{title}. Percentage points against {against}: {told}.")
 
 
 def plot_grid(

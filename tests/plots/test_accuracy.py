@@ -7,7 +7,13 @@ import pytest
 import torch
 from support.errors import refused
 
-from course_utils.plots import plot_confusion, plot_grid, plot_learning_curve, plot_probe_by_depth
+from course_utils.plots import (
+    plot_confusion,
+    plot_differences,
+    plot_grid,
+    plot_learning_curve,
+    plot_probe_by_depth,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -167,3 +173,21 @@ def test_every_figure_takes_a_text_of_its_own(drawn):
     plot_grid(runs(strategy=["a"], labels=[1], score=[0.5]), alt=own)
     plot_probe_by_depth(probes(), {"trucks": 0.5, "digits": 0.1}, alt=own)
     assert [alt for _, alt in drawn] == [own] * 4
+
+
+def test_a_learning_rate_has_a_logarithmic_axis(drawn):
+    table = pd.concat([runs(strategy="Adam", **{"learning rate": rate}, score=[0.7, 0.72]) for rate in (1e-3, 1e-1)])
+    plot_learning_curve(table, x="learning rate")
+    [(figure, _)] = drawn
+    [axis] = figure.axes
+    assert (axis.get_xscale(), axis.get_xlabel()) == ("log", "learning rate")
+
+
+def test_differences_stand_in_order_with_their_intervals(drawn):
+    plot_differences({"lr_mult=3": (0.021, 0.018), "wd=0": (-0.001, 0.012)}, against="fine_tune(3)")
+    [(figure, alt)] = drawn
+    assert alt.endswith("Percentage points against fine_tune(3): lr_mult=3 +2.1 ± 1.8; wd=0 -0.1 ± 1.2.")
+    [axis] = figure.axes
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["lr_mult=3", "wd=0"]
+    low, high = axis.get_ylim()
+    assert low > high  # the first on top
