@@ -1,6 +1,6 @@
-"""How many labels one strategy saves another: learning curves read at equal score, not at equal labels."""
+"""How many labels one strategy saves another, and from how many on it is ahead: learning curves read across."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,36 +8,41 @@ import pandas as pd
 from scipy.optimize import isotonic_regression
 
 from course_utils.errors import CourseError
-from course_utils.statistics import mean_interval
 from course_utils.tasks.metrics import metric_of
+
+RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
-class Saving:
-    """How many times as many labels the baseline needs: geometric mean over seeds, and its 95% interval.
+class Reading:
+    """A number read off learning curves, and its 95% interval from resampled seeds.
+
+    Curves have a first and a last point. Infinity says that something isn't reached by the last one, and 0 that it is
+    there before the first one; so the interval is never closed by a guess about what lies outside.
 
     Attributes
     ----------
-    factor, low, high : float
-        Mean and interval.
-    beyond : int
-        Seeds whose baseline never got there with the labels measured. They count as if its most labels had been
-        enough, so `factor` and `low` understate the saving, and `high` is infinite.
-    below : int
-        Seeds whose baseline was there with its fewest labels. `factor` and `high` overstate, and `low` is 0.
+    value, low, high : float
+        Of the mean curves of all seeds, and the 2.5th and 97.5th percentile over resampled seeds.
+    least, most : float
+        The range that the curves cover.
     """
 
-    factor: float
+    value: float
     low: float
     high: float
-    beyond: int = 0
-    below: int = 0
+    least: float
+    most: float
 
     def __str__(self) -> str:
-        """Return it as "at least 3.1 times (95% interval 2.0 to any)"."""
-        bound = {(True, False): "at least ", (False, True): "at most ", (True, True): "about "}
-        said = f"{bound.get((self.beyond > 0, self.below > 0), '')}{self.factor:.1f} times"
-        return f"{said} (95% interval {self.low:.1f} to {'any' if np.isinf(self.high) else f'{self.high:.1f}'})"
+        """Return it as "12 (95% interval 7.5 to more than 50)"."""
+        value, low, high = map(self._said, (self.value, self.low, self.high))
+        return f"{value} (95% interval {low} to {high})" if low != high else f"{value} (95% interval {low})"
+
+    def _said(self, number: float) -> str:
+        if number > self.most:
+            return f"more than {_short(self.most)}"
+        return f"at most {_short(self.least)}" if number < self.least else _short(number)
 
 
 def labels_needed(
@@ -97,7 +102,7 @@ def labels_needed(
     return float(x[after - 1] * (x[after] / x[after - 1]) ** share)
 
 
-def label_saving(table: pd.DataFrame, arm: str, baseline: str, labels: int) -> Saving:
+def label_saving(table: pd.DataFrame, arm: str, baseline: str, labels: int) -> Reading:
     """Return how many times as many labels `baseline` needs for the score that `arm` reaches with `labels` of them.
 
     Parameters
@@ -113,13 +118,74 @@ def label_saving(table: pd.DataFrame, arm: str, baseline: str, labels: int) -> S
     ------
     CourseError
         For a missing column (`experiments.column-missing`), an unknown strategy (`experiments.unknown-strategy`), runs
-        that are missing or failed (`experiments.unpaired-runs`), and fewer than two seeds.
+        that are missing or failed (`experiments.unpaired-runs`), and fewer than two seeds (`experiments.one-seed`).
 
     Notes
     -----
-    Each seed is read by itself: the arm's score on its split, and the baseline's curve on the same split
-    (`labels_needed`). The interval is Student's over the logarithms of the seeds' factors.
+    The mean score of the arm is looked up on the mean curve of the baseline (`labels_needed`). For the interval, seeds
+    are drawn with replacement, the same ones for both strategies, 1,000 times.
     """
+    higher = _check(table, arm, baseline)
+    reached, curves = _by_seed(table, arm), _by_seed(table, baseline)
+    if labels not in reached:
+        raise CourseError(
+            f"{arm!r} has no runs with {labels} labels: it has them with {', '.join(map(str, reached.columns))}.",
+            code="experiments.unpaired-runs",
+        )
+    counts = list(curves.columns)
+
+    def factor(chosen: np.ndarray) -> float:
+        target = reached[labels].to_numpy()[chosen].mean()
+        return labels_needed(counts, curves.to_numpy()[chosen].mean(0), target, higher_is_better=higher) / labels
+
+    return _resampled(factor, len(curves), min(counts) / labels, max(counts) / labels)
+
+
+def crossing(table: pd.DataFrame, arm: str, baseline: str) -> Reading:
+    """Return from how many labels per class on `arm` scores at least as high as `baseline`.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As `label_saving` takes it, with both strategies at the same numbers of labels.
+    arm, baseline : str
+        Two strategies of the table.
+
+    Returns
+    -------
+    Reading
+        0 where the arm is ahead with the fewest labels already, infinity where it is behind with the most.
+
+    Raises
+    ------
+    CourseError
+        As `label_saving`.
+
+    Notes
+    -----
+    The difference of the mean curves is read on a straight line over the logarithm of the labels. Where it changes its
+    sign more than once, the last time counts.
+    """
+    sign = 1 if _check(table, arm, baseline) else -1
+    ahead = sign * (_by_seed(table, arm) - _by_seed(table, baseline))
+    counts = np.asarray(ahead.columns, dtype=float)
+
+    def meeting(chosen: np.ndarray) -> float:
+        lead = ahead.to_numpy()[chosen].mean(0).round(9)
+        behind = np.flatnonzero(lead < 0)
+        if not len(behind):
+            return 0.0
+        last = int(behind[-1])
+        if last == len(counts) - 1:
+            return float("inf")
+        share = -lead[last] / (lead[last + 1] - lead[last])
+        return float(counts[last] * (counts[last + 1] / counts[last]) ** share)
+
+    return _resampled(meeting, len(ahead), counts.min(), counts.max())
+
+
+def _check(table: pd.DataFrame, arm: str, baseline: str) -> bool:
+    """Refuse a table that can't be read, and tell whether a higher score is a better one."""
     if missing := [column for column in ("strategy", "labels", "seed", "metric", "score") if column not in table]:
         raise CourseError(
             f"The table lacks the column {', '.join(missing)}: give one row a run, as `run()` does.",
@@ -131,23 +197,39 @@ def label_saving(table: pd.DataFrame, arm: str, baseline: str, labels: int) -> S
             f"No run of {', '.join(map(repr, unknown))} is in the table: it has {known}.",
             code="experiments.unknown-strategy",
         )
-    higher = metric_of(table).higher_is_better
-    reached = table[(table.strategy == arm) & (table.labels == labels)].set_index("seed").score
-    curves = table[table.strategy == baseline].pivot_table(index="seed", columns="labels", values="score")
-    if set(reached.index) != set(curves.index) or curves.isna().any(axis=None) or reached.isna().any():
+    seeds = {name: sorted(set(table.seed[table.strategy == name])) for name in (arm, baseline)}
+    if seeds[arm] != seeds[baseline]:
         raise CourseError(
-            f"{arm!r} with {labels} labels and {baseline!r} with each number of labels need a finished run of every "
-            f"seed: {arm!r} has seeds {sorted(reached.index)}, {baseline!r} has {sorted(curves.index)}; "
-            "look for failed runs in the column error.",
+            f"Both strategies need a run of every seed: {arm!r} has seeds {seeds[arm]}, {baseline!r} has "
+            f"{seeds[baseline]}; look for failed runs in the column error.",
             code="experiments.unpaired-runs",
         )
-    counts = list(curves.columns)
-    needed = np.array(
-        [labels_needed(counts, curves.loc[seed], reached[seed], higher_is_better=higher) for seed in curves.index]
-    )
-    factors = needed.clip(min(counts), max(counts)) / labels
-    mean, half = mean_interval(np.log(factors).tolist())
-    beyond, below = int(np.isinf(needed).sum()), int((needed == 0).sum())
-    low = 0.0 if below else float(np.exp(mean - half))
-    high = float("inf") if beyond else float(np.exp(mean + half))
-    return Saving(float(np.exp(mean)), low, high, beyond, below)
+    if len(seeds[arm]) < 2:
+        raise CourseError(
+            "One seed has no interval: repeat both strategies with more seeds.", code="experiments.one-seed"
+        )
+    return metric_of(table).higher_is_better
+
+
+def _by_seed(table: pd.DataFrame, strategy: str) -> pd.DataFrame:
+    """A row for each seed, and a column for each number of labels."""
+    curves = table[table.strategy == strategy].pivot_table(index="seed", columns="labels", values="score", dropna=False)
+    if curves.isna().any(axis=None):
+        raise CourseError(
+            f"{strategy!r} needs a finished run of every seed with each number of labels: look for failed runs in the "
+            "column error.",
+            code="experiments.unpaired-runs",
+        )
+    return curves
+
+
+def _resampled(read: Callable[[np.ndarray], float], seeds: int, least: float, most: float) -> Reading:
+    """Read from all seeds, and from seeds that are drawn with replacement."""
+    rng = np.random.default_rng(0)
+    readings = [read(rng.integers(0, seeds, seeds)) for _ in range(RESAMPLES)]
+    low, high = np.quantile(readings, [0.025, 0.975], method="closest_observation")  # never between 12 and infinity
+    return Reading(read(np.arange(seeds)), float(low), float(high), float(least), float(most))
+
+
+def _short(number: float) -> str:
+    return f"{number:.0f}" if number >= 10 else f"{number:.1f}"

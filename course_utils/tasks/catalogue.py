@@ -8,7 +8,7 @@ from course_utils.tasks.images import ImageTask
 
 
 def shorter(pretrained: bool) -> nn.Module:
-    """Return the bundled body up to stage 2, as in lessons 05 to 07; fastai cuts at the pooling layer."""
+    """Return the bundled body up to stage 2; fastai cuts at the pooling layer."""
     return _cut(6, pretrained)
 
 

@@ -1,12 +1,14 @@
-"""Labels saved: two learning curves read at equal accuracy."""
+"""Labels saved and the crossing point: two learning curves read across, with intervals from resampled seeds."""
 
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 from support.errors import refused
 
-from course_utils.experiments.label_efficiency import Saving, label_saving, labels_needed
+from course_utils.experiments import label_efficiency
+from course_utils.experiments.label_efficiency import crossing, label_saving, labels_needed
 
 
 @pytest.mark.parametrize(
@@ -56,54 +58,100 @@ def test_a_curve_of_losses_is_read_downwards():
     assert math.isinf(labels_needed([10, 40], [0.7, 0.5], 0.4, higher_is_better=False))
 
 
-def curves(baseline: dict[int, list[float]], tuned: list[float]) -> pd.DataFrame:
-    """A table with a run for each seed: the baseline at several numbers of labels, the arm at 5."""
+def curves(baseline: dict[int, list[float]], tuned: dict[int, list[float]]) -> pd.DataFrame:
+    """A table with a run for each seed."""
     rows = [
-        ("scratch", labels, seed, value) for labels, values in baseline.items() for seed, value in enumerate(values)
+        (name, labels, seed, value)
+        for name, arm in (("scratch", baseline), ("tuned", tuned))
+        for labels, values in arm.items()
+        for seed, value in enumerate(values)
     ]
-    rows += [("tuned", 5, seed, value) for seed, value in enumerate(tuned)]
     return pd.DataFrame(rows, columns=["strategy", "labels", "seed", "score"]).assign(metric="accuracy")
 
 
-def test_the_factor_is_a_geometric_mean_over_seeds():
-    table = curves({5: [0.4, 0.4], 20: [0.8, 0.8], 80: [0.9, 0.9]}, tuned=[0.8, 0.9])
-    saving = label_saving(table, "tuned", "scratch", labels=5)
-    assert saving.factor == pytest.approx(8), "factors of 4 and 16"
-    assert saving.low < 4 and saving.high > 16 and saving.low * saving.high == pytest.approx(64)
-    assert (saving.beyond, saving.below) == (0, 0)
+def three(reading) -> tuple[float, float, float]:
+    return reading.low, reading.value, reading.high
 
 
-def test_each_seed_is_compared_with_its_own_curve():
+def test_the_factor_is_read_from_the_mean_curves():
+    saving = label_saving(curves({5: [0.3, 0.5], 20: [0.7, 0.9]}, {5: [0.5, 0.7]}), "tuned", "scratch", labels=5)
+    assert saving.value == pytest.approx(2), "0.6 is half way between 5 and 20 labels"
+
+
+def test_luck_that_both_arms_share_is_not_in_the_interval():
     luck = [0.0, 0.1, -0.1]
-    table = curves({n: [value + x for x in luck] for n, value in {5: 0.4, 10: 0.6}.items()}, [0.6 + x for x in luck])
-    saving = label_saving(table, "tuned", "scratch", labels=5)
-    assert (saving.low, saving.factor, saving.high) == pytest.approx((2, 2, 2)), "luck shared by both arms is no spread"
+    lucky = {n: [value + x for x in luck] for n, value in {5: 0.4, 10: 0.6}.items()}
+    saving = label_saving(curves(lucky, {5: [0.6 + x for x in luck]}), "tuned", "scratch", labels=5)
+    assert three(saving) == pytest.approx((2, 2, 2))
+
+
+def test_the_interval_covers_the_true_factor_about_as_often_as_it_says(monkeypatch):
+    monkeypatch.setattr(label_efficiency, "RESAMPLES", 200)
+    rng, hits = np.random.default_rng(1), 0
+    for _ in range(60):
+        noise = rng.normal(0, 0.02, (4, 15))
+        scratch = {n: list(value + noise[i]) for i, (n, value) in enumerate({5: 0.5, 20: 0.6, 80: 0.7}.items())}
+        saving = label_saving(curves(scratch, {5: list(0.65 + noise[3])}), "tuned", "scratch", labels=5)
+        hits += saving.low <= 8 <= saving.high
+    assert 50 <= hits <= 60
 
 
 def test_a_strategy_saves_nothing_against_itself():
-    saving = label_saving(curves({5: [0.4, 0.5], 20: [0.8, 0.7]}, [0.1, 0.1]), "scratch", "scratch", labels=20)
-    assert saving == Saving(pytest.approx(1), pytest.approx(1), pytest.approx(1))
+    saving = label_saving(curves({5: [0.4, 0.5], 20: [0.8, 0.7]}, {5: [0.1, 0.1]}), "scratch", "scratch", labels=20)
+    assert three(saving) == pytest.approx((1, 1, 1))
 
 
-def test_a_baseline_that_never_gets_there_gives_a_lower_bound():
-    table = curves({5: [0.4, 0.4], 20: [0.8, 0.8]}, tuned=[0.8, 0.95])
-    saving = label_saving(table, "tuned", "scratch", labels=5)
-    assert saving.factor == pytest.approx(4) and saving.low == pytest.approx(4) and math.isinf(saving.high)
-    assert saving.beyond == 1
-    assert str(saving) == "at least 4.0 times (95% interval 4.0 to any)"
+def test_a_score_that_the_baseline_does_not_reach_is_more_than_its_last_point():
+    table = curves({5: [0.4, 0.4], 20: [0.8, 0.8]}, {5: [0.9, 0.95]})
+    assert str(label_saving(table, "tuned", "scratch", labels=5)) == "more than 4.0 (95% interval more than 4.0)"
 
 
-def test_an_arm_below_the_baseline_gives_an_upper_bound():
-    saving = label_saving(curves({5: [0.4, 0.4], 20: [0.8, 0.8]}, tuned=[0.4, 0.3]), "tuned", "scratch", labels=5)
-    assert saving.factor == pytest.approx(1) and saving.low == 0 and saving.below == 1
-    assert str(saving).startswith("at most 1.0 times")
+def test_an_interval_may_reach_beyond_the_last_point():
+    saving = label_saving(curves({5: [0.4] * 3, 20: [0.8] * 3}, {5: [0.6, 0.7, 0.95]}), "tuned", "scratch", labels=5)
+    assert 2 < saving.value < 4 and math.isinf(saving.high)
+    assert str(saving).endswith("(95% interval 2.0 to more than 4.0)")
 
 
-def test_adding_the_same_labels_to_both_names_changes_nothing():
-    table = curves({5: [0.4, 0.3], 20: [0.8, 0.7], 80: [0.9, 0.9]}, tuned=[0.7, 0.6])
+def test_a_score_below_the_first_point_is_at_most_that():
+    saving = label_saving(curves({10: [0.4, 0.4], 20: [0.8, 0.8]}, {5: [0.3, 0.3]}), "tuned", "scratch", labels=5)
+    assert str(saving) == "at most 2.0 (95% interval at most 2.0)"
+
+
+def test_ten_times_the_labels_of_both_leave_the_factor_alone():
+    table = curves({5: [0.4, 0.3], 20: [0.8, 0.7], 80: [0.9, 0.9]}, {5: [0.7, 0.6]})
     ten_times = table.assign(labels=table.labels * 10)
     first, second = label_saving(table, "tuned", "scratch", 5), label_saving(ten_times, "tuned", "scratch", 50)
-    assert (first.low, first.factor, first.high) == pytest.approx((second.low, second.factor, second.high))
+    assert three(first) == pytest.approx(three(second))
+
+
+def test_losses_save_as_many_labels_as_the_scores_that_mirror_them():
+    table = curves({5: [0.4, 0.4], 20: [0.8, 0.8], 80: [0.9, 0.9]}, {5: [0.8, 0.9]})
+    mirrored = table.assign(metric="loss", score=1 - table.score)
+    saved = [three(label_saving(one, "tuned", "scratch", 5)) for one in (mirrored, table)]
+    assert saved[0] == pytest.approx(saved[1])
+
+
+@pytest.mark.parametrize(
+    ("lead", "meet", "said"),
+    [
+        ([-0.1, 0.1, 0.2], 10, "10 (95% interval 10)"),  # half way between 5 and 20 on a logarithmic axis
+        ([0.1, -0.1, 0.3], 20 * 4**0.25, "28 (95% interval 28)"),  # the last time that it changes
+        ([0.1, 0.2, 0.3], 0, "at most 5.0 (95% interval at most 5.0)"),
+        ([-0.1, 0.2, -0.3], math.inf, "more than 80 (95% interval more than 80)"),
+        ([-0.1, 0.0, 0.0], 20, "20 (95% interval 20)"),
+    ],
+)
+def test_the_crossing_is_where_the_arm_is_ahead_from_then_on(lead, meet, said):
+    base = {5: 0.4, 20: 0.5, 80: 0.6}
+    tuned = {n: [value + x] * 2 for (n, value), x in zip(base.items(), lead, strict=True)}
+    found = crossing(curves({n: [value] * 2 for n, value in base.items()}, tuned), "tuned", "scratch")
+    assert found.value == pytest.approx(meet) and str(found) == said
+
+
+def test_losses_cross_where_the_scores_that_mirror_them_do():
+    table = curves({5: [0.4, 0.5], 20: [0.5, 0.6]}, {5: [0.3, 0.4], 20: [0.6, 0.8]})
+    mirrored = table.assign(metric="loss", score=1 - table.score)
+    assert three(crossing(mirrored, "tuned", "scratch")) == pytest.approx(three(crossing(table, "tuned", "scratch")))
 
 
 @pytest.mark.parametrize(
@@ -113,21 +161,11 @@ def test_adding_the_same_labels_to_both_names_changes_nothing():
         (lambda table: table[table.strategy == "tuned"], "unknown-strategy", "'scratch'"),
         (lambda table: table[(table.strategy == "tuned") | (table.seed == 0)], "unpaired-runs", "every seed"),
         (lambda table: table.assign(score=table.score.where(table.seed == 0)), "unpaired-runs", "every seed"),
+        (lambda table: table[table.labels > 5], "unpaired-runs", "labels"),
+        (lambda table: table[table.seed == 0], "one-seed", "more seeds"),
     ],
 )
-def test_runs_that_do_not_pair_are_refused(change, code, fact):
-    table = curves({5: [0.4, 0.3], 20: [0.8, 0.7]}, tuned=[0.7, 0.6])
+def test_runs_that_can_not_be_read_are_refused(change, code, fact):
+    table = curves({5: [0.4, 0.3], 20: [0.8, 0.7]}, {5: [0.7, 0.6], 20: [0.8, 0.8]})
     with refused(f"experiments.{code}", fact):
         label_saving(change(table), "tuned", "scratch", labels=5)
-
-
-def test_one_seed_is_refused():
-    table = curves({5: [0.4, 0.3], 20: [0.8, 0.7]}, tuned=[0.7, 0.6])
-    with refused("statistics.too-few-runs"):
-        label_saving(table[table.seed == 0], "tuned", "scratch", labels=5)
-
-
-def test_losses_save_as_many_labels_as_the_scores_that_mirror_them():
-    table = curves({5: [0.4, 0.4], 20: [0.8, 0.8], 80: [0.9, 0.9]}, tuned=[0.8, 0.9])
-    mirrored = table.assign(metric="loss", score=1 - table.score)
-    assert label_saving(mirrored, "tuned", "scratch", 5) == label_saving(table, "tuned", "scratch", 5)
