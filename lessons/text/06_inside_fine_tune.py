@@ -113,14 +113,14 @@ again.fine_tune(3, 1e-2)
 print("largest difference between two calls:", apart(learn, again))
 
 # %% [markdown]
-# Not one bit differs, so any distance from now on is a mistake in our copy. We start with the obvious reading, four
-# epochs at one learning rate:
+# Not one bit differs, so any distance from now on is a mistake in our copy. We start with a simple guess that has as
+# many epochs, four at one learning rate:
 
 # %%
 naive = fresh()
 naive.unfreeze()
 naive.fit_one_cycle(4, 1e-2)
-print(f"four epochs at one rate: {apart(learn, naive):.4f}")
+print(f"four epochs at one learning rate: {apart(learn, naive):.4f}")
 
 # %% [markdown]
 # The first stage trains the head with `slice(1e-2)`: 0.01 for the head, a tenth of that for all other groups. (This
@@ -141,8 +141,8 @@ print(
 )
 
 # %% [markdown]
-# That is the whole call. `pct_start` is the share of the steps in which the learning rate rises, and `div` says that it
-# starts at a fifth of its peak.
+# That is the whole call. `pct_start` is the share of the steps in which the learning rate rises, and `div=5` makes
+# it start at a fifth of its peak.
 
 # %%
 ask("06.8")
@@ -176,7 +176,8 @@ ask("06.2")
 
 # %% [markdown]
 # For ten seeds, with 40 labels per class, we trained everything for four epochs and changed the learning rate of one
-# part. The other part kept its own. Validation accuracies, with BatchNorm re-estimated:
+# part, body or head. Meanwhile the head stayed at 0.003, or the body, pre-trained, at 0.0003. These are validation
+# accuracies, with BatchNorm re-estimated:
 
 # %% tags=["recorded"]
 TRIED = [("pre-trained body", lr) for lr in (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)]
@@ -200,7 +201,7 @@ from course_utils.experiments import recorded
 from course_utils.plots import plot_learning_curve
 
 runs = recorded("06/rates")
-plot_learning_curve(runs.table, "learning rate", title="The pre-trained body wants the lowest learning rate")
+plot_learning_curve(runs.table, "learning rate", title="A high learning rate hurts the pre-trained body")
 
 # %%
 from course_utils.statistics import paired_difference
@@ -211,13 +212,13 @@ for part in ("pre-trained body", "random body", "new head"):
     print(f"{part}, from 0.001 to 0.01: {100 * change:+.1f} ± {100 * half:.1f} percentage points")
 
 # %% [markdown]
-# The pre-trained body does equally well from 0.0001 to 0.001, and at 0.01 most of its advantage is gone. A random body
-# doesn't mind 0.01, since it has nothing to lose, and the new head needs at least 0.001. So one learning rate for
-# everything would be wrong for some part.
+# At 0.01 the pre-trained body is far worse. For the random body we could not see a loss of more than about five points,
+# but it starts little above chance. The new head does badly at 0.0001, and well from 0.001 up. So the body needs caution
+# and the head doesn't.
 
 # %% [markdown]
-# Why? A pre-trained weight is near a good value, and Adam moves each weight by roughly the learning rate at each step,
-# however small its gradient is. How far does the body get in our 20 steps?
+# Why? A pre-trained weight is near a good value, and Adam moves each weight by up to roughly the learning rate at
+# each step, even if its gradient is small. How far does the body get in 20 steps?
 
 # %%
 from course_utils.surgery import drift, snapshot
@@ -228,12 +229,12 @@ for lr in (1e-4, 1e-3, 1e-2):
     before = snapshot(learn)
     learn.fit_one_cycle(4, [lr, lr, 3e-3])
     moved = drift(before, learn).query("kind == 'weight' and layer.str.startswith('0.')").change
-    print(f"body at {lr:g}: a typical layer has moved by {moved.median():.0%} of its length")
+    print(f"body at {lr:g}: the weights of a typical layer have moved by {moved.median():.0%} of their length")
 
 # %% [markdown]
 # ## Adam, or SGD with momentum?
 #
-# fastai takes Adam unless you say otherwise. SGD subtracts the gradient times the learning rate; Adam first divides
+# fastai uses Adam unless you say otherwise. SGD subtracts the gradient times the learning rate from each weight; Adam first divides
 # each weight's gradient by its usual size. Both can follow an average of past gradients, called
 # [*momentum*](../docs/glossary.md#momentum); in fastai, `SGD` has none unless you ask. Each gets the same search over
 # four values of `base_lr`.
@@ -285,15 +286,16 @@ gain, half = runs.difference("Adam", "SGD with momentum", images="test")
 print(f"Adam minus SGD: {100 * gain:+.1f} ± {100 * half:.1f} percentage points")
 
 # %% [markdown]
-# The two curves have the same shape at different places: SGD wants a learning rate several times higher. Once each has its
-# own, we could not see a difference: the interval reaches from about one point in favour of SGD to four in favour of Adam.
+# At 0.002 SGD is far behind, and needs a learning rate several times higher. (The grid is coarse; 6 of 20 choices
+# lie at its edge.) Once each has its own, we could not see a difference: the interval reaches from about one point in
+# favour of SGD to four in favour of Adam.
 
 # %% [markdown]
 # ## Which arguments are worth your time?
 #
-# One argument changed at a time, everything else as in `fine_tune(3, 1e-2)`. Two of them work against overfitting:
-# [*dropout*](../docs/glossary.md#dropout) sets a random share of the head's activations to zero in training, and
-# [*weight decay*](../docs/glossary.md#weight-decay) shrinks every weight a little at each step.
+# One argument changed at a time. Two of them work against overfitting: [*dropout*](../docs/glossary.md#dropout)
+# sets a random share of the head's activations to zero in training, and [*weight decay*](../docs/glossary.md#weight-decay)
+# shrinks most weights a little at each step.
 
 # %% tags=["recorded"]
 CALLS = [{}, {"base_lr": 2e-3}, {"lr_mult": 10}, {"epochs": 6}, {"pct_start": 0.7}]
@@ -320,27 +322,28 @@ effects = {name: runs.difference(name, "as it is") for name in names}
 plot_differences(effects, against="fine_tune(3, 1e-2)", title="One argument changed (test accuracy)")
 
 # %% [markdown]
-# Only the lower `base_lr` makes a difference that ten seeds can show, and it's a loss. For the other arguments zero is
-# inside the interval: an effect of up to about four points could hide there, and for dropout (`ps`) a little more. Weight
-# decay is the exception: its interval rules out anything above half a point.
+# Only the lower `base_lr` makes a difference that ten seeds can show, and it's a loss. All other intervals include zero.
+# Weight decay's rules out more than half a point. The others could hide a gain of three points or so (`epochs=6` takes
+# 35 steps) or, without dropout, a loss of almost five.
 
 # %%
 ask("06.4")
 
 # %% [markdown]
 # Why does weight decay matter so little here? At each step it multiplies a weight by 1 − learning rate × `wd`. Over
-# our whole call, that leaves:
+# the steps in which a group trains, that leaves:
 
 # %%
+unfrozen = told[~told.frozen]
 for wd in (0.01, 1.0):
-    left = (1 - told.lr * wd).groupby(told.group, sort=False).prod()
+    left = (1 - unfrozen.lr * wd).groupby(unfrozen.group, sort=False).prod()
     print(f"wd={wd:g}: " + ", ".join(f"{group} {share:.2%}" for group, share in left.items()))
 
 # %%
 ask("06.6")
 
 # %% [markdown]
-# Before you tune any of this, ask what fine-tuning brings at all. Here is the ladder of lesson 01 for these photos:
+# Before you tune any of this, ask what fine-tuning gains you at all. Here are four rungs of lesson 01's ladder for these photos, where chance is one half. Fine-tuning and training from scratch both take 20 steps at up to 0.01, the value that did best above:
 
 # %%
 from course_utils.experiments import Experiment
@@ -368,8 +371,8 @@ for other in ("SVM on pixels", "from scratch", "multi-depth probe"):
 
 # %% [markdown]
 # Fine-tuning is far above the SVM, and above training from scratch for the same four epochs (lesson 07 gives that more).
-# But the multi-depth probe, which trains nothing in the body, is level with it: we could not see a difference of more than
-# about three points. With 40 labels per class, it may be all you need.
+# But the multi-depth probe trains nothing in the body, and we could not see fine-tuning gain more than about one
+# point over it. With 40 labels per class, the probe may be all you need.
 
 # %% [markdown]
 # ## Exercises
@@ -421,19 +424,19 @@ check("06.B", mine, fresh=fresh, apart=apart)
 # %% [markdown]
 # ## What would break this
 #
-# - **More steps.** Here there are 24. A learning rate that is too low for 24 steps may be right for 4,000, and weight
+# - **More steps.** Here there are 20. A learning rate that is too low for 20 steps may be right for 4,000, and weight
 #   decay and dropout have time to act.
 # - **Other networks.** How many groups there are is the splitter's choice; print them before you write a slice.
-# - **A used `dls`.** It has a random generator of its own for the order of the images. Make it anew to repeat a run.
-# - **A GPU.** It may add numbers in another order each time, so expect nearly equal weights there.
-# - **Another version of fastai.** Its defaults may differ; the first figure shows yours.
+# - **A used `dls`.** It has a random generator of its own for the order of the images. Make a new one to repeat a run.
+# - **A GPU.** It may add numbers in a different order each time, so expect weights that are only nearly equal.
+# - **Another version of fastai.** Its defaults may differ; the figure of the schedules shows yours.
 
 # %% [markdown]
 # ## Recap
 #
 # - `fine_tune(n, r)` is one epoch of the head up to `r`, then `n` epochs of everything up to half of `r`.
 # - `slice(x)` gives the last group `x` and all others a tenth; `slice(a, b)` goes from a to b by a constant factor.
-# - A pre-trained body wants a low learning rate because large steps destroy what it knows.
+# - A pre-trained body needs a low learning rate: large steps carry its weights far from values that were good.
 # - A learning rate belongs to its optimiser: choose it again when you change from Adam to SGD.
 # - In a training as short as this one, choose the learning rate first.
 
