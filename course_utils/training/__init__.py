@@ -10,7 +10,7 @@ from course_utils.training.phases import Phase, run_phases
 from course_utils.training.precision import suit_device
 from course_utils.training.probing import Probe, SolvedHead, solve_head
 from course_utils.training.randomness import randomness_kept
-from course_utils.training.running_statistics import ReestimateBatchNorm, reestimate_batchnorm
+from course_utils.training.running_statistics import ReestimateBatchNorm, reestimate_batchnorm, reestimated
 from course_utils.training.strategies import (
     STRATEGIES,
     Discriminative,
@@ -59,6 +59,7 @@ __all__ = [
     "check_data",
     "randomness_kept",
     "reestimate_batchnorm",
+    "reestimated",
     "run_phases",
     "solve_head",
     "suit_device",
