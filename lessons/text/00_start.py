@@ -3,8 +3,11 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/fine-tuning-course/fine-tuning-course/blob/main/lessons/00_start.ipynb)
 #
-# This lesson runs a real network on your machine, measures how fast it is, and shows how the other lessons work.
-# Click a grey cell and press **Shift+Enter**: it runs, and the next one is ready.
+# Can your machine fine-tune a network, and how long will it take? This lesson times a few real training steps, and
+# shows you how lessons and their questions work. Click a grey cell and press **Shift+Enter**: it runs, and the next
+# one is ready.
+#
+# *Time: 15 minutes. You need some Python.*
 
 # %%
 import sys
@@ -20,8 +23,8 @@ course = setup("00_start")
 # %% [markdown]
 # ## What the setup cell decided
 #
-# Every lesson starts with that cell. It chose a *device*, which computes, a *network*, small or large, and
-# *images*: photographs where they can be had, drawings otherwise. Guess before you read on:
+# Every lesson starts with that cell. It chose a *device*, which does the computing; a *network*, small or large; and
+# *images*, which are photographs where they can be had and drawings otherwise. Each line says why.
 
 # %%
 from course_utils.quiz import ask
@@ -31,33 +34,36 @@ ask("00.1")
 # %% [markdown]
 # ## Images and a network
 #
-# First the images: handwritten digits. A network sees several at once, a *batch*.
+# Here are some images of things that people throw away. A network gets several at once, a
+# [*batch*](../docs/glossary.md#batch).
 
 # %%
 from course_utils import data
 from course_utils.plots import plot_images
 
-dls = data.digits(n_per_class=20)
+dls = data.recycling(n_per_class=20, size=64, bs=32)
 images, labels = dls.one_batch()
 shown = dls.decode_batch((images, labels), max_n=8)
 plot_images([image for image, _ in shown], [label for _, label in shown], columns=8)
 
 # %% [markdown]
-# Now a network. It learned on photographs before it came to you: it is *pre-trained*. fastai's `vision_learner` gives it
-# a new last part, its *head*, with one score for each of our ten classes.
+# The network has already been trained on other photos: it is [*pre-trained*](../docs/glossary.md#pre-trained). fastai's
+# `vision_learner` gives it a new last part, its *head*, which gives each image one score for each of our six classes.
 
-# %% tags=["nbval-check-output"]
+# %%
 from fastai.vision.all import vision_learner
 
 from course_utils.backbones import default
 
 learn = vision_learner(dls, default())
-print("a batch:   ", tuple(images.shape), "= images, colours, height, width")
+print("a batch:   ", tuple(images.shape), "= images, colour channels, height, width")
 print("its scores:", tuple(learn.model(images).shape), "= images, classes")
 
 # %% [markdown]
-# Training repeats one step: compute the scores, measure how wrong they are (the *loss*), and find out how each weight
-# should change. How fast is that here? One measurement says little, so the next cell takes ten. Note your guess first.
+# ## How fast is a training step?
+#
+# Training repeats one [*step*](../docs/glossary.md#step): compute the scores, measure how wrong they are (the *loss*), find
+# out how each weight should change, and change it a little. Note your guess first.
 
 # %%
 from course_utils.quiz import found, predict
@@ -65,26 +71,57 @@ from course_utils.quiz import found, predict
 predict("00.4")
 
 # %%
-from time import perf_counter
+learn.unfreeze()
+learn.create_opt()
 
-speeds = []
-for _ in range(10):
-    start = perf_counter()
+
+def training_step():
     loss = learn.loss_func(learn.model(images), labels)
     loss.backward()
+    learn.opt.step()
+    learn.opt.zero_grad()
     loss.item()  # a GPU works on while Python goes on: this waits for it
-    speeds.append(len(images) / (perf_counter() - start))
 
-# %% tags=["result"]
-from course_utils.statistics import mean_interval
-
-mean, half = mean_interval(speeds)
-print(f"ready: {mean:.0f} ± {half:.0f} images a second on {course.device.type}")
-found("00.4", mean)
 
 # %% [markdown]
-# The number after ± is half of a *95% interval*: were the ten measurements taken again and again, such an interval would
-# hold the true speed 19 times in 20. Each comparison in this course has one.
+# The first steps prepare things that later ones use again, so we leave two out and then time twenty.
+
+# %%
+from time import perf_counter
+
+times = []
+for _ in range(22):
+    start = perf_counter()
+    training_step()
+    times.append(perf_counter() - start)
+
+# %% tags=["result"]
+import numpy as np
+
+slow, middle, fast = (len(images) / np.quantile(times[2:], q) for q in (0.9, 0.5, 0.1))
+print(f"ready: {middle:.0f} images a second on {course.device.type}; most steps between {slow:.0f} and {fast:.0f}")
+found("00.4", middle)
+
+# %% [markdown]
+# ## What the ± means
+#
+# The speeds differ from step to step. Accuracies differ from run to run, so most results of this course come with an
+# [*interval*](../docs/glossary.md#interval), written as mean ± half its width. What does it promise? Let's play a
+# thousand experiments of ten measurements each, with a true mean of 300 that we know:
+
+# %%
+from course_utils.statistics import mean_interval
+
+rng = np.random.default_rng(course.seed)
+experiments = rng.normal(loc=300, scale=30, size=(1000, 10))
+intervals = [mean_interval(measurements) for measurements in experiments]
+hits = sum(abs(mean - 300) <= half for mean, half in intervals)
+print(f"{hits} of 1000 intervals contain the true mean; the first is {intervals[0][0]:.0f} ± {intervals[0][1]:.0f}")
+
+# %% [markdown]
+# That is a 95% interval: about 95 of 100 of them contain the true mean, and you never know whether yours is one of them.
+# The promise holds only when the measurements are independent. The steps above aren't: whatever slows one down slows
+# down its neighbours too. That's why their line shows a range and no interval.
 
 # %%
 ask("00.2")
@@ -92,8 +129,8 @@ ask("00.2")
 # %% [markdown]
 # ## The same numbers again
 #
-# Training draws random numbers: for new weights, for the order of the images. A *seed* fixes them. The setup cell sets
-# one; here we set it twice by hand.
+# Training draws random numbers, for new weights and for the order of the images. A [*seed*](../docs/glossary.md#seed)
+# fixes them. The setup cell sets one; here we set it twice by hand.
 
 # %% tags=["nbval-check-output"]
 import torch
@@ -107,8 +144,8 @@ print("the same after the same seed:", torch.equal(first, second))
 print("the same if we just go on:   ", torch.equal(first, torch.rand(3)))
 
 # %% [markdown]
-# Another machine may still give slightly different results: sums of many numbers depend on their order, and so on the
-# number of threads. So no lesson asks you to match a decimal.
+# Another machine may still give slightly different results, because the sum of many rounded numbers depends on the order
+# in which they are added, and that depends on the machine. So no lesson asks you to match a decimal.
 
 # %%
 ask("00.6")
@@ -116,7 +153,7 @@ ask("00.6")
 # %% [markdown]
 # ## What a notebook remembers
 #
-# A notebook keeps every name that a cell ever set. Run the first cell below once, and the second one *twice*.
+# A notebook keeps every name that a cell has set. Run the first cell below once, and the second one *twice*.
 
 # %%
 runs = 0
@@ -131,24 +168,24 @@ ask("00.3")
 # %% [markdown]
 # ## How practice works
 #
-# *Check* answers to what *you* chose. A wrong answer costs nothing: read what it says, look at the section that it names,
-# and try again. *Hint* helps a step further. After two wrong tries you may ask for the answer. The options stand in an order
-# of your own, so compare answers with a friend, not letters.
+# *Check* tells you about the answer that *you* chose. A wrong answer costs nothing: read the reply, look at the section
+# that it names, and try again. *Hint* helps you a step further. After two wrong tries you can ask for the answer. Everyone
+# sees the options in another order, so compare answers with a friend, not letters.
 
 # %%
 ask("00.5")
 
 # %% [markdown]
-# A *guess* is noted before an experiment; the cell that finds the number says how near it was. An *exercise* has a cell with
-# a blank. Write your lines there and run the cell, then `check` below it: it tries your code and says in words what is missing.
-# A blank left as it is costs nothing.
+# You note a *guess* before an experiment, and the cell that finds the number says how near it was; guesses don't count. An
+# *exercise* has a cell with a blank. Write your lines there, run the cell, then run the check below it: it tries your code
+# and says what is missing.
 
 # %%
 ask("00.8")
 
 # %% [markdown]
-# Experiments are checked as well: a cell stops when its result isn't what the text goes on to say. The last line then says what
-# to look at. Here is one that fails on purpose:
+# Some cells stop when their result isn't what the text goes on to say. The last line then tells you what to do. Here
+# is one that fails on purpose:
 
 # %% tags=["raises-exception"]
 answer = 41
@@ -164,8 +201,8 @@ assert answer == 42, "answer should be 42: you are one short"
 # %% [markdown] tags=["exercise"]
 # ### Exercise 00.A — count the images
 #
-# `dls.train_ds`, `dls.valid_ds` and `dls.test.dataset` are the three parts of the digits. Write `count_images(dls)`, which
-# returns the number of images in all three.
+# `dls.train_ds`, `dls.valid_ds` and `dls.test.dataset` are the training, the validation and the test set. Write
+# `count_images(dls)`, which returns the number of images in all three.
 
 # %% tags=["solution"]
 def count_images(dls):
@@ -183,8 +220,8 @@ check("00.A", count_images)
 # %% [markdown] tags=["exercise"]
 # ### Exercise 00.B — shuffle alike
 #
-# `torch.randperm(5)` shuffles the numbers from 0 to 4. Write `shuffle_twice(seed)`, which returns two shuffles that come out
-# the same, each made by its own call of `torch.randperm(5)`. Another `seed` should give another pair.
+# `torch.randperm(5)` shuffles the numbers from 0 to 4. Write `shuffle_twice(seed)`, which returns two equal shuffles,
+# each made by its own call of `torch.randperm(5)`. Another `seed` should give another pair.
 
 # %% tags=["solution"]
 def shuffle_twice(seed):
@@ -204,19 +241,19 @@ check("00.B", shuffle_twice)
 # ## What would break this
 #
 # - **Another kernel.** The course must be installed where the notebook runs: the kernel's name stands at the top right.
-# - **A busy machine.** Training beside a video call takes longer, and the speeds above scatter more.
+# - **A busy machine.** Training beside a video call takes longer, and the speeds above vary more.
 # - **Little memory.** A lesson needs up to 2 GB with the small network. Close other notebooks (**Kernel → Shut Down All
 #   Kernels**) when memory runs out.
-# - **An odd set-up.** In a terminal, `course doctor` checks versions, memory, disk and data, and says what to do.
+# - **Anything else.** In a terminal, `course doctor` checks versions, memory, disk and data, and says what to do.
 
 # %% [markdown]
 # ## Recap
 #
 # - The setup cell chooses device, network and images, and says why.
-# - A pre-trained network comes with the course; nothing is downloaded.
-# - A measurement is repeated, and has an interval.
+# - A pre-trained network comes with the course, and a training step takes milliseconds to seconds.
+# - Of a hundred 95% intervals, about 95 contain the true mean, provided the measurements are independent.
 # - A seed makes random numbers repeat on one machine.
-# - When in doubt: restart the kernel and run all cells.
+# - When a result puzzles you, restart the kernel and run all cells.
 
 # %% [markdown]
 # ## Quiz
@@ -228,8 +265,8 @@ ask("00.7")
 ask("00.9")
 
 # %% [markdown]
-# Your answers are kept in one small file on this machine, and nothing is sent anywhere. The next cell shows how you stand in all
-# lessons; in a terminal, `course progress` does.
+# Your answers are kept in one small file on this machine, and nothing is sent anywhere. The next cell shows how far you
+# have come in all lessons; in a terminal, `course progress` does.
 
 # %%
 from course_utils.quiz import progress_table
@@ -237,8 +274,8 @@ from course_utils.quiz import progress_table
 progress_table()
 
 # %% [markdown]
-# What you missed is due again at once. When it is right, it comes back after a day, then after three, seven and twenty-one. Run
-# `from course_utils.quiz import review; review()` in any notebook to be asked what is due today.
+# A question that you got wrong is due again at once. Once you get it right, it comes back after a day, then after three,
+# seven and twenty-one. Run `from course_utils.quiz import review; review()` in any notebook to be asked what is due today.
 
 # %%
 from course_utils.quiz import summary
