@@ -34,8 +34,8 @@ ask("01.1")
 # ## Five lines
 #
 # `data` and `backbones.default()`, the pre-trained network, come with the course; `vision_learner` and `accuracy` are fastai's.
-# *Accuracy* is the share of images that get the right answer. We measure it on a *test set*, images that play no part
-# in the training.
+# [*Accuracy*](../docs/glossary.md#accuracy) is the share of images that get the right answer. We measure it on a *test
+# set*, images that play no part in the training.
 
 # %%
 from fastai.vision.all import accuracy, vision_learner
@@ -55,14 +55,15 @@ print(f"right on {len(dls.test.dataset)} test images: {untrained:.1%} before, {t
 
 # %% [markdown]
 # That was *fine-tuning*: you took a network that had been trained for one task and trained it further for another. Each
-# row of the tables above is an *epoch*, one pass over all training images. (The callback `ReestimateBatchNorm` keeps
-# some averages inside the network up to date; lesson 04 shows why.)
+# row of the tables above is an *epoch*, one pass over all training images. (`ReestimateBatchNorm` is a
+# [*callback*](../docs/glossary.md#callback): fastai calls it during the training. It keeps some averages inside the
+# network up to date; lesson 04 shows why.)
 
 # %% [markdown]
 # ## Its mistakes
 #
-# One number doesn't show you the mistakes. A *confusion matrix* counts them. Each row is a true material, each
-# column is what the network said, and right answers lie on the diagonal.
+# A *confusion matrix* counts the mistakes. Each row is a true material, each column is what the network said, and right
+# answers lie on the diagonal.
 
 # %%
 from fastai.vision.all import ClassificationInterpretation
@@ -98,9 +99,9 @@ few = data.recycling(n_per_class=20, size=72, bs=16)
 print(f"{network.__name__}, and {len(few.train.dataset)} labelled images")
 
 # %% [markdown]
-# Step three: *replace the head*. The last layers of a network, its *head*, turn what the layers before them have found
-# into answers. Those answers were 200 kinds of things, so `vision_learner` puts a new head, with random weights, on the
-# old *body*.
+# Step three: *replace the head*. A network's body turns an image into [*features*](../docs/glossary.md#feature), numbers
+# that describe it; the last layers, its *head*, turn features into answers. Those answers were 200 kinds of things, so
+# `vision_learner` puts a new head on the old body, with random *weights*, the numbers that training changes.
 
 # %%
 from course_utils.surgery import describe
@@ -117,11 +118,11 @@ ask("01.2")
 
 # %% [markdown]
 # Step five: *train the head, then unfreeze and train everything*. The *learning rate* says how large each update is.
-# The head gets 5e-3. Then the whole network gets half of that, and its first layers a third of what the head gets.
+# The head gets 5e-3, as in `fine_tune`. Then the head gets half of that, and the first layers a third of the head's.
 
 # %%
 with by_hand.no_bar(), by_hand.no_logging():
-    by_hand.fit_one_cycle(1, 5e-3)
+    by_hand.fit_one_cycle(1, slice(5e-3), pct_start=0.99)
     by_hand.unfreeze()
     by_hand.fit_one_cycle(8, slice(5e-3 / 2 / 3, 5e-3 / 2), pct_start=0.3, div=5)
 
@@ -136,9 +137,9 @@ print(f"with 20 labelled images per class: {by_few:.1%}; with 40: {tuned:.1%}")
 # %% [markdown]
 # ## Is that any good?
 #
-# A number means little until you know what simpler methods get. So here is a *ladder of baselines* on the same
-# images, from the cheapest rung up: always say the same class, classical models on raw pixels, and *probes*, which keep
-# the pre-trained body as it is and only fit a linear model to what some of its layers find.
+# A number means little until you know what simpler methods get. Here is a *ladder of baselines* on the same images, from
+# the cheapest rung up: always give the most frequent class; classical models on raw pixels; and *probes*, which keep the
+# pre-trained body as it is and only fit a linear model to what some of its layers find.
 
 # %%
 ask("01.3")
@@ -151,7 +152,8 @@ rungs[["strategy", "score", "seconds"]].round(3)
 
 # %% [markdown]
 # One rung is missing: the same network *from scratch*, that is, from random weights. It gets the same images, the same
-# nine epochs, and the learning rate that did best on *validation* images, which are used to choose settings.
+# nine epochs, and the learning rate that did best on *validation* images, which are used to choose settings. (Lesson 07
+# lets it train longer.)
 
 # %%
 from course_utils.quiz import found, predict
@@ -172,9 +174,9 @@ found("01.5", 100 * (by_few - scratch))
 # ## Was it luck?
 #
 # Other training images and other random weights would have given other numbers. So the course ran the whole ladder with
-# ten seeds, each with its own training images, with 20 and with 60 labels per class. Training from scratch and
-# fine-tuning each got the learning rate, of several from 1e-3 to 4e-2, that did best on validation images:
-
+# ten [*seeds*](../docs/glossary.md#seed), each with its own training images, with 20 and with 60 labels per class.
+# Training from scratch and fine-tuning each got the learning rate, of several from 1e-3 to 4e-2, that did best on
+# validation images:
 
 # %% tags=["recorded"]
 import pandas as pd
@@ -206,10 +208,12 @@ runs
 # set, and other test images would shift every accuracy a little.
 
 # %%
+others = ("from scratch", "SVM on pixels", "linear probe at the best depth", "multi-depth probe")
+pairs = [("from scratch", "SVM on pixels"), *(("fine_tune", other) for other in others)]
 for labels in (20, 60):
-    for other in ("from scratch", "SVM on pixels", "multi-depth probe"):
-        gain, half = runs.difference("fine_tune", other, labels=labels)
-        print(f"{labels} labels per class: fine-tuned minus {other}: {100 * gain:+.1f} ± {100 * half:.1f} points")
+    for first, second in pairs:
+        difference, half = runs.difference(first, second, labels=labels)
+        print(f"{labels} labels: {first} minus {second}: {100 * difference:+.1f} ± {100 * half:.1f} points")
 
 # %%
 from course_utils.plots import plot_learning_curve
@@ -220,7 +224,7 @@ plot_learning_curve(runs.table[runs.table.strategy.isin(shown)], title="The pre-
 # %% [markdown]
 # In nine epochs, training from scratch doesn't even match an SVM on raw pixels. Methods with the pre-trained body do
 # better. With 20 labels per class the multi-depth probe, which leaves the body as it is, is ahead of fine-tuning; with 60
-# their difference is within its interval. For the plant, it's a start.
+# we couldn't see a difference between the two. For the plant, it's a start.
 
 # %% [markdown]
 # ## Your own image
@@ -236,6 +240,7 @@ classify_control(learn, PILImage.create(images[0]))
 
 # %%
 ask("01.4")
+
 
 # %% [markdown]
 # Do you have a folder of photos, with a sub-folder for each class? `data.images("my_folder")` loads it in place of
