@@ -3,9 +3,9 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/fine-tuning-course/fine-tuning-course/blob/main/lessons/07_against_scratch.ipynb)
 #
-# A car park charges trucks more than cars and wants a camera at its barrier to tell them apart. One supplier offers a
-# network of its own, trained from scratch; another fine-tunes. Who should get the contract, and how many photos must be
-# labelled?
+# A car park charges trucks more than cars and wants a camera at its barrier to tell them apart. One supplier trains a
+# network from scratch, another fine-tunes a pre-trained one. Who should get the contract, and how many photos have to
+# be labelled?
 #
 # *Time: 30 minutes. You need lesson 01; lessons 05 and 06 help.*
 
@@ -23,8 +23,8 @@ course = setup("07_against_scratch")
 # %% [markdown]
 # ## Predict first
 #
-# Both suppliers use the same network and get the same 50 labelled photos per class. Each may choose its own learning
-# rate, and training from scratch may take twice as many epochs.
+# Both suppliers use the same kind of network and get the same 50 labelled photos per class. Each may choose its own
+# learning rate, and training from scratch gets twice as many epochs.
 
 # %%
 from course_utils.quiz import ask, found, predict
@@ -34,8 +34,8 @@ predict("07.1")
 # %% [markdown]
 # ## A first duel
 #
-# `cars` is the task. For each number of labelled images per class, `SCRATCH` and `TUNED` name the epochs and the learning rate
-# of the two suppliers. You'll see soon where the learning rates come from.
+# The task is `cars`: car or truck? For each number of labelled images per class, `SCRATCH` and `TUNED` hold the
+# epochs and the learning rate of the two suppliers. You'll see below how these were chosen.
 
 # %% tags=["recorded"]
 from course_utils.tasks import ImageTask
@@ -54,8 +54,8 @@ one_run = Experiment(cars, duel, labels=[50], seeds=[0]).run()
 one_run[["strategy", "steps", "seconds", "score"]].round(3)
 
 # %% [markdown]
-# `score` is the accuracy on test images. Both networks were judged on the same ones, and here are a few of them. Would
-# you have known a car from a truck in all of them?
+# `score` is the accuracy on test images, which are the same for both networks. Here are a few of them. Would you have
+# recognised the car or the truck in each?
 
 # %%
 from course_utils.plots import plot_images
@@ -65,8 +65,8 @@ some = [dls.test.dataset[number] for number in range(0, 500, 42)]
 plot_images([image for image, _ in some], [dls.vocab[label] for _, label in some])
 
 # %% [markdown]
-# That was one run each. Before you believe such a comparison, ask what else differed between the two besides the weights
-# that they started from.
+# That was one run each. Before you believe it, ask what differed between the two besides their starting weights. Here
+# the schedule did, too: `FineTune` trains the head first, and then the early layers more slowly.
 
 # %%
 ask("07.2")
@@ -74,8 +74,8 @@ ask("07.2")
 # %% [markdown]
 # ## Each supplier chooses its own learning rate
 #
-# A learning rate that suits a pre-trained network may not suit random weights. So let each one try the same four and
-# keep the one that does best on validation images. `Experiment` does that when you give it `lrs`.
+# A learning rate that suits a pre-trained network may not suit random weights. So let each strategy try the same
+# four, and keep the one that does best on validation images. `Experiment` does that if you pass it `lrs`.
 
 # %%
 rivals = [FromScratch(6), FineTune(6, lr_mult=3)]
@@ -85,9 +85,9 @@ tried = trial.tuning.pivot(index="strategy", columns="lr", values="score")
 tried.map("{:.1%}".format).assign(chosen=tried.idxmax(axis=1))
 
 # %% [markdown]
-# Columns are learning rates, and the numbers are validation accuracies of one run each. Does the best one lie inside the
-# grid? If not, widen the grid. Those in `SCRATCH` and `TUNED` were found so,
-# on photographs, with seeds that take no part in what follows; for 250 labels, `TUNED` kept that of 50.
+# Each column is a learning rate, each number the validation accuracy of a single run. If the best one is at the edge
+# of the grid, as both are here, the grid should be wider. The learning rates in `SCRATCH` and `TUNED` were chosen in
+# this way, on the photographs, with seeds that aren't used below.
 
 # %%
 ask("07.8")
@@ -95,8 +95,9 @@ ask("07.8")
 # %% [markdown]
 # ## With 5 and with 50 labels per class
 #
-# A duel needs many seeds, and rivals on the cheaper rungs of the ladder: an SVM on pixels, and a probe over several depths
-# of the pre-trained body. Guessing gets half of the images right. The course recorded these runs:
+# One run of each can't decide, so the course recorded ten. It added two cheaper rungs of the ladder: an
+# [SVM](../docs/glossary.md#svm) on pixels, and a [probe](../docs/glossary.md#linear-probe) over several depths of the
+# pre-trained body. Guessing gets half of the images right.
 
 # %%
 import pandas as pd
@@ -131,9 +132,9 @@ print(f"the worst of ten networks that were fine-tuned with 5 labels per class: 
 found("07.1", 100 * gain[50][0])
 
 # %% [markdown]
-# Differences are paired: each seed has training and test images of its own, the same for all methods. With 50 labels per
-# class, training from scratch is level with an SVM on pixels, and fine-tuning is far ahead. With 5, much is luck: look at
-# the worst network.
+# Each seed draws its own training and test images, the same for every method, so differences are paired. With 50
+# labels per class, fine-tuning is far ahead; between training from scratch and the SVM we saw no difference of more
+# than 2.2 points. With 5, chance plays a large part: the worst network is below guessing, and intervals are wide.
 
 # %%
 ask("07.3")
@@ -142,8 +143,9 @@ ask("07.3")
 # %% [markdown]
 # ## How many steps does it save?
 #
-# With 50 labels per class, fine-tuning took 10 epochs and training from scratch 20. What is left of fine-tuning if it gets
-# only 3, again with a learning rate chosen for that length?
+# With 50 labels per class, fine-tuning took 10 epochs and training from scratch 20, of five
+# [*steps*](../docs/glossary.md#step) each. How far does fine-tuning get in only 3 epochs, again with a learning rate
+# chosen for that length?
 
 # %% tags=["recorded:quick"]
 def quick(seed):
@@ -159,8 +161,8 @@ print(f"fine-tuned for 3 epochs: {short.mean():.1%}; from scratch for 20: {long.
 print(f"difference: {100 * mean:+.1f} ± {100 * half:.1f} points")
 
 # %% [markdown]
-# In 3 epochs against 20, fine-tuning gets further. We haven't tried more than 20 epochs from scratch, though. So
-# this doesn't say where it would end up.
+# Fine-tuning gets further in 15 steps than training from scratch does in 100. But we never trained from scratch for
+# more than 100 steps with 50 labels per class, so the runs don't show where it would end up.
 
 # %%
 ask("07.7")
@@ -168,7 +170,8 @@ ask("07.7")
 # %% [markdown]
 # ## More labels
 #
-# Now suppose that the car park labels 250 photos per class. Again training from scratch gets twice as many epochs.
+# Suppose that the car park labels 250 photos per class. Training from scratch again gets twice as many epochs.
+# Fine-tuning keeps its learning rate from 50 labels, without a new search.
 
 # %% tags=["recorded"]
 SCRATCH[250] = (8, 3e-3)
@@ -195,17 +198,21 @@ curves = pd.concat([recorded("07/few").table, recorded("07/many").table])
 plot_learning_curve(curves, title="Cars or trucks: the pre-trained body is what pays")
 
 # %% [markdown]
+# With 50 and with 250 labels per class, the two methods that use the pre-trained body are far ahead. With 5, the
+# intervals are wide.
+
+# %% [markdown]
 # ## How many labels does it save?
 #
-# So far you've read the figure *up*: at equal labels, how far apart are the accuracies? Now read it *across*: at equal
-# accuracy, how far apart are the labels? That is the *label-saving factor*, and it's what the car park wants to know.
+# So far you've read the figure *up*: for the same number of labels, how far apart are the accuracies? Now read it
+# *across*: how many labels do two methods need for the same accuracy? The ratio is the *label-saving factor*.
 
 # %%
 ask("07.5")
 
 # %% [markdown]
-# The interval comes from the *bootstrap*: draw ten seeds from the ten with replacement, read the curves again, and
-# repeat a thousand times. Without the lowest and the highest fortieth, those readings span the interval.
+# The interval comes from the *bootstrap*: draw ten seeds from the ten with replacement, read the factor off their
+# mean curves, and do this a thousand times. The interval holds the middle 95% of the readings.
 
 # %%
 from course_utils.experiments.label_efficiency import crossing, label_saving
@@ -215,14 +222,15 @@ for labels in (5, 50):
     print(f"fine-tuned with {labels:>2} labels per class; from scratch needs this many times as many: {factor}")
 
 # %% [markdown]
-# "More than" means that training from scratch wasn't there with the most labels that we tried. Then we know a lower
-# bound, and no factor: the curve isn't extended beyond its last point.
+# With 5 labels per class the factor is very uncertain, though its whole interval is above 1. "More than 5.0" means
+# that training from scratch didn't get there with 250 labels, five times as many. We don't extend a curve beyond its
+# last point.
 
 # %% [markdown]
 # ## The closer rival
 #
-# Training from scratch is the weaker rival here. The probe uses the pre-trained body too, and trains nothing but a linear
-# model. From how many labels on is fine-tuning ahead of it? Where two curves meet is their *crossing point*.
+# The probe uses the pre-trained body, too, and trains only a linear model. From how many labels on is fine-tuning
+# ahead of it? Two curves meet at their *crossing point*.
 
 # %%
 for labels, record in runs.items():
@@ -231,14 +239,15 @@ for labels, record in runs.items():
 print(f"crossing point, in labels per class: {crossing(curves, 'fine_tune', 'multi-depth probe')}")
 
 # %% [markdown]
-# With 50 labels per class, fine-tuning is ahead. With 5 and with 250 these runs can't tell the two apart, so they see no lead
-# of more than a few points either way. A probe is fitted in seconds: always ask it first.
+# With 50 labels per class, fine-tuning is ahead. With 5 and with 250, these runs don't decide; we saw no lead of more
+# than 3.3 points either way. The crossing point only compares means, so it can't settle that. A probe has no epochs
+# or learning rate to choose: measure it first.
 
 # %% [markdown]
 # ## Where it isn't worth it
 #
-# Handwritten digits are the task of many a tutorial. They are small, centred and free of background, which makes life
-# easy for methods that compare pixels. Here is one run of each method, with 5 labels per digit:
+# Many tutorials start with handwritten digits. They are small and centred on an empty background, which suits methods
+# that compare pixels. Here is one run each, with 5 labelled images per digit:
 
 # %%
 digits = ImageTask("digits", size=32, bs=20, split=(0.3, 0.3))
@@ -247,8 +256,8 @@ easy = Experiment(digits, methods, labels=[5], seeds=[0]).run()
 easy[["strategy", "score", "seconds"]].round(3)
 
 # %% [markdown]
-# One run illustrates and decides nothing. But where an SVM on raw pixels comes this close in a second, a network has to
-# show first that it's worth its price.
+# A single run decides nothing. But the SVM on raw pixels was ahead here, after about a second, so a network would
+# first have to show that it's worth its price.
 
 # %%
 ask("07.4")
@@ -262,7 +271,7 @@ ask("07.4")
 # | which weights to start from, what to freeze | yours | doesn't arise |
 # | learning rate, epochs, augmentation | yours | yours |
 #
-# Fine-tuning leaves you about as many choices as before, but each is cheaper to try:
+# Fine-tuning leaves you about as many choices. But each is cheaper to try with fewer epochs, here half as many:
 
 # %%
 cost = one_run.set_index("strategy").seconds
@@ -272,8 +281,8 @@ for strategy, seconds in cost.items():
 # %% [markdown]
 # ## The bill
 #
-# A bill has two lines: people who label, and machines that train. Put your own numbers into the next cell. Time yourself
-# on ten photos, and look up your provider's price.
+# A bill has two lines: the people who label, and the machines that train. Put your own numbers into the next cell:
+# time yourself on ten photos, and look up your provider's price.
 
 # %%
 seconds_per_label, wage, gpu_price = 6, 20, 2  # wage and price per hour, in your currency
@@ -286,8 +295,8 @@ def bill(labels, seconds_of_training):
 
 
 # %% [markdown]
-# Give fine-tuning 50 labels per class and training from scratch 250. Both train the same network, so let's take it that
-# the seconds grow with the number of images that it sees:
+# Suppose that fine-tuning gets 50 labels per class and training from scratch 250. The network is the same, so we
+# assume that the time grows with the number of images it sees, and charge this machine's seconds at your GPU price:
 
 # %%
 seen = {"fine_tune": 100 * TUNED[50][0], "from scratch": 500 * SCRATCH[250][0]}
@@ -296,11 +305,17 @@ for strategy, labels in {"fine_tune": 50, "from scratch": 250}.items():
     accuracy = runs[labels].scores(strategy, labels=labels).mean()
     print(f"{strategy}, {accuracy:.1%}: {bill(2 * labels, seen[strategy] * per_image)}")
 
+# %% [markdown]
+# Training from scratch is less accurate even with five times as many labels, so the supplier that fine-tunes should
+# get the contract. How many photos to label depends on the accuracy you need. Validation and test images need labels,
+# too; this bill leaves them out.
+
 # %%
 ask("07.6")
 
 # %% [markdown]
-# Somebody has paid for the pre-training, though. *GPU-hours* are the number of GPUs times the hours that they worked.
+# Somebody has paid for the pre-training, though. *GPU-hours* are the number of GPUs times the hours that each of them
+# ran.
 
 # %%
 from course_utils.backbones import training_record
@@ -311,9 +326,9 @@ for network, hours in published.items():
 print(f"the network of this course: {training_record()['minutes'] / 60:.1f} hours on a CPU")
 
 # %% [markdown]
-# [VGG's authors](https://arxiv.org/abs/1409.1556) report two to three weeks on four GPUs; the cell counts two.
-# [ResNet-50's recipe A1](https://arxiv.org/abs/2110.00476) took 110 hours on four. For one small task that would be absurd.
-# Reuse makes it cheap: the pre-training is paid for once, and everybody who starts from the weights shares the bill.
+# [VGG's authors](https://arxiv.org/abs/1409.1556) report two to three weeks on four GPUs; the cell counts two weeks.
+# [ResNet-50's recipe A1](https://arxiv.org/abs/2110.00476) took 110 hours on four. That's far too much for one small
+# task, but pre-training is paid for once, and everybody who uses the weights shares the cost.
 
 # %% tags=["result"]
 points = {labels: f"{100 * mean:+.1f} ± {100 * half:.1f}" for labels, (mean, half) in gain.items()}
@@ -324,10 +339,10 @@ print(f"fine-tuned minus from scratch, in points by labels per class: {points}")
 # %% [markdown]
 # ## Do's and don'ts
 #
-# - **Do** give the baseline its own learning rate and more epochs. A lead that survives this is one of the weights.
-# - **Do** measure the cheap rungs first. On digits you'd stop there.
+# - **Do** give the baseline its own learning rate and more epochs, so that these can't explain a lead.
+# - **Do** measure the cheap rungs first. On digits, you might stop there.
 # - **Don't** extend a curve beyond its last point. Say "more than".
-# - **Don't** compare on bills that leave out the labels.
+# - **Don't** compare costs without counting the labels.
 
 # %% [markdown]
 # ## Exercises
@@ -338,9 +353,9 @@ print(f"fine-tuned minus from scratch, in points by labels per class: {points}")
 # %% [markdown] tags=["exercise"]
 # ### Exercise 07.A — how many labels for 75%?
 #
-# The car park names an accuracy. Write `labels_for(table, strategy, target)`, which returns the smallest measured number
-# of labels per class at which the strategy's mean score, over all seeds, is at least `target`. Where none is, it returns
-# `None`. Try it on `curves`.
+# The car park asks for an accuracy. Write `labels_for(table, strategy, target)`, which returns the smallest measured
+# number of labels per class at which the strategy's mean score, over all seeds, is at least `target`, or `None` if
+# there is none. Try it on `curves`, with the accuracy in the title.
 
 # %% tags=["solution"]
 def labels_for(table, strategy, target):
@@ -378,19 +393,20 @@ check("07.B", inner_best, tried=tried)
 # %% [markdown]
 # ## What would break this
 #
-# - **More labels.** Our curves end at 250 per class. With far more, training from scratch can catch up:
-#   [He et al. 2018](https://arxiv.org/abs/1811.08883).
-# - **Images unlike the source.** The pre-trained body has seen photographs of everyday things. On medical scans it may bring
-#   less: [Raghu et al. 2019](https://arxiv.org/abs/1902.07208).
-# - **Another network.** All figures are for this small one, at 48 pixels. Yours may need more labels from scratch, or fewer.
+# - **More labels.** Our curves end at 250 per class. With far more, training from scratch can catch up, as [He et al.
+#   2018](https://arxiv.org/abs/1811.08883) found for object detectors.
+# - **Images unlike the source.** The pre-trained body has seen everyday things, some vehicles among them. On medical
+#   scans it may bring less: [Raghu et al. 2019](https://arxiv.org/abs/1902.07208).
+# - **Another network.** All figures are for this small one, on photos of 32 pixels enlarged to 48. With yours,
+#   training from scratch may need more labels, or fewer.
 
 # %% [markdown]
 # ## Recap
 #
-# - Whether fine-tuning wins depends on the rival: training from scratch, a probe, or an SVM on pixels.
+# - Whether fine-tuning wins depends on its rival: training from scratch, a probe, or an SVM on pixels.
 # - A lead can be read in points, in labels or in steps: say which, with an interval.
-# - A fair baseline has its own learning rate, from inside the grid, and more epochs.
-# - Fine-tuning leaves you most of the choices, and makes each of them cheaper to try.
+# - A fair baseline has its own learning rate, from inside the grid, and at least as many epochs.
+# - Fine-tuning leaves you most of the choices. With fewer epochs, each of them is cheaper to try.
 # - Labels make up most of a small bill, so a method that saves labels saves money.
 
 # %% [markdown]
@@ -410,4 +426,4 @@ summary("07")
 # - [He et al. 2018](https://arxiv.org/abs/1811.08883): training from scratch catches up, given data and time.
 # - [Kornblith et al. 2019](https://arxiv.org/abs/1805.08974): which networks transfer, and where little is gained.
 # - [Hendrycks et al. 2019](https://arxiv.org/abs/1901.09960): what pre-training changes besides accuracy.
-# - [Raghu et al. 2019](https://arxiv.org/abs/1902.07208): medical images, where it brings less than one expects.
+# - [Raghu et al. 2019](https://arxiv.org/abs/1902.07208): medical images, where it brings less than you might expect.
