@@ -194,17 +194,26 @@ def plot_grid(
 
 
 def plot_probe_by_depth(
-    table: pd.DataFrame, chance: Mapping[str, float], *, title: str | None = None, alt: str | None = None
+    table: pd.DataFrame,
+    chance: Mapping[str, float],
+    *,
+    pixels: Mapping[str, float] | None = None,
+    depths: Sequence[str] | None = None,
+    title: str | None = None,
+    alt: str | None = None,
 ) -> None:
     """Show the score of a linear probe at each depth with 95% intervals: one panel a task, one line a network.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        One row a run with the columns task, network, depth (names, in order of appearance), metric and score, at least
-        two runs a point.
+        One row a run with the columns task, network, depth, metric and score, at least two runs a point.
     chance : mapping
         The score of guessing, by task.
+    pixels : mapping, optional
+        The score of a model on raw pixels, by task.
+    depths : sequence of str, optional
+        The depths from first to last; in order of appearance if left out.
 
     Raises
     ------
@@ -213,12 +222,14 @@ def plot_probe_by_depth(
         (`tasks.mixed-metrics`), or a single run.
     """
     points, metric = _points(table, ["task", "network", "depth"])
-    tasks, networks, depths = (list(table[column].unique()) for column in ("task", "network", "depth"))
+    tasks, networks, found = (list(table[column].unique()) for column in ("task", "network", "depth"))
+    depths = list(depths or found)
     if missing := set(tasks) - set(chance):
         raise CourseError(
             f"The chance level of {', '.join(sorted(missing))} is missing: add it to `chance`.",
             code="plots.chance-missing",
         )
+    levels = {"chance": (chance, (0, (1, 2)))} | ({"raw pixels": (pixels, (0, (5, 2)))} if pixels else {})
     figure = Figure(figsize=(max(3.2 * len(tasks), 6), 4.6), layout="constrained")
     panels = figure.subplots(1, len(tasks), sharey=True, squeeze=False)[0]
     told = []
@@ -227,20 +238,26 @@ def plot_probe_by_depth(
             line = points[(points["task"] == task) & (points["network"] == name)]
             if line.empty:
                 continue
+            line = line.sort_values("depth", key=lambda names: names.map(depths.index))
             _draw_line(axis, [depths.index(depth) for depth in line["depth"]], line, name, number, metric)
             ends = [f"{_said(point, metric)} at {point['depth']}" for _, point in _ends(line, metric)]
             told.append(f"{task}, {name}: {', '.join(ends)}")
-        axis.axhline(chance[task], color="0.35", linestyle=(0, (1, 2)), linewidth=1.5, label="chance")
+        for label, (level, dash) in levels.items():
+            if task in level:
+                axis.axhline(level[task], color="0.35", linestyle=dash, linewidth=1.5, label=label)
         axis.set_xticks(range(len(depths)), depths, rotation=45, ha="right", rotation_mode="anchor")
         axis.set_xlabel("depth of the probe")
         axis.set_title(task, fontweight="normal")
     panels[0].set_ylabel(metric.label)
     legend = {label: handle for axis in panels for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
-    figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=len(legend))
+    figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=min(len(legend), 5))
     title = title or f"Linear-probe {metric.name} by depth (mean, 95% interval)"
     add_title(figure, title)
-    guessing = ", ".join(f"{metric.say(chance[task])} on {task}" for task in tasks)
-    show(figure, alt or f"{title}. {'; '.join(told)}. Chance: {guessing}.")
+    flat = [
+        f"{label.capitalize()}: {', '.join(f'{metric.say(level[task])} on {task}' for task in tasks if task in level)}."
+        for label, (level, _) in levels.items()
+    ]
+    show(figure, alt or f"{title}. {'; '.join(told)}. {' '.join(flat)}")
 
 
 def _points(table: pd.DataFrame, by: list[str]) -> tuple[pd.DataFrame, Metric]:

@@ -118,6 +118,20 @@ def test_probe_by_depth_places_a_shorter_network_at_its_own_depths(drawn):
     np.testing.assert_array_equal(drawn[0][0].axes[0].get_lines()[1].get_xdata(), [0, 2])
 
 
+def test_probe_by_depth_takes_an_order_of_the_depths_and_the_level_of_raw_pixels(drawn):
+    table = probes().sort_values("depth", ascending=False, kind="stable")
+    order = ["pixels", "stem", "stage 1"]
+    plot_probe_by_depth(table, {"trucks": 0.5, "digits": 0.1}, pixels={"digits": 0.9}, depths=order)
+    [(figure, alt)] = drawn
+    trucks, digits = figure.axes
+    assert [tick.get_text() for tick in digits.get_xticklabels()] == order
+    tuned = next(line for line in trucks.get_lines() if line.get_label() == "pre-trained")
+    np.testing.assert_allclose(tuned.get_ydata(), [0.6, 0.8, 0.7])
+    assert digits.get_lines()[-1].get_label() == "raw pixels" and set(digits.get_lines()[-1].get_ydata()) == {0.9}
+    assert len(digits.get_lines()) == len(trucks.get_lines()) + 1
+    assert alt.endswith("Chance: 50.0% on trucks, 10.0% on digits. Raw pixels: 90.0% on digits.")
+
+
 def test_a_missing_chance_level_is_named():
     with refused("plots.chance-missing", "digits"):
         plot_probe_by_depth(probes(), {"trucks": 0.5})
