@@ -250,7 +250,7 @@ def plot_probe_by_depth(
         axis.set_title(task, fontweight="normal")
     panels[0].set_ylabel(metric.label)
     legend = {label: handle for axis in panels for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
-    figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=min(len(legend), 5))
+    figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=3)
     title = title or f"Linear-probe {metric.name} by depth (mean, 95% interval)"
     add_title(figure, title)
     flat = [

@@ -3,8 +3,10 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/fine-tuning-course/fine-tuning-course/blob/main/lessons/02_transfer_learning.ipynb)
 #
-# You train a network to spot cars. Then you open it and measure, depth by depth, what it learned that helps to spot
-# trucks, and whether that helps to read digits too.
+# Heavy trucks wear out a bridge. Its operator already has a network that spots cars, and now wants one that spots
+# trucks, and later one that reads the digits on number plates. How much of what the first network learned is of use?
+#
+# *Time: 25 minutes. You need lesson 01.*
 
 # %%
 import sys
@@ -20,21 +22,30 @@ course = setup("02_transfer_learning")
 # %% [markdown]
 # ## One source, two targets
 #
-# *Transfer learning* uses what a network learned on a *source* task for a *target* task. Our source is "car or not".
-# The near target is "truck or not". The far one is "which digit?". An image of each row:
+# [*Transfer learning*](../docs/glossary.md#transfer-learning) uses what was learned on one task, the *source*, for
+# another, the *target*. The source here is "car or not". "Truck or not" is a near target, and "which digit?" a far
+# one. Each target comes with only 100 labelled images.
+
+# %% tags=["recorded"]
+from fastai.vision.all import set_seed
+
+from course_utils import data
+
+
+def load_tasks(seed):
+    set_seed(seed)
+    cars = data.vehicles("cars", n_per_class=300, size=40, bs=32, seed=seed)
+    others = {"size": 40, "seed": seed + 100, "augment": False}
+    trucks = data.vehicles("trucks", n_per_class=50, **others)
+    return cars, {"trucks": trucks, "digits": data.digits(n_per_class=10, split=(20, 50), **others)}
+
 
 # %%
-from course_utils import data
 from course_utils.plots import plot_images
 
-cars = data.vehicles("cars", n_per_class=500, size=48, bs=32, augment=False)
-trucks = data.vehicles("trucks", n_per_class=250, size=48, seed=1, augment=False)  # other images than those of cars
-numbers = data.digits(n_per_class=50, size=48, split=(1, 50), augment=False)
-shown = [(dls.vocab, *dls.test.dataset[place]) for dls in (cars, trucks, numbers) for place in (0, 125, 250, 375)]
+cars, targets = load_tasks(0)
+shown = [(dls.vocab, *dls.test.dataset[i]) for dls in (cars, *targets.values()) for i in (0, 125, 250, 375)]
 plot_images([image for _, image, _ in shown], [vocab[label] for vocab, _, label in shown], columns=4)
-
-# %% [markdown]
-# Below, a *body* has five depths: the *stem*, its first layer, and four *stages* of several layers each.
 
 # %%
 from course_utils.quiz import ask
@@ -44,397 +55,443 @@ ask("02.1")
 # %% [markdown]
 # ## A car detector in front of you
 #
-# As in lesson 01, but `pretrained=False`: the detector starts from random weights, and cars are all it will ever learn.
+# You train the detector from random weights, so it knows about nothing but cars, and keep a copy of its body from before
+# the training. (`reestimate_batchnorm` treats both in the same way; lesson 04 explains it.)
 
 # %%
-from fastai.vision.all import accuracy, create_body, hook_outputs, vision_learner
+from copy import deepcopy
+
+from fastai.vision.all import accuracy, vision_learner
 
 from course_utils.backbones import default
+from course_utils.training import ReestimateBatchNorm, reestimate_batchnorm
 
-arch = default()
-detector = vision_learner(cars, arch, pretrained=False, metrics=accuracy)
-detector.fit_one_cycle(3, 5e-3)
+
+# %% tags=["recorded"]
+def train_detector(cars):
+    learn = vision_learner(cars, default(), pretrained=False, metrics=accuracy, cbs=ReestimateBatchNorm())
+    reestimate_batchnorm(learn)
+    untrained = deepcopy(learn.model[0])
+    learn.fit_one_cycle(4, 5e-3)
+    return learn, untrained
+
 
 # %%
+detector, untrained = train_detector(cars)
 with detector.no_bar():
-    guess, truth = detector.get_preds(dl=cars.test)
-on_cars = accuracy(guess, truth).item()
-assert on_cars > 0.6, "the detector should beat a coin clearly: restart and run all cells"
-print(f"car or not: {on_cars:.0%} of {len(truth)} test images are right, a coin gets 50%")
-
-# %% [markdown]
-# A modest detector, after three looks at 1,000 images. It never saw a truck.
+    on_cars = detector.validate(dl=cars.test)[1]
+print(f"car or not: {on_cars:.0%} of {len(cars.test.dataset)} test images are right")
 
 # %%
 ask("02.2")
 
 # %%
 with detector.no_bar():
-    guess, truth = detector.get_preds(dl=trucks.test)
-says_car = (guess.argmax(dim=1) == 0).float()  # classes: cars has (car, other), trucks has (other, truck)
-of_trucks, of_others = says_car[truth == 1].mean().item(), says_car[truth == 0].mean().item()
-assert of_trucks > max(0.5, of_others), "more trucks than others should pass for cars: look at the detector's accuracy"
-print(f'"car" is said of {of_trucks:.0%} of the trucks and of {of_others:.0%} of the other images')
+    answers, truth = detector.get_preds(dl=targets["trucks"].test)
+says_car = (answers.argmax(dim=1) == 0).float()
+of_trucks, of_others = says_car[truth == 1].mean(), says_car[truth == 0].mean()
+print(f'it says "car" to {of_trucks:.0%} of the trucks and to {of_others:.0%} of the other images')
 
 # %% [markdown]
-# The detector is wrong about trucks, and yet it knows something about them: its "car" already separates them from
-# the rest. That overlap is what a transfer can use.
+# Nobody has shown it a truck, and yet its answers partly separate trucks from the rest. A transfer can use that.
 
 # %% [markdown]
 # ## Open the network
 #
-# To reuse a body has two ways. *Feature extraction* leaves it as it is; its outputs feed a new, small model. *Fine-tuning*
-# goes on training some or all of its weights. Both are transfer learning; here we do the first.
-
-# %% [markdown]
-# One architecture, three sets of weights: random, your detector's, and *pre-trained* ones, which come from photographs of
-# [200 kinds of things](../course_utils/backbones/MODEL_CARD.md).
+# There are two ways to reuse a body. In *feature extraction* it stays as it is, and its outputs, the
+# [*features*](../docs/glossary.md#feature), go into a new model. In fine-tuning you train its weights further. Here you extract.
+#
+# You compare three bodies: the untrained one, the car detector's, and the course's pre-trained one, which learned
+# [200 kinds of things](../course_utils/backbones/MODEL_CARD.md) from 70,000 photos.
 
 # %%
 import torch
+from fastai.vision.all import create_body, hook_outputs
 from torch.nn.functional import adaptive_avg_pool2d
 
-bodies = {
-    "random": create_body(arch(weights=None)),
-    "car detector": detector.model[0],
-    "pre-trained": create_body(arch(weights="DEFAULT")),
-}
-bodies = {name: body.to(course.device).eval() for name, body in bodies.items()}
+
+# %% tags=["recorded"]
+def three_bodies(detector, untrained):
+    pretrained = create_body(default()(weights="DEFAULT")).to(detector.dls.device)
+    bodies = {"random": untrained, "car detector": detector.model[0], "pre-trained": pretrained}
+    return {name: body.eval() for name, body in bodies.items()}
 
 
 # %% [markdown]
-# `hook_outputs` keeps what the parts of a body put out while a batch passes. Each *feature map*, one a channel, is
-# averaged over a grid of 2 × 2 fields.
+# You read each body at five depths: after its *stem*, the first layer, and after each of four
+# [*stages*](../docs/glossary.md#stage). `hook_outputs` catches the [*feature maps*](../docs/glossary.md#feature-map) there,
+# and each map is averaged within the cells of a 2 × 2 grid.
 
-# %%
+# %% tags=["recorded"]
 @torch.no_grad()
 def read_depths(body, batches):
     found = []
-    with hook_outputs([body[2], *body[4:8]], cpu=True) as hooks:
+    with hook_outputs(list(body[3:8]), cpu=True) as hooks:
         for images, labels in batches:
             body(images)
-            found.append([*(adaptive_avg_pool2d(maps, 2) for maps in hooks.stored), labels.cpu()])
+            found.append([adaptive_avg_pool2d(maps, 2) for maps in hooks.stored] + [labels.cpu()])
     return [torch.cat(part).numpy() for part in zip(*found, strict=True)]
 
 
-# %% [markdown]
-# A frozen body gives the same output for the same image every time. So each image passes each body once, and we keep
-# the results.
-
 # %%
-depths = ["stem", "stage 1", "stage 2", "stage 3", "stage 4"]
-tasks = {"trucks (near)": trucks, "digits (far)": numbers}
-pool, test = {}, {}
-for task, dls in tasks.items():
-    in_order = dls.train.new(shuffle=False, drop_last=False)
-    for name, body in bodies.items():
-        pool[task, name], test[task, name] = read_depths(body, in_order), read_depths(body, dls.test)
+ask("02.9")
 
 # %% [markdown]
 # ## A probe at every depth
 #
-# A *linear probe* asks what can be read at a depth by the simplest means: a logistic regression on the frozen features,
-# each first brought to mean 0 and spread 1. Good accuracy means that the classes lie apart there.
+# A [*linear probe*](../docs/glossary.md#linear-probe) reads the frozen features in the simplest way, by a logistic
+# regression. Cross-validation on the training images chooses how strongly its weights are held back.
 
 # %%
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 
-def probe(features, labels, test_features, test_labels):
-    reader = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    return reader.fit(features, labels).score(test_features, test_labels)
+# %% tags=["recorded"]
+def fit_probe(features, labels):
+    regression = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    search = GridSearchCV(
+        regression, {"logisticregression__C": [0.001, 0.01, 0.1, 1, 10]}, scoring="neg_log_loss", cv=3
+    )
+    return search.fit(features, labels).best_estimator_
+
+
+# %% [markdown]
+# It gets the `average` of each map, which forgets where in the image something was, or all four cells of its `grid`.
+
+# %% tags=["recorded"]
+DEPTHS = ["stem", "stage 1", "stage 2", "stage 3", "stage 4"]
+
+
+def average(maps):
+    return maps.mean((2, 3))
+
+
+def grid(maps):
+    return maps.reshape(len(maps), -1)
+
+
+# %% tags=["recorded"]
+def probe_depths(body, dls, pools):
+    *train, labels = read_depths(body, dls.train.new(shuffle=False, drop_last=False))
+    *test, truth = read_depths(body, dls.test)
+    return [
+        {"depth": depth, "pooling": pool.__name__, "score": fit_probe(pool(x), labels).score(pool(x_test), truth)}
+        for depth, x, x_test in zip(DEPTHS, train, test, strict=True)
+        for pool in pools
+    ]
 
 
 # %%
 ask("02.3")
 
 # %%
-from course_utils.quiz import found, predict
-
-predict("02.6")
-
-# %% [markdown]
-# One draw of labels proves little. We cut the pool into five draws of 100 labels, with no image in two of them. All
-# bodies and depths get the same draws, so their results are *paired*.
-
-# %%
-rows = []
-for (task, name), (*maps, labels) in pool.items():
-    *test_maps, truth = test[task, name]
-    draws = StratifiedKFold(5, shuffle=True, random_state=0).split(labels, labels)
-    for draw, (_, chosen) in enumerate(draws):
-        for depth, x, x_test in zip(depths, maps, test_maps, strict=True):
-            right = probe(x[chosen].mean((2, 3)), labels[chosen], x_test.mean((2, 3)), truth)
-            rows.append((task, name, depth, draw, right))
-
-# %%
 import pandas as pd
 
+bodies = three_bodies(detector, untrained)
+on_trucks = {name: probe_depths(body, targets["trucks"], [average]) for name, body in bodies.items()}
+table = {name: {row["depth"]: row["score"] for row in rows} for name, rows in on_trucks.items()}
+pd.DataFrame(table).round(3)
+
+# %% [markdown]
+# That is one detector and one draw of 100 labels. The course ran the same functions on both targets with ten seeds:
+
+# %%
+from itertools import product
+
+
+# %% tags=["recorded:depths"]
+def depths(seed):
+    cars, targets = load_tasks(seed)
+    bodies = three_bodies(*train_detector(cars))
+    return [
+        {"task": task, "strategy": name, **row}
+        for task, name in product(targets, bodies)
+        for row in probe_depths(bodies[name], targets[task], [average, grid])
+    ]
+
+
+# %% [markdown]
+# ## What did the cars teach?
+#
+# Here are all ten seeds. The dashed line is an SVM on the raw pixels of the same images.
+
+# %%
+from course_utils.experiments import recorded
 from course_utils.plots import plot_probe_by_depth
 
-table = pd.DataFrame(rows, columns=["task", "network", "depth", "draw", "score"]).assign(metric="accuracy")
-chance = {"trucks (near)": 1 / 2, "digits (far)": 1 / 10}
-plot_probe_by_depth(table, chance, title="Probe accuracy by depth (mean, 95% interval)")
+runs = recorded("02/depths")
+pixels = {task: recorded(f"02/ladder_{task}").scores("SVM on pixels").mean() for task in targets}
 
-# %% [markdown]
-# The random body is far above chance on both targets. What the training brought is each body's distance from it:
+
+def plot_probes(pooling, title):
+    chosen = runs.table[runs.table.pooling == pooling].sort_values("task", ascending=False, kind="stable")
+    chosen = chosen.rename(columns={"strategy": "network"})
+    plot_probe_by_depth(chosen, {"trucks": 1 / 2, "digits": 1 / 10}, pixels=pixels, depths=DEPTHS, title=title)
+
 
 # %%
-from course_utils.statistics import paired_difference
+plot_probes("average", "Probes on averaged maps")
 
-runs = table.pivot(index=["task", "draw"], columns=["network", "depth"], values="score")
-
-
-def gain(task, depth, network="car detector"):
-    mean, half = paired_difference(runs.loc[task][network, depth], runs.loc[task]["random", depth])
-    return 100 * mean, 100 * half
-
-
-for task in tasks:
-    row = ["{} {:+.1f} ± {:.1f}".format(depth, *gain(task, depth)) for depth in depths]
-    print(f"car detector over random, points, {task}: {', '.join(row)}")
-
-# %% tags=["result"]
-near, far = (gain(task, "stage 4") for task in tasks)
-assert near[0] - near[1] > 0, "at the last stage, training on cars should help to find trucks: look at the figure"
-assert far[0] + far[1] < near[0] - near[1], "the last stage should serve trucks more than digits: look at the figure"
-best_far = max(depths, key=lambda depth: gain("digits (far)", depth)[0])
-assert best_far != "stage 4", "for digits the best depth should lie before the last stage: look at the figure"
-said = "trucks {:+.1f} ± {:.1f} points, digits {:+.1f} ± {:.1f}".format(*near, *far)
-print(f"what training on cars added at the last stage: {said}")
 
 # %% [markdown]
-# On trucks the gain grows with depth: what cars needed last, trucks need too. On digits it is small at best, and at the last
-# stage nothing is left. What that stage keeps is *specific* to its source.
-
-# %% [markdown]
-# A gain can be negative. Then the source did harm, which is *negative transfer*. We claim it only where the whole interval
-# lies below zero.
+# Random weights do far better than chance. So ask what the training on cars added to them, in percentage points with a
+# 95% [*interval*](../docs/glossary.md#interval):
 
 # %%
-for task in tasks:
-    harmed = [depth for depth in depths if gain(task, depth)[0] + gain(task, depth)[1] < 0]
-    print(f"{task}: worse than random weights at {', '.join(harmed) or 'no depth'}")
+def gain(network, task, depth):
+    mean, half = runs.difference(network, "random", task=task, depth=depth, pooling="average")
+    return f"{100 * mean:+.1f} ± {100 * half:.1f}"
+
+
+pd.DataFrame({task: {depth: gain("car detector", task, depth) for depth in DEPTHS} for task in targets})
+
+# %% [markdown]
+# For trucks the gain grows with depth. For digits the later stages gain as well, although nothing about cars helps you
+# to read a 7. At the stem we could see no gain of more than 4 points on trucks, and on digits it does harm.
 
 # %%
 ask("02.7")
 
 # %% [markdown]
-# Which depths are listed for digits changes from one detector to the next: put `COURSE_SEED=1` before the setup cell to train
-# another. The two rows of gains keep their shapes.
-
-# %% [markdown]
-# ## The pre-trained body
+# ## What does the stem know?
 #
-# Its source was far richer: 200 classes of photographs, not two. What does it bring to each target?
-
-# %%
-for task in tasks:
-    row = ["{} {:+.1f} ± {:.1f}".format(depth, *gain(task, depth, "pre-trained")) for depth in depths]
-    print(f"pre-trained over random, points, {task}: {', '.join(row)}")
-found("02.6", gain("digits (far)", "stage 4", "pre-trained")[0])
-
-# %%
-for task in tasks:
-    reached = runs.loc[task]["pre-trained"]
-    best = reached.mean()[depths].idxmax()
-    behind, half = (100 * value for value in paired_difference(reached[best], reached["stage 4"]))
-    print(f"{task}, pre-trained: best at {best}, the last stage is {behind:.1f} ± {half:.1f} points behind")
-
-# %% [markdown]
-# It helps both targets, at nearly every depth. Is its last stage too special? The best depth was chosen after looking, so a
-# distance that is no larger than its ± shows nothing.
-
-# %% [markdown]
-# Rich isn't all, though. On drawn trucks your small detector keeps up at the last stage, for its source looked alike. On
-# photographs it falls behind.
-
-# %%
-for_trucks = runs.loc["trucks (near)"]
-ahead, half = paired_difference(for_trucks["car detector", "stage 4"], for_trucks["pre-trained", "stage 4"])
-assert course.images == "photographs" or ahead + half > 0, "on drawings the detector should keep up: see the figure"
-print(f"trucks, last stage: the car detector is {100 * ahead:+.1f} ± {100 * half:.1f} points from the pre-trained body")
-
-# %% [markdown]
-# ## Neighbours without labels
-#
-# A good space puts like beside like, before any label is used. For each test image we look up the five nearest in the
-# truck pool, at the last stage, and count how many share its class.
-
-# %%
-from sklearn.neighbors import NearestNeighbors
-
-
-def nearest(name, task="trucks (near)"):
-    known, queries = (part[task, name][-2].mean((2, 3)) for part in (pool, test))  # -2: stage 4, the labels are last
-    scaler = StandardScaler().fit(known)
-    known, queries = scaler.transform(known), scaler.transform(queries)
-    return NearestNeighbors(n_neighbors=5).fit(known).kneighbors(queries, return_distance=False)
-
-
-# %%
-labels, truth = pool["trucks (near)", "random"][-1], test["trucks (near)", "random"][-1]
-share = {name: (labels[nearest(name)] == truth[:, None]).mean() for name in bodies}
-assert share["car detector"] > share["random"], "the detector should put trucks beside trucks: look at its accuracy"
-print("neighbours of the same class:", ", ".join(f"{name} {part:.0%}" for name, part in share.items()))
-
-# %%
-from course_utils.plots import plot_neighbours
-
-shown = [250, 251]
-rows = nearest("pre-trained")[shown, :4]
-queries, near = trucks.test.dataset, trucks.train.dataset
-kinds = [[trucks.vocab[label] for label in row] for row in labels[rows]]
-images = [[near[place][0] for place in row] for row in rows]
-plot_neighbours([queries[i][0] for i in shown], images, [trucks.vocab[truth[i]] for i in shown], kinds)
-
-# %% [markdown]
-# Look at what the neighbours share besides the class: sky, ground, colour. A body sorts by all that it sees; a probe picks
-# out what its labels ask for.
-
-# %% [markdown]
-# ## Look inside
-#
-# The stem's filters read pixels, so they can be seen as images. Neighbouring weights of a random filter have
-# nothing to do with each other; in an edge or a colour patch they are alike. We measure that too.
-
-# %%
-from course_utils.plots import plot_filters
-
-first = {name: body[0].weight.detach().cpu() for name, body in bodies.items()}
-alike = {name: ((w[..., 1:] * w[..., :-1]).sum() / (w**2).sum()).item() for name, w in first.items()}
-assert alike["pre-trained"] > alike["random"] + 0.3, "pre-trained filters should be smooth: look at the weights"
-print("neighbouring weights, 0 unrelated, 1 equal:", ", ".join(f"{name} {part:.2f}" for name, part in alike.items()))
-plot_filters(first["car detector"], title="The car detector's first layer")
-plot_filters(first["pre-trained"], title="The pre-trained first layer")
-
-# %% [markdown]
-# The detector's filters still look like noise: 93 steps have hardly moved its stem, and a poor stem is what the probes saw.
-# The pre-trained ones are edges at many angles, and colour patches. Nobody drew them: 200 kinds of things asked for them.
-
-# %%
-from course_utils.controls import depth_slider
-from course_utils.plots import plot_feature_maps
-
-truck, _ = trucks.test.dataset[-1]
-with torch.no_grad(), hook_outputs([bodies["pre-trained"][place] for place in (2, 4, 5, 6, 7)], cpu=True) as hooks:
-    bodies["pre-trained"](trucks.test_dl([truck]).one_batch()[0])
-maps = {depth: stored[0] for depth, stored in zip(depths, hooks.stored, strict=True)}
-depth_slider(maps, truck)
-
-# %% [markdown]
-# At the stem you still see the truck. At stage 3 a map has 3 × 3 values, each about a large part of the image: less where,
-# more what.
-
-# %%
-plot_feature_maps(maps["stem"], truck, title="stem")
-plot_feature_maps(maps["stage 3"], truck, title="stage 3")
-
-# %% [markdown]
-# ## General early, specific late
-#
-# [Yosinski et al. 2014](https://arxiv.org/abs/1411.1792) copied the first layers of a network, froze them and trained the
-# rest on ImageNet's other classes. Seven copied layers cost 8.3 points, from natural to man-made things 25. Copies that
-# were fine-tuned gained 1 to 2.
-
-# %% [markdown]
-# Our miniature only reads and trains nothing above, so one of their losses can't appear here: frozen layers 4 and 5 cost 2 to 3 points
-# even [on their own task](https://arxiv.org/abs/1411.1792), since layers that learned together were parted.
+# That is odd. The layers near the image are said to be the general ones, of use to every task. Why does the stem do so
+# badly on digits?
 
 # %%
 ask("02.4")
 
 # %%
+plot_probes("grid", "Probes on a 2 × 2 grid")
+
+# %% [markdown]
+# With the grid, which keeps some of the *where*, even the random stem reads digits well. It was the average that lost them.
+# For the later stages the grid matters less.
+
+# %% [markdown]
+# ## What did the photos teach?
+#
+# The pre-trained body had a far richer source. Its 200 classes include sports cars and moving vans, and no digits.
+
+# %%
+from course_utils.quiz import found, predict
+
+predict("02.6")
+
+# %%
+pd.DataFrame({task: {depth: gain("pre-trained", task, depth) for depth in DEPTHS} for task in targets})
+
+# %%
+mean, half = runs.difference("pre-trained", "random", task="digits", depth="stage 4", pooling="average")
+found("02.6", 100 * mean)
+
+# %% [markdown]
+# It is ahead of random weights on both targets. But which of its stages would you use? Compare the last one with the first,
+# on the grid:
+
+# %% tags=["result"]
+from course_utils.statistics import paired_difference
+
+changes = []
+for task in targets:
+    first, last = (runs.scores("pre-trained", task=task, depth=f"stage {n}", pooling="grid") for n in (1, 4))
+    mean, half = paired_difference(last, first)
+    changes.append(f"{task} {100 * mean:+.1f} ± {100 * half:.1f} points")
+print(f"pre-trained body, from stage 1 to stage 4: {', '.join(changes)}")
+
+# %% [markdown]
+# The near target gains on the way through the network, and the far one loses. So early stages are *general* and late ones
+# *specific*, as people say. Only you don't see it in the first figure, where averages hide how much the early ones know.
+
+# %% [markdown]
+# ## Is that any good?
+#
+# Here are the lower rungs of lesson 01's ladder, with the same 100 labelled images and ten seeds. The probes are those
+# of the pre-trained body, and learn from mirrored trucks as well. Lessons 05 and 07 add the rungs that train a network.
+
+# %% tags=["recorded"]
+from course_utils.experiments import Experiment, all_rungs
+from course_utils.tasks import ImageTask
+
+
+# %% tags=["recorded:ladder_digits"]
+def ladder_digits(seed):
+    task = ImageTask("digits", size=40, split=(20, 50))
+    return Experiment(task, all_rungs(), labels=[10], seeds=[seed + 100]).run()
+
+
+# %% tags=["recorded:ladder_trucks"]
+def ladder_trucks(seed):
+    task = ImageTask("vehicles", task="trucks", size=40)
+    return Experiment(task, all_rungs(flip=True), labels=[50], seeds=[seed + 100]).run()
+
+
+# %%
+recorded("02/ladder_trucks")
+
+# %%
+recorded("02/ladder_digits")
+
+# %%
+for task, labels in {"trucks": 50, "digits": 10}.items():
+    mean, half = recorded(f"02/ladder_{task}").difference("multi-depth probe", "SVM on pixels", labels=labels)
+    print(f"{task}: multi-depth probe minus SVM on pixels: {100 * mean:+.1f} ± {100 * half:.1f} points")
+
+# %% [markdown]
+# For trucks the frozen body is far ahead of raw pixels. For small, centred digits we could see no difference of more than
+# 2 points. Whatever the body knows, an SVM on raw pixels reads these digits as well.
+
+# %% [markdown]
+# ## Neighbours without labels
+#
+# Which images look alike to a body? For two test images of trucks, these training images have the closest features at the
+# last stage of the pre-trained body:
+
+# %%
+from sklearn.neighbors import NearestNeighbors
+
+trucks = targets["trucks"]
+*known, labels = read_depths(bodies["pre-trained"], trucks.train.new(shuffle=False, drop_last=False))
+*queries, truth = read_depths(bodies["pre-trained"], trucks.test)
+scaler = StandardScaler().fit(average(known[-1]))
+search = NearestNeighbors(n_neighbors=4).fit(scaler.transform(average(known[-1])))
+near = search.kneighbors(scaler.transform(average(queries[-1])), return_distance=False)
+
+# %%
+from course_utils.plots import plot_neighbours
+
+shown = [250, 251]
+images = [[trucks.train.dataset[i][0] for i in near[row]] for row in shown]
+kinds = [[trucks.vocab[labels[i]] for i in near[row]] for row in shown]
+plot_neighbours([trucks.test.dataset[i][0] for i in shown], images, [trucks.vocab[truth[i]] for i in shown], kinds)
+
+# %% [markdown]
+# What else do neighbours share: background, colour, angle? A body arranges images by everything that it sees, and a probe
+# picks out what your labels ask for.
+
+# %% [markdown]
+# ## Look inside
+#
+# The filters of the first layer read pixels, so you can look at them as images.
+
+# %%
+from course_utils.plots import plot_filters
+
+plot_filters(bodies["car detector"][0].weight.detach().cpu(), title="First layer of the car detector")
+plot_filters(bodies["pre-trained"][0].weight.detach().cpu(), title="First layer of the pre-trained body")
+
+# %% [markdown]
+# The detector's filters still look like the random numbers that they started as. The pre-trained ones have become edges and
+# patches of colour, and nobody designed them. Now follow one truck through the stages:
+
+# %%
+from course_utils.controls import depth_slider
+
+truck, _ = trucks.test.dataset[-1]
+with torch.no_grad(), hook_outputs(list(bodies["pre-trained"][3:8]), cpu=True) as hooks:
+    bodies["pre-trained"](trucks.test_dl([truck]).one_batch()[0])
+maps = {depth: stored[0] for depth, stored in zip(DEPTHS, hooks.stored, strict=True)}
+depth_slider(maps, truck)
+
+# %% [markdown]
+# Stage by stage the maps get coarser, and each value speaks of a larger part of the image.
+
+# %% [markdown]
+# ## What larger experiments found
+#
+# [Yosinski et al. 2014](https://arxiv.org/abs/1411.1792) copied the first layers of a network, froze them and trained the
+# rest on other classes of ImageNet. With seven copied layers they lost 8.3 points, and 25 from natural to man-made things.
+# The paper shows curves; these figures were recomputed from the [logs](https://github.com/yosinski/convnet_transfer)
+# that its authors published.
+
+# %%
 ask("02.5")
+
+
+# %% [markdown]
+# ## For your own work
+#
+# - Do fit a probe before you fine-tune anything. It takes seconds, and tells you what the network already knows of your task.
+# - Do try several depths at once: for trucks, the multi-depth probe beat the best single depth.
+# - Don't credit pre-training with an accuracy before you have seen raw pixels next to it: on digits they did as well.
 
 # %% [markdown]
 # ## Exercises
 #
-# Write your own lines in place of the blanks; the check below tells you what is still missing. The solutions are in the
-# folder `solutions`.
-
-# %%
-*digit_maps, labels = pool["digits (far)", "random"]
-*digit_test_maps, truth = test["digits (far)", "random"]
-draws = [chosen for _, chosen in StratifiedKFold(5, shuffle=True, random_state=0).split(labels, labels)]
-
+# Write your code in place of the blanks; the check below each one tells you what is still missing. The solutions are in
+# the folder `solutions`.
 
 # %% [markdown] tags=["exercise"]
-# ### Exercise 02.A — keep the grid
+# ### Exercise 02.A — neighbours that agree
 #
-# Averaging hides where something is. Write `grid_accuracies(maps, test_maps)`: it takes maps of shape (images, channels, 2, 2),
-# of the pool and of the test part, gives the probe all four fields of each channel, and returns the accuracies of the five
-# `draws`. Then call it on the random stem's maps, `digit_maps[0]` and `digit_test_maps[0]`. Averaged, they gave
-# `runs.loc["digits (far)"]["random", "stem"]`. Guess first: will the grid help a stem that was never trained?
+# Write `agreement(known, labels, queries, truth)`. `known` and `queries` have one row of features for each image, `labels` and
+# `truth` are their classes. For each query, find the five nearest rows of `known`, and return the share of all these
+# neighbours that have the label of their query. Then call it on `average(known[-1])`, `labels`, `average(queries[-1])` and
+# `truth`. What would you get if the features said nothing about trucks?
 
 # %% tags=["solution"]
-def grid_accuracies(maps, test_maps):
+def agreement(known, labels, queries, truth):
     ### BEGIN SOLUTION
-    x, x_test = (part.reshape(len(part), -1) for part in (maps, test_maps))
-    return [probe(x[chosen], labels[chosen], x_test, truth) for chosen in draws]
+    near = NearestNeighbors(n_neighbors=5).fit(known).kneighbors(queries, return_distance=False)
+    return (labels[near] == truth[:, None]).mean()
     ### END SOLUTION
 
 
 # %% tags=["check"]
 from course_utils.quiz import check
 
-check("02.A", grid_accuracies, labels=labels, truth=truth)
+check("02.A", agreement)
 
 
 # %% [markdown] tags=["exercise"]
-# ### Exercise 02.B — no network at all
+# ### Exercise 02.B — choose a depth
 #
-# A transfer should beat the obvious. Write `pixel_accuracies(batches, test_batches)`: each batch is a pair of images and
-# labels. Scale the images to 8 × 8 pixels with `adaptive_avg_pool2d(images, 8)`, flatten them, and return the probe's
-# accuracies for the five `draws`. Then call it on `in_order`, which holds the pool's batches, and on `numbers.test`. Which bodies
-# beat it, at which depth?
+# Which depth would you use for trucks? Write `choose_depth(maps, labels)`. `maps` has five arrays, one for each depth, as
+# `read_depths` gives them for training images. Return the name, from `DEPTHS`, of the depth at which a logistic regression
+# on the `average` of the maps has the highest accuracy, by scikit-learn's `cross_val_score`. Then call it on `known` and
+# `labels`.
 
 # %% tags=["solution"]
-def pixel_accuracies(batches, test_batches):
+def choose_depth(maps, labels):
     ### BEGIN SOLUTION
-    def rows(batches):
-        return torch.cat([adaptive_avg_pool2d(images, 8).flatten(1).cpu() for images, _ in batches]).numpy()
+    from sklearn.model_selection import cross_val_score
 
-    x, x_test = rows(batches), rows(test_batches)
-    return [probe(x[chosen], labels[chosen], x_test, truth) for chosen in draws]
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    scores = [cross_val_score(model, average(x), labels, cv=5).mean() for x in maps]
+    return DEPTHS[scores.index(max(scores))]
     ### END SOLUTION
 
 
 # %% tags=["check"]
-check("02.B", pixel_accuracies, labels=labels, truth=truth)
+check("02.B", choose_depth, DEPTHS=DEPTHS)
 
 # %% [markdown]
 # ## What would break this
 #
-# - **Another detector, another random body.** The intervals cover the luck of the labels alone: each body is one draw.
-# - **Another reader.** Averaging hides *where* (Exercise A), and later stages have more channels: compare bodies at one
-#   depth rather than depths of one body.
-# - **The best depth** was picked on the test part, which flatters it.
-# - **Raw pixels.** On small, centred digits they are a strong baseline (Exercise B). A transfer that loses to it is
-#   worthless.
-# - **How near is near?** The pre-trained body's classes include sports cars and moving vans, as photographs: near in kind,
-#   far in looks from a drawing.
+# - **Another way of reading.** From averages alone you would have thought that the trained bodies' early layers know least.
+# - **Another kind of random.** The random body's BatchNorm statistics were estimated on the car images, as the detector's were.
+#   Other statistics would change what it reads, so raw pixels are the safer yardstick.
+# - **A better detector.** This one saw 600 photos. The pre-trained body saw 70,000, and its stem did learn.
+# - **A depth chosen by the test set.** The highest point of a curve is optimistic. The ladder's *best depth* was chosen by
+#   cross-validation on the training images.
 
 # %% [markdown]
 # ## Recap
 #
-# - Transfer learning reuses a source for a target, by feature extraction or by fine-tuning.
-# - Compare with random weights and with raw pixels; better than chance means little.
-# - What training on cars added grew with depth for trucks, and was gone at the last stage for digits: late is specific.
-# - General features need a rich source: the pre-trained body helped both targets at nearly every depth.
-# - A probe shows what can be read linearly, which is less than what is there.
+# - Transfer learning reuses what was learned on a source for a target; feature extraction leaves the body as it is.
+# - Compare a body with random weights and with raw pixels. Better than chance means little.
+# - Training on cars changed the later stages most, and there it helped both targets.
+# - On the way through the pre-trained body trucks gained and digits lost: early is general, late is specific.
+# - A probe shows what can be read in one way, which is less than what is there.
 
 # %% [markdown]
 # ## Quiz
 
 # %%
 ask("02.8")
-
-# %%
-ask("02.9")
 
 # %%
 from course_utils.quiz import summary
@@ -446,4 +503,5 @@ summary("02")
 #
 # - [Yosinski et al. 2014](https://arxiv.org/abs/1411.1792): the experiment behind "general early, specific late".
 # - [Alain and Bengio 2016](https://arxiv.org/abs/1610.01644): linear probes at every depth.
+# - [Evci et al. 2022](https://arxiv.org/abs/2201.03529): probes that read several depths at once.
 # - [Kornblith et al. 2019](https://arxiv.org/abs/1805.08974): do better source networks transfer better?
