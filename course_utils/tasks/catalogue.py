@@ -27,14 +27,14 @@ TASKS: dict[str, ImageTask] = {
     for task in (
         ImageTask("recycling", name="01_first_finetune", labels=20, epochs=9, flip=True, size=72, bs=16),
         ImageTask(
-            "digits",
+            "vehicles",
             name="05_full_or_partial",
-            labels=10,
-            epochs=4,
-            arch=shorter,
-            size=32,
-            bs=10,
-            split=(0.1, 0.2),
+            labels=20,
+            epochs=20,
+            head="linear",
+            size=48,
+            bs=20,
+            split=(100, 200),
         ),
         ImageTask(
             "vehicles",

@@ -17,6 +17,7 @@ from torch import nn
 from course_utils import data, environment
 from course_utils.backbones import default
 from course_utils.errors import CourseError
+from course_utils.surgery import replace_head
 from course_utils.tasks.metrics import find_metric
 from course_utils.training import Strategy
 
@@ -41,6 +42,8 @@ class ImageTask:
         What `vision_learner` takes as its architecture; the course's own network for this machine if left out.
     flip : bool
         Whether a mirrored image still belongs to its class.
+    head : str, optional
+        Another head than `vision_learner`'s two layers, by the name that `surgery.replace_head` takes: "linear".
     images : str, optional
         "photographs" or "drawings", where the task should not follow the machine's own choice.
     **options
@@ -60,6 +63,7 @@ class ImageTask:
     epochs: int
     arch: Callable[..., nn.Module] | None
     flip: bool
+    head: str | None
     images: str | None
     options: Mapping[str, Any] = field(hash=False)
 
@@ -73,6 +77,7 @@ class ImageTask:
         epochs: int = 5,
         arch: Callable[..., nn.Module] | None = None,
         flip: bool = False,
+        head: str | None = None,
         images: str | None = None,
         **options: Any,
     ):
@@ -88,7 +93,7 @@ class ImageTask:
                 code="tasks.option-of-a-run",
             )
         own = {"dataset": dataset, "name": name or dataset, "metric": metric, "labels": labels, "epochs": epochs}
-        own |= {"arch": arch, "flip": flip, "images": images, "options": options}
+        own |= {"arch": arch, "flip": flip, "head": head, "images": images, "options": options}
         vars(self).update(own)  # a frozen dataclass refuses assignment
 
     def changed(self, **changes: Any) -> "ImageTask":
@@ -132,7 +137,10 @@ class ImageTask:
             set_seed(start)
         measure = find_metric(self.metric).for_fastai
         assert measure is not None  # __init__ refuses others
-        return vision_learner(dls, self.network, pretrained=strategy.pretrained, metrics=measure())
+        learn = vision_learner(dls, self.network, pretrained=strategy.pretrained, metrics=measure())
+        if self.head:
+            replace_head(learn, self.head)
+        return learn
 
     def score(self, learn: Learner, split: str = "test") -> float:
         """Return the metric on the "valid" or the "test" set."""
@@ -146,6 +154,7 @@ class ImageTask:
             "options": json.loads(json.dumps(dict(self.options), default=repr, sort_keys=True)),
             "network": self.network.__name__,
             "metric": self.metric,
+            **({"head": self.head} if self.head else {}),
             "images": self.images or environment.images(),
         }
 

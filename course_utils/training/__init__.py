@@ -23,6 +23,7 @@ from course_utils.training.strategies import (
     LinearProbe,
     MultiDepthProbe,
     Partial,
+    ProbeThenAll,
     Strategy,
     Surgical,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "Partial",
     "Phase",
     "Probe",
+    "ProbeThenAll",
     "RecordSchedule",
     "ReestimateBatchNorm",
     "SolvedHead",

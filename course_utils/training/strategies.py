@@ -250,7 +250,9 @@ class GradualUnfreezing(Strategy):
 
 @dataclass(frozen=True)
 class HeadThenAll(Strategy):
-    """LP-FT: a head on the frozen body first, then everything at a lower learning rate (Kumar et al. 2022).
+    """A head on the frozen body for some epochs, then everything at a lower learning rate.
+
+    Its head is trained, not converged; `ProbeThenAll` begins with the optimum.
 
     head_epochs: how many of the epochs go to the head; all_lr: the learning rate of the rest, a tenth of `lr` unless
     given
@@ -272,6 +274,24 @@ class HeadThenAll(Strategy):
             Phase(Head(), self.head_epochs, self.lr, batchnorm="fixed"),
             Phase(Everything(), self.epochs - self.head_epochs, self.all_lr or self.lr / 10),
         ]
+
+
+@dataclass(frozen=True)
+class ProbeThenAll(Strategy):
+    """LP-FT: a converged linear probe of the frozen body, then everything (Kumar et al. 2022).
+
+    The probe is solved, not trained, so all `epochs` go to the second phase.
+
+    stages: the blocks that the probe and the head after it read, averaged over positions
+    """
+
+    stages: tuple[str, ...] = ("stage 4",)
+
+    name = "LP-FT"
+
+    def phases(self) -> list[Phase | SolvedHead]:
+        """Solve for the head, then train everything, the head included."""
+        return [SolvedHead(tuple(self.stages), ("average",)), Phase(Everything(), self.epochs, self.lr)]
 
 
 @dataclass(frozen=True)
@@ -334,6 +354,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
         Full,
         Discriminative,
         HeadThenAll,
+        ProbeThenAll,
         Surgical,
         FineTune,
     )

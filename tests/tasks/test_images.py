@@ -48,6 +48,12 @@ def test_a_strategy_from_scratch_gets_random_weights():
     assert not torch.equal(first, second)
 
 
+def test_a_task_may_ask_for_another_head():
+    linear = TASK.changed(head="linear")
+    assert [tuple(weight.shape) for weight in head_of(linear.learner(0, 2, training.Full(1)))] == [(10, 256), (10,)]
+    assert linear.describe() == TASK.describe() | {"head": "linear"}
+
+
 def test_a_training_counts_its_steps_and_keeps_no_callback():
     score, trained = train_and_score(TASK, training.HeadOnly(2), 2, 0, cbs=[NoValidation()])
     assert trained.steps == 4 and trained.seconds > 0

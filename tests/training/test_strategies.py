@@ -26,7 +26,8 @@ def moved(strategy: training.Strategy, kind: str = "weight") -> list[str]:
     learn = learner(pretrained=strategy.pretrained)
     before = surgery.snapshot(learn)
     names = {layer: block.name for block in surgery.blocks(learn) for layer in block.layers}
-    if isinstance(strategy, training.LinearProbe | training.MultiDepthProbe):  # its head is another one
+    replaced = training.LinearProbe | training.MultiDepthProbe | training.ProbeThenAll
+    if isinstance(strategy, replaced):  # its head is another one
         before = {name: tensor for name, tensor in before.items() if name.startswith("0.")}
     table = surgery.drift(before, quietly(strategy, learn))
     table = table[(table.kind == kind) & (table.change > 0)]
@@ -46,6 +47,7 @@ def moved(strategy: training.Strategy, kind: str = "weight") -> list[str]:
         (training.Discriminative(2), BLOCKS),
         (training.GradualUnfreezing(3), BLOCKS),
         (training.HeadThenAll(3), BLOCKS),
+        (training.ProbeThenAll(2), BLOCKS[:-1]),
         (training.Surgical(2, block="stage 1"), ["stage 1", "head"]),
         (training.FineTune(2), BLOCKS),
     ],
@@ -84,6 +86,21 @@ def test_gradual_unfreezing_goes_from_the_head_back():
     learn.add_cb(Callback(before_fit=look))
     quietly(training.GradualUnfreezing(4, stages=4, batchnorm="fixed"), learn)
     assert seen == [1, 2, 3, 6]
+
+
+def test_lp_ft_starts_from_the_solution_of_a_linear_probe():
+    probe = quietly(training.MultiDepthProbe(stages=("stage 4",), pools=("average",)), learner())
+    learn, heads, frozen = learner(), [], []
+
+    def look(_) -> None:
+        heads.append(surgery.blocks(learn)[-1].weights)
+        frozen.extend(name for name, weight in learn.model.named_parameters() if not weight.requires_grad)
+
+    learn.add_cb(Callback(before_fit=look))
+    quietly(training.ProbeThenAll(1, lr=1e-12), learn)
+    solved = surgery.blocks(probe)[-1].weights
+    assert len(heads) == 1 and not frozen
+    assert all(torch.allclose(heads[0][name], weight, atol=1e-5) for name, weight in solved.items())
 
 
 def test_discriminative_rates_rise_evenly_from_block_to_block():
