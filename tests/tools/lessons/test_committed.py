@@ -1,5 +1,6 @@
 """The lessons themselves: text and notebook agree, and the lint finds nothing. nbval executes them in its own run."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,10 @@ def test_nothing_to_mend(lesson):
 def test_every_setup_cell_is_the_same_but_for_the_name():
     setups = {read_text(lesson).cells[1].source.replace(lesson.name, "NAME") for lesson in choose(FOLDER)}
     assert len(setups) == 1 and all(SETUP.fullmatch(setup) for setup in setups)
+
+
+def test_the_glossary_is_in_alphabetical_order():
+    terms = re.findall(
+        r"^### (.+)$", (FOLDER.parent / "docs" / "glossary.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert terms == sorted(set(terms), key=str.casefold)
