@@ -23,9 +23,9 @@ course = setup("04_freezing")
 # %% [markdown]
 # ## Predict first
 #
-# `vision_learner` freezes the body: it sets `requires_grad=False`, and PyTorch computes no
-# [*gradient*](../docs/glossary.md#gradient), the direction in which to change a weight, for what is frozen. Then you
-# train the second head for three epochs.
+# `vision_learner` freezes the body: where it sets `requires_grad=False`, PyTorch computes no
+# [*gradient*](../docs/glossary.md#gradient), the number that says which way to change a weight. Then you train the
+# second head for three epochs.
 
 # %%
 from course_utils.quiz import ask
@@ -90,7 +90,7 @@ shared, as_trained = right(gate), right(slips)
 print(f"second camera: {as_trained:.1%}; gate: {before:.1%} before, {shared:.1%} after")
 
 # %% [markdown]
-# The gate's head hasn't changed, yet these images are now among its worst mistakes:
+# The gate's head hasn't changed, yet these are now its worst mistakes:
 
 # %%
 from course_utils.plots import plot_drift, plot_top_losses
@@ -114,13 +114,13 @@ assert moved.moved["weight"] == 0 < moved.moved["statistics"], "only BatchNorm s
 moved.round(2)
 
 # %% [markdown]
-# No convolution moved (`weight`). All that did belongs to [*BatchNorm*](../docs/glossary.md#batchnorm) layers: they
-# bring each channel to mean 0 and standard deviation 1, and then scale and shift it by two weights, gamma and beta
+# No convolution moved (`weight`). Everything that did belongs to [*BatchNorm*](../docs/glossary.md#batchnorm) layers:
+# they bring each channel to mean 0 and standard deviation 1, and then scale and shift it by two weights, gamma and beta
 # (`affine`), which fastai lets train.
 
 # %% [markdown]
 # In training, BatchNorm takes mean and standard deviation from the current batch. In evaluation it uses running
-# averages, the `statistics`. They aren't trained: each training step replaces a tenth of them by the batch's own. So
+# averages, the `statistics`. They aren't trained: each training step replaces a tenth of them with the batch's own. So
 # `requires_grad=False` can't stop them.
 
 # %%
@@ -129,9 +129,9 @@ ask("04.6")
 # %% [markdown]
 # ## Which of the two did the harm?
 #
-# If it's only the statistics, we can repair both cameras without training: send a camera's training images through
-# the network once, and average the statistics of their batches. `reestimate_batchnorm` does that and changes no
-# weight.
+# The statistics moved, and so did gamma and beta. If only the statistics do harm, we can repair both cameras without
+# training: send a camera's training images through the network once, and average the statistics of their batches.
+# `reestimate_batchnorm` does that and changes no weight.
 
 # %%
 from course_utils.quiz import found, predict
@@ -153,9 +153,9 @@ with reestimated(gate):  # until the end of this block
 print(f"gate: {before:.1%} before, {shared:.1%} after, {repaired:.1%} with statistics re-estimated on its own images")
 
 # %% [markdown]
-# So most of the harm came from the statistics. The training itself was fine, because it uses each batch's own. But
-# after so few steps the running averages are still on their way from photos to digits, and evaluation uses them. They
-# fit neither camera.
+# So, in this run, most of the harm came from the statistics. The training itself was fine, because it uses each batch's
+# own. But evaluation uses the running averages, and after so few steps they are still on their way from photos to
+# digits. They fit neither camera.
 
 # %%
 ask("04.4")
@@ -166,8 +166,8 @@ print(f"second camera, while the statistics were those of the gate: {meanwhile:.
 # %% [markdown]
 # ## Hold them
 #
-# Re-estimating repairs one camera at a time, unless each keeps statistics of its own. The other cure lets nothing
-# move: `batchnorm="fixed"`, here in a strategy of the course or in `freeze(learn, ...)`, stops the weights of the
+# Re-estimating repairs one camera at a time, unless each keeps statistics of its own. With the other cure, nothing
+# moves: `batchnorm="fixed"`, which the course's strategies and `freeze(learn, ...)` take, freezes the weights of the
 # body's BatchNorm layers and holds these layers in evaluation mode.
 
 # %%
@@ -233,8 +233,9 @@ for camera, other in product(("second", "gate"), ("as trained", "held")):
 runs
 
 # %% [markdown]
-# As trained, the second camera looks like a failure, and both cures mend it: whatever lies between them is small beside
-# what either brings. The gate gets most of its loss back with statistics of its own. Holding them avoids the loss.
+# As trained, the second camera looks like a failure, and both cures mend it: re-estimating brings 46 points, and by
+# these intervals the cures differ by less than 4. With statistics of its own, the gate gets back most of what it lost.
+# With BatchNorm held, it loses nothing.
 
 # %% [markdown]
 # What are these accuracies worth? This is the ladder of baselines on the images of both cameras. We leave out training
@@ -248,14 +249,15 @@ rungs["second camera"] = baselines(digits, resnet18_half, rungs=all_rungs()[:4])
 pd.DataFrame({name: table.set_index("strategy").score for name, table in rungs.items()}).round(3)
 
 # %% [markdown]
-# On digits, an SVM on raw pixels does better than our second head. With slips alone, the centre wouldn't need a
-# network. It's the gate that needs one.
+# On digits, an SVM on raw pixels and a linear probe both beat our second head. With slips alone, the centre wouldn't
+# need a network. At the gate the pre-trained features pay: on this split the probe does best, then our head, then the
+# classifiers on pixels.
 
 # %% [markdown]
 # ## A network without BatchNorm
 #
 # Is BatchNorm really the cause? `vgg16_quarter` has VGG16's layers, a quarter as wide, and was pre-trained on the same
-# images, without BatchNorm. If we are right, nothing in its frozen body moves, even if nobody asks for that.
+# images, without BatchNorm. If we are right, nothing in its frozen body moves, even though nobody asks for that.
 
 # %%
 from course_utils.backbones import vgg16_quarter
@@ -279,8 +281,8 @@ print(f"second camera {right(vgg_slips):.1%}; gate {right(vgg_gate):.1%}, and {b
 assert right(vgg_gate) == before, "nothing should have moved: restart the kernel and run all cells"
 
 # %% [markdown]
-# Not one tensor of the body moved, and the gate is as good as before, to the last digit. That is no matter of luck, so
-# it takes no seeds: without BatchNorm there is nothing that could move. (Which network is better is another question.)
+# Not one tensor of the body moved, and the gate is as good as before, to the last digit. That isn't luck, so we need no
+# seeds to show it: without BatchNorm nothing in this body could move. (Which network is better is another question.)
 
 # %% [markdown]
 # ## eval() doesn't last
@@ -345,8 +347,9 @@ ask("04.3")
 
 
 # %% [markdown]
-# [*Weight decay*](../docs/glossary.md#weight-decay), which shrinks each weight a little in every step, does the same.
-# Does this happen in practice? Train a whole network for an epoch, freeze it, train on, and look at the convolutions:
+# [*Weight decay*](../docs/glossary.md#weight-decay), which shrinks each weight a little in every step, also acts on a
+# weight whose gradient is zero. Does this happen in practice? Train a whole network for an epoch, freeze it, train on,
+# and look at the convolutions:
 
 # %%
 def late(freeze_it):
@@ -366,8 +369,8 @@ assert by_fastai > 0 == by_course, "zero gradients should let weights decay: res
 
 
 # %% [markdown]
-# fastai's `freeze` leaves the old gradients, set to zero; the course's drops them. You are on the safe side if you
-# freeze before you train, as `vision_learner` does.
+# With fastai's `freeze` the old gradients stay, set to zero; the course's `freeze` drops them. You are on the safe side
+# if you freeze before you train, as `vision_learner` does.
 
 # %% [markdown]
 # ## Freeze to a depth
@@ -399,9 +402,9 @@ plot_drift(tables, title="How far convolutions and linear layers moved")
 # %% [markdown]
 # ## What a frozen step costs
 #
-# A training step has a forward pass, and a backward pass that computes gradients from the last layer back to the
-# first one that trains. With a frozen body that should be quick. We time steps at each depth, one after the other,
-# the first one dropped:
+# A training step has a forward pass, and a backward pass that computes gradients from the last layer back to the first
+# one that trains. With a frozen body that should be quick. We time a few steps at each depth, after a first one that
+# doesn't count:
 
 # %%
 from course_utils.controls import freeze_slider
@@ -418,9 +421,9 @@ for how, table in costs.items():
     )
 
 # %% [markdown]
-# If BatchNorm trains, its first layer's weights need a gradient, and so the backward pass goes all the way: freezing
-# saves little. Milliseconds vary from machine to machine and with what else it does; memory is counted. Move the
-# slider; the linear probe reads what the frozen blocks give.
+# If BatchNorm trains, the weights of its first layer need a gradient, so the backward pass has to go all the way, and
+# freezing saves less. Milliseconds vary with the machine and with what else it is doing; memory is counted tensor by
+# tensor. Move the slider: the linear probe reads what the frozen blocks put out.
 
 # %%
 freeze_slider(costs["fixed"])
@@ -428,7 +431,7 @@ freeze_slider(costs["fixed"])
 # %% [markdown]
 # ## Frozen means cached
 #
-# Is a body in which nothing moves good for something else, too?
+# What else can you gain from a body in which nothing moves?
 
 # %%
 ask("04.9")
@@ -463,8 +466,8 @@ found("04.8", slow / fast)
 
 # %% [markdown]
 # The weights are the same, or differ by rounding where sums are taken in another order. Features are kept on disk as
-# well, up to `COURSE_FEATURES_GB`, so a second start is faster still. `cached_body` does this for any learner, and
-# refuses where the result would change:
+# well, up to `COURSE_FEATURES_GB`, so a second start needs no pass through the body. `cached_body` does this for any
+# learner, and refuses where the result would change:
 
 # %%
 from course_utils.errors import CourseError
@@ -479,8 +482,8 @@ except CourseError as error:
 
 
 # %% [markdown]
-# Random augmentation changes the images in every epoch. `cache=4` stores four augmented versions of each. That is
-# another training, so you have to ask.
+# Random augmentation changes the images in every epoch. `cache=4` stores four augmented versions of each. That
+# changes the training, so you have to ask.
 
 # %% [markdown]
 # ## Do and don't
@@ -538,20 +541,23 @@ check("04.B", moved)
 # %% [markdown]
 # ## What would break this
 #
-# - **Images like those of the pre-training.** Digits are far from photos. The nearer your images are, the less the
-#   statistics have to move. Try `data.recycling(...)` for the second camera.
-# - **More steps.** Lag shrinks with the number of steps, not of epochs. The shared gate gains nothing by that.
-# - **Other normalisation.** LayerNorm and GroupNorm keep no running statistics: no lag, and nothing to hold.
-# - **Small batches.** Re-estimating takes batches of 64 images here. With a few images per batch BatchNorm follows
-#   noise.
+# - **Images like those of the pre-training.** Digits are far from photos. With photos, the statistics may have less
+#   far to move, but no cell shows that: try `data.recycling(...)` for the second camera.
+# - **More steps.** As in Question 04.6, what is left of the old averages shrinks with every step. We haven't measured
+#   what the gate makes of averages that have arrived at the digits.
+# - **Other normalisation.** LayerNorm and
+#   [GroupNorm](https://docs.pytorch.org/docs/stable/generated/torch.nn.GroupNorm.html) keep no running statistics, so
+#   none can lag.
+# - **Small batches.** [Wu and He 2018](https://arxiv.org/abs/1803.08494) report that BatchNorm's error grows quickly as
+#   batches get smaller. Re-estimating uses batches of 64 images here.
 
 # %% [markdown]
 # ## Recap
 #
 # - `requires_grad=False` stops the gradient of a weight, and nothing else.
 # - BatchNorm's running statistics follow the training images and, in a short training, lag behind.
-# - Hold them, re-estimate them, or use a network without BatchNorm; a shared body needs them held.
-# - Momentum and weight decay move a weight whose gradient is zero, and leave one alone that has no gradient.
+# - Hold them, re-estimate them, or use a network without BatchNorm. In a shared body, hold them.
+# - Momentum and weight decay move a weight whose gradient is zero, but not one that has no gradient.
 # - What really stays still can be computed once and stored.
 
 # %% [markdown]
@@ -569,7 +575,8 @@ summary("04")
 # ## Further reading
 #
 # - [Ioffe and Szegedy 2015](https://arxiv.org/abs/1502.03167): BatchNorm.
-# - [Li et al. 2016](https://arxiv.org/abs/1603.04779): one network, and BatchNorm statistics for each kind of images.
+# - [Li et al. 2016](https://arxiv.org/abs/1603.04779): one network, with its own BatchNorm statistics for each kind of
+#   image.
 # - [PyTorch's `update_bn`](https://docs.pytorch.org/docs/stable/optim.html#weight-averaging-swa-and-ema):
 #   re-estimating in plain PyTorch.
-# - [fastai's training callbacks](https://docs.fast.ai/callback.training.html): `BnFreeze` and its kin.
+# - [fastai's training callbacks](https://docs.fast.ai/callback.training.html): `BnFreeze` and others.
