@@ -3,8 +3,9 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/fine-tuning-course/fine-tuning-course/blob/main/lessons/03_head_replacement.ipynb)
 #
-# The plant of lesson 01 has a network that names 200 kinds of things, and none of them is "cardboard". You take its last
-# layer off and put one with six classes in its place. Does it matter which kind of layer, and where you cut?
+# The recycling plant of lesson 01 has a network that tells 200 kinds of things apart, and none of them is "cardboard".
+# You remove its last layer and put one with six classes in its place. Does it matter what you put there, and where you
+# cut?
 #
 # *Time: 40 minutes. You need lesson 01.*
 
@@ -22,8 +23,8 @@ course = setup("03_head_replacement")
 # %% [markdown]
 # ## One line of surgery
 #
-# `resnet18_half`, a ResNet with 18 layers at half width, was pre-trained on 200 kinds of things, so it gives 200 scores.
-# Its last layer is called `fc`, as in all ResNets of torchvision. One line replaces it.
+# `resnet18_half` is a ResNet with 18 layers, each half as wide as usual. It was pre-trained on 200 kinds of things, so
+# it gives 200 scores. Its last layer is called `fc`, as in all of torchvision's ResNets. One line replaces it.
 
 # %%
 import torch
@@ -44,7 +45,7 @@ ask("03.1")
 
 # %% [markdown]
 # Two images went in, and six scores came out for each. The new layer starts from random weights, so these scores mean
-# nothing yet. Let's train this layer, and nothing else, on 20 labelled photos per material.
+# nothing yet. Let's train this layer's weights, and no others, on 20 labelled photos per material.
 
 # %%
 from fastai.vision.all import Learner, accuracy
@@ -67,12 +68,13 @@ print(
 )
 
 # %% [markdown]
-# The layer that you took away knew which features speak for which of 200 classes. The new one has learned the same for
-# six.
+# The layer that you removed knew which features point to which of 200 classes. The new one is learning the same for
+# six, and in this run it gets about half of the test photos right.
 
 # %% [markdown]
-# The part that you replace is the *head*, and what you keep is the *body*. `describe` groups the layers into *blocks* and
-# adds what each block puts out for one image. The body can be cut after any of them.
+# The part that you replace is the [*head*](../docs/glossary.md#head), and what you keep is the *body*. `describe`
+# groups the layers into blocks, and shows what each block gives for one image. A ResNet's blocks are a stem, four
+# [*stages*](../docs/glossary.md#stage) and the head. You can cut the body after any of its blocks.
 
 # %%
 from course_utils.plots import plot_network
@@ -90,8 +92,8 @@ print(f"the head holds {share:.1%} of all weights; stage 4 holds {last_stage:.0%
 # %% [markdown]
 # ## Read the error
 #
-# Most first attempts at surgery end in a shape error, so it pays to be able to read one. Here we cut off the last two
-# parts, the pooling and `fc`, and put a linear layer on what is left.
+# The first time you replace a head, you may well get a shape error, so it helps to be able to read one. Here we remove
+# the last two layers, the pooling and `fc`, and put a linear layer on what is left.
 
 # %%
 body = nn.Sequential(*list(network.children())[:-2])
@@ -102,9 +104,9 @@ except RuntimeError as error:
     print("error:", error)
 
 # %% [markdown]
-# For each image the body gives 256 [*feature maps*](../docs/glossary.md#feature-map) of 2 × 2 values. A linear layer works
-# on the *last* dimension, which is 2 here, and it expected 256. In the message, the first pair of numbers is what came,
-# and the second one belongs to the layer.
+# For each image the body gives 256 [*feature maps*](../docs/glossary.md#feature-map) of 2 × 2 values. In the message,
+# the first pair of numbers is what came: 2 × 256 × 2 rows of 2 values each. The second pair belongs to the layer,
+# which works on the *last* dimension and expected 256 values there.
 
 # %%
 ask("03.2")
@@ -127,7 +129,7 @@ ask("03.6")
 # %% [markdown]
 # ## Which head?
 #
-# People often put something larger than one linear layer on the body. fastai's `vision_learner` does: its head has two
+# People often put more than one linear layer on the body. fastai's `vision_learner` does: its head has two linear
 # layers and [*dropout*](../docs/glossary.md#dropout), and it reads each map's maximum as well as its average. Which of
 # these makes a difference?
 
@@ -135,8 +137,8 @@ ask("03.6")
 ask("03.3")
 
 # %% [markdown]
-# With a frozen body, each image has to pass through it only once. `pooled_features` keeps what comes out: the average and
-# the maximum of each feature map, stage by stage.
+# A frozen body always gives an image the same features, so each image has to go through it only once.
+# `pooled_features` keeps what comes out: the average and the maximum of each feature map, stage by stage.
 
 # %% tags=["recorded"]
 from operator import itemgetter
@@ -160,9 +162,9 @@ def frozen_features(dls, network, stages):
 
 
 # %% [markdown]
-# Three heads for these vectors: one linear layer; two layers with a [*ReLU*](../docs/glossary.md#relu) between them; and
-# fastai's, without its pooling. All of them begin with [*BatchNorm*](../docs/glossary.md#batchnorm), which brings the
-# features to the same scale.
+# We compare three heads on these features: one linear layer; two linear layers with a
+# [*ReLU*](../docs/glossary.md#relu) between them; and fastai's head, without its pooling. All three begin with
+# [*BatchNorm*](../docs/glossary.md#batchnorm), which brings the features to the same scale.
 
 # %% tags=["recorded"]
 def linear(inputs, classes):
@@ -178,8 +180,8 @@ def fastai_head(inputs, classes):
 
 
 # %% [markdown]
-# Each head is trained for 100 steps, with the learning rate that does best on the validation images: the same four for
-# every head.
+# Each head is trained for 100 steps with each of four learning rates, and we keep the one that does best on the
+# validation images.
 
 # %% tags=["recorded"]
 def train_head(head, x, y, lr):
@@ -208,7 +210,8 @@ def test_accuracy(make, parts, read, seed):
 
 
 # %% [markdown]
-# Now one thing changes at a time: what the head reads, how many layers it has, and how many stages it sees.
+# Now we vary what the head reads (averages, maxima, a second stage) and how many layers it has, one change at a time.
+# fastai's head differs from our two layers on maxima in two ways: it has dropout and a second BatchNorm.
 
 # %% tags=["recorded"]
 def averages(features):
@@ -238,7 +241,7 @@ def heads(seed, labels=(20, 60)):
 
 
 # %% [markdown]
-# Here is one seed, live. Don't read much into it: other training images may order the heads differently.
+# Here is one seed, live. Don't read much into it: with other training images, the order of the heads may change.
 
 # %%
 import pandas as pd
@@ -270,25 +273,26 @@ for labels in (20, 60):
         print(f"{labels} labels: {first} minus {second}: {100 * difference:+.1f} ± {100 * half:.1f} points")
 
 # %% [markdown]
-# A second layer helps by several points. A second stage to read helps about as much, and the two add up. Maxima and
-# dropout make a difference of about a point, or none that 20 seeds can show. So if a linear head disappoints you, let it
-# read more, or make it larger.
+# A second layer gains about three to five points, a second stage about four, and the two gains add up. For maxima in a
+# linear head we saw no clear gain (about two points at most), and none for fastai's dropout and second BatchNorm (one
+# at most). If a linear head disappoints you, add a layer, a stage, or both.
 
 # %% [markdown]
-# How high is that? Here is the ladder that lesson 01 recorded on the same images:
+# Are these accuracies any good? Here is the ladder of baselines that lesson 01 recorded on the same task:
 
 # %%
 recorded("01/ladder")
 
 # %% [markdown]
-# Every head is above the SVM on pixels and above training from scratch. The linear multi-depth probe gets as far as the
-# best of them. It also learns from mirrored images, and chooses its stages and settings by cross-validation.
+# Every head is ahead of the SVM on pixels and of training from scratch. Two layers on two stages do about as well as
+# fine-tuning, and as the multi-depth probe, which is linear but also learns from mirrored images.
 
 # %% [markdown]
 # ## Remove more than one layer
 #
-# You may also cut off whole stages and put a linear head on what is left. What does a smaller network cost? We ask on
-# two tasks: photos of rubbish, which resemble the images of the pre-training, and handwritten digits, which don't.
+# A smaller network is cheaper. You can cut off whole stages and put a linear head on what is left, but what does
+# it cost in accuracy? With 20 labels per class, we try two tasks: photos of rubbish, which resemble the
+# pre-training images, and handwritten digits, which don't.
 
 # %%
 from course_utils.quiz import found, predict
@@ -333,15 +337,15 @@ for task in ("recycling", "digits"):
 found("03.5", 100 * change)
 
 # %% [markdown]
-# It costs nothing: with a frozen body, the shorter ResNet is better on both tasks. A likely reason is that the last stage
-# was trained to tell 200 other classes apart and can't adapt while it is frozen. (For digits you need no network, though.
-# Lesson 07 shows how far an SVM gets.)
+# With a frozen body, the ResNet without its last stage is better on both tasks. One possible reason is that the last
+# stage was trained to tell 200 other classes apart, and can't adapt while it is frozen. (You don't need a network for
+# digits, though. Lesson 07 shows how far an SVM gets.)
 
 # %% [markdown]
 # ## Other names, other shapes
 #
-# Families of networks name their heads differently. You can look at them without weights: on torch's `meta` device,
-# layers have shapes but no numbers.
+# Other families of networks have other names for their heads. You can inspect them without any weights: on torch's
+# `meta` device, layers have shapes but no numbers.
 
 # %%
 from torchvision.models import resnet34, vgg16
@@ -363,8 +367,8 @@ count = sum(weights.numel() for weights in other.parameters() if weights.require
 print(f"VGG16, last line replaced, features frozen: {count:,} weights train")
 
 # %% [markdown]
-# The course brings a VGG16 at a quarter of the width, pre-trained like the ResNet. Its `classifier` is a single layer, so
-# the surgery is again one line, and the training is the same as above:
+# The course comes with a VGG16 at a quarter of the usual width, pre-trained like the ResNet. Its `classifier` is a
+# single layer, so you again need only one line, and you train it as above:
 
 # %%
 from course_utils.backbones import vgg16_quarter
@@ -378,8 +382,9 @@ with learn.no_bar(), learn.no_logging():
     print(f"VGG16 at quarter width, a new last layer: {learn.validate(dl=dls.test)[1]:.1%}; the ResNet: {after:.1%}")
 
 # %% [markdown]
-# That is one run of each. The table of cuts above holds 20, with VGG16's five blocks as its stages. On rubbish the ResNet
-# is ahead at its last two stages, and VGG16, too, does better without its last block:
+# That is one run of each. The table of cuts above has 20, and calls VGG16's five blocks stages. On photos of rubbish,
+# VGG16 also does better without its last stage (best with three, at 51.0%). The ResNet is ahead when both are whole,
+# and when both lose their last stage:
 
 # %%
 vgg = [f"vgg16_quarter up to stage {stage}" for stage in (4, 5)]
@@ -391,9 +396,9 @@ for first, second in ((vgg[0], vgg[1]), (res[0], vgg[0]), (res[1], vgg[1])):
 # %% [markdown]
 # ## One channel in place of three
 #
-# Scans and spectrograms are greyscale: they have one [*channel*](../docs/glossary.md#channel), and the network expects
-# three. You can copy the channel three times. Or you change the first layer, so that one set of weights takes the place
-# of three.
+# Many scans and spectrograms are greyscale: they have one [*channel*](../docs/glossary.md#channel), and the network
+# expects three. You can copy the channel three times, or you can change the first layer so that one set of weights
+# replaces three.
 
 # %%
 ask("03.7")
@@ -409,14 +414,15 @@ assert same, "the sum of the weights should give what three equal channels gave"
 print("first layer:", network.conv1, "same scores:", same)
 
 # %% [markdown]
-# A convolution multiplies each channel by its weights and adds the results up. Three equal channels times three sets of
-# weights are one channel times their sum, so nothing that the layer has learned is lost.
+# A convolution multiplies each channel by its weights and adds up the results. If all three channels are equal, that
+# is the same as one channel times the sum of the weights, so on greyscale images the network gives the same scores as
+# before.
 
 # %% [markdown]
 # ## The helper, and fastai
 #
-# `replace_head` does all of this for a network or a learner, and checks that the head fits. Here it puts a head on two
-# stages into a learner of fastai's; this head then trains like any other.
+# `replace_head` replaces the head of a network or of a fastai learner, and checks that the new one fits. Here it gives
+# a learner a linear head that reads two stages. You train it like any other head.
 
 # %%
 from course_utils.surgery import MultiDepthHead, replace_head
@@ -442,14 +448,14 @@ except CourseError as error:
 # %% [markdown]
 # ## Exercises
 #
-# Write your code in place of the blanks; the check below each one tells you what is still missing. The solutions are in
-# the folder `solutions`.
+# Write your code in place of the blanks; the check below each one tells you what is still missing. The solutions are
+# in the folder `solutions`.
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 03.A — a head of your own
 #
-# Write `make_head(channels, classes)`, which returns a head with average pooling, flattening, dropout of one half and a
-# linear layer. It must fit a body that gives `channels` feature maps, whatever the image's size.
+# Write `make_head(channels, classes)`, which returns a head with average pooling, flattening, dropout of one half and
+# a linear layer. It must fit a body that gives `channels` feature maps, whatever the image's size.
 
 # %% tags=["solution"]
 def make_head(channels, classes):
@@ -467,9 +473,9 @@ check("03.A", make_head)
 # %% [markdown] tags=["exercise"]
 # ### Exercise 03.B — shorter networks
 #
-# `cut(network, "stage 2")` from `course_utils.surgery` keeps a network's blocks up to stage 2. Write `shortened(last)`, which
-# returns a network for 10 classes: the pre-trained `resnet18_half` up to the block `last`, and a linear head as wide as
-# that block. How will your function know the width?
+# `cut(network, "stage 2")` from `course_utils.surgery` keeps a network's blocks up to stage 2. Write
+# `shortened(last)`, which returns a network for 10 classes: the pre-trained `resnet18_half` up to the block `last`,
+# and a linear head as wide as that block. How will your function know the width?
 
 # %% tags=["solution"]
 def shortened(last):
@@ -488,19 +494,20 @@ check("03.B", shortened)
 # %% [markdown]
 # ## What would break this
 #
-# - **A body that trains.** Here the body is frozen. When it trains as well, late stages can become what the new task needs:
-#   lesson 05.
-# - **Another task or more labels.** The differences between heads were measured on photos of rubbish with 20 and 60 labels per
-#   class. Measure yours.
-# - **A cut inside a residual block.** It breaks the sum that the block ends with; `cut` only cuts between blocks.
+# - **A body that trains.** Here the body is frozen. If you train it too, its late stages can adapt to the new task,
+#   and the comparison may come out differently (lesson 05).
+# - **Another task or more labels.** We measured the differences between heads on photos of rubbish with 20 and 60
+#   labels per class. Measure them on your own task.
+# - **A cut inside a stage.** It can break a [*residual connection*](../docs/glossary.md#residual-connection), which
+#   adds the input of some layers to their output. `cut` cuts only between stages.
 
 # %% [markdown]
 # ## Recap
 #
-# - The head is the part that you replace and that starts from random weights; the body is the part that you keep.
+# - The head is the part that you replace, and it starts from random weights; the body is the part that you keep.
 # - A shape error shows two pairs of numbers: what came, and what the layer expected.
 # - With pooling before the linear layer, the head takes images of any size.
-# - What a head reads can matter as much as its size: try an earlier stage, or several, before you make it larger.
+# - What a head reads can matter as much as its size: try an earlier stage, or several, as well as a second layer.
 # - A head can hold most of a network's weights, so count them before you say "only the head".
 
 # %% [markdown]
@@ -520,6 +527,7 @@ summary("03")
 # %% [markdown]
 # ## Further reading
 #
-# - [fastai's vision learner](https://docs.fast.ai/vision.learner.html): `create_body`, `create_head` and their arguments.
+# - [fastai's vision learner](https://docs.fast.ai/vision.learner.html): `create_body`, `create_head` and their
+#   arguments.
 # - [Evci et al. 2022](https://arxiv.org/abs/2201.03529): Head2Toe, which reads all layers at once.
-# - [Simonyan and Zisserman 2014](https://arxiv.org/abs/1409.1556): VGG16, and why its head is so wide.
+# - [Simonyan and Zisserman 2014](https://arxiv.org/abs/1409.1556): VGG16, with its three fully connected layers.
