@@ -24,7 +24,8 @@ course = setup("00_start")
 # ## What the setup cell decided
 #
 # Every lesson starts with that cell. It chose a *device*, which does the computing; a *network*, small or large; and
-# *images*, which are photographs where they can be had and drawings otherwise. Each line says why.
+# *images*, which are photographs where they can be had and drawings otherwise. The lines for the network and the images
+# say why.
 
 # %%
 from course_utils.quiz import ask
@@ -62,8 +63,8 @@ print("its scores:", tuple(learn.model(images).shape), "= images, classes")
 # %% [markdown]
 # ## How fast is a training step?
 #
-# Training repeats one [*step*](../docs/glossary.md#step): compute the scores, measure how wrong they are (the *loss*), find
-# out how each weight should change, and change it a little. Note your guess first.
+# Training repeats one [*step*](../docs/glossary.md#step): compute the scores, measure how wrong they are (the *loss*),
+# find out how each weight should change, and change it a little. Note your guess first.
 
 # %%
 from course_utils.quiz import found, predict
@@ -84,7 +85,7 @@ def training_step():
 
 
 # %% [markdown]
-# The first steps prepare things that later ones use again, so we leave two out and then time twenty.
+# The first steps also set up things that later steps reuse, so we run twenty-two and leave the first two out.
 
 # %%
 from time import perf_counter
@@ -106,7 +107,7 @@ found("00.4", middle)
 # ## What the ± means
 #
 # The speeds differ from step to step. Accuracies differ from run to run, so most results of this course come with an
-# [*interval*](../docs/glossary.md#interval), written as mean ± half its width. What does it promise? Let's play a
+# [*interval*](../docs/glossary.md#interval), written as mean ± half its width. What does it promise? Let's simulate a
 # thousand experiments of ten measurements each, with a true mean of 300 that we know:
 
 # %%
@@ -119,9 +120,9 @@ hits = sum(abs(mean - 300) <= half for mean, half in intervals)
 print(f"{hits} of 1000 intervals contain the true mean; the first is {intervals[0][0]:.0f} ± {intervals[0][1]:.0f}")
 
 # %% [markdown]
-# That is a 95% interval: about 95 of 100 of them contain the true mean, and you never know whether yours is one of them.
-# The promise holds only when the measurements are independent. The steps above aren't: whatever slows one down slows
-# down its neighbours too. That's why their line shows a range and no interval.
+# That is a 95% interval: about 95 of 100 of them contain the true mean, and you never know whether yours is one of
+# them. The promise holds only when the measurements are independent. The steps above aren't: whatever slows one down
+# slows down its neighbours too. That's why their line shows a range and no interval.
 
 # %%
 ask("00.2")
@@ -144,8 +145,8 @@ print("the same after the same seed:", torch.equal(first, second))
 print("the same if we just go on:   ", torch.equal(first, torch.rand(3)))
 
 # %% [markdown]
-# Another machine may still give slightly different results, because the sum of many rounded numbers depends on the order
-# in which they are added, and that depends on the machine. So no lesson asks you to match a decimal.
+# Another machine may still give slightly different results, because the sum of many rounded numbers depends on the
+# order in which they are added, and that depends on the machine. So no lesson asks you to match a decimal.
 
 # %%
 ask("00.6")
@@ -153,7 +154,8 @@ ask("00.6")
 # %% [markdown]
 # ## What a notebook remembers
 #
-# A notebook keeps every name that a cell has set. Run the first cell below once, and the second one *twice*.
+# The *kernel*, the Python process behind a notebook, keeps every name that a cell has set. Run the first cell below
+# once, and the second one *twice*.
 
 # %%
 runs = 0
@@ -169,23 +171,23 @@ ask("00.3")
 # ## How practice works
 #
 # *Check* tells you about the answer that *you* chose. A wrong answer costs nothing: read the reply, look at the section
-# that it names, and try again. *Hint* helps you a step further. After two wrong tries you can ask for the answer. Everyone
-# sees the options in another order, so compare answers with a friend, not letters.
+# that it names, and try again. *Hint* takes you one step further. After two wrong tries you can ask for the answer.
+# Everyone sees the options in a different order, so compare answers with a friend, not letters.
 
 # %%
 ask("00.5")
 
 # %% [markdown]
-# You note a *guess* before an experiment, and the cell that finds the number says how near it was; guesses don't count. An
-# *exercise* has a cell with a blank. Write your lines there, run the cell, then run the check below it: it tries your code
-# and says what is missing.
+# You note a *guess* before an experiment, and the cell that finds the number says how close it was; guesses aren't
+# marked. An *exercise* has a cell with a blank. Write your lines there, run the cell, then run the check below it: it
+# tries your code and says what is missing.
 
 # %%
 ask("00.8")
 
 # %% [markdown]
-# Some cells stop when their result isn't what the text goes on to say. The last line then tells you what to do. Here
-# is one that fails on purpose:
+# Some cells stop with an error when their result isn't what the text below them says. The last line of the error then
+# tells you what is wrong. Here is one that fails on purpose:
 
 # %% tags=["raises-exception"]
 answer = 41
@@ -240,7 +242,8 @@ check("00.B", shuffle_twice)
 # %% [markdown]
 # ## What would break this
 #
-# - **Another kernel.** The course must be installed where the notebook runs: the kernel's name stands at the top right.
+# - **Another kernel.** The course must be installed where the notebook runs: you see the kernel's name at the top
+#   right.
 # - **A busy machine.** Training beside a video call takes longer, and the speeds above vary more.
 # - **Little memory.** A lesson needs up to 2 GB with the small network. Close other notebooks (**Kernel → Shut Down All
 #   Kernels**) when memory runs out.
@@ -249,10 +252,10 @@ check("00.B", shuffle_twice)
 # %% [markdown]
 # ## Recap
 #
-# - The setup cell chooses device, network and images, and says why.
+# - The setup cell chooses the device, the network and the images, and prints what it chose.
 # - A pre-trained network comes with the course, and a training step takes milliseconds to seconds.
 # - Of a hundred 95% intervals, about 95 contain the true mean, provided the measurements are independent.
-# - A seed makes random numbers repeat on one machine.
+# - After the same seed, the same code draws the same random numbers.
 # - When a result puzzles you, restart the kernel and run all cells.
 
 # %% [markdown]
@@ -274,8 +277,9 @@ from course_utils.quiz import progress_table
 progress_table()
 
 # %% [markdown]
-# A question that you got wrong is due again at once. Once you get it right, it comes back after a day, then after three,
-# seven and twenty-one. Run `from course_utils.quiz import review; review()` in any notebook to be asked what is due today.
+# A question that you got wrong is due again at once. Once you get it right, it comes back after a day, then after
+# three, seven and twenty-one. Run `from course_utils.quiz import review; review()` in any notebook to be asked what is
+# due today.
 
 # %%
 from course_utils.quiz import summary
@@ -285,6 +289,7 @@ summary("00")
 # %% [markdown]
 # ## Further reading
 #
-# - [JupyterLab's user guide](https://jupyterlab.readthedocs.io/en/stable/user/notebook.html): cells, kernels, shortcuts.
+# - [JupyterLab's user guide](https://jupyterlab.readthedocs.io/en/stable/user/notebook.html): cells, kernels,
+#   shortcuts.
 # - [fastai's documentation](https://docs.fast.ai/): the library that the lessons use.
 # - [PyTorch on reproducibility](https://pytorch.org/docs/stable/notes/randomness.html): what a seed can't fix.

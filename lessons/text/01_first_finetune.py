@@ -6,7 +6,7 @@
 # A recycling plant wants a camera that tells paper from plastic. Somebody has to label every photo that the camera
 # learns from, so the plant hopes to get by with a few hundred. Can it?
 #
-# *Time: 25 minutes. You need some Python, and no deep learning.*
+# *Time: 25 minutes. You need some Python, but no deep learning.*
 
 # %%
 import sys
@@ -22,8 +22,8 @@ course = setup("01_first_finetune")
 # %% [markdown]
 # ## Predict first
 #
-# You will start from a *pre-trained network*: one that has already learned to tell 200 kinds of things apart in
-# photos, from goldfish to beer bottles. You give it 40 labelled images of each of six materials.
+# You will start from a *pre-trained network*: one that has already learned to tell 200 kinds of things apart in photos
+# (the large network: 1000), from goldfish to beer bottles. You give it 40 labelled images of each of six materials.
 
 # %%
 from course_utils.quiz import ask
@@ -33,9 +33,9 @@ ask("01.1")
 # %% [markdown]
 # ## Five lines
 #
-# `data` and `backbones.default()`, the pre-trained network, come with the course; `vision_learner` and `accuracy` are fastai's.
-# [*Accuracy*](../docs/glossary.md#accuracy) is the share of images that get the right answer. We measure it on a *test
-# set*, images that play no part in the training.
+# `data` and `backbones.default()`, the pre-trained network, come with the course; `vision_learner` and `accuracy` are
+# fastai's. [*Accuracy*](../docs/glossary.md#accuracy) is the share of images that get the right answer. We measure it
+# on a *test set*, images that play no part in the training.
 
 # %%
 from fastai.vision.all import accuracy, vision_learner
@@ -54,10 +54,10 @@ assert tuned > 2 * untrained, "training should have helped: restart the kernel a
 print(f"right on {len(dls.test.dataset)} test images: {untrained:.1%} before, {tuned:.1%} after")
 
 # %% [markdown]
-# That was *fine-tuning*: you took a network that had been trained for one task and trained it further for another. Each
-# row of the tables above is an *epoch*, one pass over all training images. (`ReestimateBatchNorm` is a
-# [*callback*](../docs/glossary.md#callback): fastai calls it during the training. It keeps some averages inside the
-# network up to date; lesson 04 shows why.)
+# That was *fine-tuning*: you trained a network further for a new task. Each row of the tables is an *epoch*, one pass
+# over all training images; its accuracy is measured on *validation images*, which are used to choose settings.
+# (`ReestimateBatchNorm`, a [*callback*](../docs/glossary.md#callback), keeps some averages inside the network up to
+# date; lesson 04 shows why.)
 
 # %% [markdown]
 # ## Its mistakes
@@ -99,8 +99,8 @@ few = data.recycling(n_per_class=20, size=72, bs=16)
 print(f"{network.__name__}, and {len(few.train.dataset)} labelled images")
 
 # %% [markdown]
-# Step three: *replace the head*. A network's body turns an image into [*features*](../docs/glossary.md#feature), numbers
-# that describe it; the last layers, its *head*, turn features into answers. Those answers were 200 kinds of things, so
+# Step three: *replace the head*. A network's body turns an image into [*features*](../docs/glossary.md#feature),
+# numbers that describe it; the last layers, its *head*, turn features into answers. Those answers weren't materials, so
 # `vision_learner` puts a new head on the old body, with random *weights*, the numbers that training changes.
 
 # %%
@@ -137,9 +137,9 @@ print(f"with 20 labelled images per class: {by_few:.1%}; with 40: {tuned:.1%}")
 # %% [markdown]
 # ## Is that any good?
 #
-# A number means little until you know what simpler methods get. Here is a *ladder of baselines* on the same images, from
-# the cheapest rung up: always give the most frequent class; classical models on raw pixels; and *probes*, which keep the
-# pre-trained body as it is and only fit a linear model to what some of its layers find.
+# A number means little until you know what simpler methods get. Here is a *ladder of baselines*, from the cheapest rung
+# up: one class for every image (*majority class*; here all are equally frequent); classical models on raw pixels; and
+# *probes*, which keep the pre-trained body as it is and fit a linear model to some layers' features.
 
 # %%
 ask("01.3")
@@ -152,8 +152,8 @@ rungs[["strategy", "score", "seconds"]].round(3)
 
 # %% [markdown]
 # One rung is missing: the same network *from scratch*, that is, from random weights. It gets the same images, the same
-# nine epochs, and the learning rate that did best on *validation* images, which are used to choose settings. (Lesson 07
-# lets it train longer.)
+# nine epochs, and the learning rate that did best on validation images. (Lesson 07 lets it
+# train longer.)
 
 # %%
 from course_utils.quiz import found, predict
@@ -205,7 +205,7 @@ runs
 
 # %% [markdown]
 # The differences below are paired: for each seed, both methods got the same training images. All seeds share one test
-# set, and other test images would shift every accuracy a little.
+# set of 431 images, so the intervals don't include the luck of the test images.
 
 # %%
 others = ("from scratch", "SVM on pixels", "linear probe at the best depth", "multi-depth probe")
@@ -223,13 +223,13 @@ plot_learning_curve(runs.table[runs.table.strategy.isin(shown)], title="The pre-
 
 # %% [markdown]
 # In nine epochs, training from scratch doesn't even match an SVM on raw pixels. Methods with the pre-trained body do
-# better. With 20 labels per class the multi-depth probe, which leaves the body as it is, is ahead of fine-tuning; with 60
-# we couldn't see a difference between the two. For the plant, it's a start.
+# better. With 20 labels per class the multi-depth probe is ahead of fine-tuning; with 60 we couldn't see a difference
+# of more than about three points. For the plant, 360 photos are a start: about 70% are right.
 
 # %% [markdown]
 # ## Your own image
 #
-# Put something from your bin on a plain sheet, photograph it and upload the photo. Until then, you see a test image.
+# Put something from your bin on a sheet of paper, photograph it and upload the photo. Until then, you see a test image.
 
 # %%
 from fastai.vision.core import PILImage
@@ -244,7 +244,7 @@ ask("01.4")
 
 # %% [markdown]
 # Do you have a folder of photos, with a sub-folder for each class? `data.images("my_folder")` loads it in place of
-# `data.recycling(...)`, and everything else on this page stays as it is.
+# `data.recycling(...)`; the other four of the five lines stay as they are.
 
 # %% [markdown]
 # ## Exercises
@@ -257,7 +257,7 @@ ask("01.4")
 #
 # `probabilities` has one row for each test image and one column for each material; `truth` holds the true materials, as
 # column numbers. Write `share_right(probabilities, truth)`, which returns the share of images whose most probable
-# material is the true one. Does it give the accuracy that you saw above?
+# material is the true one. Does it return the accuracy that you saw above?
 
 # %% tags=["solution"]
 def share_right(probabilities, truth):
@@ -275,8 +275,8 @@ check("01.A", share_right)
 # ### Exercise 01.B — your turn
 #
 # Fine-tune a network that tells cars from trucks: load `data.vehicles("cars or trucks")` with 50 labelled images per
-# class at `size=48` and with `bs=16`, and write the other lines yourself. Call the trained learner `learn_vehicles`; the
-# check tests it on images that it has not seen.
+# class at `size=48` and with `bs=16`, and write the other lines yourself. Call the trained learner `learn_vehicles`;
+# the check tests it on images that it has not seen.
 
 # %% tags=["solution"]
 ### BEGIN SOLUTION
@@ -296,13 +296,13 @@ check("01.B", learn_vehicles)
 #   dirty; collect and label photos from there.
 # - **Far more labels and time.** With enough of both, random weights can catch up:
 #   [He et al. 2018](https://arxiv.org/abs/1811.08883). From 20 to 60 labels per class here, the gap grew.
-# - **Using the test set to choose.** If you chose a learning rate with it, its accuracy is optimistic.
+# - **Using the test set to choose.** If you choose a learning rate with it, the accuracy on it is optimistic.
 
 # %% [markdown]
 # ## Recap
 #
 # - Fine-tuning takes a network that was trained for one task and trains it further for another.
-# - The six steps: choose a network, prepare the data, replace the head, freeze, train and unfreeze, evaluate.
+# - The six steps: choose a network, prepare the data, replace the head, freeze the body, train, evaluate.
 # - The new head starts from random weights, so it is trained first, on a frozen body.
 # - A ladder of baselines on the same split tells you what an accuracy is worth.
 # - A classifier picks one of its classes for any image at all.
