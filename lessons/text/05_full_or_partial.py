@@ -34,8 +34,9 @@ predict("05.11")
 # %% [markdown]
 # ## Count the groups first
 #
-# The usual way to train a part of a network is `freeze_to`. It counts *parameter groups*, sets of weights that fastai
-# freezes together, and -2 leaves the last two of them free:
+# The usual way to train part of a network is `freeze_to`. It counts [*parameter
+# groups*](../docs/glossary.md#parameter-group), sets of weights that fastai freezes together, and -2 leaves the last
+# two of them free:
 
 # %%
 from fastai.vision.all import accuracy, vision_learner
@@ -60,7 +61,7 @@ describe(learn)[["block", "parameters", "trainable"]]
 
 # %% [markdown]
 # This network has three groups: the blocks up to stage 2, stages 3 and 4, and the head. (The few weights that train
-# below stage 3 belong to BatchNorm.) Another network may be divided otherwise, so look before you freeze.
+# below stage 3 belong to BatchNorm.) Another network may be divided differently, so look before you freeze.
 
 # %%
 from course_utils.quiz import ask
@@ -68,7 +69,7 @@ from course_utils.quiz import ask
 ask("05.12")
 
 # %% [markdown]
-# For a finer choice, give each block a group of its own. Now -2 stands for stage 4 and the head:
+# For a finer choice, give each block a group of its own. Now -2 leaves stage 4 and the head free:
 
 # %%
 from course_utils.surgery import split_by_block
@@ -78,18 +79,18 @@ learn.freeze_to(-2)
 describe(learn)[["block", "parameters", "trainable"]]
 
 # %% [markdown]
-# ## Six answers
+# ## Six methods
 #
 # - **linear probe**: `freeze()`, and solve for the best linear head
 # - **partial**: `freeze_to(-2)`, then fit
 # - **gradual**: `freeze()`, fit; `freeze_to(-2)`, fit; `freeze_to(-3)`, fit; `unfreeze()`, fit
 # - **full**: `unfreeze()`, then fit
-# - **discriminative**: `unfreeze()`, then fit with `slice(1e-3, 1e-2)`, so that early blocks learn more slowly
-# - **LP-FT**: the linear probe first, and from its solution full fine-tuning
+# - **discriminative**: `unfreeze()`, then fit with, say, `slice(1e-3, 1e-2)`, so that early blocks learn more slowly
+# - **LP-FT**: the linear probe first, then full fine-tuning from its solution
 
 # %% [markdown]
-# [Howard and Ruder](https://arxiv.org/abs/1801.06146) proposed gradual and discriminative training,
-# [Kumar and others](https://arxiv.org/abs/2202.10054) LP-FT. Its probe has *converged*: training it longer wouldn't
+# [Howard and Ruder](https://arxiv.org/abs/1801.06146) proposed gradual and discriminative training, and [Kumar and
+# others](https://arxiv.org/abs/2202.10054) proposed LP-FT. Its probe has *converged*: training it for longer wouldn't
 # improve it.
 
 # %%
@@ -98,8 +99,9 @@ ask("05.13")
 # %% [markdown]
 # ## Equal budgets
 #
-# Every answer gets the same linear head, images and number of epochs, so the answers differ only in what trains, and when.
-# The three data sets:
+# Every method gets a linear head and the same images. All but the probe, which is solved, train for the same number
+# of epochs. So they differ in what trains and when, and in the learning rate. Training *from scratch* gets as many
+# epochs. The three data sets:
 
 # %% tags=["recorded"]
 from course_utils.tasks import ImageTask
@@ -138,8 +140,9 @@ def compare(name, labels, rates, seed, rungs=()):
 
 
 # %% [markdown]
-# Each answer has a learning rate of its own for each data set and number of labels: the one that did best on validation
-# images, of a grid in steps of about three that was extended until the best lay inside:
+# Each method has a learning rate of its own for each data set and number of labels. We tried a grid, each value about
+# three times the one before, and took the one that did best on validation images. Where the best value was at an
+# edge, we extended the grid:
 
 # %% tags=["recorded"]
 VEHICLES = {  # labels per class: learning rates in the order of METHODS; a solved probe takes any
@@ -158,8 +161,8 @@ live[["strategy", "score", "steps", "trainable", "seconds"]].round(3)
 
 # %% [markdown]
 # One run can't rank them. So the course ran all of it with ten seeds, each with its own training images, on two amounts
-# of labels: *few* is 40 to 60 images in all and 20 epochs, *many* is 300 images and four epochs. Beside them stand
-# cheaper rungs of the ladder.
+# of labels: *few* is 40 to 60 images in all and 20 epochs, *many* is 300 images and four epochs. It also ran cheaper
+# baselines.
 
 # %% tags=["recorded"]
 def ladders(name, rates, seed):
@@ -192,7 +195,8 @@ def recycling(seed):
 
 
 # %% [markdown]
-# Digits are another matter: greyscale drawings of 8 × 8 pixels, unlike any photo. There we left three of the answers out.
+# Digits are another matter: handwritten, greyscale, 8 × 8 pixels, unlike any photo. We left three of the methods out
+# there.
 
 # %% tags=["recorded"]
 DIGITS = {  # None leaves a method out
@@ -209,7 +213,10 @@ def digits(seed):
 # %% [markdown]
 # ## What the grid shows
 #
-# The recorded means with their 95% intervals, beside three cheaper rungs. The best mean of each column is in bold:
+# Here are the recorded means with their 95% intervals. Three cheaper baselines stand beside them: an SVM on raw
+# pixels, a linear probe at the depth that cross-validation chose, and a [*multi-depth
+# probe*](../docs/glossary.md#linear-probe), which reads several blocks at once. The best mean of each column is in
+# bold:
 
 # %%
 from itertools import product
@@ -229,8 +236,8 @@ from course_utils.quiz import found
 found("05.11", 100 * runs["recycling"].difference("full", "linear probe", amount="many")[0])
 
 # %% [markdown]
-# Two intervals can overlap although one method is ahead with nearly every seed. To compare two methods, take the difference
-# seed by seed:
+# Two intervals can overlap even though one method is ahead with nearly every seed. To compare two methods, take the
+# difference seed by seed:
 
 # %%
 others = ("partial", "gradual", "discriminative", "LP-FT")
@@ -240,9 +247,10 @@ for name, amount in product(("vehicles", "recycling"), ("few", "many")):
     print(f"{name}, {amount}, minus full, in points: {', '.join(said)}")
 
 # %% [markdown]
-# On vehicles, full and discriminative training can't be told apart, and nothing is ahead of them. On rubbish, full
-# training is ahead of most others by several points. LP-FT is ahead of it nowhere. (Its authors recommend it for
-# test images that are unlike the training images. Ours are like them.)
+# None of the four beats full training by more than its interval. On vehicles, discriminative training can't be told
+# from it: a gap of over three points with few labels, or one with many, is unlikely. On rubbish, full training leads
+# partial and gradual by about four points. (LP-FT's authors report larger gains on images unlike the training
+# images.)
 
 # %%
 ask("05.6")
@@ -250,21 +258,22 @@ ask("05.6")
 # %% [markdown]
 # ## Your decision chart
 #
-# Among the answers above, `plot_decision` names the one with the best mean in each cell, and every other one whose paired
-# difference from it has an interval that covers zero:
+# For each cell, `plot_decision` names the method with the best mean, and every other one whose paired difference from
+# it has an interval that covers zero. The chart compares only the six methods and training from scratch:
 
 # %%
 plot_decision(table[table.strategy.isin(METHODS)], "data", "amount", title="What the runs let you choose")
 
 # %% [markdown]
-# Where one name stands alone, the runs tell it from all others. A hatched cell is a tie: take the cheapest method there.
+# Where one name stands alone, the runs tell it from the others. In a hatched cell they don't say which method is
+# better, so you may let cost decide.
 
 # %% [markdown]
-# ## A rule of thumb, confronted
+# ## Does a well-known rule hold?
 #
-# [Stanford's course notes](https://cs231n.github.io/transfer-learning/) give a well-known rule. With few labels, don't
-# fine-tune: fit a linear probe, on different images to an earlier layer. With many labels, fine-tune the whole network.
-# Is it right about few labels?
+# [Stanford's course notes](https://cs231n.github.io/transfer-learning/) give a rule of thumb. With few labels, don't
+# fine-tune: fit a linear probe, and if your images are very different from those of the pre-training, let it read an
+# earlier layer. With many labels, fine-tune the whole network. Is it right about few labels?
 
 # %% tags=["result"]
 leads = {}
@@ -274,8 +283,9 @@ for name, amount in product(runs, ("few", "many")):
 print(f"full minus linear probe, in points: {'; '.join(leads.values())}")
 
 # %% [markdown]
-# For a probe on the last stage, the rule is wrong about few labels on all three data sets: full fine-tuning is ahead by
-# six to eight points. What about its other advice, to read an earlier layer where images are different?
+# With few labels, full fine-tuning is ahead of a probe on the last stage by six to eight points on all three data
+# sets. On the photos that contradicts the rule. Digits are very different images, so there the rule would read an
+# earlier layer:
 
 # %%
 for amount, rung in product(("few", "many"), ("linear probe at the best depth", "multi-depth probe", "SVM on pixels")):
@@ -283,15 +293,15 @@ for amount, rung in product(("few", "many"), ("linear probe at the best depth", 
     print(f"digits, {amount}: {rung} minus full {100 * gain:+.1f} ± {100 * half:.1f} points")
 
 # %% [markdown]
-# That holds: with few labels, probes at other depths are level with full fine-tuning on digits, or ahead. But so is an SVM
-# on raw pixels, which needs no network. With many labels, fine-tuning everything is the right advice on both kinds of
-# photos.
+# On digits with few labels, the multi-depth probe is ahead. The probe at the best depth can't be told from full
+# fine-tuning, but nor can an SVM on raw pixels, which needs no network. With many labels, full fine-tuning is ahead
+# of every probe on the photos, as the rule says.
 
 # %% [markdown]
 # ## When only one thing has changed
 #
-# Sometimes a network already does its job, and then one thing changes. The used-car site gets a camera that is out of
-# focus, or a partner site whose two names are swapped. Here is what the camera does:
+# Sometimes a network works well, and then one thing changes. The used-car site gets a camera that is out of focus, or
+# a partner who has swapped the two names. This is the camera:
 
 # %%
 from torchvision.transforms.functional import gaussian_blur
@@ -301,15 +311,16 @@ blurred = [gaussian_blur(image, kernel_size=5, sigma=1.3) for image in sharp]
 plot_images([*sharp, *blurred], ["sharp"] * 4 + ["blurred"] * 4, columns=4)
 
 # %% [markdown]
-# [Lee and others](https://arxiv.org/abs/2210.11466) advise *surgical fine-tuning*: train the block where the change comes
-# in, and leave the others frozen.
+# [Lee and others](https://arxiv.org/abs/2210.11466) propose [*surgical
+# fine-tuning*](../docs/glossary.md#surgical-fine-tuning): train the block where the change comes in, and leave the
+# others frozen.
 
 # %%
 ask("05.3")
 
 # %% [markdown]
-# Let's try it. The network first learns its job on sharp photos. Then every new photo passes through a blur, of which
-# there are 20 labelled ones per class:
+# Let's try it for the camera. The network first learns its job on sharp photos. Then come new photos, all of them
+# blurred, and 20 of each class are labelled:
 
 # %%
 from copy import deepcopy
@@ -337,8 +348,8 @@ print(f"right before any repair: {scores[0]:.1%} of the sharp test photos, {scor
 
 
 # %% [markdown]
-# In all three repairs the head trains and BatchNorm follows the new photos. They differ in what else trains: nothing,
-# stage 1, or everything.
+# In all three repairs the head trains and BatchNorm adapts to the new photos. They differ in what else trains:
+# nothing, stage 1, or everything. All three have the same learning rate, which we didn't tune.
 
 # %%
 def repair(method):
@@ -356,15 +367,16 @@ for name, method in repairs.items():
     print(f"trained {name}: {repair(method):.1%} of the blurred test photos are right")
 
 # %% [markdown]
-# One run decides nothing, and a difference of a few points can't be told from luck here. Lee and others report, from many
-# runs, that for corrupted images it worked best to train the first few layers alone.
+# All three repairs help, but one run can't rank them, nor show how much BatchNorm did alone. Lee and others report
+# that for corrupted images, training only the first few layers worked best.
 
 # %% [markdown]
 # ## Tested somewhere else
 #
-# And if nobody labels the blurred photos? On ten data sets, Kumar and others
+# And if nobody labels the blurred photos? Over ten data sets, Kumar and others
 # [report](https://arxiv.org/abs/2202.10054), full fine-tuning was on average 2% more accurate than a linear probe on
-# images like the training images, and 7% less on shifted ones. LP-FT beat full fine-tuning by 1% and 10%.
+# images like the training images, and 7% less accurate on *shifted* images, unlike them. LP-FT beat full fine-tuning
+# by 1% and 10%.
 
 # %%
 ask("05.4")
@@ -372,9 +384,9 @@ ask("05.4")
 # %% [markdown]
 # ## Do's and don'ts
 #
-# - **Do** count the parameter groups before you call `freeze_to`: -2 means something else in another network.
-# - **Do** give every method the same epochs, and a learning rate from validation images.
-# - **Don't** call an epoch of head training LP-FT: its probe has converged.
+# - **Do** count the parameter groups before you call `freeze_to`: -2 may mean something else in another network.
+# - **Do** give every method the same number of epochs, and choose each learning rate on validation images.
+# - **Don't** call it LP-FT if the head trained for one epoch: LP-FT's probe has converged.
 # - **Don't** read a mean without its interval.
 
 # %%
@@ -386,8 +398,8 @@ print("weights that each method trains:", trained)
 # %% [markdown]
 # ## Exercises
 #
-# Write your code in place of the blanks; the check below each one tells you what is still missing. The solutions are in
-# the folder `solutions`.
+# Write your code in place of the blanks. The check below each one tells you what is still missing. The solutions are
+# in the folder `solutions`.
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 05.A — freeze to a depth, and count
@@ -421,7 +433,7 @@ check("05.A", share)
 # `decisions(table, "data", "amount")`, from `course_utils.plots.decision`, gives a row for each cell of a chart; its column
 # `tied` holds the methods that tie with the best one, itself included. `trained`, above, says how many weights a method
 # trains. Write `choose(table, name, amount)`, which returns the tied method that trains the fewest. Which one is it for
-# many labels of vehicles?
+# vehicles with many labels?
 
 # %% tags=["solution"]
 def choose(table, name, amount):
@@ -439,20 +451,20 @@ check("05.B", choose)
 # %% [markdown]
 # ## What would break this
 #
-# - **Longer training and more labels.** Four epochs of 300 images are 60 steps. With more of both, training more of the
-#   network can pay, and random weights can catch up.
-# - **Learning rates.** Each was chosen on one split. A lead of a point or two can turn with another choice.
-# - **Many comparisons.** A chart picks the best of many after looking, and one interval in twenty misses the truth.
-# - **One network, small photos.** Another backbone may transfer its last stage better. Run the grid on yours.
+# - **Longer training and more labels.** Four epochs of 300 images are 60 steps. With more of both, training from
+#   scratch can catch up.
+# - **Learning rates.** Each was chosen on one split. With another choice, a lead of a point or two can vanish.
+# - **Many comparisons.** A chart picks the best of many, and about one interval in twenty misses the truth.
+# - **One network, small photos.** The last stage of another backbone may transfer better.
 
 # %% [markdown]
 # ## Recap
 #
-# - A way to fine-tune says which weights train, when, and at which learning rate.
-# - `freeze_to` counts parameter groups, and networks differ in theirs.
+# - Methods of fine-tuning differ in which weights train, when, and at which learning rate.
+# - `freeze_to` counts parameter groups, and networks are divided differently.
 # - LP-FT starts from a linear probe that has converged.
-# - Compare methods on equal budgets, seed by seed, and call a difference a tie if its interval covers zero.
-# - A rule of thumb about what to unfreeze is a first guess; your own validation images decide.
+# - Compare methods on equal budgets, seed by seed, and claim no lead if its interval covers zero.
+# - Here full fine-tuning beat a probe on the last stage everywhere. Let your own validation images decide.
 
 # %% [markdown]
 # ## Quiz
@@ -475,6 +487,6 @@ summary("05")
 # ## Further reading
 #
 # - [Howard and Ruder 2018](https://arxiv.org/abs/1801.06146): gradual unfreezing and discriminative learning rates.
-# - [Kumar et al. 2022](https://arxiv.org/abs/2202.10054): why a converged probe should come first.
+# - [Kumar et al. 2022](https://arxiv.org/abs/2202.10054): LP-FT, and why a converged probe can help.
 # - [Lee et al. 2022](https://arxiv.org/abs/2210.11466): surgical fine-tuning.
 # - [CS231n](https://cs231n.github.io/transfer-learning/): the rule of thumb in its authors' words.
