@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from time import sleep
 
 from course_utils.environment import progress_file
 from course_utils.errors import CourseError
@@ -84,7 +85,7 @@ def _unusable(error: sqlite3.Error) -> CourseError:
 def _opened(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=PATIENCE)
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(connection)
         if (state := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
             raise sqlite3.DatabaseError(state)
         connection.executescript(TABLES)
@@ -97,6 +98,19 @@ def _opened(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to the write-ahead log, for which SQLite itself doesn't wait while another process makes the file."""
+    for _ in range(round(100 * PATIENCE)):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+        sleep(0.01)
+    connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _set_aside(path: Path) -> sqlite3.Connection:
