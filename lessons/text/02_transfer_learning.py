@@ -55,8 +55,8 @@ ask("02.1")
 # %% [markdown]
 # ## A car detector in front of you
 #
-# You train the detector from random weights, so it knows about nothing but cars, and keep a copy of its body from before
-# the training. (`reestimate_batchnorm` treats both in the same way; lesson 04 explains it.)
+# You train the detector from random weights, so it knows about nothing but cars. Before that, you put a copy of its
+# untrained body aside.
 
 # %%
 from copy import deepcopy
@@ -64,13 +64,12 @@ from copy import deepcopy
 from fastai.vision.all import accuracy, vision_learner
 
 from course_utils.backbones import default
-from course_utils.training import ReestimateBatchNorm, reestimate_batchnorm
+from course_utils.training import ReestimateBatchNorm
 
 
 # %% tags=["recorded"]
 def train_detector(cars):
     learn = vision_learner(cars, default(), pretrained=False, metrics=accuracy, cbs=ReestimateBatchNorm())
-    reestimate_batchnorm(learn)
     untrained = deepcopy(learn.model[0])
     learn.fit_one_cycle(4, 5e-3)
     return learn, untrained
@@ -249,9 +248,9 @@ def gain(network, task, depth):
 pd.DataFrame({task: {depth: gain("car detector", task, depth) for depth in DEPTHS} for task in targets})
 
 # %% [markdown]
-# For trucks the gain grows with depth. For digits the later stages gain too, over *these* random weights, although nothing
-# about cars helps you to read a 7. But look at the dashed line: raw pixels stay ahead of the car detector at every depth.
-# So we wouldn't say that cars taught it anything about digits.
+# For trucks the gain grows with depth. For digits we could see none at any depth. At the stem and the last stage the whole
+# interval lies below zero: the training on cars did harm. That is
+# [*negative transfer*](../docs/glossary.md#negative-transfer).
 
 # %%
 ask("02.7")
@@ -259,8 +258,8 @@ ask("02.7")
 # %% [markdown]
 # ## What does the stem know?
 #
-# That is odd. The layers near the image are said to be the general ones, of use to every task. Why does the stem do so
-# badly on digits?
+# A last stage that was shaped by cars is no good for digits: you might have expected that. But layers near the image are
+# said to be general, of use to every task. Why does the stem do so badly?
 
 # %%
 ask("02.4")
@@ -290,8 +289,8 @@ mean, half = runs.difference("pre-trained", "random", task="digits", depth="stag
 found("02.6", 100 * mean)
 
 # %% [markdown]
-# It is ahead of random weights on both targets. But which of its stages would you use? Compare the last one with the first,
-# on the grid:
+# For trucks it is far ahead of random weights. For digits it is ahead in the middle, and at the last stage we could see no
+# gain. Compare that stage with the first one, on the grid:
 
 # %% tags=["result"]
 from course_utils.statistics import paired_difference
@@ -473,8 +472,8 @@ check("02.B", choose_depth, DEPTHS=DEPTHS)
 # ## What would break this
 #
 # - **Another way of reading.** From averages alone you would have thought that the trained bodies' early layers know least.
-# - **Another kind of random.** The random body's BatchNorm statistics were estimated on the car images, as the detector's were.
-#   Other statistics would change what it reads, so raw pixels are the safer yardstick.
+# - **Another kind of random.** When we estimated the random body's BatchNorm statistics on the car images, it read digits so
+#   much worse that the detector seemed to help. Compare with the best simple rival, and with raw pixels.
 # - **A better detector.** This one saw 600 photos. The pre-trained body saw 70,000, and its stem did learn.
 # - **A depth chosen by the test set.** The highest point of a curve is optimistic. The ladder's *best depth* was chosen by
 #   cross-validation on the training images.
@@ -484,7 +483,7 @@ check("02.B", choose_depth, DEPTHS=DEPTHS)
 #
 # - Transfer learning reuses what was learned on a source for a target; feature extraction leaves the body as it is.
 # - Compare a body with random weights and with raw pixels. Better than chance means little.
-# - Training on cars helped trucks most at the last stage; on digits, raw pixels stayed ahead of the car detector.
+# - Training on cars helped trucks, more so at later stages; on digits we could see no gain at any depth.
 # - On the way through the pre-trained body trucks gained and digits lost: early is general, late is specific.
 # - A probe shows what can be read in one way, which is less than what is there.
 
