@@ -12,7 +12,6 @@ from pathlib import Path
 import optuna
 import psutil
 import pytest
-from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 from support.errors import refused
 from support.searches import SPACE, broken, finished, height, slow
@@ -173,9 +172,10 @@ def wait_for(condition, seconds: float = 60) -> None:
 def finished_in(file: str) -> int:
     if not Path(file).exists():
         return 0
-    try:
-        return len(finished(optuna.load_study(study_name="study", storage=RDBStorage(f"sqlite:///{file}"))))
-    except Exception:  # its tables are just being made
+    try:  # with its lock: two processes that make the tables of one file collide
+        rdb = storage.open_storage(storage.find_address(file, "study"))
+        return len(finished(optuna.load_study(study_name="study", storage=rdb)))
+    except Exception:  # the study is just being made
         return 0
 
 
