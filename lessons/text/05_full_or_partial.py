@@ -89,9 +89,9 @@ describe(learn)[["block", "parameters", "trainable"]]
 # - **LP-FT**: the linear probe first, then full fine-tuning from its solution
 
 # %% [markdown]
-# [Howard and Ruder](https://arxiv.org/abs/1801.06146) proposed gradual and discriminative training, and [Kumar and
-# others](https://arxiv.org/abs/2202.10054) proposed LP-FT. Its probe has *converged*: training it for longer wouldn't
-# improve it.
+# [Howard and Ruder](https://arxiv.org/abs/1801.06146) proposed gradual and discriminative training. LP-FT was already
+# in use when [Kumar and others](https://arxiv.org/abs/2202.10054) studied it. Its probe has *converged*: training it for
+# longer wouldn't improve it.
 
 # %%
 ask("05.13")
@@ -249,8 +249,8 @@ for name, amount in product(("vehicles", "recycling"), ("few", "many")):
 # %% [markdown]
 # None of the four beats full training by more than its interval. On vehicles, discriminative training can't be told
 # from it: a gap of over three points with few labels, or one with many, is unlikely. On rubbish, full training leads
-# partial and gradual by about four points. (LP-FT's authors report larger gains on images unlike the training
-# images.)
+# partial and gradual by about four points. (For LP-FT, larger gains are
+# [reported](https://arxiv.org/abs/2202.10054) on images unlike the training images.)
 
 # %%
 ask("05.6")
@@ -368,7 +368,7 @@ for name, method in repairs.items():
 
 # %% [markdown]
 # All three repairs help, but one run can't rank them, nor show how much BatchNorm did alone. Lee and others report
-# that for corrupted images, training only the first few layers worked best.
+# that for corrupted images, training only the first few layers worked best; their head stayed frozen.
 
 # %% [markdown]
 # ## Tested somewhere else
