@@ -294,8 +294,9 @@ check("01.B", learn_vehicles)
 #
 # - **Other photos.** These images show one object on a plain background. On a moving belt, objects overlap and are
 #   dirty; collect and label photos from there.
-# - **Far more labels and time.** With enough of both, random weights can catch up:
-#   [He et al. 2018](https://arxiv.org/abs/1811.08883). From 20 to 60 labels per class here, the gap grew.
+# - **Far more labels and time.** With enough of both, random weights can catch up, as
+#   [He et al. 2018](https://arxiv.org/abs/1811.08883) found for object detectors. From 20 to 60 labels per class here,
+#   the gap grew.
 # - **Using the test set to choose.** If you choose a learning rate with it, the accuracy on it is optimistic.
 
 # %% [markdown]

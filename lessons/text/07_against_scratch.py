@@ -327,8 +327,8 @@ print(f"the network of this course: {training_record()['minutes'] / 60:.1f} hour
 
 # %% [markdown]
 # [VGG's authors](https://arxiv.org/abs/1409.1556) report two to three weeks on four GPUs; the cell counts two weeks.
-# [ResNet-50's recipe A1](https://arxiv.org/abs/2110.00476) took 110 hours on four. That's far too much for one small
-# task, but pre-training is paid for once, and everybody who uses the weights shares the cost.
+# The authors of [ResNet-50's recipe A1](https://arxiv.org/abs/2110.00476) report 110 hours on four. That's far too much
+# for one small task, but pre-training is paid for once, and everybody who uses the weights shares the cost.
 
 # %% tags=["result"]
 points = {labels: f"{100 * mean:+.1f} ± {100 * half:.1f}" for labels, (mean, half) in gain.items()}
@@ -396,7 +396,7 @@ check("07.B", inner_best, tried=tried)
 # - **More labels.** Our curves end at 250 per class. With far more, training from scratch can catch up, as [He et al.
 #   2018](https://arxiv.org/abs/1811.08883) found for object detectors.
 # - **Images unlike the source.** The pre-trained body has seen everyday things, some vehicles among them. On medical
-#   scans it may bring less: [Raghu et al. 2019](https://arxiv.org/abs/1902.07208).
+#   images it may bring less, as [Raghu et al. 2019](https://arxiv.org/abs/1902.07208) report for two large tasks.
 # - **Another network.** All figures are for this small one, on photos of 32 pixels enlarged to 48. With yours,
 #   training from scratch may need more labels, or fewer.
 
