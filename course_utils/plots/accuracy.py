@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter, ScalarFormatter
+from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 
 from course_utils.display.figures import add_title, show
 from course_utils.display.pixels import to_numpy
@@ -85,8 +85,7 @@ def plot_learning_curve(
     Raises
     ------
     CourseError
-        For a missing column (`plots.column-missing`), several metrics (`tasks.mixed-metrics`), or a single run
-       .
+        For a missing column (`plots.column-missing`), several metrics (`tasks.mixed-metrics`), or a single run.
     """
     points, metric = _points(table, [arm, x])
     points = points.sort_values(x, kind="stable")
@@ -102,8 +101,7 @@ def plot_learning_curve(
     if x in ("labels", "learning rate"):
         axis.set_xscale("log")
         axis.minorticks_off()
-    if x == "labels":
-        axis.xaxis.set_major_formatter(ScalarFormatter())
+        axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     if points[x].nunique() <= 10:
         axis.set_xticks(sorted(points[x].unique()))
     title = title or f"{metric.title} against {unit} (mean, 95% interval)"
@@ -165,8 +163,7 @@ def plot_grid(
     Raises
     ------
     CourseError
-        For a missing column (`plots.column-missing`), several metrics (`tasks.mixed-metrics`), or a single run
-       .
+        For a missing column (`plots.column-missing`), several metrics (`tasks.mixed-metrics`), or a single run.
     """
     done = table.dropna(subset="score") if "score" in table else table
     points, metric = _points(done, [rows, columns])
@@ -231,7 +228,7 @@ def plot_probe_by_depth(
         )
     levels = {"chance": (chance, (0, (1, 2)))} | ({"raw pixels": (pixels, (0, (5, 2)))} if pixels else {})
     figure = Figure(figsize=(max(3.2 * len(tasks), 6), 4.6), layout="constrained")
-    panels = figure.subplots(1, len(tasks), sharey=True, squeeze=False)[0]
+    panels = figure.subplots(1, len(tasks), squeeze=False)[0]
     told = []
     for axis, task in zip(panels, tasks, strict=True):
         for number, name in enumerate(networks):

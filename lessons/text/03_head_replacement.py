@@ -364,7 +364,7 @@ with torch.device("meta"):
     other.classifier[-1] = nn.Linear(4096, 6)
     other.features.requires_grad_(False)
 count = sum(weights.numel() for weights in other.parameters() if weights.requires_grad)
-print(f"VGG16, last line replaced, features frozen: {count:,} weights train")
+print(f"VGG16, last layer replaced, body frozen: {count:,} weights train")
 
 # %% [markdown]
 # The course comes with a VGG16 at a quarter of the usual width, pre-trained like the ResNet. Its `classifier` is a
