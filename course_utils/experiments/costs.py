@@ -19,7 +19,7 @@ from course_utils.surgery.blocks import evaluating
 from course_utils.surgery.freezing import BatchNorm
 from course_utils.training import check_data
 from course_utils.training.caching import randomness_kept
-from course_utils.training.probing import plainly
+from course_utils.training.probing import one_blas_thread, plainly
 
 MB = 2**20
 MEMORY = ("activations_mb", "gradients_mb", "optimizer_mb")
@@ -172,7 +172,8 @@ def _probes(model: nn.Module, learn: Learner, images: int) -> tuple[list[float],
     asked, truth = _features(model, body, learn.dls.valid, images)
     accuracies = [float("nan")]
     for x, x_asked in zip(known, asked, strict=True):
-        reader = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(x, labels)
+        with one_blas_thread():
+            reader = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(x, labels)
         accuracies.append(float(reader.score(x_asked, truth)))
     return accuracies, len(truth)
 

@@ -27,7 +27,15 @@ from course_utils.errors import CourseError
 from course_utils.experiments.grid import COLUMNS, train_and_test
 from course_utils.tasks.metrics import find_metric
 from course_utils.training import MultiDepthProbe, SolvedHead, Strategy, check_data, randomness_kept
-from course_utils.training.probing import STRENGTHS, class_weights, classes_of, mirrored, paired_folds, plainly
+from course_utils.training.probing import (
+    STRENGTHS,
+    class_weights,
+    classes_of,
+    mirrored,
+    one_blas_thread,
+    paired_folds,
+    plainly,
+)
 
 SIDE = 32  # pixels; larger images are shrunk before a classical model sees them
 COMPONENTS = 200  # principal components of the pixels that it is given
@@ -153,8 +161,10 @@ class PixelRegression(Strategy):
         else:
             chosen, splits = found
             search = GridSearchCV(model, choices, scoring=self.scoring, cv=splits, refit=False)
-            best = search.fit(inputs[chosen], classes[chosen]).best_params_
-        return make_pipeline(reduce, model.set_params(**best).fit(inputs, classes))
+            with one_blas_thread():
+                best = search.fit(inputs[chosen], classes[chosen]).best_params_
+        with one_blas_thread():
+            return make_pipeline(reduce, model.set_params(**best).fit(inputs, classes))
 
     def _model(self, balance: dict[int, float] | None) -> Any:
         from sklearn.linear_model import LogisticRegression

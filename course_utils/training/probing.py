@@ -120,9 +120,10 @@ def solve_head(
             code="training.one-class",
         )
     present, balance, copies = np.unique(labels), class_weights(learn, labels), 2 if flip else 1
-    probe = _choose(features, labels, candidates, copies, balance)
-    inputs, mean, deviation = _standardised(np.hstack([features[stage] for stage in probe.stages]))
-    weight, bias = _regression(inputs, np.tile(labels, copies), probe.c, balance)
+    with one_blas_thread():
+        probe = _choose(features, labels, candidates, copies, balance)
+        inputs, mean, deviation = _standardised(np.hstack([features[stage] for stage in probe.stages]))
+        weight, bias = _regression(inputs, np.tile(labels, copies), probe.c, balance)
     _install(learn, probe.stages, pools, (weight / deviation, bias - weight @ (mean / deviation)), present)
     return probe
 
@@ -184,6 +185,19 @@ def mirrored(given: Any) -> Tensor:
     if not isinstance(given, Tensor) or given.ndim != 4:
         raise CourseError("Only images can be mirrored: leave flip=True out.", code="training.no-images")
     return given.flip(-1)
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Let BLAS compute in one thread, in a `with` block or in a decorated function.
+
+    A regression on some thousand rows takes many short matrix products. Divided between two cores, they take longer,
+    since the threads wait for each other: choosing a probe for 1,000 images took 24 seconds in place of 2.
+    """
+    from threadpoolctl import threadpool_limits  # here, since it looks at every library that is loaded
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 def _choose(
