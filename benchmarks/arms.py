@@ -130,11 +130,11 @@ class Ours:
             fit_one_cycle(self.learn, self.task.epochs, lr, watch)
 
     def probe(self, lr: float, watch: Watch) -> None:
-        """The multi-depth head, solved: one look at the training images and at their mirror images."""
+        """A head on two stages, solved: one look at the training images."""
         watch.test_on(self.dls.test)
         watch.start()
         with self.learn.no_bar(), self.learn.no_logging():
-            MultiDepthProbe(flip=self.compared.augment.get("do_flip", True)).train(self.learn)
+            MultiDepthProbe(stages=("stage 3", "stage 4")).train(self.learn)
         watch.stop(0)
         watch.test(self.learn.model, lambda: None)  # nothing in the body has moved
 

@@ -17,7 +17,7 @@ REGIMES = {
     "full": "all layers",
     "stage 4": "from stage 4 on, beside the others' training of all layers",
     "stage 3": "from stage 3 on, beside the others' training of all layers",
-    "probe": "a probe at several depths, beside the others' training of all layers",
+    "probe": "a probe at two depths, beside the others' training of all layers",
 }
 BESIDE_FULL = ("stage 4", "stage 3", "probe")  # only ours has them
 KIND = ["task", "regime", "arm"]

@@ -77,7 +77,7 @@ def test_the_quick_run_trains_every_arm_and_makes_table_and_image(in_process, tm
         "the head alone",
         "all layers",
         "from stage 4 on",
-        "a probe at several depths",
+        "a probe at two depths",
         "stock fastai",
         "plain PyTorch",
         "limit",
