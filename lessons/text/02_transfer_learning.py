@@ -3,8 +3,9 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/fine-tuning-course/fine-tuning-course/blob/main/lessons/02_transfer_learning.ipynb)
 #
-# Heavy trucks wear out a bridge. Its operator already has a network that spots cars, and now wants one that spots
-# trucks, and later one that reads the digits on number plates. How much of what the first network learned is of use?
+# Heavy trucks wear out a bridge, so the people who run it want to count them. They already have a network that detects
+# cars. Now they need one that detects trucks, and later one that reads the digits on number plates. How much of what
+# the car network has learned can they reuse?
 #
 # *Time: 25 minutes. You need lesson 01.*
 
@@ -23,8 +24,8 @@ course = setup("02_transfer_learning")
 # ## One source, two targets
 #
 # [*Transfer learning*](../docs/glossary.md#transfer-learning) uses what was learned on one task, the *source*, for
-# another, the *target*. The source here is "car or not". "Truck or not" is a near target, and "which digit?" a far
-# one. Each target comes with only 100 labelled images.
+# another, the *target*. Our source is "car or not". One target is close to it, "truck or not", and the other is far from
+# it: "which digit is this?". For each target you have only 100 labelled images.
 
 # %% tags=["recorded"]
 from fastai.vision.all import set_seed
@@ -53,10 +54,10 @@ from course_utils.quiz import ask
 ask("02.1")
 
 # %% [markdown]
-# ## A car detector in front of you
+# ## Train a car detector
 #
-# You train the detector from random weights, so it knows about nothing but cars. Before that, you put a copy of its
-# untrained body aside.
+# You train the detector from random weights, so whatever it knows in the end comes from the car task. Before the
+# training you save a copy of its body, as an example of a body that has learned nothing.
 
 # %%
 from copy import deepcopy
@@ -92,16 +93,17 @@ of_trucks, of_others = says_car[truth == 1].mean(), says_car[truth == 0].mean()
 print(f'it says "car" to {of_trucks:.0%} of the trucks and to {of_others:.0%} of the other images')
 
 # %% [markdown]
-# Nobody has shown it a truck, and yet its answers partly separate trucks from the rest. A transfer can use that.
+# The detector has never seen a truck, and still its answers partly separate trucks from other images. So some of what it
+# learned is useful for trucks.
 
 # %% [markdown]
 # ## Open the network
 #
-# There are two ways to reuse a body. In *feature extraction* it stays as it is, and its outputs, the
-# [*features*](../docs/glossary.md#feature), go into a new model. In fine-tuning you train its weights further. Here you extract.
+# There are two ways to reuse a body. In [*feature extraction*](../docs/glossary.md#feature-extraction), as here, you leave
+# it as it is and fit a new model to its outputs, the features. In fine-tuning you train its weights further.
 #
-# You compare three bodies: the untrained one, the car detector's, and the course's pre-trained one, which learned
-# [200 kinds of things](../course_utils/backbones/MODEL_CARD.md) from 70,000 photos.
+# Compare three bodies: the untrained copy, the car detector's, and the pre-trained one. (The small network learned
+# [200 kinds of things](../course_utils/backbones/MODEL_CARD.md) from 70,000 photos.)
 
 # %%
 import torch
@@ -118,8 +120,8 @@ def three_bodies(detector, untrained):
 
 # %% [markdown]
 # You read each body at five depths: after its *stem*, the first layer, and after each of four
-# [*stages*](../docs/glossary.md#stage). `hook_outputs` catches the [*feature maps*](../docs/glossary.md#feature-map) there,
-# and each map is averaged within the cells of a 2 × 2 grid.
+# [*stages*](../docs/glossary.md#stage). `hook_outputs` collects the [*feature maps*](../docs/glossary.md#feature-map) there.
+# We average each map within the cells of a 2 × 2 grid, which leaves fewer features.
 
 # %% tags=["recorded"]
 @torch.no_grad()
@@ -138,8 +140,9 @@ ask("02.9")
 # %% [markdown]
 # ## A probe at every depth
 #
-# A [*linear probe*](../docs/glossary.md#linear-probe) reads the frozen features in the simplest way, by a logistic
-# regression. Cross-validation on the training images chooses how strongly its weights are held back.
+# What do features know about a task? Fit a simple classifier to them and see how often it is right. Our
+# [*linear probe*](../docs/glossary.md#linear-probe) is a logistic regression. How large its weights may get is chosen by
+# *cross-validation*: each third of the training images is left out once, to score a probe that was fitted to the rest.
 
 # %%
 from sklearn.linear_model import LogisticRegression
@@ -158,7 +161,8 @@ def fit_probe(features, labels):
 
 
 # %% [markdown]
-# It gets the `average` of each map, which forgets where in the image something was, or all four cells of its `grid`.
+# The probe gets either the `average` of each map, which no longer says where in the image something was, or the four
+# averages of its `grid`.
 
 # %% tags=["recorded"]
 DEPTHS = ["stem", "stage 1", "stage 2", "stage 3", "stage 4"]
@@ -195,7 +199,8 @@ table = {name: {row["depth"]: row["score"] for row in rows} for name, rows in on
 pd.DataFrame(table).round(3)
 
 # %% [markdown]
-# That is one detector and one draw of 100 labels. The course ran the same functions on both targets with ten seeds:
+# That was one detector and one set of 100 labelled images. The course ran the same functions on photographs with ten
+# seeds, for both targets:
 
 # %%
 from itertools import product
@@ -215,7 +220,8 @@ def depths(seed):
 # %% [markdown]
 # ## What did the cars teach?
 #
-# Here are all ten seeds. The dashed line is an SVM on the raw pixels of the same images.
+# Here are the means over the ten seeds. The dashed line is an [*SVM*](../docs/glossary.md#svm) on the raw pixels of the
+# same images. (For trucks, unlike these probes, it also learned from their mirror images.)
 
 # %%
 from course_utils.experiments import recorded
@@ -236,8 +242,9 @@ plot_probes("average", "Probes on averaged maps")
 
 
 # %% [markdown]
-# Random weights do far better than chance. So ask what the training on cars added to them, in percentage points with a
-# 95% [*interval*](../docs/glossary.md#interval):
+# Random weights do far better than chance. So ask what the training on cars added to them. Here is the detector's
+# accuracy minus that of its untrained copy, in percentage points with a 95%
+# [*interval*](../docs/glossary.md#interval):
 
 # %%
 def gain(network, task, depth):
@@ -248,18 +255,23 @@ def gain(network, task, depth):
 pd.DataFrame({task: {depth: gain("car detector", task, depth) for depth in DEPTHS} for task in targets})
 
 # %% [markdown]
-# For trucks the gain grows with depth. For digits we could see none at any depth. At the stem and the last stage the whole
-# interval lies below zero: the training on cars did harm. That is
+# For trucks the gain grows with depth. For digits we could see no gain at any depth. At the stem and at the last stage
+# the detector was even worse than its untrained copy. When a source makes the result on a target worse, that is called
 # [*negative transfer*](../docs/glossary.md#negative-transfer).
 
 # %%
 ask("02.7")
 
 # %% [markdown]
+# Don't rely on the last stage, though. The detector's [*BatchNorm*](../docs/glossary.md#batchnorm) layers use averages
+# taken on car images; the untrained copy has only their initial values. When both took their averages on the same
+# images, cars or digits, the detector came out ahead on digits at stages 2 to 4.
+
+# %% [markdown]
 # ## What does the stem know?
 #
-# A last stage that was shaped by cars is no good for digits: you might have expected that. But layers near the image are
-# said to be general, of use to every task. Why does the stem do so badly?
+# At the stem the detector was behind either way. That is odd, because layers near the image are said to be general, that
+# is, useful for every task. Why does the stem do so badly?
 
 # %%
 ask("02.4")
@@ -268,13 +280,17 @@ ask("02.4")
 plot_probes("grid", "Probes on a 2 × 2 grid")
 
 # %% [markdown]
-# With the grid, which keeps some of the *where*, even the random stem reads digits well. It was the average that lost them.
-# For the later stages the grid matters less.
+# The grid keeps some of the *where*, and with it even the random stem reads digits well: the average had lost what the
+# probe needs. That doesn't explain everything, because the detector's stem is still behind the random one.
+
+# %% [markdown]
+# Now look at trucks. Random weights get worse with depth, and the detector doesn't. Between their best depths we couldn't
+# see a difference of more than five points.
 
 # %% [markdown]
 # ## What did the photos teach?
 #
-# The pre-trained body had a far richer source. Its 200 classes include sports cars and moving vans, and no digits.
+# The pre-trained body learned from far more. Its 200 classes include sports cars and moving vans, but no digits.
 
 # %%
 from course_utils.quiz import found, predict
@@ -289,8 +305,8 @@ mean, half = runs.difference("pre-trained", "random", task="digits", depth="stag
 found("02.6", 100 * mean)
 
 # %% [markdown]
-# For trucks it is far ahead of random weights. For digits it is ahead in the middle, and at the last stage we could see no
-# gain. Compare that stage with the first one, on the grid:
+# For trucks the pre-trained body is ahead of random weights at every depth, and most at the later stages. For digits it
+# is ahead at the stem and at stages 2 and 3, but we could see no gain at stage 4. Compare stages 1 and 4 on the grid:
 
 # %% tags=["result"]
 from course_utils.statistics import paired_difference
@@ -303,14 +319,15 @@ for task in targets:
 print(f"pre-trained body, from stage 1 to stage 4: {', '.join(changes)}")
 
 # %% [markdown]
-# The near target gains on the way through the network, and the far one loses. So early stages are *general* and late ones
-# *specific*, as people say. Only you don't see it in the first figure, where averages hide how much the early ones know.
+# Stage 4 is better on the near target and worse on the far one. (On digits random weights lose a little too, so the
+# photos explain only part of it.) This is what people mean when they call early stages *general* and late ones
+# *specific*. Averages would have hidden it.
 
 # %% [markdown]
 # ## Is that any good?
 #
-# Here are the lower rungs of lesson 01's ladder, with the same 100 labelled images and ten seeds. The probes are those
-# of the pre-trained body, and learn from mirrored trucks as well. Lessons 05 and 07 add the rungs that train a network.
+# Here are the lower rungs of lesson 01's ladder on the same images. The probes read the pre-trained body. For
+# trucks each rung also learns from mirrored images. Lessons 05 and 07 add the rungs that train a network.
 
 # %% tags=["recorded"]
 from course_utils.experiments import Experiment, all_rungs
@@ -342,13 +359,14 @@ for task, labels in {"trucks": 50, "digits": 10}.items():
 
 # %% [markdown]
 # For trucks the frozen body is far ahead of raw pixels. For small, centred digits we could see no difference of more than
-# 2 points. Whatever the body knows, an SVM on raw pixels reads these digits as well.
+# 2 points. (Stages 1 and 2 lie above the dashed line in the second figure, but you would be choosing them by their test
+# results.)
 
 # %% [markdown]
 # ## Neighbours without labels
 #
-# Which images look alike to a body? For two test images of trucks, these training images have the closest features at the
-# last stage of the pre-trained body:
+# Which images look alike to a body? Here are two test images of trucks, each with the four training images whose
+# features are closest to its own at the last stage of the pre-trained body:
 
 # %%
 from sklearn.neighbors import NearestNeighbors
@@ -369,13 +387,14 @@ kinds = [[trucks.vocab[labels[i]] for i in near[row]] for row in shown]
 plot_neighbours([trucks.test.dataset[i][0] for i in shown], images, [trucks.vocab[truth[i]] for i in shown], kinds)
 
 # %% [markdown]
-# What else do neighbours share: background, colour, angle? A body arranges images by everything that it sees, and a probe
-# picks out what your labels ask for.
+# What else do the neighbours have in common: the background, a colour, the angle? All features count alike here. A probe
+# learns from your labels which of them matter.
 
 # %% [markdown]
 # ## Look inside
 #
-# The filters of the first layer read pixels, so you can look at them as images.
+# The first layer, a [*convolution*](../docs/glossary.md#convolution), slides small *filters* over the image. A filter has
+# one weight for each pixel and colour that it covers, so you can look at it as a small image:
 
 # %%
 from course_utils.plots import plot_filters
@@ -384,8 +403,8 @@ plot_filters(bodies["car detector"][0].weight.detach().cpu(), title="First layer
 plot_filters(bodies["pre-trained"][0].weight.detach().cpu(), title="First layer of the pre-trained body")
 
 # %% [markdown]
-# The detector's filters still look like the random numbers that they started as. The pre-trained ones have become edges and
-# patches of colour, and nobody designed them. Now follow one truck through the stages:
+# The detector's filters still look like the random numbers that they started from. The pre-trained ones have become edges
+# and patches of colour, though nobody designed them. Now follow one truck through the stages:
 
 # %%
 from course_utils.controls import depth_slider
@@ -397,15 +416,15 @@ maps = {depth: stored[0] for depth, stored in zip(DEPTHS, hooks.stored, strict=T
 depth_slider(maps, truck)
 
 # %% [markdown]
-# Stage by stage the maps get coarser, and each value speaks of a larger part of the image.
+# From stage to stage the maps get coarser, and each of their values depends on a larger part of the image.
 
 # %% [markdown]
 # ## What larger experiments found
 #
 # [Yosinski et al. 2014](https://arxiv.org/abs/1411.1792) copied the first layers of a network, froze them and trained the
-# rest on other classes of ImageNet. With seven copied layers they lost 8.3 points, and 25 from natural to man-made things.
-# The paper shows curves; these figures were recomputed from the [logs](https://github.com/yosinski/convnet_transfer)
-# that its authors published.
+# rest on other classes of ImageNet. With all but the last layer copied, they report a drop of 8% for a random split of
+# the classes, and of 25% between man-made and natural things. With three layers of random weights, accuracy was near
+# chance.
 
 # %%
 ask("02.5")
@@ -414,9 +433,9 @@ ask("02.5")
 # %% [markdown]
 # ## For your own work
 #
-# - Do fit a probe before you fine-tune anything. It takes seconds, and tells you what the network already knows of your task.
-# - Do try several depths at once: for trucks, the multi-depth probe beat the best single depth.
-# - Don't credit pre-training with an accuracy before you have seen raw pixels next to it: on digits they did as well.
+# - **Do** fit a probe before you fine-tune anything. It takes seconds, and shows how much the network already knows.
+# - **Do** try several depths at once. For trucks, the multi-depth probe, which also reads maxima, beat the best depth.
+# - **Don't** praise pre-training before you know what raw pixels reach. On digits, an SVM kept up.
 
 # %% [markdown]
 # ## Exercises
@@ -471,21 +490,22 @@ check("02.B", choose_depth, DEPTHS=DEPTHS)
 # %% [markdown]
 # ## What would break this
 #
-# - **Another way of reading.** From averages alone you would have thought that the trained bodies' early layers know least.
-# - **Another kind of random.** When we estimated the random body's BatchNorm statistics on the car images, it read digits so
-#   much worse that the detector seemed to help. Compare with the best simple rival, and with raw pixels.
-# - **A better detector.** This one saw 600 photos. The pre-trained body saw 70,000, and its stem did learn.
-# - **A depth chosen by the test set.** The highest point of a curve is optimistic. The ladder's *best depth* was chosen by
+# - **Another way to read the maps.** With averages alone, you would have said that the stem knows least about digits.
+# - **Other random weights.** Their BatchNorm averages change what you can read from them. So compare with raw pixels too.
+# - **More features.** Later stages have more feature maps, which alone may help a probe.
+# - **A better source.** Each recorded detector saw 600 photos; the pre-trained body saw 70,000.
+# - **Another pre-trained body.** We have only one, so no interval includes the luck of its training.
+# - **A depth chosen on the test set.** The best of five test results is optimistic. The ladder's *best depth* was chosen by
 #   cross-validation on the training images.
 
 # %% [markdown]
 # ## Recap
 #
 # - Transfer learning reuses what was learned on a source for a target; feature extraction leaves the body as it is.
-# - Compare a body with random weights and with raw pixels. Better than chance means little.
-# - Training on cars helped trucks, more so at later stages; on digits we could see no gain at any depth.
-# - On the way through the pre-trained body trucks gained and digits lost: early is general, late is specific.
-# - A probe shows what can be read in one way, which is less than what is there.
+# - Compare a body with random weights and with raw pixels, because being better than chance says little.
+# - Training on cars helped with trucks at the later stages; for digits, that depended on how random weights were set up.
+# - In the pre-trained body, read on a grid, trucks gained from the first stage to the last and digits lost.
+# - A probe shows what can be read in one particular way. The features may hold more than that.
 
 # %% [markdown]
 # ## Quiz
