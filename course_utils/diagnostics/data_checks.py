@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from fastai.data.transforms import Normalize
 from fastai.learner import Learner
 from fastai.losses import FocalLoss
@@ -17,7 +16,6 @@ from course_utils.diagnostics.findings import Finding, Unseen
 from course_utils.diagnostics.inputs import drawn, labels_of, loaders, thumbnails, validation_loader, vocab_of
 
 RARE = 1 / 4  # of the most frequent class
-DETAIL, ALIKE = 32, 0.9  # pixels a side of the images that are compared, and the correlation of near-duplicates
 SLACK = 0.1  # standard deviations by which resampling may leave the range of normalised images
 
 
@@ -88,7 +86,7 @@ def check_duplicates(learn: Learner, most: int) -> Iterator[Finding]:
     share = min(1, most / total)
     seen = [thumbnails(dl, max(1, round(share * len(dl.dataset)))) for dl in splits.values()]
     side = np.repeat(np.arange(len(seen)), [len(some) for some in seen])
-    pairs = _alike(torch.cat(seen)).numpy()
+    pairs = near_duplicates(torch.cat(seen)).numpy()
     pairs = pairs[side[pairs[:, 0]] != side[pairs[:, 1]]]
     if len(pairs):
         twins = side[np.unique(pairs)]
@@ -99,26 +97,6 @@ def check_duplicates(learn: Learner, most: int) -> Iterator[Finding]:
             f"{len(pairs)} pairs of nearly the same image lie in different splits ({told}{compared})",
             "keep each pair on one side, or drop one of the two",
         )
-
-
-def _alike(images: Tensor) -> Tensor:
-    """Find pairs (M, 2) of images (N, 3, H, W) that are nearly the same beyond what all of them share.
-
-    Scans or faces taken from one side all look alike, so their mean is taken away before they are compared. Seen on
-    drawn scans: at least 0.93 for a slice exported twice, at most 0.88 for slices of two patients.
-    """
-    centred = images.float() - images.float().mean(0)
-    pairs = near_duplicates(centred)
-    grey = F.adaptive_avg_pool2d(centred.mean(1, keepdim=True), DETAIL)
-    ones, others, mirrored = (
-        F.normalize(g.flatten(1) - g.flatten(1).mean(1, keepdim=True)) for g in _views(grey, pairs)
-    )
-    return pairs[torch.maximum((ones * others).sum(1), (ones * mirrored).sum(1)) >= ALIKE]
-
-
-def _views(grey: Tensor, pairs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Take the first and the second image of each pair, and the second one mirrored."""
-    return grey[pairs[:, 0]], grey[pairs[:, 1]], grey.flip(-1)[pairs[:, 1]]
 
 
 def check_normalisation(learn: Learner) -> Iterator[Finding]:

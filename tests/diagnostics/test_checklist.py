@@ -17,7 +17,7 @@ from support.datasets import noise_images, split_in_order, store_loaders
 from support.errors import refused
 
 from course_utils.backbones import resnet18_half
-from course_utils.data.images.near_duplicates import near_duplicates
+from course_utils.data.images.near_duplicates import look_alikes
 from course_utils.data.images.store import Store
 from course_utils.diagnostics import inspect_training
 from course_utils.surgery import freeze, snapshot, split_by_block, unfreeze
@@ -147,7 +147,7 @@ def test_what_all_images_share_makes_no_duplicates():
     rng = np.random.default_rng(2)
     shared, own = rng.integers(0, 200, (1, 3, 32, 32)), rng.integers(0, 55, (80, 3, 32, 32))
     images = torch.from_numpy((shared + own).astype(np.uint8))
-    assert len(near_duplicates(images)) > 1000  # they are alike, as scans are
+    assert len(look_alikes(images)) > 1000  # they are alike, as scans are
     assert found(learner(scans(images=images))) == []
     images[40] = images[3]
     assert found(learner(scans(images=images))) == ["near-duplicates across splits"]

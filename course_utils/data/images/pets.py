@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from course_utils import environment
 from course_utils.data.decoded import decode_once
 from course_utils.data.fetching import fetch
-from course_utils.data.images.near_duplicates import near_duplicates
+from course_utils.data.images.near_duplicates import look_alikes
 from course_utils.data.images.opening import open_image
 from course_utils.data.images.options import ImageOptions
 from course_utils.data.images.store import Store, StoreLoaders, make_loaders
@@ -89,7 +89,7 @@ def _decode(files: list[Path], size: int) -> dict[str, torch.Tensor]:
     with ThreadPoolExecutor() as pool:  # Pillow lets other threads run while it decodes
         list(pool.map(decode, range(len(files))))
     stacked = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
-    pairs = near_duplicates(stacked)
+    pairs = look_alikes(stacked)
     print(f"{pairs.unique().numel():,} of {len(files):,} photographs have a near-duplicate; no two splits share one.")
     return {"images": stacked, "duplicate_pairs": pairs}
 

@@ -18,7 +18,7 @@ from course_utils.data.decoded import decode_unless_missing
 from course_utils.data.fetching import fetch_archive, fetch_beside
 from course_utils.data.images.drawings.rubbish import draw_rubbish
 from course_utils.data.images.drawn_splits import Draw, draw_splits
-from course_utils.data.images.near_duplicates import near_duplicates
+from course_utils.data.images.near_duplicates import look_alikes
 from course_utils.data.images.opening import open_image
 from course_utils.data.images.options import ImageOptions
 from course_utils.data.images.store import Store, StoreLoaders, make_loaders
@@ -119,7 +119,7 @@ def _decode_photographs() -> dict[str, torch.Tensor]:
     with ThreadPoolExecutor() as pool:  # Pillow lets other threads run while it decodes
         list(pool.map(decode, range(len(files))))
     stacked = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
-    pairs = near_duplicates(stacked, THUMBNAIL)
+    pairs = look_alikes(stacked, THUMBNAIL)
     print(f"{pairs.unique().numel():,} of {len(files):,} photographs have a near-duplicate; no two splits share one.")
     labels = torch.tensor([VOCAB.index(path.parent.name) for path in files])
     return dict(zip(TENSORS, (stacked, labels, torch.tensor(published), pairs), strict=True))

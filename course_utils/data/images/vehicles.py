@@ -18,7 +18,7 @@ from course_utils.data.decoded import decode_unless_missing
 from course_utils.data.fetching import fetch_archive
 from course_utils.data.images.drawings import SceneSettings, draw
 from course_utils.data.images.drawn_splits import Draw, draw_splits
-from course_utils.data.images.near_duplicates import near_duplicates
+from course_utils.data.images.near_duplicates import look_alikes
 from course_utils.data.images.options import ImageOptions
 from course_utils.data.images.store import Store, StoreLoaders, make_loaders
 from course_utils.data.options import check_known
@@ -115,7 +115,7 @@ def _decode_photographs() -> dict[str, torch.Tensor]:
             kinds.append(KINDS.index(kind))
             reserved.append(published_split == "test")
     stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()
-    pairs = near_duplicates(stacked)
+    pairs = look_alikes(stacked)
     print(f"{pairs.unique().numel():,} of {len(stacked):,} photographs have a near-duplicate; no two splits share one.")
     tensors = (stacked, torch.tensor(kinds), torch.tensor(reserved), pairs)
     return dict(zip(TENSORS, tensors, strict=True))

@@ -11,7 +11,7 @@ from support.errors import refused
 from course_utils.data import vehicles
 from course_utils.data.images import vehicles as module
 from course_utils.data.images.drawings import SceneSettings, draw
-from course_utils.data.images.near_duplicates import near_duplicates
+from course_utils.data.images.near_duplicates import look_alikes
 from course_utils.data.sources import SOURCES
 
 SMALL = (4, 6)
@@ -119,7 +119,7 @@ def test_near_duplicates_of_test_photographs_are_left_out_and_counted(photograph
     dls = vehicles(split=(4, 8))
     assert dls.near_duplicates == 2 and dls.about.endswith("2 near-duplicates left out.")
     together = torch.tensor(np.concatenate([images_of(dls, part) for part in range(3)])).permute(0, 3, 1, 2)
-    assert len(near_duplicates(together)) == 0
+    assert len(look_alikes(together)) == 0
     assert [len(dl.dataset) for dl in dls] == [2 * (16 - 4 - 1), 8, 16]
 
 
