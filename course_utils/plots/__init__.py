@@ -10,6 +10,7 @@ from course_utils.plots.accuracy import (
 )
 from course_utils.plots.costs import plot_freezing_costs
 from course_utils.plots.decision import plot_decision
+from course_utils.plots.honest import plot_reported
 from course_utils.plots.images import plot_images, plot_neighbours, plot_top_losses
 from course_utils.plots.network import plot_feature_maps, plot_filters
 from course_utils.plots.schedules import plot_schedules
@@ -36,6 +37,7 @@ __all__ = [
     "plot_network",
     "plot_parallel",
     "plot_probe_by_depth",
+    "plot_reported",
     "plot_schedules",
     "plot_top_losses",
     "show",

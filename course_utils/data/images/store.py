@@ -180,6 +180,11 @@ class StoreLoaders(DataLoaders):
         return self.loaders[2]
 
     @property
+    def store(self) -> Store:
+        """All images and labels in memory, also those that are in no split."""
+        return self.train.dataset.tls[0].tfms.fs[0].store
+
+    @property
     def metric(self) -> Any:
         """What to watch, for `metrics=`: the accuracy; where an image may have several labels, their micro-averaged F1.
 
