@@ -14,7 +14,7 @@ MUST_HOLD = {
     "course_utils/backbones/resnet18_half.safetensors",
     "course_utils/course.mplstyle",
     "course_utils/quizzes/00_start.yaml",
-    "course_utils/quizzes/09_tuning.yaml",
+    "course_utils/quizzes/10_honest_numbers.yaml",
 }
 
 
