@@ -109,8 +109,8 @@ def _report(task: "SearchedTask", state: "Progress", seed: int, workers: int) ->
     lucky = ": the best of many is lucky, too" if optimism > 0 else ""
 
     lines = [f"{'':10} {'default':>10} {'chosen':>10}"]
-    for name, value in task.defaults.items():
-        lines.append(f"{name:10} {value:>10.3g} {state.settings[name]:>10.3g}")
+    for name, value in (task.defaults | state.settings).items():
+        lines.append(f"{name:10} {task.defaults[name]:>10.3g} {value:>10.3g}")
     lines.append(
         f"Test {task.metric}, each trained {STARTS} times anew: default {100 * default_mean:.1f} ± "
         f"{100 * default_half:.1f}%, chosen {100 * chosen_mean:.1f} ± {100 * chosen_half:.1f}%, gain "

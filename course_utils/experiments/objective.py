@@ -70,7 +70,8 @@ class SearchedTask:
 
         lr: the highest learning rate, which is the head's. lr_mult: by how much the first block's is lower. frozen:
         blocks that never train. wd: weight decay. augment: strength, where 1 is a turn of up to 10 degrees, a zoom of
-        1.1 and a change of light by a fifth. epochs: the first trains the head alone.
+        1.1 and a change of light by a fifth. The epochs are not among them: they are the price of a trial, the same
+        for all, so that equally many trials are equally many training steps.
         """
         return {
             "lr": FloatDistribution(1e-3, 1e-1, log=True),
@@ -78,12 +79,11 @@ class SearchedTask:
             "frozen": IntDistribution(0, self.blocks - 1),
             "wd": FloatDistribution(1e-3, 1e-1, log=True),
             "augment": FloatDistribution(0, 2),
-            "epochs": IntDistribution(2, self.epochs + 1),
         }
 
     @property
     def defaults(self) -> dict[str, float]:
-        """What `learn.fine_tune(epochs - 1)` does."""
+        """What `learn.fine_tune(epochs - 1)` does; the first of the epochs trains the head alone."""
         return {"lr": 2e-3, "lr_mult": 100, "frozen": 0, "wd": 0.01, "augment": 1, "epochs": self.epochs}
 
     def described(self, seed: int) -> dict[str, Any]:
@@ -169,6 +169,7 @@ class Settings(Strategy):
 
 def _prepared(task: SearchedTask, settings: Mapping[str, float]) -> tuple[ImageTask, Settings]:
     """The task with the augmentation that the settings ask for, and the strategy that the others make."""
+    settings = task.defaults | dict(settings)
     strategy = Settings(
         epochs=int(settings["epochs"]),
         lr=settings["lr"],
@@ -192,7 +193,7 @@ def fine_tune(
     Parameters
     ----------
     settings : mapping
-        A value for each name in `task.space`.
+        Values by the names in `task.defaults`, which hold for those that are left out.
     seed : int
         Of the split.
     start : int, optional
@@ -230,19 +231,27 @@ def test_score(task: SearchedTask, settings: Mapping[str, float], seed: int, sta
 
 
 class Prune(Callback):
-    """After each epoch but the last, tell Optuna the metric, and end the trial if it lags behind."""
+    """After each epoch, tell Optuna the metric, and end the trial if it lags behind; after the last it is complete.
+
+    Parameters
+    ----------
+    trial : Trial
+        What is reported to.
+    epochs : int
+        How many epochs the trial has, over all of its fits.
+    """
 
     order = 65  # after the recorder has noted the metric
 
-    def __init__(self, trial: Trial):
+    def __init__(self, trial: Trial, epochs: int):
         super().__init__()
-        self.trial, self.seen = trial, 0
+        self.trial, self.epochs, self.seen = trial, epochs, 0
 
     def after_epoch(self) -> None:
         """Report, and stop where Optuna says so."""
         self.seen += 1
         self.trial.report(self.recorder.values[-1][-1], self.seen)
-        if self.seen < self.trial.params["epochs"] and self.trial.should_prune():
+        if self.seen < self.epochs and self.trial.should_prune():
             raise TrialPruned(f"pruned after epoch {self.seen}")
 
 
@@ -254,7 +263,10 @@ class Objective:
     seed: int = 0
 
     def __call__(self, trial: Trial) -> float:
-        """Return the score of one trial."""
+        """Return the score of one trial; settings that it hasn't drawn are the default ones."""
         images, strategy = _prepared(self.task, trial.params)
-        cbs = [ReestimateBatchNorm(), Prune(trial)]  # epochs are compared, too, where a trial is pruned
+        cbs = [
+            ReestimateBatchNorm(),
+            Prune(trial, strategy.epochs),
+        ]  # epochs are compared, too, where a trial is pruned
         return train_and_score(images, strategy, images.labels, self.seed, split="valid", start=self.seed, cbs=cbs)[0]

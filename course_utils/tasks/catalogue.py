@@ -9,17 +9,8 @@ from course_utils.tasks.images import ImageTask
 
 def shorter(pretrained: bool) -> nn.Module:
     """Return the bundled body up to stage 2; fastai cuts at the pooling layer."""
-    return _cut(6, pretrained)
-
-
-def one_stage(pretrained: bool) -> nn.Module:
-    """Return the bundled body up to stage 1, as in lesson 09."""
-    return _cut(5, pretrained)
-
-
-def _cut(layers: int, pretrained: bool) -> nn.Module:
     network = resnet18_half("DEFAULT" if pretrained else None)
-    return nn.Sequential(*list(network.children())[:layers], nn.AdaptiveAvgPool2d(1))
+    return nn.Sequential(*list(network.children())[:6], nn.AdaptiveAvgPool2d(1))
 
 
 TASKS: dict[str, ImageTask] = {
@@ -56,14 +47,14 @@ TASKS: dict[str, ImageTask] = {
             bs=20,
         ),
         ImageTask(
-            "digits",
+            "vehicles",
             name="09_tuning",
             labels=20,
-            epochs=3,
-            arch=one_stage,
-            size=16,
-            bs=20,
-            split=(0.06, 0.3),
+            epochs=4,
+            flip=True,
+            size=48,
+            bs=10,
+            split=(50, 250),
         ),
         # The benchmark's own have hardly any validation images, since nothing is chosen on them.
         ImageTask(

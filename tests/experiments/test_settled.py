@@ -46,9 +46,9 @@ def test_a_search_compares_settled_networks_at_the_end_and_where_it_prunes(lags,
     monkeypatch.setattr(
         objective.Prune, "after_epoch", lambda self: pruned_by.append(furthest_from_settled(self.learn)) or real(self)
     )
-    task = objective.SearchedTask(TASK.changed(labels=2))
+    task = objective.SearchedTask(TASK.changed(labels=2, epochs=2))
     study = optuna.create_study()
-    study.enqueue_trial(task.defaults | {"epochs": 2, "augment": 0})
+    study.enqueue_trial({name: task.defaults[name] for name in task.space} | {"augment": 0})
     objective.Objective(task)(study.ask(task.space))
     assert len(pruned_by) == 2 and max(pruned_by + lags) < 1e-5
 
