@@ -486,7 +486,7 @@ except CourseError as error:
 # changes the training, so you have to ask.
 
 # %% [markdown]
-# ## Do and don't
+# ## Do's and don'ts
 #
 # - **Do** hold BatchNorm where something else uses the body, such as another head.
 # - **Do** re-estimate the statistics after a short training in which they moved.
