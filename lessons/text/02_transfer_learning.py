@@ -107,21 +107,35 @@ print(f'it says "car" to {of_trucks:.0%} of the trucks and to {of_others:.0%} of
 
 # %%
 import torch
-from fastai.vision.all import create_body, hook_outputs
+from fastai.vision.all import Learner, create_body, hook_outputs
 from torch.nn.functional import adaptive_avg_pool2d
+
+from course_utils.training import reestimate_batchnorm
+
+# %% [markdown]
+# Their [*BatchNorm*](../docs/glossary.md#batchnorm) layers use averages of what each body saw before: nothing, cars or
+# photos. To compare the weights alone, `settle` takes these averages anew, on the target's training images.
 
 
 # %% tags=["recorded"]
-def three_bodies(detector, untrained):
+def settle(body, dls):
+    settled = deepcopy(body)
+    reestimate_batchnorm(Learner(dls, settled))
+    return settled.eval()
+
+
+# %% tags=["recorded"]
+def three_bodies(detector, untrained, dls):
     pretrained = create_body(default()(weights="DEFAULT")).to(detector.dls.device)
     bodies = {"random": untrained, "car detector": detector.model[0], "pre-trained": pretrained}
-    return {name: body.eval() for name, body in bodies.items()}
+    return {name: settle(body, dls) for name, body in bodies.items()}
 
 
 # %% [markdown]
 # You read each body at five depths: after its *stem*, the first layer, and after each of four
 # [*stages*](../docs/glossary.md#stage). `hook_outputs` collects the [*feature maps*](../docs/glossary.md#feature-map) there.
 # We average each map within the cells of a 2 × 2 grid, which leaves fewer features.
+
 
 # %% tags=["recorded"]
 @torch.no_grad()
@@ -141,8 +155,10 @@ ask("02.9")
 # ## A probe at every depth
 #
 # What do features know about a task? Fit a simple classifier to them and see how often it is right. Our
-# [*linear probe*](../docs/glossary.md#linear-probe) is a logistic regression. How large its weights may get is chosen by
-# *cross-validation*: each third of the training images is left out once, to score a probe that was fitted to the rest.
+# [*linear probe*](../docs/glossary.md#linear-probe) is a
+# [*logistic regression*](../docs/glossary.md#logistic-regression). How large its weights may get is chosen by
+# [*cross-validation*](../docs/glossary.md#cross-validation): each third of the training images is left out once, to score
+# a probe that was fitted to the rest.
 
 # %%
 from sklearn.linear_model import LogisticRegression
@@ -193,7 +209,7 @@ ask("02.3")
 # %%
 import pandas as pd
 
-bodies = three_bodies(detector, untrained)
+bodies = three_bodies(detector, untrained, targets["trucks"])
 on_trucks = {name: probe_depths(body, targets["trucks"], [average]) for name, body in bodies.items()}
 table = {name: {row["depth"]: row["score"] for row in rows} for name, rows in on_trucks.items()}
 pd.DataFrame(table).round(3)
@@ -202,26 +218,31 @@ pd.DataFrame(table).round(3)
 # That was one detector and one set of 100 labelled images. The course ran the same functions on photographs with ten
 # seeds, for both targets:
 
-# %%
-from itertools import product
+
+# %% tags=["recorded"]
+def probe_bodies(task, dls, detector, untrained):
+    bodies = three_bodies(detector, untrained, dls) | {"random, as created": untrained.eval()}
+    probed = {name: probe_depths(body, dls, [average, grid]) for name, body in bodies.items()}
+    return [{"task": task, "strategy": name, **row} for name, rows in probed.items() for row in rows]
 
 
 # %% tags=["recorded:depths"]
 def depths(seed):
     cars, targets = load_tasks(seed)
-    bodies = three_bodies(*train_detector(cars))
-    return [
-        {"task": task, "strategy": name, **row}
-        for task, name in product(targets, bodies)
-        for row in probe_depths(bodies[name], targets[task], [average, grid])
-    ]
+    detector, untrained = train_detector(cars)
+    return [row for task, dls in targets.items() for row in probe_bodies(task, dls, detector, untrained)]
 
 
 # %% [markdown]
 # ## What did the cars teach?
 #
-# Here are the means over the ten seeds. The dashed line is an [*SVM*](../docs/glossary.md#svm) on the raw pixels of the
-# same images. (For trucks, unlike these probes, it also learned from their mirror images.)
+# Here come the means over the ten seeds. The dashed line will be an [*SVM*](../docs/glossary.md#svm) on the raw pixels of
+# the same images. The figure also shows the pre-trained body, so make a guess about it first:
+
+# %%
+from course_utils.quiz import found, predict
+
+predict("02.6")
 
 # %%
 from course_utils.experiments import recorded
@@ -232,8 +253,8 @@ pixels = {task: recorded(f"02/ladder_{task}").scores("SVM on pixels").mean() for
 
 
 def plot_probes(pooling, title):
-    chosen = runs.table[runs.table.pooling == pooling].sort_values("task", ascending=False, kind="stable")
-    chosen = chosen.rename(columns={"strategy": "network"})
+    chosen = runs.table[(runs.table.pooling == pooling) & runs.table.strategy.isin(bodies)]
+    chosen = chosen.sort_values("task", ascending=False, kind="stable").rename(columns={"strategy": "network"})
     plot_probe_by_depth(chosen, {"trucks": 1 / 2, "digits": 1 / 10}, pixels=pixels, depths=DEPTHS, title=title)
 
 
@@ -247,31 +268,43 @@ plot_probes("average", "Probes on averaged maps")
 # [*interval*](../docs/glossary.md#interval):
 
 # %%
-def gain(network, task, depth):
-    mean, half = runs.difference(network, "random", task=task, depth=depth, pooling="average")
-    return f"{100 * mean:+.1f} ± {100 * half:.1f}"
+from itertools import product
 
 
-pd.DataFrame({task: {depth: gain("car detector", task, depth) for depth in DEPTHS} for task in targets})
+def gains(network, pooling):
+    table = {task: {} for task in targets}
+    for task, depth in product(targets, DEPTHS):
+        mean, half = runs.difference(network, "random", task=task, depth=depth, pooling=pooling)
+        table[task][depth] = f"{100 * mean:+.1f} ± {100 * half:.1f}"
+    return pd.DataFrame(table)
+
+
+gains("car detector", "average")
 
 # %% [markdown]
-# For trucks the gain grows with depth. For digits we could see no gain at any depth. At the stem and at the last stage
-# the detector was even worse than its untrained copy. When a source makes the result on a target worse, that is called
+# For trucks the gain grows with depth. Digits gain too, at stages 2 to 4. But at the stem, the detector was worse at digits
+# than its untrained copy. When a source makes the result on a target worse, that is called
 # [*negative transfer*](../docs/glossary.md#negative-transfer).
 
 # %%
 ask("02.7")
 
 # %% [markdown]
-# Don't rely on the last stage, though. The detector's [*BatchNorm*](../docs/glossary.md#batchnorm) layers use averages
-# taken on car images; the untrained copy has only their initial values. When both took their averages on the same
-# images, cars or digits, the detector came out ahead on digits at stages 2 to 4.
+# How good is the copy that you compare with? Here is what it gains if you don't settle it, and its BatchNorm layers keep
+# the averages that it was created with:
+
+# %%
+gains("random, as created", "average")
+
+# %% [markdown]
+# On digits, random weights as created are ahead at stages 2 to 4 by at least as much as the detector was. So the detector's
+# gain on digits holds only if both are settled.
 
 # %% [markdown]
 # ## What does the stem know?
 #
-# At the stem the detector was behind either way. That is odd, because layers near the image are said to be general, that
-# is, useful for every task. Why does the stem do so badly?
+# Layers near the image are said to be general, that is, useful for every task. So it is odd that the detector's stem does
+# so badly on digits. Why does it?
 
 # %%
 ask("02.4")
@@ -279,13 +312,34 @@ ask("02.4")
 # %%
 plot_probes("grid", "Probes on a 2 × 2 grid")
 
+# %%
+gains("car detector", "grid")
+
 # %% [markdown]
 # The grid keeps some of the *where*, and with it even the random stem reads digits well: the average had lost what the
 # probe needs. That doesn't explain everything, because the detector's stem is still behind the random one.
 
 # %% [markdown]
-# Now look at trucks. Random weights get worse with depth, and the detector doesn't. Between their best depths we couldn't
-# see a difference of more than five points.
+# Random weights get worse with depth on trucks, and the detector doesn't. But you may read each body where it is best. Here
+# is the detector's best depth and pooling against the best of its settled copy, both chosen by these test results:
+
+# %%
+from course_utils.statistics import paired_difference
+
+
+def best(network, task):
+    of_network = runs.table[(runs.table.strategy == network) & (runs.table.task == task)]
+    depth, pooling = of_network.groupby(["depth", "pooling"]).score.mean().idxmax()
+    return runs.scores(network, task=task, depth=depth, pooling=pooling)
+
+
+for task in targets:
+    mean, half = paired_difference(best("car detector", task), best("random", task))
+    print(f"{task}: {100 * mean:+.1f} ± {100 * half:.1f} points")
+
+# %% [markdown]
+# On trucks we could see no difference of more than five points, and on digits of more than two. So the cars taught the
+# later stages something, but little that you couldn't get from random weights at another depth.
 
 # %% [markdown]
 # ## What did the photos teach?
@@ -293,12 +347,7 @@ plot_probes("grid", "Probes on a 2 × 2 grid")
 # The pre-trained body learned from far more. Its 200 classes include sports cars and moving vans, but no digits.
 
 # %%
-from course_utils.quiz import found, predict
-
-predict("02.6")
-
-# %%
-pd.DataFrame({task: {depth: gain("pre-trained", task, depth) for depth in DEPTHS} for task in targets})
+pd.concat({pooling: gains("pre-trained", pooling) for pooling in ("average", "grid")}, axis=1)
 
 # %%
 mean, half = runs.difference("pre-trained", "random", task="digits", depth="stage 4", pooling="average")
@@ -306,44 +355,44 @@ found("02.6", 100 * mean)
 
 # %% [markdown]
 # For trucks the pre-trained body is ahead of random weights at every depth, and most at the later stages. For digits it
-# is ahead at the stem and at stages 2 and 3, but we could see no gain at stage 4. Compare stages 1 and 4 on the grid:
+# is ahead at stages 2 to 4, by less. (On averages, random weights as created gained at least as much at stage 4.) How do
+# the bodies change from stage 1 to stage 4, read on the grid?
 
 # %% tags=["result"]
-from course_utils.statistics import paired_difference
-
-changes = []
-for task in targets:
-    first, last = (runs.scores("pre-trained", task=task, depth=f"stage {n}", pooling="grid") for n in (1, 4))
+for name, task in product(["random", "pre-trained"], targets):
+    first, last = (runs.scores(name, task=task, depth=f"stage {n}", pooling="grid") for n in (1, 4))
     mean, half = paired_difference(last, first)
-    changes.append(f"{task} {100 * mean:+.1f} ± {100 * half:.1f} points")
-print(f"pre-trained body, from stage 1 to stage 4: {', '.join(changes)}")
+    print(f"{name}, {task}, stage 4 minus stage 1: {100 * mean:+.1f} ± {100 * half:.1f} points")
 
 # %% [markdown]
-# Stage 4 is better on the near target and worse on the far one. (On digits random weights lose a little too, so the
-# photos explain only part of it.) This is what people mean when they call early stages *general* and late ones
-# *specific*. Averages would have hidden it.
+# In the pre-trained body, stage 4 is better on the near target and worse on the far one. This fits the saying that early
+# stages are *general* and late ones *specific*. But random weights get worse on both targets, so depth alone may explain
+# the loss on digits.
 
 # %% [markdown]
 # ## Is that any good?
 #
-# Here are the lower rungs of lesson 01's ladder on the same images. The probes read the pre-trained body. For
-# trucks each rung also learns from mirrored images. Lessons 05 and 07 add the rungs that train a network.
+# Here are the lower rungs of lesson 01's ladder on the same images. The probes read averaged maps of the pre-trained
+# body, with its own BatchNorm averages. Lessons 05 and 07 add the rungs that train a network.
 
 # %% tags=["recorded"]
 from course_utils.experiments import Experiment, all_rungs
 from course_utils.tasks import ImageTask
+from course_utils.training import MultiDepthProbe
+
+rungs = [*all_rungs()[:-1], MultiDepthProbe(pools=("average",))]
 
 
 # %% tags=["recorded:ladder_digits"]
 def ladder_digits(seed):
     task = ImageTask("digits", size=40, split=(20, 50))
-    return Experiment(task, all_rungs(), labels=[10], seeds=[seed + 100]).run()
+    return Experiment(task, rungs, labels=[10], seeds=[seed + 100]).run()
 
 
 # %% tags=["recorded:ladder_trucks"]
 def ladder_trucks(seed):
     task = ImageTask("vehicles", task="trucks", size=40)
-    return Experiment(task, all_rungs(flip=True), labels=[50], seeds=[seed + 100]).run()
+    return Experiment(task, rungs, labels=[50], seeds=[seed + 100]).run()
 
 
 # %%
@@ -359,7 +408,7 @@ for task, labels in {"trucks": 50, "digits": 10}.items():
 
 # %% [markdown]
 # For trucks the frozen body is far ahead of raw pixels. For small, centred digits we could see no difference of more than
-# 2 points. (Stages 1 and 2 lie above the dashed line in the second figure, but you would be choosing them by their test
+# 3 points. (Stages 1 and 2 lie above the dashed line in the second figure, but you would be choosing them by their test
 # results.)
 
 # %% [markdown]
@@ -404,7 +453,8 @@ plot_filters(bodies["pre-trained"][0].weight.detach().cpu(), title="First layer 
 
 # %% [markdown]
 # The detector's filters still look like the random numbers that they started from. The pre-trained ones have become edges
-# and patches of colour, though nobody designed them. Now follow one truck through the stages:
+# and patches of colour, though nobody designed them. Now follow one truck through the
+# stages. The maps get coarser, and each of their values depends on a larger part of the image.
 
 # %%
 from course_utils.controls import depth_slider
@@ -416,26 +466,21 @@ maps = {depth: stored[0] for depth, stored in zip(DEPTHS, hooks.stored, strict=T
 depth_slider(maps, truck)
 
 # %% [markdown]
-# From stage to stage the maps get coarser, and each of their values depends on a larger part of the image.
-
-# %% [markdown]
 # ## What larger experiments found
 #
-# [Yosinski et al. 2014](https://arxiv.org/abs/1411.1792) copied the first layers of a network, froze them and trained the
-# rest on other classes of ImageNet. With all but the last layer copied, they report a drop of 8% for a random split of
-# the classes, and of 25% between man-made and natural things. With three layers of random weights, accuracy was near
-# chance.
-
-# %%
-ask("02.5")
-
+# [Yosinski et al. 2014](https://arxiv.org/abs/1411.1792) froze a network's first layers and trained the rest on other
+# classes of ImageNet. With all but the last layer frozen, they report a drop of 8% for a random split of the classes, and
+# of 25% between man-made and natural things.
 
 # %% [markdown]
 # ## For your own work
 #
-# - **Do** fit a probe before you fine-tune anything. It takes seconds, and shows how much the network already knows.
-# - **Do** try several depths at once. For trucks, the multi-depth probe, which also reads maxima, beat the best depth.
+# - **Do** fit a probe before you fine-tune. It takes seconds.
+# - **Do** read the maps in more than one way. Averages made the stem look poor at digits.
 # - **Don't** praise pre-training before you know what raw pixels reach. On digits, an SVM kept up.
+
+# %%
+ask("02.8")
 
 # %% [markdown]
 # ## Exercises
@@ -450,6 +495,7 @@ ask("02.5")
 # `truth` are their classes. For each query, find the five nearest rows of `known`, and return the share of all these
 # neighbours that have the label of their query. Then call it on `average(known[-1])`, `labels`, `average(queries[-1])` and
 # `truth`. What would you get if the features said nothing about trucks?
+
 
 # %% tags=["solution"]
 def agreement(known, labels, queries, truth):
@@ -473,6 +519,7 @@ check("02.A", agreement)
 # on the `average` of the maps has the highest accuracy, by scikit-learn's `cross_val_score`. Then call it on `known` and
 # `labels`.
 
+
 # %% tags=["solution"]
 def choose_depth(maps, labels):
     ### BEGIN SOLUTION
@@ -491,9 +538,10 @@ check("02.B", choose_depth, DEPTHS=DEPTHS)
 # ## What would break this
 #
 # - **Another way to read the maps.** With averages alone, you would have said that the stem knows least about digits.
-# - **Other random weights.** Their BatchNorm averages change what you can read from them. So compare with raw pixels too.
-# - **More features.** Later stages have more feature maps, which alone may help a probe.
-# - **A better source.** Each recorded detector saw 600 photos; the pre-trained body saw 70,000.
+# - **Other BatchNorm averages.** As created, random weights read digits far better at stage 4. So compare with raw pixels
+#   too.
+# - **More features.** Later stages have more feature maps, which may help a probe.
+# - **A better source.** Each detector saw 600 photos; the pre-trained body saw 70,000.
 # - **Another pre-trained body.** We have only one, so no interval includes the luck of its training.
 # - **A depth chosen on the test set.** The best of five test results is optimistic. The ladder's *best depth* was chosen by
 #   cross-validation on the training images.
@@ -503,15 +551,16 @@ check("02.B", choose_depth, DEPTHS=DEPTHS)
 #
 # - Transfer learning reuses what was learned on a source for a target; feature extraction leaves the body as it is.
 # - Compare a body with random weights and with raw pixels, because being better than chance says little.
-# - Training on cars helped with trucks at the later stages; for digits, that depended on how random weights were set up.
-# - In the pre-trained body, read on a grid, trucks gained from the first stage to the last and digits lost.
+# - Training on cars helped with trucks at the later stages; for digits, that depended on BatchNorm's averages.
+# - In the pre-trained body, read on a grid, trucks gained from stage 1 to stage 4 and digits lost; in random weights, both
+#   lost.
 # - A probe shows what can be read in one particular way. The features may hold more than that.
 
 # %% [markdown]
 # ## Quiz
 
 # %%
-ask("02.8")
+ask("02.5")
 
 # %%
 from course_utils.quiz import summary
