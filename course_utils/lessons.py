@@ -40,7 +40,7 @@ LESSONS = (
     Lesson("05_full_or_partial", "How much should I unfreeze?"),
     Lesson("06_inside_fine_tune", "What does one call do?"),
     Lesson("07_against_scratch", "When does fine-tuning win, and by how much?"),
-    Lesson("08_when_it_goes_wrong", "When does fine-tuning go wrong, how do I notice, and what helps?"),
+    Lesson("08_when_it_goes_wrong", "How do I notice that training goes wrong, and what helps?"),
     Lesson("09_tuning", "How do I choose the settings, and what does the choosing cost?"),
     Lesson("10_honest_numbers", "Would you believe this result?"),
 )

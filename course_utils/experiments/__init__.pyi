@@ -1,4 +1,5 @@
 from .costs import freezing_costs as freezing_costs
+from .costs import step_costs as step_costs
 from .grid import Experiment as Experiment
 from .ladder import all_rungs as all_rungs
 from .ladder import baselines as baselines

@@ -1,14 +1,16 @@
-"""What freezing saves, and what the frozen part already knows: weights, memory, seconds and a probe at each depth."""
+"""What a training step costs, what freezing saves, and what the frozen blocks already know."""
 
 import copy
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from statistics import median
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+import torch.nn.functional as F
 from fastai.data.load import DataLoader
 from fastai.learner import Learner
 from torch import Tensor, nn
@@ -94,18 +96,81 @@ def freezing_costs(
                 unfreeze(model)
             frozen = [before.name for before in parts[:depth]]
             trainable = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-            memory, seconds = _step(model.train(), learn, batch, repeats)
+            make_optimizer = partial(learn.opt_func, lr=1e-4)
+            memory, seconds = _step(model.train(), batch, learn.loss_func, make_optimizer, repeats)
             said = " to ".join(dict.fromkeys([frozen[0], frozen[-1]])) if frozen else "nothing"
             rows.append((block.name, said, trainable, *memory, sum(memory), seconds, accuracies[depth], tested))
     columns = ["depth", "frozen", "trainable", *MEMORY, "memory_mb", "seconds", "accuracy", "images"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def _step(model: nn.Module, learn: Learner, batch: tuple, repeats: int) -> tuple[list[float], float]:
+def step_costs(
+    model: nn.Module,
+    inputs: Tensor,
+    classes: Tensor,
+    *,
+    parts: int = 1,
+    dtype: torch.dtype = torch.float32,
+    repeats: int = 3,
+) -> dict[str, float]:
+    """Measure what one training step with Adam costs, on a copy: the model stays as it is.
+
+    Parameters
+    ----------
+    model : nn.Module
+        What trains are its weights that aren't frozen.
+    inputs, classes : Tensor
+        The batch.
+    parts : int
+        Into how many smaller batches to divide it; their gradients are added up before the one update.
+    dtype : torch.dtype
+        What the forward pass computes in, as `torch.autocast` takes it, such as `torch.bfloat16`.
+    repeats : int
+        Steps that are timed, after a first one that isn't.
+
+    Returns
+    -------
+    dict
+        seconds, the median of `repeats`, and memory_mb, in MiB: what the forward pass keeps for the backward pass, the
+        gradients, and the optimizer's own, counted tensor by tensor as in `freezing_costs`.
+
+    Raises
+    ------
+    CourseError
+        For numbers below 1, and more parts than examples (`experiments.too-few`).
+    """
+    if repeats < 1 or not 1 <= parts <= len(classes):
+        raise CourseError(
+            f"repeats is {repeats} and parts is {parts} for {len(classes)} examples: give whole numbers of at least 1, "
+            "and no more parts than examples.",
+            code="experiments.too-few",
+        )
+    with randomness_kept():
+        own, make_optimizer = copy.deepcopy(model).train(), partial(torch.optim.Adam, lr=1e-4)
+        own.zero_grad()
+        memory, seconds = _step(own, (inputs, classes), F.cross_entropy, make_optimizer, repeats, parts, dtype)
+    return {"seconds": seconds, "memory_mb": sum(memory)}
+
+
+def _step(
+    model: nn.Module,
+    batch: tuple,
+    loss_func: Callable[[Tensor, Tensor], Tensor],
+    make_optimizer: Callable[[list[nn.Parameter]], Any],
+    repeats: int,
+    parts: int = 1,
+    dtype: torch.dtype = torch.float32,
+) -> tuple[list[float], float]:
     """Memory in MiB (activations, gradients, optimizer) of a training step, and its seconds."""
     weights = [weight for weight in model.parameters() if weight.requires_grad]
-    optimizer = learn.opt_func(weights, lr=1e-4)
+    optimizer = make_optimizer(weights)
     x, y = (part.as_subclass(Tensor) for part in batch)
+    pairs = list(zip(x.chunk(parts), y.chunk(parts), strict=True))
+
+    def loss_of(some: Tensor, classes: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, dtype, enabled=dtype != torch.float32):
+            return loss_func(model(some), classes) * (len(classes) / len(y))
+
     own = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), *model.buffers())}
     kept: dict[int, int] = {}
 
@@ -117,7 +182,7 @@ def _step(model: nn.Module, learn: Learner, batch: tuple, repeats: int) -> tuple
 
     # The first step counts, and warms up: the memory for gradients and the optimizer's state is taken in it.
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        loss = learn.loss_func(model(x), y)
+        loss = loss_of(*pairs[0])
     loss.backward()
     gradients = _bytes(weight.grad for weight in weights)
     optimizer.step()
@@ -127,7 +192,8 @@ def _step(model: nn.Module, learn: Learner, batch: tuple, repeats: int) -> tuple
     for _ in range(repeats):
         _wait_for(x.device)
         start = time.perf_counter()
-        learn.loss_func(model(x), y).backward()
+        for pair in pairs:
+            loss_of(*pair).backward()
         optimizer.step()
         optimizer.zero_grad()
         _wait_for(x.device)

@@ -55,7 +55,7 @@ class RecordedRuns:
         strategy : str
             A value of the column `strategy`.
         **factors
-            Values of further columns, such as `labels=20`.
+            Values of further columns, such as `labels=20`, or `metric="loss"` where several were measured.
 
         Raises
         ------
@@ -80,8 +80,13 @@ class RecordedRuns:
         return paired_difference(self.scores(a, **factors).tolist(), self.scores(b, **factors).tolist())
 
     def summary(self) -> pd.DataFrame:
-        """Return one row for each strategy and its factors: number of runs, mean, half-width of the 95% interval."""
+        """Return one row for each strategy and its factors: number of runs, mean, half-width of the 95% interval.
+
+        Where the runs measure several metrics, `metric` is a factor too.
+        """
         factors = [column for column in self.table if column not in MEASURED]
+        if self.table.metric.nunique() > 1:
+            factors.append("metric")
         rows = []
         for values, runs in self.table.groupby(factors, sort=False):
             mean, half_width = mean_interval(runs.score.tolist())
@@ -90,11 +95,15 @@ class RecordedRuns:
         return pd.DataFrame(rows)
 
     def said(self) -> pd.DataFrame:
-        """Return the summary as people read it: the mean with its interval in one column."""
-        metric = find_metric(self.table.metric.iloc[0])
-        summary = self.summary()
-        means = zip(summary.pop("mean"), summary.pop("half_width"), strict=True)
-        return summary.assign(**{metric.title: [metric.say(mean, half) for mean, half in means]})
+        """Return the summary as people read it: the mean with its interval in one column, named by the metric.
+
+        Of several metrics, each row says its own, and the column is called "Mean".
+        """
+        summary, first = self.summary(), find_metric(self.table.metric.iloc[0])
+        metrics = [find_metric(name) for name in summary.get("metric", [first.name] * len(summary))]
+        means = zip(metrics, summary.pop("mean"), summary.pop("half_width"), strict=True)
+        title = "Mean" if "metric" in summary else first.title
+        return summary.assign(**{title: [metric.say(mean, half) for metric, mean, half in means]})
 
     def caption(self) -> str:
         """Return when, where and for how long the runs were made."""

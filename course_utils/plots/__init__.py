@@ -12,8 +12,10 @@ from course_utils.plots.costs import plot_freezing_costs
 from course_utils.plots.decision import plot_decision
 from course_utils.plots.honest import plot_reported
 from course_utils.plots.images import plot_images, plot_neighbours, plot_top_losses
+from course_utils.plots.losses import plot_losses
 from course_utils.plots.network import plot_feature_maps, plot_filters
 from course_utils.plots.schedules import plot_schedules
+from course_utils.plots.trade_off import plot_trade_off
 from course_utils.plots.troubles import plot_before_after, plot_detection
 from course_utils.plots.tuning import plot_history, plot_importance, plot_parallel
 from course_utils.plots.weights import plot_drift, plot_network
@@ -33,6 +35,7 @@ __all__ = [
     "plot_images",
     "plot_importance",
     "plot_learning_curve",
+    "plot_losses",
     "plot_neighbours",
     "plot_network",
     "plot_parallel",
@@ -40,5 +43,6 @@ __all__ = [
     "plot_reported",
     "plot_schedules",
     "plot_top_losses",
+    "plot_trade_off",
     "show",
 ]

@@ -82,6 +82,7 @@ METRICS: dict[str, Metric] = {
         Metric("recall"),
         Metric("F1"),
         Metric("ROC AUC", is_share=False),
+        Metric("average precision"),
         Metric("mean average precision"),
         Metric("error rate", higher_is_better=False),
         Metric("word error rate", higher_is_better=False),

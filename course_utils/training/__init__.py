@@ -4,7 +4,7 @@ HeadOnly(epochs=5, lr=1e-2).train(learn)
 """
 
 from course_utils.training.caching import Cached, cached_body
-from course_utils.training.callbacks import RecordSchedule, StopWhenLost
+from course_utils.training.callbacks import KeepBest, RecordSchedule, StopWhenLost
 from course_utils.training.checks import check_data
 from course_utils.training.phases import Phase, run_phases
 from course_utils.training.precision import suit_device
@@ -44,6 +44,7 @@ __all__ = [
     "Head",
     "HeadOnly",
     "HeadThenAll",
+    "KeepBest",
     "LinearProbe",
     "MultiDepthProbe",
     "Partial",

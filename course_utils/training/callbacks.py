@@ -1,10 +1,15 @@
 """Callbacks that every training of the course uses."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 
 import pandas as pd
 import torch
+import torch.nn.functional as F
 from fastai.callback.core import Callback, CancelFitException
+from fastai.learner import Learner
+
+from course_utils.errors import CourseError
 
 
 class StopWhenLost(Callback):
@@ -56,4 +61,70 @@ class RecordSchedule(Callback):
     @property
     def table(self) -> pd.DataFrame:
         """One row a step and group: step, group, frozen, and each setting of the optimiser (lr, mom, wd and so on)."""
+        return pd.DataFrame(self.rows)
+
+
+class KeepBest(Callback):
+    """Note both losses of each epoch, and keep the weights of the epoch with the lowest validation loss.
+
+        best = KeepBest()
+        learn.fit(20, 1e-3, cbs=[ReestimateBatchNorm(), best])
+        best.restore(learn)
+
+    The training goes on to its end, so that its last weights can be compared with the kept ones.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        A row an epoch: epoch, lr at its end, and the cross-entropy on the training and the validation set. Whatever
+        the learner's loss is, such as one with label smoothing, the cross-entropy compares them.
+    kept_epoch : int
+        The epoch, counted from 1, whose weights are kept.
+
+    Notes
+    -----
+    The training loss is averaged over the epoch's batches as they were trained on: augmented, with dropout, and with
+    weights that change meanwhile. fastai's `SaveModelCallback` keeps the weights in a file instead of in memory.
+    """
+
+    def before_fit(self) -> None:
+        """Begin anew."""
+        self.rows: list[dict[str, float]] = []
+        self.kept_epoch = 0
+
+    def before_epoch(self) -> None:
+        """Begin the sums of an epoch."""
+        self.sums = {"training": [0.0, 0], "validation": [0.0, 0]}
+
+    def after_batch(self) -> None:
+        """Add a batch to its sum."""
+        total = self.sums["training" if self.training else "validation"]
+        total[0] += F.cross_entropy(self.pred.detach().float(), self.y, reduction="sum").item()
+        total[1] += len(self.y)
+
+    def after_epoch(self) -> None:
+        """Note the epoch, and keep its weights if none before had a lower validation loss."""
+        losses = {name: total / count if count else float("nan") for name, (total, count) in self.sums.items()}
+        self.rows.append({"epoch": len(self.rows) + 1, "lr": self.opt.hypers[-1]["lr"], **losses})
+        if losses["validation"] == min(row["validation"] for row in self.rows):
+            self.kept_epoch, self.kept = len(self.rows), deepcopy(self.learn.model.state_dict())
+
+    def restore(self, learn: Learner) -> None:
+        """Give the learner that was trained the kept weights and BatchNorm statistics.
+
+        Raises
+        ------
+        CourseError
+            Where no epoch has been validated ("training.nothing-kept").
+        """
+        if not getattr(self, "kept_epoch", 0):
+            raise CourseError(
+                "No weights were kept: train with this callback first, on data with validation images.",
+                code="training.nothing-kept",
+            )
+        learn.model.load_state_dict(self.kept)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The losses, a row an epoch."""
         return pd.DataFrame(self.rows)

@@ -15,10 +15,11 @@ from course_utils import data, surgery
 from course_utils.backbones import resnet18_half
 from course_utils.display import figures as output
 from course_utils.errors import CourseError
-from course_utils.experiments import freezing_costs
+from course_utils.experiments import freezing_costs, step_costs
 from course_utils.plots import plot_freezing_costs
 from course_utils.plots.costs import freezing_costs_figure
 from course_utils.training import cached_body
+from course_utils.training.probing import plainly
 
 DEPTHS = ["stem", "stage 1", "stage 2", "stage 3", "stage 4", "head"]
 QUICK = {"repeats": 1, "images": 60}
@@ -208,3 +209,36 @@ def test_a_figure_of_another_table_is_refused(table):
         plot_freezing_costs(table.drop(columns="trainable"))
     with refused("plots.empty-table", "freezing_costs"):
         plot_freezing_costs(table[:0])
+
+
+def test_a_step_costs_what_the_table_of_depths_says(table):
+    learn = learner()
+    with plainly(learn.dls.train) as loader:  # the table's own batch
+        x, y = loader.one_batch()
+    surgery.unfreeze(learn)
+    whole = step_costs(learn.model, x, y, repeats=1)
+    assert whole["memory_mb"] == pytest.approx(table.memory_mb[0], rel=0.02) and whole["seconds"] > 0
+    surgery.freeze(learn, batchnorm="fixed")
+    before = surgery.snapshot(learn)
+    head = step_costs(learn.model, x, y, repeats=1)
+    assert head["memory_mb"] == pytest.approx(table.memory_mb.iloc[-1], rel=0.02)
+    assert (surgery.drift(before, learn).change == 0).all()
+
+
+def test_smaller_parts_and_half_precision_keep_less():
+    learn = learner()
+    x, y = learn.dls.train.one_batch()
+    x = torch.nn.functional.interpolate(x, 128)  # large maps: copies of weights in half precision count little
+    surgery.unfreeze(learn)
+    whole, parted, half = (
+        step_costs(learn.model, x, y, repeats=1, **how)["memory_mb"]
+        for how in ({}, {"parts": 4}, {"dtype": torch.bfloat16})
+    )
+    assert parted < whole and half < whole
+
+
+def test_a_step_in_no_parts_is_refused():
+    x, y = torch.zeros(2, 4), torch.zeros(2, dtype=torch.long)
+    for wrong in ({"parts": 0}, {"parts": 3}, {"repeats": 0}):
+        with refused("experiments.too-few"):
+            step_costs(nn.Linear(4, 2), x, y, **wrong)

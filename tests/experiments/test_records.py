@@ -58,6 +58,19 @@ def test_it_says_means_intervals_seeds_and_circumstances(folder):
             assert part in text, part
 
 
+def test_runs_with_two_metrics_say_each_in_its_own_unit(folder):
+    losses = [row | {"metric": "loss", "score": 2 * row["score"]} for row in ROWS]
+    pd.DataFrame([*ROWS, *losses]).to_csv(folder / "01" / "compare.csv", index=False)
+    runs = recorded("01/compare", folder)
+    said = runs.said().set_index(["strategy", "labels", "metric"]).Mean
+    assert said["tuned", 5, "accuracy"] == "74.5% ± 2.2" and said["tuned", 5, "loss"] == "1.49 ± 0.043"
+    assert runs.scores("tuned", labels=5, metric="loss").iloc[0] == pytest.approx(1.4)
+    gap = runs.difference("tuned", "scratch", labels=20, metric="loss")
+    assert gap == pytest.approx((0.4, 0), abs=1e-12)
+    with refused("experiments.not-recorded", "'metric': 'loss'".replace("'metric': ", "metric=")):
+        runs.scores("tuned", labels=5)
+
+
 def test_what_is_no_single_row_a_seed_is_refused_with_the_choices(folder):
     runs = recorded("01/compare", folder)
     for arm, factors in (("tuned", {}), ("tuned", {"labels": 7}), ("frozen", {"labels": 5}), ("tuned", {"size": 3})):

@@ -1,0 +1,43 @@
+"""The figure of two scores against each other: marks, the line of mixtures, texts, refusals."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+from support.errors import refused
+
+from course_utils.plots import plot_trade_off
+
+
+@pytest.fixture(autouse=True)
+def style():
+    with plt.style.context("course_utils.course"):
+        yield
+
+
+MEANS = {"before": (0.8, 0.0), "half": (0.6, 0.3), "tuned": (0.1, 0.9), "replay": (0.7, 0.8)}
+ROWS = [
+    {"strategy": arm, "task": task, "seed": seed, "metric": "accuracy", "score": mean + 0.01 * seed}
+    for arm, means in MEANS.items()
+    for task, mean in zip(("old", "new"), means, strict=True)
+    for seed in range(3)
+]
+
+
+def test_each_arm_is_a_mark_and_mixtures_lie_on_a_line(drawn):
+    plot_trade_off(pd.DataFrame(ROWS), "old", "new", path=["before", "half", "tuned"], path_name="mixed")
+    figure, alt = drawn[0]
+    axis = figure.axes[0]
+    path = next(line for line in axis.lines if line.get_label() == "mixed")
+    assert list(path.get_xdata()) == pytest.approx([0.81, 0.61, 0.11])
+    assert list(path.get_ydata()) == pytest.approx([0.01, 0.31, 0.91])
+    assert [bars.get_label() for bars in axis.containers] == ["before", "tuned", "replay"]
+    assert axis.get_xlabel() == "old: accuracy (%)" and axis.get_ylabel() == "new: accuracy (%)"
+    assert "replay: old 71.0% ± 2.5, new 81.0% ± 2.5" in alt and "half: old 61.0%" in alt
+
+
+def test_an_arm_without_one_of_its_scores_is_named():
+    table = pd.DataFrame(ROWS)
+    with refused("plots.no-pair", "replay"):
+        plot_trade_off(table[(table.strategy != "replay") | (table.task == "old")], "old", "new")
+    with refused("plots.column-missing", "task"):
+        plot_trade_off(table.drop(columns="task"), "old", "new")
