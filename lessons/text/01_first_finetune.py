@@ -221,13 +221,13 @@ shown = ["SVM on pixels", "from scratch", "multi-depth probe", "fine_tune"]
 plot_learning_curve(runs.table[runs.table.strategy.isin(shown)], title="The pre-trained body is what pays here")
 
 # %% [markdown]
-# In nine epochs, training from scratch doesn't even match an SVM on raw pixels. Methods with the pre-trained body do
-# better. With 20 labels per class the multi-depth probe is ahead of fine-tuning; with 60 we couldn't see a difference
-# of more than about three points. For the plant, 360 photos are a start: about 70% are right.
+# In nine epochs, training from scratch doesn't even match an SVM on raw pixels. With 20 labels per class the multi-depth
+# probe is ahead of fine-tuning; with 60 we couldn't see a difference of more than about three points. For the plant, 360
+# photos are a start: about 70% are right.
 
 # %% [markdown]
-# Perhaps nine epochs are too few for random weights. So here are ten more recorded runs with 20 labels per class, in
-# which training from scratch got four times as many epochs and a learning rate chosen for them:
+# Are nine epochs too few for random weights? Here are ten more runs with 20 labels per class, in which training from
+# scratch got four times as many, and a learning rate chosen for them:
 
 
 # %% tags=["recorded:longer"]
