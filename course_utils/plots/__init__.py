@@ -16,12 +16,11 @@ from course_utils.plots.losses import plot_losses
 from course_utils.plots.network import plot_feature_maps, plot_filters
 from course_utils.plots.schedules import plot_schedules
 from course_utils.plots.trade_off import plot_trade_off
-from course_utils.plots.troubles import plot_before_after, plot_detection
+from course_utils.plots.troubles import plot_detection
 from course_utils.plots.tuning import plot_history, plot_importance, plot_parallel
 from course_utils.plots.weights import plot_drift, plot_network
 
 __all__ = [
-    "plot_before_after",
     "plot_confusion",
     "plot_decision",
     "plot_detection",

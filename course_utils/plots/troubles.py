@@ -1,80 +1,17 @@
-"""Figures of trouble and cure: before and after over repeats, and what each threshold finds and alarms."""
+"""Figures of a detector: what each threshold finds, and what it alarms for nothing."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from course_utils.display.figures import add_title, show
 from course_utils.display.pixels import to_numpy
 from course_utils.errors import CourseError
-from course_utils.plots.tables import need_columns
-from course_utils.statistics import mean_interval
 
-_ACROSS = 3  # panels in a row
 _LOOKS = [("C0", "-"), ("C1", "--"), ("C2", "-."), ("C3", ":")]
-
-
-def plot_before_after(table: pd.DataFrame, *, title: str | None = None, alt: str | None = None) -> None:
-    """Show a panel for each trouble: its arms from top to bottom with mean and 95% interval, and a line for each seed.
-
-    Parameters
-    ----------
-    table : DataFrame
-        One row a run with the columns trouble, measure (what the value is), arm, seed and value: 0 to 1, or a loss if
-        the measure's name says so. Seeds pair the arms of a trouble.
-    title : str, optional
-        Title of the figure; derived from the data if left out.
-    alt : str, optional
-        Alternative text for those who can't see the figure; derived from the data if left out.
-
-    Raises
-    ------
-    CourseError
-        If a column is missing, or an arm has a single run.
-    """
-    need_columns(table, ["trouble", "measure", "arm", "seed", "value"], "give one row a run with these columns")
-    if table.empty:
-        raise CourseError("The table has no runs: give at least two of each arm.", code="plots.empty-table")
-    troubles = list(table.trouble.unique())
-    across = min(len(troubles), _ACROSS)
-    down = -(-len(troubles) // across)
-    figure = Figure(figsize=(3.0 * across, 1.65 * down + 0.4), layout="constrained")
-    panels = figure.subplots(down, across, squeeze=False).flatten()
-    for axis in panels[len(troubles) :]:
-        axis.remove()
-    told = [_draw_arms(axis, name, table[table.trouble == name]) for axis, name in zip(panels, troubles, strict=False)]
-    title = title or "Each trouble and its cure (mean, 95% interval)"
-    add_title(figure, title)
-    show(figure, alt or f"{title}. {'; '.join(told)}.")
-
-
-def _draw_arms(axis: Axes, name: str, runs: pd.DataFrame) -> str:
-    """Draw a panel, and say in words what it shows."""
-    arms = list(runs.arm.unique())
-    by_seed = runs.pivot(index="seed", columns="arm", values="value")[arms]
-    axis.plot(by_seed.T, range(len(arms)), color="0.75", linewidth=1, linestyle="-", marker="", zorder=1)
-    intervals = [mean_interval(by_seed[arm].dropna()) for arm in arms]
-    for row, (mean, half) in enumerate(intervals):
-        marker = "s" if row == 0 else "o"  # how the number came; what was tried
-        axis.errorbar(mean, row, xerr=half, fmt=marker, color=f"C{min(row, 1)}", capsize=4, zorder=2)
-    axis.set_yticks(range(len(arms)), arms, fontsize="small")
-    axis.set_ylim(len(arms) - 0.5, -0.5)
-    measure = runs.measure.iloc[0]
-    share = "loss" not in measure
-    if share:
-        axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axis.xaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10]))
-    axis.tick_params(axis="x", labelsize="small")
-    axis.set_title(name, fontsize="medium")
-    axis.set_xlabel(measure, fontsize="small")
-    number = "{:.1%} ± {:.1%}" if share else "{:.2f} ± {:.2f}"
-    said = ", ".join(f"{arm} {number.format(*interval)}" for arm, interval in zip(arms, intervals, strict=True))
-    return f"{name}, {measure}: {said}"
 
 
 def plot_detection(
