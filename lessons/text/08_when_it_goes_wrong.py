@@ -505,7 +505,7 @@ pd.DataFrame(costs).T.round(3)
 
 
 # %% [markdown]
-# (Seconds vary with the machine; memory is counted tensor by tensor, weights not included.) Smaller photos save most,
+# (Seconds vary with the machine; memory is counted tensor by tensor, weights not included.) Smaller photos save a lot,
 # but may cost accuracy. Four small batches need less memory than a large one: add up their gradients, then update once.
 # Is that [*gradient accumulation*](../docs/glossary.md#gradient-accumulation) the same step?
 
