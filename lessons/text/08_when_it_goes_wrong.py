@@ -4,8 +4,8 @@
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/fine-tuning-course/fine-tuning-course/blob/main/lessons/08_when_it_goes_wrong.ipynb)
 #
 # A recycling plant trains its camera and gets no error message. Yet the camera is sure of wrong answers, misses the
-# waste that matters most, and after an update it no longer knows the old materials. You'll learn the signs of such
-# troubles, and measure what helps.
+# waste that matters most, and after an update no longer recognises the old materials. You'll learn to spot such
+# problems, and measure what helps.
 #
 # *Time: 40 minutes. You need lessons 01, 04 and 06.*
 
@@ -23,8 +23,8 @@ course = setup("08_when_it_goes_wrong")
 # %% [markdown]
 # ## Predict first
 #
-# You train a whole pre-trained network on 60 labelled photos, ten of each material, for 15 epochs. *Early stopping*
-# keeps the weights of the epoch with the lowest validation loss in place of the last ones.
+# You train all layers of a pre-trained network on 60 labelled photos, ten of each material, for 15 epochs. With *early
+# stopping*, you keep the weights from the epoch with the lowest validation loss, not the last.
 
 # %%
 from course_utils.quiz import ask, found, predict
@@ -34,7 +34,7 @@ predict("08.1")
 # %% [markdown]
 # ## Too sure
 #
-# Ten photos of a material can't show all of its shapes and colours. Here are two of each, one row for each photo:
+# Ten photos of a material can't show all of its shapes and colours. Here are two of each:
 
 # %%
 from fastai.vision.all import ProgressCallback, accuracy, noop, set_seed, vision_learner
@@ -48,8 +48,8 @@ shown = [some[number] for place in (0, 5) for number in range(place, 60, 10)]
 plot_images([image for image, _ in shown], [some.vocab[kind] for _, kind in shown])
 
 # %% [markdown]
-# [*Overfitting*](../docs/glossary.md#overfitting) means learning what is true of the training photos alone. Let's
-# provoke it: in `fresh`, all weights train, and nothing works against overfitting.
+# [*Overfitting*](../docs/glossary.md#overfitting) means learning things that are true only of the training photos.
+# Let's provoke it: in `fresh`, we train all weights and do nothing to prevent it.
 
 
 # %% tags=["recorded"]
@@ -69,9 +69,9 @@ learn.fit(15, 1e-3, cbs=[ReestimateBatchNorm(), best])
 plot_losses(best.table, title="One run: the validation loss turns")
 
 # %% [markdown]
-# `KeepBest` notes both losses after each epoch and keeps the best weights in memory. (fastai's `SaveModelCallback` does
-# it in a file.) The training loss falls to almost nothing, while the validation loss turns. Here are the worst mistakes
-# on test photos:
+# `KeepBest` notes both losses after each epoch and keeps the best weights in memory. (fastai's `SaveModelCallback`
+# saves them to a file.) The training loss falls to almost nothing, while the validation loss soon turns upward. Here
+# are the worst mistakes on test photos:
 
 # %%
 probabilities, truth = learn.get_preds(dl=learn.dls.test)
@@ -108,8 +108,8 @@ LR = dict(zip(ARMS, [1e-3, 3e-4, 3e-4, 3e-4, 3e-4, 1e-3, 3e-4], strict=True))
 
 
 # %% [markdown]
-# `LR` holds the learning rates: of four, each cure got the one with the lowest validation loss after 15 epochs, on two
-# other seeds. Only label smoothing chose the high one of the first run.
+# `LR` holds the learning rates. Of four, each cure got the one with the lowest validation loss after 15 epochs, on two
+# other seeds. Only label smoothing did best at the first run's high learning rate.
 
 
 # %% tags=["recorded"]
@@ -169,9 +169,9 @@ print("Minus the first run:", *(minus(arm, "first run") for arm in list(ARMS)[1:
 print("Minus the lower learning rate alone:", *(minus(arm, "lower learning rate") for arm in list(ARMS)[2:]), sep="\n")
 
 # %% [markdown]
-# Every cure lowers the loss. We saw none raise the accuracy, and a gain of more than about one point is unlikely;
-# augmentation and one-cycle even cost some. Compare them with the lower learning rate alone, which most of them share:
-# only label smoothing still has a clearly lower loss.
+# Every cure lowers the loss. We saw none raise the accuracy, and a gain of more than about one point is unlikely.
+# Compared with the lower learning rate alone, only label smoothing still lowers the loss by more than 0.01, and
+# one-cycle clearly loses accuracy.
 
 # %%
 ladder = recorded("08/rungs")
@@ -180,13 +180,13 @@ for rung in ("SVM on pixels", "multi-depth probe"):
     print(f"first run minus {rung}: {points(lead)}")
 
 # %% [markdown]
-# On the ladder of baselines, the first run is ahead of an SVM on pixels. A multi-depth probe, which trains nothing in
-# the body and can't overfit it, does as well as far as we can tell: we saw no difference of more than two and a half points.
+# On the ladder of baselines, the first run is ahead of an SVM on pixels. But a multi-depth probe, which leaves the body
+# frozen, is about level with it: a difference of more than two and a half points is unlikely.
 
 # %% [markdown]
 # ## When to stop
 #
-# Is early stopping a better cure? Each run above also kept the weights of its best epoch, so every arm can be stopped by
+# Is early stopping a better cure? Each run above also kept the weights of its best epoch, so we can stop all of them by
 # the same rule:
 
 # %%
@@ -207,9 +207,9 @@ for arm in ("first run", "lower learning rate", "one-cycle"):
 found("08.1", 100 * stopping("first run", "accuracy")[0])
 
 # %% [markdown]
-# Stopping the first run lowers its loss by far, and costs about four points of accuracy: in the late epochs the network
-# became too sure, but it still became a little more accurate. At the lower learning rate, a stop has no loss to save,
-# and costs about as much.
+# Stopping the first run early lowers its loss a lot, but costs about four points of accuracy, give or take three: in
+# later epochs the network became too sure, yet also a little more accurate. At the lower learning rate, stopping
+# doesn't clearly change the loss, and costs about as much accuracy.
 
 # %%
 ask("08.3")
@@ -217,8 +217,8 @@ ask("08.3")
 # %% [markdown]
 # ## Augmentation, where it can help
 #
-# These are versions of one training photo, as an epoch may show them: mirrored, rotated, enlarged, lighter or darker.
-# They still show the same material. Is that always so?
+# Here are versions of one training photo, as the network may see them: mirrored, rotated, enlarged, lighter or darker.
+# The material stays the same. Is that always so?
 
 # %%
 from fastai.vision.all import Flip, Rotate
@@ -235,8 +235,8 @@ plot_images(shown, [bottle.vocab[1]] * 5 + ["6?"] * 5, columns=5)
 
 # %% [markdown]
 # For digits the answer is no. We compare three kinds of augmentation on the plant's handwritten weighing slips, with
-# five labelled images of each digit. All train at 0.003, of four learning rates the best for each on validation images
-# of other seeds.
+# five labelled images of each digit. Of four learning rates, 0.003 was always the best on validation images of other
+# seeds.
 
 # %%
 from course_utils.tasks import ImageTask, train_and_score
@@ -264,8 +264,8 @@ effects = {name: digits.difference(name, "as they are") for name in list(VERSION
 plot_differences(effects, against="digits as they are", title="Augmentation can hurt (test accuracy)")
 
 # %% [markdown]
-# A mirrored 2 isn't a 2, and a turned 6 may be a 9. Mirroring costs about seven points, turning more than thirty. For a
-# small tilt we saw neither a gain nor a loss of more than three points. So ask of each change: would the label stay the
+# A mirrored 2 isn't a 2, and a turned 6 may be a 9. Mirroring costs about seven points, and turning about 32. For the
+# small tilt, a gain or loss of more than three points is unlikely. So ask of each change: would the label stay the
 # same?
 
 # %% [markdown]
@@ -278,8 +278,8 @@ plot_differences(effects, against="digits as they are", title="Augmentation can 
 ask("08.4")
 
 # %% [markdown]
-# To compare many trainings quickly, we freeze the body. Each photo passes it once, and we fit a linear head to its
-# features. A baseline gets plain pixels instead, 16 × 16 of them.
+# To compare many training runs quickly, we freeze the body. Each photo goes through it once, and we fit a linear head
+# to its features. A baseline gets plain pixels instead, 16 × 16 of them.
 
 # %%
 from functools import cache
@@ -313,8 +313,8 @@ def pixels(dl):
 
 
 # %% [markdown]
-# One photo in about 20 shows trash. (In the drawn images, most of it is left out.) Each seed trains on 800 photos, 40 of
-# them trash.
+# With each seed we train on 800 photos, 40 of them trash: one in 20. In the test set, it's about one in 15. (With drawn
+# images, we leave out most of the trash.)
 
 
 # %% tags=["recorded"]
@@ -352,8 +352,8 @@ def fit_head(head, x, y, loss, decay):
 
 
 # %% [markdown]
-# The head is fitted until nothing improves, with a penalty on large weights. The usual advice is to change this
-# training: [*class weights*](../docs/glossary.md#class-weights) count a photo of trash 19 times,
+# We fit the head in up to 100 steps, with a penalty on large weights. The usual advice is to change how it's trained:
+# [*class weights*](../docs/glossary.md#class-weights) count each photo of trash 19 times,
 # [*oversampling*](../docs/glossary.md#oversampling) draws it 19 times as often, and the [*focal
 # loss*](../docs/glossary.md#focal-loss) counts easy photos less.
 
@@ -385,11 +385,10 @@ def detect(seed, way):
 
 
 # %% [markdown]
-# A cheaper way is to move the [*threshold*](../docs/glossary.md#threshold), the probability from which on the camera
-# calls something trash. Each way gets one by the same rule: the highest [*balanced
-# accuracy*](../docs/glossary.md#balanced-accuracy) on validation photos, beside the usual 0.5. (So does its penalty: we
-# tried seven strengths, with other seeds, and took the one with the best [*average
-# precision*](../docs/glossary.md#average-precision).)
+# It's cheaper to move the [*threshold*](../docs/glossary.md#threshold), the lowest probability at which the camera
+# calls something trash. We judge each method at 0.5 and at the threshold with the highest [*balanced
+# accuracy*](../docs/glossary.md#balanced-accuracy) on validation photos. (Each also got its own penalty: of seven, on
+# other seeds, the one with the best [*average precision*](../docs/glossary.md#average-precision).)
 
 
 # %% tags=["recorded"]
@@ -418,8 +417,8 @@ def rare(seed):
 
 
 # %% [markdown]
-# First one run, without any change to the training. This is some of the trash that it misses at a threshold of 0.5, and
-# some of its false alarms at the chosen threshold:
+# First, one run with no change to the training. Here is some of the trash it misses at 0.5, and some false alarms at
+# the chosen threshold:
 
 # %%
 detected = {"nothing": detect(course.seed, "nothing")}
@@ -450,12 +449,13 @@ for way in ("class weights", "oversampling", "focal loss", "pixels"):
         print(f"{way} minus nothing, {metric}: {points(waste.difference(way, 'nothing', threshold=at, metric=metric))}")
 
 # %% [markdown]
-# At 0.5, class weights and oversampling find more trash, at the price of precision. Once every way has its own
-# threshold, we saw none gain more than about two points over changing nothing, and none ranks the photos better. The
-# chosen threshold finds two thirds of the trash, but more than half of its alarms are false.
+# At 0.5, class weights and oversampling find more trash, but with lower precision. With chosen thresholds, a gain of
+# more than two points in balanced accuracy is unlikely, and none ranks the photos better. Pixels do far worse. On
+# average, the chosen threshold finds two thirds of the trash, but most of its alarms are false.
 
 # %% [markdown]
-# (Always saying no has a balanced accuracy of 50%; guessing has an average precision of 6.7%, the share of trash.)
+# (Always saying no has a balanced accuracy of 50%; guessing has an average precision of about 6.7%, the share of
+# trash.)
 
 # %%
 from course_utils.controls import threshold_slider
@@ -471,8 +471,8 @@ ask("08.6")
 # %% [markdown]
 # ## Out of memory, out of time
 #
-# Another way to fail does raise an error: memory runs out. Or training takes all night. We measure one training step
-# of a batch of 24 photos, and what makes it cheaper:
+# Some failures do raise an error: you run out of memory. Others simply take all night. Let's measure what a training
+# step on 24 photos costs, and what makes it cheaper:
 
 
 # %% tags=["recorded"]
@@ -505,9 +505,10 @@ pd.DataFrame(costs).T.round(3)
 
 
 # %% [markdown]
-# (Seconds vary with the machine; memory is counted tensor by tensor, weights not included.) Smaller photos save a lot,
-# but may cost accuracy. Four small batches need less memory than a large one: add up their gradients, then update once.
-# Is that [*gradient accumulation*](../docs/glossary.md#gradient-accumulation) the same step?
+# (Times vary with the machine; memory leaves out the weights.) A head on stored features costs by far the least.
+# Smaller photos also help; either may cost accuracy. With [*gradient
+# accumulation*](../docs/glossary.md#gradient-accumulation), you add up the gradients of four small batches and update
+# once. That needs less memory than one large batch. Is it the same step?
 
 
 # %%
@@ -525,15 +526,15 @@ for mode in (False, True):
     print(f"{'training' if mode else 'evaluation'} mode: the added-up gradient is off by {apart:.1e} of its length")
 
 # %% [markdown]
-# In evaluation mode the two agree up to rounding, and in training mode they don't. The quiz asks you why. (bfloat16 is
-# faster only on processors that compute in it; on others it can be slower.)
+# In evaluation mode the two gradients agree except for rounding; in training mode they don't. The quiz asks you why.
+# (bfloat16 is faster only on processors that compute in it; on others it can be slower.)
 
 # %% [markdown]
 # ## Forgetting
 #
 # The camera knows four materials: cardboard, paper, plastic and trash. Now glass and metal arrive as well. You train
-# its network on 20 photos of each of these two alone. On validation photos of glass and metal it does well. How much of
-# the old materials does it still know?
+# its network on 20 photos of each of these two alone. Afterwards it gets most photos of glass and metal right. What
+# about the old materials?
 
 # %%
 predict("08.9")
@@ -580,8 +581,8 @@ def right(network, x, y):
 
 
 # %% [markdown]
-# The network has six outputs from the start; two of them wait for the new materials. It stays in evaluation mode, so
-# that BatchNorm's statistics are held and only weights can forget. One run:
+# The network has six outputs from the start, two of them reserved for the new materials. It stays in evaluation mode,
+# so BatchNorm's statistics don't change: any forgetting comes from the weights. One run:
 
 # %%
 dls = data.recycling(20, size=48, augment=False, split=(10, 29), seed=course.seed)
@@ -600,10 +601,10 @@ plot_images([dls.test.dataset[int(n)][0] for n in lost], names, columns=5)
 
 
 # %% [markdown]
-# These photos were right before the update. Losing what a network knew is called
-# [*forgetting*](../docs/glossary.md#forgetting). Four cures: a lower learning rate; a pull toward the starting weights
-# ([L2-SP](https://arxiv.org/abs/1802.01483)); [*replay*](../docs/glossary.md#replay) of five old photos of each
-# material; and mixing the weights of before and after ([WiSE-FT](https://arxiv.org/abs/2109.01903)).
+# The network got these photos right before the update. Losing what it knew is called
+# [*forgetting*](../docs/glossary.md#forgetting). We try four cures: a lower learning rate; a pull toward the starting
+# weights ([L2-SP](https://arxiv.org/abs/1802.01483)); [*replay*](../docs/glossary.md#replay) of five old photos of each
+# material; and mixing the weights from before and after ([WiSE-FT](https://arxiv.org/abs/2109.01903)).
 
 
 # %% tags=["recorded"]
@@ -615,8 +616,9 @@ def mixed(before, after, share):
 
 
 # %% [markdown]
-# All arms take 45 steps. The learning rates of `tuned`, `replay` and `all photos` did best on validation photos of
-# other seeds, out of three. For the other two cures no value does well on both sides, so we show one from between.
+# Every update takes 45 steps; `all photos` trains on old and new together. `tuned`, `replay` and `all photos` had the
+# best of three learning rates on validation photos of other seeds. For the other two cures, no value did well on both
+# old and new, so we show one in between.
 
 
 # %% tags=["recorded"]
@@ -662,9 +664,9 @@ for arm in ("pull to the start", "replay", "all photos"):
     print(f"{arm} minus tuned: old materials {points(old)}, new materials {points(new)}")
 
 # %% [markdown]
-# Tuned on the new photos alone, the network gets nearly none of the old ones right, at either learning rate. Mixing and
-# pulling give up one side for the other. Replay of five old photos of each material keeps part of the old; on the new, a
-# loss of as much as 14 points can't be ruled out.
+# Tuned on the new photos alone, the network gets almost no old ones right, at either learning rate. Mixing, pulling and
+# training on all photos trade one side for the other. With replay, 28% of the old photos are still right, against 65%
+# before; on the new, a loss of up to 14 points can't be ruled out.
 
 # %%
 ask("08.10")
@@ -672,9 +674,9 @@ ask("08.10")
 # %% [markdown]
 # ## Do's and don'ts
 #
-# - **Do** give every cure its own learning rate, and every method its own threshold, before you compare.
+# - **Do** give every cure its own learning rate, and every method its own threshold, before you compare them.
 # - **Do** keep photos of every class, for testing and for replay.
-# - **Don't** take an augmentation that changes what the image is: mirrored digits lost accuracy.
+# - **Don't** use an augmentation that changes what an image shows: mirroring digits lowered the accuracy.
 # - **Don't** call a lower loss a better classifier. Look at the accuracy, too.
 
 # %% tags=["result"]
@@ -697,8 +699,8 @@ print(f"after an update, {forgotten:.0%} of the old materials' photos are right;
 # ### Exercise 08.A — find four fifths
 #
 # The plant wants to find at least four fifths of its residual waste, with as few false alarms as possible. Write
-# `choose(scores, truth)`, which returns the highest threshold at which that many photos with `truth` 1 have a score of
-# the threshold or more. `detected["nothing"]` holds scores and truth of the validation and the test set.
+# `choose(scores, truth)`. It returns the highest threshold that at least four fifths of the photos with `truth` 1
+# reach. `detected["nothing"]` holds scores and truth of the validation and the test set.
 
 
 # %% tags=["solution"]
@@ -720,9 +722,9 @@ check("08.A", choose, detected=detected)
 # %% [markdown] tags=["exercise"]
 # ### Exercise 08.B — when to give up
 #
-# A run that is really stopped saves time. *Patience* is how many epochs you wait for a new lowest validation loss.
-# Write `stop(losses, patience)`, which returns two epochs, counted from 1: the one whose weights are kept, and the last
-# one that is trained. `best.table.validation.tolist()` holds the losses of the first run.
+# If you really stop a run, you also save time. *Patience* is how many epochs you wait for a new lowest validation loss.
+# Write `stop(losses, patience)`, which returns two epochs, counted from 1: the one whose weights you keep, and the last
+# one that you train. `best.table.validation.tolist()` holds the losses of the first run.
 
 
 # %% tags=["solution"]
@@ -744,23 +746,27 @@ check("08.B", stop, best=best)
 # %% [markdown]
 # ## What would break this
 #
-# - **More photos or more epochs.** We had ten photos of each material, and 15 epochs.
-# - **Other strengths.** Each cure had one usual strength and a learning rate from two seeds. Another strength may help.
-# - **Few rare photos.** 29 photos of trash were tested, and 17 chose the thresholds. All seeds share them, so the
-#   intervals don't include the luck of these photos.
+# - **More photos or more epochs.** Overfitting was tested with ten photos of each material, for 15 epochs.
+# - **Other strengths.** Each cure had one strength and a learning rate from two seeds. Others may help.
+# - **Few rare photos.** We tested on 29 photos of trash, and chose the thresholds with 17. All seeds share them, so the
+#   intervals leave out their luck.
 # - **Costs.** We chose thresholds by balanced accuracy. A plant for which a miss costs more than a false alarm needs
 #   another rule.
-# - **Other updates.** A new camera changes what arrives, not which classes there are. For such cases [mixing was
-#   proposed](https://arxiv.org/abs/2109.01903), and it may do better there.
+# - **Other updates.** A new camera changes how photos look, not which classes there are. [Mixing was
+#   proposed](https://arxiv.org/abs/2109.01903) for such cases, and may do better there.
 
 # %% [markdown]
 # ## Recap
 #
-# - A validation loss that turns upward is the sign of overfitting; a network gets too sure before it gets worse.
-# - A lower learning rate, early stopping and other cures lowered the loss, and none of them raised the accuracy.
+# - A validation loss that turns upward is a sign of overfitting. A network can become too sure while its accuracy still
+#   rises.
+# - Every cure lowered the first run's loss, mostly thanks to the lower learning rate. We saw none raise the accuracy,
+#   and early stopping cost some.
 # - With a rare class, report recall and precision, and choose the threshold on validation photos.
-# - Smaller photos, small batches with added-up gradients, or fewer trained layers fit a training into your machine.
-# - An update on new classes alone makes a network forget the old ones. Replaying some old photos keeps part of them.
+# - Smaller photos, small batches with added-up gradients, or fewer trained layers let a training step fit into less
+#   memory.
+# - An update on new classes alone made the network forget the old ones. Replaying a few old photos saved part of that
+#   knowledge.
 
 # %% [markdown]
 # ## Quiz
@@ -777,7 +783,8 @@ summary("08")
 # ## Further reading
 #
 # - [Guo et al. 2017](https://arxiv.org/abs/1706.04599): why modern networks are too sure, and how to calibrate them.
-# - [Lin et al. 2017](https://arxiv.org/abs/1708.02002): the focal loss, made for a far rarer class.
+# - [Lin et al. 2017](https://arxiv.org/abs/1708.02002): the focal loss, made for far rarer classes than ours.
 # - [Li et al. 2018](https://arxiv.org/abs/1802.01483): a pull toward the starting weights.
-# - [Rebuffi et al. 2017](https://arxiv.org/abs/1611.07725): new classes, one after the other, with a few kept photos.
+# - [Rebuffi et al. 2017](https://arxiv.org/abs/1611.07725): how to learn new classes one after another with a few
+#   stored photos.
 # - [Wortsman et al. 2022](https://arxiv.org/abs/2109.01903): mixing the weights from before and after.

@@ -3,9 +3,8 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/fine-tuning-course/fine-tuning-course/blob/main/lessons/09_tuning.ipynb)
 #
-# A ferry port sends cars and trucks to different lanes, told apart by a camera. You have 40 labelled photos to train on
-# and time for 256 training steps. Do you trust the default settings, or search for better ones? And can you believe the
-# winner's score?
+# A ferry port's camera tells cars from trucks. You have 40 labelled photos to train on and time for 256 training steps.
+# Do you trust the default settings, or search for better ones? And can you believe the winner's score?
 #
 # *Time: 30 minutes. You need lessons 01 and 06: fine-tuning and learning rates.*
 
@@ -23,7 +22,7 @@ course = setup("09_tuning")
 # %% [markdown]
 # ## Predict first
 #
-# These are some of the port's photos:
+# These photos stand in for the port's:
 
 # %%
 from course_utils import data
@@ -87,12 +86,12 @@ seconds = (time.perf_counter() - began) / 2
 #
 # | setting | what it is | search for it? |
 # |---|---|---|
-# | `epochs` | length of training | no, it's the price |
+# | `epochs` | length of training | no: it sets the price |
 # | `lr` | highest learning rate, the head's | first: it mattered most in lesson 06 |
-# | `lr_mult` | how much lower the first block's is | together with `lr` |
+# | `lr_mult` | how much lower the first block's learning rate is | together with `lr` |
 # | `frozen` | blocks that never train | next |
 # | `augment` | strength of augmentation | next |
-# | `wd` | weight decay | last: it hardly mattered in lesson 06 |
+# | `wd` | weight decay | last: little effect there |
 
 # %%
 print("default:", task.defaults)
@@ -108,9 +107,9 @@ ask("09.9")
 # %% [markdown]
 # ## Random search by hand
 #
-# [*Random search*](../docs/glossary.md#random-search) draws the settings of each
-# [*trial*](../docs/glossary.md#trial), trains with them, and notes the score on the validation images. In the end you
-# keep the trial with the best score. Here are four trials:
+# [*Random search*](../docs/glossary.md#random-search) draws the settings of each [*trial*](../docs/glossary.md#trial),
+# trains with them, and records the score on the validation images. At the end you keep the trial with the best score.
+# Here are four trials:
 
 # %%
 from random import Random
@@ -134,9 +133,8 @@ def trial(seed, number, *splits):
 pd.DataFrame([trial(course.seed, number, "valid") for number in range(4)]).round(4)
 
 # %% [markdown]
-# Each trial costs 16 steps, whatever its settings. So you know beforehand what a search will cost, and what else you
-# could do with its steps. The last row is a mixture: a search for half of the steps, then one long training with the
-# best settings that it found.
+# Each trial costs 16 steps, so you know in advance what a search will cost. In the last row you search for half of the
+# steps, then train once, for the other half, with the best settings that you found.
 
 # %%
 per_epoch, half = len(learn.dls.train), TRIALS // 2
@@ -147,7 +145,7 @@ costs["steps"] = [per_epoch * sum(epochs) for epochs in plans.values()]
 costs.assign(seconds=(costs.steps * seconds / (per_epoch * EPOCHS)).round(1))
 
 # %% [markdown]
-# The seconds are for this machine. For a large network, read hours or days.
+# The seconds are for this machine. With a large network, they could be hours or days.
 
 # %% [markdown]
 # ## How lucky is the winner?
@@ -159,7 +157,8 @@ costs.assign(seconds=(costs.steps * seconds / (per_epoch * EPOCHS)).round(1))
 ask("09.1")
 
 # %% [markdown]
-# You can find out without any network, by drawing how many images each of sixteen equally good networks gets right:
+# You can find out without any network, by drawing at random how many of its own 100 images each of sixteen equally good
+# networks gets right:
 
 # %%
 import numpy as np
@@ -169,8 +168,9 @@ scores = chance.binomial(100, 0.7, size=(10_000, 16)) / 100
 print(f"any one of them {scores.mean():.1%}, the best of sixteen {scores.max(axis=1).mean():.1%}")
 
 # %% [markdown]
-# A score that was used to choose is *optimistic*. On new images, the winner would be right as often as the others. So you
-# need a [*test set*](../docs/glossary.md#test-set) that plays no part in any choice.
+# A score that was used to choose is *optimistic*. On new images, this winner would be right only as often as the
+# others. (The trials of a real search share their images, and so some of their luck; then the effect is smaller.) So
+# you need a [*test set*](../docs/glossary.md#test-set) that plays no part in any choice.
 
 # %%
 ask("09.2")
@@ -180,8 +180,8 @@ ask("09.2")
 # ## What does a budget buy?
 #
 # Real trials aren't all equally good, so choosing among them may help. To see how much, we recorded sixteen random
-# trials for each of ten seeds. Each seed has training, validation and test photos of its own, and the test scores chose
-# nothing.
+# trials for each of ten seeds. For each seed we drew new training, validation and test photos, and nothing was chosen
+# by the test scores.
 
 
 # %% tags=["recorded:trials"]
@@ -206,8 +206,8 @@ print(
 
 # %% [markdown]
 # What would a shorter search have found? Any five of the sixteen trials could have been a search of five. You needn't
-# draw them: a trial wins if the other four all come from those ranked below it. Count these choices, and divide by the
-# number of all choices:
+# try them all: a trial wins if the other four all rank below it. So count the choices in which it wins, and divide by
+# the number of all choices:
 
 # %%
 from math import comb
@@ -230,9 +230,9 @@ curve = pd.DataFrame(rows, columns=["trials", "seed", "images", "score"]).assign
 plot_learning_curve(curve, x="trials", arm="images", title="More trials mostly raise the validation score")
 
 # %% [markdown]
-# [Dodge and others](https://arxiv.org/abs/1909.03004) ask papers to report such curves, and
-# [Tang and others](https://arxiv.org/abs/2004.13705) propose this way to compute them. The upper line is the score that
-# the search sees, and the lower one is what you get.
+# [Dodge and others](https://arxiv.org/abs/1909.03004) ask authors to report such curves, and [Tang and
+# others](https://arxiv.org/abs/2004.13705) propose this way to compute them. The upper line is the score that the
+# search sees, and the lower one is what you get.
 
 # %%
 from course_utils.statistics import mean_interval
@@ -244,8 +244,9 @@ for which, gap in gaps.items():
     print(f"validation minus test accuracy, {which}: {mean:+.1f} ± {half:.1f} points")
 
 # %% [markdown]
-# The score of the chosen trial is several points too high. For all trials together, which chose nothing, we could not see
-# a difference of more than three and a half points. So most of what the upper line gains from more trials is luck.
+# The score of the chosen trial is several points too high. For all trials together, which chose nothing, we could not
+# see a difference of more than three and a half points. From one trial to sixteen, the upper line rises by about eight
+# points, the lower by one. So most of the rise in these runs was luck.
 
 # %%
 ask("09.4")
@@ -253,10 +254,9 @@ ask("09.4")
 # %% [markdown]
 # ## A search that learns
 #
-# Random search doesn't use what it has seen. [*TPE*](../docs/glossary.md#tpe) prefers settings that are more common among
-# the best trials so far than among the others. Here it is with the library [Optuna](https://optuna.org): you ask for
-# settings, train, and tell their score. ([Hyperopt](https://hyperopt.github.io/hyperopt/) and [Ray
-# Tune](https://docs.ray.io/en/latest/tune/index.html) offer similar searches.)
+# Random search doesn't learn from the trials that it has already run. [*TPE*](../docs/glossary.md#tpe) prefers settings
+# that are more common among the best trials so far than among the others. Here it is with the library
+# [Optuna](https://optuna.org): you ask it for settings, train with them, and tell it the score.
 
 # %%
 import optuna
@@ -287,8 +287,8 @@ def tpe(seed, known, number):
 
 
 # %% [markdown]
-# At first TPE has nothing to compare, so it gets some `known` random trials, below five of them. In a search of seven
-# trials, only two would be its own choice. In our recorded searches eleven of sixteen are.
+# At first TPE has nothing to compare, so we give it some `known` random trials: five of them, in our recorded searches.
+# There it chose the other eleven trials itself. In a search of seven, it would choose only two.
 
 # %% [markdown]
 # ## Stop what is hopeless
@@ -313,8 +313,9 @@ for one in watched.trials:
     print(f"learning rate {one.params['lr']:g}: {one.state.name.lower()}; after each epoch {', '.join(after)}")
 
 # %% [markdown]
-# The *median pruner* stops a trial that is below the median of the earlier ones after the same number of epochs. Here
-# it judges from the second epoch on. Stopped trials cost fewer steps, but a good one can be stopped by mistake.
+# The *median pruner* stops a trial if its best score so far is below the median of the earlier trials' scores after the
+# same number of epochs. Here it judges from the second epoch on. Stopped trials cost fewer steps, but a good trial can
+# be stopped by mistake.
 
 # %%
 ask("09.3")
@@ -347,7 +348,7 @@ except KeyboardInterrupt:
     print(f"stopped; the file has {file.stat().st_size // 1000} kB")
 
 # %% [markdown]
-# The same call goes on where it was, now with two worker processes that share the study:
+# The same call picks up where the search stopped, now with two worker processes that share the study:
 
 # %%
 from course_utils.experiments.search import trials_table
@@ -357,7 +358,7 @@ study = tune(Objective(task, course.seed), task.space, 8, storage=file, workers=
 plot_history(trials_table(study), title="Eight trials, with a break after two")
 
 # %% [markdown]
-# Trials 0 to 4 are random, the others TPE's own. If a worker dies, its trial doesn't count and is run again. In a
+# Trials 0 to 4 are random; TPE chose the others. If a worker dies, its trial doesn't count and is run again. In a
 # shell, this command does the same, and shows progress and the time left:
 #
 # ```
@@ -390,7 +391,7 @@ def choose(seed, known):
 
 # %% [markdown]
 # The random trials are those from above, and TPE starts from the first five of them. *Half search, half long* takes the
-# best of the first eight and trains once with its settings for the other half of the steps.
+# best of the first eight, and trains once with its settings for the other half of the steps.
 
 
 # %% tags=["recorded:budgets"]
@@ -419,9 +420,9 @@ plot_differences(gains, against="one long default training", title="Many short t
 found("09.5", 100 * gains["random search"][0])
 
 # %% [markdown]
-# One long training with default settings is ahead of everything else. Half search, half long trains for half as many
-# steps, with settings that won a race of 16 steps; the runs don't tell which of the two costs it more. And what did the
-# searches gain over the short default training?
+# On the test images, one long training with default settings is ahead of everything else. *Half search, half long*
+# trains for half as many steps, with settings that were the best after 16; these runs don't tell which costs it more.
+# What did the searches gain over the short default training?
 
 # %%
 for images in ("valid", "test"):
@@ -432,9 +433,9 @@ for way, other in (("TPE", "default, short"), ("TPE", "random search"), ("half s
     print(f"{way} minus {other}, on test images: {100 * mean:+.1f} ± {100 * half:.1f} points")
 
 # %% [markdown]
-# On the validation images random search looks like a clear success. On the test images we saw no gain of more than about
-# three points, and no loss of more than about one. TPE did gain. Whether it is better than random search, these runs
-# don't decide.
+# On the validation images random search looks like a clear success. On the test images we can't see whether it helped:
+# the interval runs from a loss of about one point to a gain of about three. TPE did gain over the short default
+# training. Whether it is better than random search, these runs don't decide.
 
 # %% tags=["result"]
 optimism = mean_interval(100 * gaps["the chosen one"])
@@ -448,9 +449,9 @@ ask("09.6")
 # %% [markdown]
 # ## What to do with a budget
 #
-# 1. Train with the default settings, for longer as long as the validation score rises.
-# 2. If steps are left, search, the learning rate first, in trials as long as your final training.
-# 3. Compare with the default settings on as many steps, and test once.
+# 1. Train with the default settings, and train longer for as long as the validation score rises.
+# 2. If you have steps left, search. Begin with the learning rate, and make each trial as long as your final training.
+# 3. Compare the result with the default settings on equally many steps, and use the test set once.
 
 # %%
 ask("09.8")
@@ -458,8 +459,9 @@ ask("09.8")
 # %% [markdown]
 # ## The rungs below
 #
-# Is any of this better than a method without a search? Here are three more rungs on the same photos, where chance is one
-# half. Training from scratch gets 256 steps, too, and the best of four learning rates on other seeds' validation images.
+# Are cheaper methods just as good? Here are three more rungs on the same photos, where guessing gets half right.
+# Training from scratch gets 256 steps, too, with the learning rate that was best of four on other seeds' validation
+# images.
 
 # %%
 from course_utils.experiments import Experiment
@@ -485,15 +487,17 @@ for way in ("default, short", "random search", "TPE", "default, long"):
     print(f"{way} minus probe: {100 * mean:+.1f} ± {100 * half:.1f} points")
 
 # %% [markdown]
-# A [probe](../docs/glossary.md#linear-probe), which takes a second and has no learning rate, is ahead of what random
-# search found. Only the long training is visibly better than the probe. So measure the cheap rungs before you search.
+# A [probe](../docs/glossary.md#linear-probe) trains no layer of the backbone and has no learning rate, yet it is ahead
+# of what random search found. Of these four, only the long training is clearly better than the probe. So measure the
+# cheap rungs before you search.
 
 
 # %% [markdown]
 # ## Which settings mattered?
 #
-# A single study can't tell: its trials are few, and all settings change at once. But we have 160 recorded random
-# trials. Sort them by one setting, cut them into thirds, and compare the top third with the lowest within each seed:
+# A single small study can hardly tell you: its trials are few, and all settings change at once. But we have 160
+# recorded random trials. Sort them by one setting, cut them into thirds, and compare the top third with the lowest
+# within each seed:
 
 
 # %%
@@ -507,16 +511,16 @@ effects = {name: top_minus_lowest(name) for name in task.space}
 plot_differences(effects, against="its lowest third", title="Top third of each setting (validation accuracy)")
 
 # %% [markdown]
-# Only for `frozen` does the interval leave out zero; among five, one may do so by luck. The others could hide effects of
-# two to six points. Don't trust the
+# Only the interval for `frozen` excludes zero; among five, one may do so by luck. The others could hide
+# effects of two to seven points. Don't trust the
 # [importances](https://optuna.readthedocs.io/en/stable/reference/importance.html) of one small study.
 
 # %% [markdown]
 # ## Do's and don'ts
 #
-# - **Do** try a longer training first: it beat sixteen short ones.
-# - **Do** measure a probe: it beat random search.
-# - **Don't** report the score that chose: ours was too high.
+# - **Do** try a longer training first: ours beat sixteen short ones.
+# - **Do** measure a probe: ours beat random search.
+# - **Don't** report the score that you chose by: ours was too high.
 
 # %% [markdown]
 # ## Exercises
@@ -562,20 +566,20 @@ check("09.B", more, study=study)
 # %% [markdown]
 # ## What would break this
 #
-# - **Longer trials.** Ours stop after 16 steps, so more steps help. Where trainings are long enough already, only
-#   settings are left to improve.
-# - **Worse defaults.** fastai's suit many image tasks. For other data or networks, a search may be worth more.
+# - **Longer trials.** Ours stop after 16 steps, which leaves a long training much to gain. Where trainings are long
+#   enough already, settings may matter more.
+# - **Worse defaults.** fastai's worked well here. For other data or networks, a search may be worth more.
 # - **More validation images.** With a hundred times as many, luck moves a score a tenth as far.
-# - **The labels themselves.** We validate on 100 photos and train on 40. Training on some of the 100 may bring more than
-#   any search; we haven't tried it.
-# - **One split in a study.** All its trials share the split and the start, so the best settings also suit these.
+# - **The labels themselves.** We validate on 100 photos and train on 40. Training on some of the 100 may bring more
+#   than any search; we haven't tried it.
+# - **One split in a study.** All its trials share one split and one seed, and the best settings may suit just these.
 
 # %% [markdown]
 # ## Recap
 #
 # - Count the price of a search in training steps, and compare it with what else these steps could buy.
-# - One long training with default settings is the first rival of any search, and random search the second.
-# - The best score of a search is optimistic: only test images that chose nothing say what you get.
+# - Compare any search with one long training with default settings first, and then with random search.
+# - The best score of a search is optimistic: only test images that played no part in a choice tell you what you get.
 # - TPE needs some random trials before it can choose; pruning stops trials that look bad early.
 # - Keep the study in a file, so that it survives a stop and several workers can share it.
 
@@ -598,3 +602,5 @@ summary("09")
 # - [Dodge et al. 2019](https://arxiv.org/abs/1909.03004): report what a budget buys, not only the best.
 # - [Bouthillier et al. 2021](https://arxiv.org/abs/2103.03098): what varies between runs, and how to compare.
 # - [Deep Learning Tuning Playbook](https://github.com/google-research/tuning_playbook): which settings to search first.
+# - [Hyperopt](https://hyperopt.github.io/hyperopt/) and [Ray Tune](https://docs.ray.io/en/latest/tune/index.html):
+#   libraries with similar searches.
