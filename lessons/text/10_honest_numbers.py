@@ -23,7 +23,7 @@ course = setup("10_honest_numbers")
 # ## Predict first
 #
 # Each patient's head was scanned in six slices. The seller mixed the slices of all patients, trained a network on some
-# of them, and tested it on others. Then new patients come.
+# of them, and tested it on others. Then the clinic uses it on new patients.
 
 # %%
 from course_utils.quiz import predict
@@ -47,7 +47,7 @@ plot_images([scans.store.images[number] for number in facts.index], titles, colu
 # ## Split by slice, split by patient
 #
 # There are two ways to draw a test set at random: among slices, or among patients. We give both equally many slices to
-# train on. The judge is a group of new patients, whom nobody trained on.
+# train on, and then test both on new patients as well.
 
 # %% tags=["recorded"]
 from course_utils.tasks import ImageTask, train
@@ -85,8 +85,8 @@ for by, task in CLINIC.items():
 
 
 # %% [markdown]
-# One run proves little, so we recorded ten, with more rungs of the ladder. Chance is one half. Each network trains for 60
-# steps, at the learning rate of four (1e-3 to 3e-2) that did best on the validation slices of its own split, with two
+# One run proves little, so we recorded ten, with more rungs of the ladder. Guessing gets half right. Each network trains for
+# 60 steps, at the learning rate of four (1e-3 to 3e-2) that did best on the validation slices of its own split, with two
 # other seeds.
 
 
@@ -175,9 +175,8 @@ names = [f"{number}: {rubbish.vocab[labels[number]]}" for number in shown]
 plot_images([rubbish.store.images[number] for number in shown], names, columns=6)
 
 # %% [markdown]
-# In our recorded photographs, three come first that are there twice, byte for byte, as two materials: one of the two
-# labels is wrong. Others show one thing photographed again. And some are mistakes of the detector. Look before you
-# delete.
+# In our photographs, the first three pairs carry two different labels each. If both show the same photo, one label is
+# wrong. Other pairs show one thing photographed again, and some are mistakes of the detector. Look before you delete.
 
 # %% [markdown]
 # What do copies do to a test score? We overwrote 36 of 120 training photos by altered copies of test photos, and fitted
@@ -231,8 +230,8 @@ for method in ("multi-depth probe", "fine_tune"):
 # %% [markdown]
 # ## The best of many
 #
-# A seller trains a hundred networks and shows you the best. To see what that alone does, let a hundred coins answer. The
-# best of them on 72 validation images goes on to 150 test images.
+# A seller trains a hundred networks and shows you the best. To see what that alone does, we replace each network with
+# coin tosses. The best of the hundred on 72 validation images goes on to 150 test images.
 
 # %%
 ask("10.3")
@@ -294,9 +293,9 @@ gain = head_runs.difference("best of 100", "average of 100", images="test")
 print(f"what the choice gains on the test images: {points(*gain)} points")
 
 # %% [markdown]
-# The validation accuracy of the chosen head is about six points too high. Choosing wasn't wrong, though: on the test
-# images, the chosen head is far better than the average one. So do choose, and let other images judge. The average of
-# all heads, which chose nothing, shows no such gap.
+# The validation accuracy of the chosen head is about six points too high: less than for the coins, but still. Choosing
+# wasn't wrong, though: on the test images, the chosen head is far better than the average one. So do choose, and let
+# other images judge. For the average of all heads, we saw no gap beyond its interval.
 
 # %%
 ask("10.4")
@@ -361,8 +360,8 @@ for name in ("normalised twice", "training mode", "one class a batch"):
     print(f"{name}: {points(*use_runs.difference(name, 'as tested'))} points")
 
 # %% [markdown]
-# On images that are normalised twice, the network guesses. In training mode it nearly guesses if a batch holds a single
-# class, as in a folder sorted by class: BatchNorm subtracts what all images of a batch share, and that includes the
+# On images that are normalised twice, we can't tell the network's answers from guessing. In training mode it does little
+# better if a batch holds a single class, as in a folder sorted by class: BatchNorm subtracts what all images of a batch share, and that includes the
 # class. Mixed batches cost far less, so you might not notice.
 
 # %%
@@ -418,7 +417,7 @@ recall_runs
 #
 # Had the clinic's 94% been measured on other images, it would have been another number. For n independent images, the
 # [*standard error*](../docs/glossary.md#standard-error) of an accuracy p is the root of p(1 − p)/n, and an interval
-# reaches about two of them to each side:
+# extends about two standard errors either way:
 
 # %%
 for n in (50, 150, 600, 2400):
@@ -450,12 +449,13 @@ print(f"between groups of patients, for the same network: {100 * grid.std(axis=1
 print(f"the formula for 150 independent images: {100 * (p * (1 - p) / 150) ** 0.5:.1f}")
 
 # %% [markdown]
-# Here it matters more whom you test than which seed you take, and more than the formula says: slices of one patient are
-# often right or wrong together. An interval over seeds that share a test set leaves out the luck of that test set.
+# Here it matters more which patients you test on than which seed you train with, and more than the formula says.
+# Perhaps slices of one patient tend to be right or wrong together. An interval over seeds that share a test set leaves
+# out the luck of that test set.
 
 # %% [markdown]
 # To compare two methods, test both on the same images. A hard test set is then hard for both, and subtracting removes
-# that luck. Is fine-tuning better than the probe for new patients?
+# much of that luck. Is fine-tuning better than the probe for new patients?
 
 # %%
 from course_utils.statistics import mean_interval
@@ -525,14 +525,14 @@ print(inspection := inspect_training(learn))
 
 # %% [markdown]
 # It found the rare class and the metric that hides it, the leaks, the second `Normalize`, and what is wrong with
-# BatchNorm and the mode. The losses are "in order", but on leaked slices. You check what it can't see.
+# BatchNorm and the mode. The losses are "in order", but on leaked slices. You have to check the rest.
 
 # %% [markdown]
 # ## A checklist for somebody else's result
 #
 # Before you believe a number, ask:
 #
-# 1. What was divided: images, objects, patients, sites?
+# 1. What was split: images, objects, patients, sites?
 # 2. Who looked for duplicates?
 # 3. What was chosen, from how many, on which images?
 # 4. How many images and patients were tested?
@@ -545,7 +545,7 @@ ask("10.9")
 # %% [markdown]
 # ## Do's and don'ts
 #
-# - **Do** divide by patient, object or site. By slice, the promise was six points too high.
+# - **Do** split by patient, object or site. By slice, the promise was six points too high.
 # - **Do** search for copies, and look at what you find.
 # - **Don't** report the number that made a choice. The best of a hundred coins looks useful.
 # - **Do** use `eval()`, and prepare images once.
@@ -605,14 +605,14 @@ check("10.B", images_needed)
 # - **Planted copies.** We chose how many there are and how they were altered. TrashNet itself has far fewer.
 # - **The detector.** It misses copies that were turned or cropped by more than a little, and two photos of one object
 #   from two sides.
-# - **One small network, few images.** A larger network that trains for longer remembers more.
+# - **One small network, few images.** A larger network that trains for longer may remember more.
 
 # %% [markdown]
 # ## Recap
 #
 # - Split by what must not be known: patient, object, site. Then search the pixels for copies.
 # - What chose anything (a seed, an epoch, a threshold) can't judge it.
-# - A number is about images that were prepared in one way, and a network in evaluation mode.
+# - A number holds only for images prepared in the same way, and for a network in evaluation mode.
 # - Compute metrics over all predictions, not as a mean over batches.
 # - Report how many images and patients were tested, an interval, and a baseline on the same images.
 
