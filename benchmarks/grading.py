@@ -14,17 +14,17 @@ import pandas as pd
 import psutil
 
 from course_utils.grading import exports
-from course_utils.grading.grade import imports_of
-from course_utils.grading.intake import submissions
-from course_utils.grading.items import GradedModel, GradedQuiz, VariedNumber, grade_id
-from course_utils.grading.marking import Marker
-from course_utils.grading.pool import open_pool
-from course_utils.grading.rehearsal import rehearse
-from course_utils.grading.release import release
+from course_utils.grading.bank.items import GradedModel, GradedQuiz, VariedNumber, grade_id
+from course_utils.grading.bank.pool import open_pool
+from course_utils.grading.bank.variants import PUBLIC
+from course_utils.grading.gradebook.store import Store
+from course_utils.grading.intake.submissions import submissions
+from course_utils.grading.marking.batches import imports_of
+from course_utils.grading.marking.marker import Marker
+from course_utils.grading.marking.run import grade_place
+from course_utils.grading.release.rehearsal import rehearse
+from course_utils.grading.release.releasing import release
 from course_utils.grading.sandbox.crew import Crew
-from course_utils.grading.store import Store
-from course_utils.grading.variants import PUBLIC
-from course_utils.grading.whole_run import grade_place
 
 FOLDER = Path(__file__).parent
 BATCH = 20

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from unittest import mock
 
-from course_utils.grading.items import GradedQuiz
-from course_utils.grading.nbgrader import release_source
-from course_utils.grading.release import release
+from course_utils.grading.bank.items import GradedQuiz
+from course_utils.grading.release.nbgrader import release_source
+from course_utils.grading.release.releasing import release
 
 # nbgrader calls `alembic` by its bare name.
 BESIDE_PYTHON = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import nbformat
 
-from course_utils.grading.items import GradedQuiz, VariedNumber
-from course_utils.grading.pool import open_pool
+from course_utils.grading.bank.items import GradedQuiz, VariedNumber
+from course_utils.grading.bank.pool import open_pool
 
 POOL = Path(__file__).parents[2] / "docs" / "example_pool"
 KEY = bytes(range(32))

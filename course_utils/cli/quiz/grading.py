@@ -31,12 +31,12 @@ def selftest(
     """Prove the graded items: references get all points, blanks none, known mistakes their feedback."""
     import asyncio
 
-    from course_utils.grading import selftest as proof
-    from course_utils.grading.grade import imports_of
-    from course_utils.grading.marking import Marker
-    from course_utils.grading.pool import open_pool
+    from course_utils.grading.bank.pool import open_pool
+    from course_utils.grading.bank.variants import read_course_key
+    from course_utils.grading.marking import selftest as proof
+    from course_utils.grading.marking.batches import imports_of
+    from course_utils.grading.marking.marker import Marker
     from course_utils.grading.sandbox.crew import Crew
-    from course_utils.grading.variants import read_course_key
 
     quizzes = open_pool(_named(pool), numbers, key)
 
@@ -76,9 +76,9 @@ def grade(
     """Mark what isn't marked yet; a second run does nothing, a killed one goes on where it stopped."""
     import asyncio
 
-    from course_utils.grading.pool import open_pool
-    from course_utils.grading.variants import read_course_key
-    from course_utils.grading.whole_run import grade_place
+    from course_utils.grading.bank.pool import open_pool
+    from course_utils.grading.bank.variants import read_course_key
+    from course_utils.grading.marking.run import grade_place
 
     quizzes = open_pool(_named(pool), numbers, key)
     work = grade_place(

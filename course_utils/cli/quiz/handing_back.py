@@ -30,8 +30,8 @@ def export(
 ) -> None:
     """Write the marks for a gradebook; unknown points stay empty, and are never a zero."""
     from course_utils.grading import exports
+    from course_utils.grading.gradebook.store import Store
     from course_utils.grading.names import shown
-    from course_utils.grading.store import Store
 
     with Store(_there(store)) as marks:
         results = marks.results(assignment)
@@ -57,10 +57,10 @@ def feedback(
     explain: Annotated[bool, typer.Option("--explain", help="Show explanations: once the deadline is over.")] = False,
 ) -> None:
     """Write a page for each student, and index.csv, which says whose is whose."""
-    from course_utils.grading.feedback import feedback as write
-    from course_utils.grading.grade import is_personal
-    from course_utils.grading.store import Store
-    from course_utils.grading.variants import read_course_key
+    from course_utils.grading.bank.variants import read_course_key
+    from course_utils.grading.gradebook.store import Store
+    from course_utils.grading.release.manifest import is_personal
+    from course_utils.grading.returning.feedback import feedback as write
 
     with Store(_there(store)) as marks:
         quizzes = _graded(marks, pool, numbers, key)
@@ -80,10 +80,10 @@ def report(
     course_key: CourseKey = None,
 ) -> None:
     """Write a report on the class for each assignment: states, points, items to look at, similar code."""
-    from course_utils.grading.grade import is_personal
-    from course_utils.grading.report import report as write
-    from course_utils.grading.store import Store
-    from course_utils.grading.variants import read_course_key
+    from course_utils.grading.bank.variants import read_course_key
+    from course_utils.grading.gradebook.store import Store
+    from course_utils.grading.release.manifest import is_personal
+    from course_utils.grading.returning.report import report as write
 
     with Store(_there(store)) as marks:
         for quiz in _graded(marks, pool, numbers, key):
@@ -101,8 +101,8 @@ def appeal(
     store: StoreFile = MARKS,
 ) -> None:
     """Note a student's appeal; it waits in the review until a person has marked the item."""
+    from course_utils.grading.gradebook.store import Store
     from course_utils.grading.names import shown
-    from course_utils.grading.store import Store
 
     if not text.strip():
         raise CourseError("The appeal says nothing: give the student's own words.")
@@ -113,7 +113,7 @@ def appeal(
 
 def _graded(marks, pool: Path | None, numbers: list[str] | None, key: Path | None) -> list:
     """The pool's assignments that have results. CourseError when there are none."""
-    from course_utils.grading.pool import open_pool
+    from course_utils.grading.bank.pool import open_pool
 
     if pool is None:
         raise CourseError("Name the folder of the graded items with --pool, or in COURSE_GRADED_POOL.")

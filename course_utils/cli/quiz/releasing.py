@@ -29,10 +29,10 @@ def release(
     key: Key = None,
 ) -> None:
     """Write the students' notebooks of assignments, without any key."""
-    from course_utils.grading import release as releasing
-    from course_utils.grading.pool import open_pool
-    from course_utils.grading.roster import read_roster
-    from course_utils.grading.variants import read_course_key
+    from course_utils.grading.bank.pool import open_pool
+    from course_utils.grading.bank.variants import read_course_key
+    from course_utils.grading.release import releasing
+    from course_utils.grading.release.roster import read_roster
 
     if pool is None:
         raise CourseError("Name the folder of the graded items with --pool, or in COURSE_GRADED_POOL.")
@@ -60,7 +60,7 @@ def keygen(
     course: Annotated[bool, typer.Option("--course", help="Make the course's key instead; once for a course.")] = False,
 ) -> None:
     """Make your pair of keys for locked pools, or the course's key for numbers that vary."""
-    from course_utils.grading import locks, variants
+    from course_utils.grading.bank import locks, variants
 
     if course:
         folder.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def lock(
     path: Annotated[Path, typer.Argument(help="A file NN_slug.yaml, or the folder of a pool.")], holders: Holders
 ) -> None:
     """Lock a pool, so that the holders of those keys alone can read it."""
-    from course_utils.grading import locks
+    from course_utils.grading.bank import locks
 
     written = locks.lock_pool(path, holders) if path.is_dir() else [locks.lock(path, holders)]
     for file in written:

@@ -7,7 +7,7 @@ import typer
 
 from course_utils.errors import CourseError
 
-CELL = """from course_utils.grading.review import open_review
+CELL = """from course_utils.grading.returning.review import open_review
 
 open_review(
     store={store!r},

@@ -95,7 +95,7 @@ def mark(
 
 
 def _existing(store: Path):
-    from course_utils.grading.store import Store
+    from course_utils.grading.gradebook.store import Store
 
     if not store.is_file():
         raise CourseError(f"{store} isn't there: name the file that `course quiz grade` wrote the marks to.")

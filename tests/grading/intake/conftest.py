@@ -6,11 +6,11 @@ import pytest
 import yaml
 from handed_in import KEY, write
 
-from course_utils.grading.handout import given, handed_out
-from course_utils.grading.intake import submissions
-from course_utils.grading.items import GradedQuiz
-from course_utils.grading.pool import open_pool
-from course_utils.grading.release import notebook
+from course_utils.grading.bank.items import GradedQuiz
+from course_utils.grading.bank.pool import open_pool
+from course_utils.grading.intake.submissions import submissions
+from course_utils.grading.release.handout import given, handed_out
+from course_utils.grading.release.releasing import notebook
 
 
 @pytest.fixture(scope="module")

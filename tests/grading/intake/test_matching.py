@@ -9,11 +9,11 @@ import pytest
 from handed_in import KEY, answer, answers, cell, write, zipped
 
 from course_utils.errors import CourseError
-from course_utils.grading import forms
-from course_utils.grading.handout import given
-from course_utils.grading.intake import submissions
+from course_utils.grading.intake import layouts
+from course_utils.grading.intake.submissions import submissions
 from course_utils.grading.names import LONGEST_ID, shown
-from course_utils.grading.release import notebook
+from course_utils.grading.release.handout import given
+from course_utils.grading.release.releasing import notebook
 
 
 def test_a_folder_of_students(tmp_path, quiz, other, book):
@@ -88,7 +88,7 @@ def test_nbgrader(tmp_path, quiz, book):
     assert [one.student for one in submissions(zipped(tmp_path / "n.zip", files), [quiz])] == ["ada"]
 
 
-@pytest.mark.parametrize("form", forms.FORMS)
+@pytest.mark.parametrize("form", layouts.FORMS)
 def test_a_form_can_be_named(tmp_path, quiz, book, form):
     names = {
         "notebooks": "5/90_example.ipynb",

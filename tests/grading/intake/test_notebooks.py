@@ -6,9 +6,9 @@ import json
 import pytest
 from handed_in import KEY, after, answer, answers, cell, code, text, write
 
-from course_utils.grading.handout import handed_out
-from course_utils.grading.intake import submissions
+from course_utils.grading.intake.submissions import submissions
 from course_utils.grading.records import LONGEST_ANSWER, Cell
+from course_utils.grading.release.handout import handed_out
 
 
 def test_a_notebook_as_handed_out_has_all_answers_and_nothing_odd(taken, book, quiz):

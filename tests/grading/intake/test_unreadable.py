@@ -7,7 +7,7 @@ import random
 import pytest
 from handed_in import cell, write
 
-from course_utils.grading.intake import submissions
+from course_utils.grading.intake.submissions import submissions
 
 HOSTILE = {
     "empty": b"",

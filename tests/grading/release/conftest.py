@@ -3,7 +3,7 @@
 import pytest
 from example_quiz import POOL, changed
 
-from course_utils.grading.pool import open_pool
+from course_utils.grading.bank.pool import open_pool
 
 
 @pytest.fixture

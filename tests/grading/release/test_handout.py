@@ -12,10 +12,10 @@ import pytest
 from example_quiz import KEY, POOL, changed, sources, with_item
 
 from course_utils.errors import CourseError
-from course_utils.grading.handout import handed_out
-from course_utils.grading.items import GradedQuiz
-from course_utils.grading.release import release
-from course_utils.grading.variants import PUBLIC
+from course_utils.grading.bank.items import GradedQuiz
+from course_utils.grading.bank.variants import PUBLIC
+from course_utils.grading.release.handout import handed_out
+from course_utils.grading.release.releasing import release
 
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154789c63600000000200014898"
@@ -100,8 +100,8 @@ def test_no_secret_changes_a_byte(quiz, tmp_path):
 def test_the_same_bytes_in_another_process(quiz, tmp_path):
     release(quiz, tmp_path / "here", PUBLIC, ["ada"])
     code = (
-        "import sys; from pathlib import Path; from course_utils.grading.pool import open_pool\n"
-        "from course_utils.grading.release import release\n"
+        "import sys; from pathlib import Path; from course_utils.grading.bank.pool import open_pool\n"
+        "from course_utils.grading.release.releasing import release\n"
         "release(open_pool(Path(sys.argv[1]))[0], Path(sys.argv[2]), None, ['ada'])\n"
         "assert not {'torch', 'fastai', 'nbformat', 'pandas'} & set(sys.modules)"
     )

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from course_utils.cli.quiz import releasing
 from course_utils.errors import CourseError
-from course_utils.grading.variants import PUBLIC, new_course_key, read_course_key
+from course_utils.grading.bank.variants import PUBLIC, new_course_key, read_course_key
 
 
 def test_a_course_key_is_made_once_and_read_back(tmp_path, quiz):

@@ -4,8 +4,8 @@ import pytest
 
 from course_utils.errors import CourseError
 from course_utils.grading.names import student_id
-from course_utils.grading.release import release
-from course_utils.grading.roster import checked, read_roster
+from course_utils.grading.release.releasing import release
+from course_utils.grading.release.roster import checked, read_roster
 
 
 @pytest.mark.parametrize(

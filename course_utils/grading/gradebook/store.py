@@ -1,0 +1,287 @@
+"""Keeps marks in one SQLite file: what grading found, what people marked, what students appealed, and all that was."""
+
+import json
+import time
+from collections.abc import Iterable
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from course_utils.errors import CourseError
+from course_utils.grading.gradebook import database, people
+from course_utils.grading.gradebook.people import Appeal, Manual
+from course_utils.grading.names import whole
+from course_utils.grading.records import LONGEST_ANSWER, Mark, Outcome, Result, State
+
+__all__ = ["Appeal", "Manual", "Store"]
+
+MARK = "item, outcome, points, most, feedback, answer, digest"
+CURRENT = """FROM submissions AS s WHERE (?1 IS NULL OR assignment = ?1) AND (?2 IS NULL OR student = ?2) AND saved =
+    (SELECT max(saved) FROM submissions WHERE assignment = s.assignment AND student = s.student)"""
+PEOPLES = (Outcome.WAITING, Outcome.MISSING)  # outcomes that only a person can settle
+
+
+class Store:
+    """One file of marks: `with Store(path) as store`.
+
+    Several processes may use it at once; one writes at a time, and the others wait. CourseError when the file can't be
+    read or written. Times are seconds since 1970.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        self._file = database.opened(self.path)
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the file."""
+        self._file.close()
+
+    def backup(self) -> Path:
+        """Copy the store to a file beside it, which the message about a damaged store names; the last few are kept."""
+        with database.told(self.path):
+            made = database.backup(self._file, self.path)
+            database.thin_out(self.path)
+            return made
+
+    def save(self, results: Iterable[Result]) -> None:
+        """Keep results, all or none; each becomes its student's current one. Saving the same again adds no mark.
+
+        An iterable is read to its end before anything is written, so that nobody waits for its sake.
+        """
+        everything = list(results)
+        with self._written():
+            (last,) = self._file.execute("SELECT coalesce(max(saved), 0) FROM submissions").fetchone()
+            for number, result in enumerate(everything, last + 1):
+                self._save(result, number)
+
+    def _save(self, result: Result, saved: int) -> None:
+        now = time.time()
+        texts = (result.assignment, result.student, result.digest, result.environment, result.source, result.tier)
+        (row,) = self._file.execute(
+            """INSERT INTO submissions (assignment, student, digest, environment, source, tier, state, remarks, seconds,
+                time, saved, marks) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '[]')
+            ON CONFLICT DO UPDATE SET source = excluded.source, state = excluded.state, remarks = excluded.remarks,
+                seconds = excluded.seconds, tier = excluded.tier, saved = excluded.saved
+            RETURNING id""",
+            (*map(whole, texts), result.state, _listed(result.remarks), result.seconds, now, saved),
+        ).fetchone()
+        kept = {  # the latest of each item and item digest
+            (mark[0], mark[-1]): (number, tuple(mark))
+            for number, *mark in self._file.execute(
+                f"SELECT id, {MARK} FROM marks WHERE submission = ? ORDER BY id", [row]
+            )
+        }
+        numbers = []
+        for mark in result.marks:
+            judged = (mark.item, mark.outcome, mark.points, mark.most, _listed(mark.feedback))
+            values = (*judged, whole(mark.answer[:LONGEST_ANSWER]), mark.digest)
+            number, before = kept.get((mark.item, mark.digest), (0, ()))
+            if before != values:
+                number = self._file.execute(
+                    f"INSERT INTO marks (submission, time, {MARK}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (row, now, *values),
+                ).lastrowid
+            numbers.append(number)
+        self._file.execute("UPDATE submissions SET marks = ? WHERE id = ?", (json.dumps(numbers), row))
+
+    def known(self, assignment: str, environment: str) -> dict[tuple[str, str], dict[str, Mark]]:
+        """(student, submission digest) → item digest → mark, of all that need not be graded again.
+
+        Unknown outcomes are left out: an unreadable notebook, or our own failure.
+        """
+        found: dict[tuple[str, str], dict[str, Mark]] = {}
+        about, chosen = (assignment, environment), "FROM submissions WHERE assignment = ? AND environment = ?"
+        with self._read():
+            keys = {row: key for row, *key in self._file.execute(f"SELECT id, student, digest {chosen}", about)}
+            for row, *mark in self._file.execute(  # in an index's order: nothing is sorted
+                f"SELECT submission, {MARK} FROM marks WHERE submission IN (SELECT id {chosen}) "
+                "ORDER BY submission, item, id",
+                about,
+            ):
+                marks = found.setdefault(tuple(keys[row]), {})
+                if mark[1] == Outcome.UNKNOWN:
+                    marks.pop(mark[-1], None)
+                else:
+                    marks[mark[-1]] = _mark(mark)  # a later one takes the place of an earlier one
+        return {key: marks for key, marks in found.items() if marks}
+
+    def current(self, assignment: str) -> dict[str, str]:
+        """Student → digest of the submission that counts now."""
+        with self._read():
+            return dict(self._file.execute(f"SELECT student, digest {CURRENT}", (assignment, None)))
+
+    def results(self, assignment: str | None = None) -> list[Result]:
+        """Each student's current result, by assignment and student, with the points that people gave.
+
+        A mark's outcome and feedback stay those of grading. A result is graded once people have filled its gaps.
+        """
+        with self._read():
+            return [result for result, _ in self._current(assignment)]
+
+    def _current(self, assignment: str | None, student: str | None = None) -> list[tuple[Result, list[int]]]:
+        """Each current result with people's points, and the rows of its marks."""
+        chosen = (assignment, student)
+        marks = {
+            number: _mark(mark)
+            for number, *mark in self._file.execute(
+                f"SELECT id, {MARK} FROM marks WHERE submission IN (SELECT id {CURRENT})", chosen
+            )
+        }
+        manual = people.manual(self._file, assignment, student)
+        current = []
+        for name, quiz, digest, source, state, remarks, seconds, tier, environment, rows in self._file.execute(
+            f"""SELECT student, assignment, digest, source, state, remarks, seconds, tier, environment, marks {CURRENT}
+            ORDER BY assignment, student""",
+            chosen,
+        ):
+            numbers = json.loads(rows)
+            own = tuple(marks[number] for number in numbers)
+            told = tuple(json.loads(remarks))
+            result = Result(name, quiz, digest, source, State(state), own, told, seconds, tier, environment)
+            current.append((_with_points(result, manual), numbers))
+        return current
+
+    def mark(self, assignment: str, student: str, item: str, points: float, comment: str = "", by: str = "") -> None:
+        """Give a person's points, which hold whatever grading finds; a later call takes this one's place."""
+        self.mark_many(assignment, [(student, item)], points, comment, by)
+
+    def mark_many(
+        self, assignment: str, chosen: Iterable[tuple[str, str]], points: float, comment: str = "", by: str = ""
+    ) -> None:
+        """Give the same points to several (student, item), all or none."""
+        self._add("mark", assignment, list(chosen), points, comment, by)
+
+    def appeal(self, assignment: str, student: str, item: str, text: str) -> None:
+        """Keep a student's objection; it waits until a person marks the item."""
+        self._add("appeal", assignment, [(student, item)], None, text, student)
+
+    def _add(
+        self, kind: str, assignment: str, chosen: list[tuple[str, str]], points: float | None, text: str, by: str
+    ) -> None:
+        with self._written():
+            one = chosen[0][0] if len(chosen) == 1 else None  # one student's rows are found at once
+            there = {
+                result.student: {mark.item: (mark, row) for mark, row in zip(result.marks, rows, strict=True)}
+                for result, rows in self._current(assignment, one)
+            }
+            for student, item in chosen:
+                if student not in there:
+                    raise CourseError(
+                        f"{assignment} has no result of {student!r}: write both names as the submissions have them."
+                    )
+                if item not in there[student]:
+                    raise CourseError(f"{assignment} has no item {item!r}: choose one of {', '.join(there[student])}.")
+                mark, row = there[student][item]
+                if kind == "mark":
+                    people.check_points(points, mark.most, item)
+                people.add(self._file, kind, (assignment, student, item), row, points, text, by)
+
+    def manual(self, assignment: str) -> dict[tuple[str, str], Manual]:
+        """(student, item) → the person's mark that holds."""
+        with self._read():
+            return {key[1:]: one for key, one in people.manual(self._file, assignment).items()}
+
+    def comment_of(self, assignment: str, student: str, item: str) -> str:
+        """The comment of the person's mark that holds; "" without one."""
+        with self._read():
+            one = people.manual(self._file, assignment, student).get((assignment, student, item))
+        return one.comment if one else ""
+
+    def appeals(self, assignment: str) -> list[Appeal]:
+        """All appeals, oldest first."""
+        with self._read():
+            return people.appeals(self._file, assignment)
+
+    def waiting(self, assignment: str) -> list[tuple[str, Mark]]:
+        """(student, mark) that wait for a person, by student.
+
+        These are what only a person can mark and nobody has, what was marked by hand for an answer that the student has
+        changed since, and what a student appeals against.
+        """
+        manual = self.manual(assignment)
+        appealed = {(one.student, one.item) for one in self.appeals(assignment) if one.open}
+
+        def waits(result: Result, mark: Mark) -> bool:
+            key = (result.student, mark.item)
+            given = manual.get(key)
+            return key in appealed or (given.outdated(result, mark) if given else mark.outcome in PEOPLES)
+
+        return [
+            (result.student, mark)
+            for result in self.results(assignment)
+            for mark in result.marks
+            if waits(result, mark)
+        ]
+
+    def history(self, assignment: str, student: str, item: str) -> list[dict[str, Any]]:
+        """All that was ever found or said about one item, oldest first.
+
+        Each has `what` ("graded", "mark" or "appeal"), `time`, `points`, `outcome`, `text` (feedback, comment or
+        appeal), `by`, and the `submission` and `environment` that it is about.
+        """
+        names = ("what", "time", "points", "outcome", "text", "by", "submission", "environment")
+        with self._read():
+            rows = self._file.execute(
+                """SELECT 'graded', m.time, points, outcome, feedback, 'grader', s.digest, environment
+                FROM marks AS m JOIN submissions AS s ON s.id = submission
+                WHERE assignment = ?1 AND student = ?2 AND item = ?3
+                UNION ALL
+                SELECT kind, a.time, a.points, m.outcome, text, by, s.digest, environment
+                FROM acts AS a JOIN marks AS m ON m.id = a.mark JOIN submissions AS s ON s.id = m.submission
+                WHERE a.assignment = ?1 AND a.student = ?2 AND a.item = ?3
+                ORDER BY 2""",
+                (assignment, student, item),
+            )
+            events = [dict(zip(names, row, strict=True)) for row in rows]
+        for event in events:
+            if event["what"] == "graded":
+                event["text"] = "\n".join(json.loads(event["text"]))
+        return events
+
+    @contextmanager
+    def _read(self):
+        """Several statements see the same marks, whatever others save meanwhile."""
+        with database.told(self.path), database.transaction(self._file, "DEFERRED"):
+            yield
+
+    @contextmanager
+    def _written(self):
+        with database.told(self.path), database.transaction(self._file, "IMMEDIATE"):
+            yield
+
+
+def _with_points(result: Result, manual: dict[tuple[str, str, str], Manual]) -> Result:
+    """The result with people's points in place of the grader's."""
+    given = {mark.item: manual.get((result.assignment, result.student, mark.item)) for mark in result.marks}
+    if not any(given.values()):
+        return result
+    marks = tuple(replace(mark, points=one.points) if (one := given[mark.item]) else mark for mark in result.marks)
+    remarks = tuple(
+        f"{mark.item} was marked by hand before the student changed the answer: look at it again."
+        for mark in result.marks
+        if (one := given[mark.item]) and one.outdated(result, mark)
+    )
+    whole = all(mark.points is not None for mark in marks)
+    return replace(result, marks=marks, remarks=result.remarks + remarks, state=State.GRADED if whole else result.state)
+
+
+def _mark(row: list) -> Mark:
+    item, outcome, points, most, feedback, answer, digest = row
+    return Mark(item, Outcome(outcome), points, most, _told_sentences(feedback), answer, digest)
+
+
+@lru_cache(10_000)  # the authors' sentences come again and again
+def _told_sentences(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
+
+
+def _listed(sentences: Iterable[str]) -> str:
+    return whole(json.dumps(list(sentences), ensure_ascii=False))

@@ -1,0 +1,200 @@
+"""Takes in what students handed in, from a folder or a zip: one submission of each student for each assignment."""
+
+import hashlib
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+from course_utils.errors import CourseError
+from course_utils.grading.bank.items import GradedQuiz
+from course_utils.grading.intake import archives, layouts
+from course_utils.grading.intake.archives import Folder, Unreadable, Zip
+from course_utils.grading.intake.layouts import Found
+from course_utils.grading.intake.matching import Plan, match
+from course_utils.grading.intake.notebooks import Notebook, read_notebook
+from course_utils.grading.names import shown
+from course_utils.grading.records import Submission
+
+LARGEST = 10 * 2**20  # bytes of a notebook
+MOST_OF_ONE = 50  # files of one student that are looked at, the latest
+ASSIGNMENT = re.compile(r"\d\d_\w{1,60}")
+
+HandedOut = Callable[[GradedQuiz, str], Mapping[str, str]]
+
+
+def submissions(
+    place: Path,
+    quizzes: Sequence[GradedQuiz],
+    handed_out: HandedOut | None = None,
+    form: str | None = None,
+    largest: int = LARGEST,
+) -> "Submissions":
+    """Each student's latest notebook for each quiz, by student; read one after another, as they are asked for.
+
+    place: a folder or zip of one of layouts.FORMS, which is recognised when `form` doesn't name it; or one notebook
+    handed_out: the cells as a student got them, grade id → source; edited and blank cells are told by them
+    largest: bytes of a notebook
+    What can't be read comes with its trouble; where the assignment isn't known either and there are several quizzes,
+    its `assignment` is "". CourseError when the place itself can't be read.
+    """
+    if not quizzes:
+        raise CourseError("No assignment is named that the notebooks could answer: name one.")
+    if (path := Path(place) / "submitted").is_dir():  # nbgrader's course folder
+        place = path
+    opened = archives.opened(Path(place))
+    try:
+        found = layouts.found(archives.listed(opened), form)
+    except BaseException:
+        opened.close()
+        raise
+    if strays := [one.entry.name for one in found if one.is_stray]:
+        named = ", ".join(shown(name) for name in strays[:5])
+        warnings.warn(f"{len(strays)} files are nobody's notebook and were left out: {named}", stacklevel=2)
+    of_student: dict[str, list[Found]] = {}
+    for one in found:
+        if not one.is_stray:
+            of_student.setdefault(one.student, []).append(one)
+    return Submissions(_Intake(opened, quizzes, handed_out, largest), of_student)
+
+
+class Submissions(Iterator[Submission]):
+    """What `submissions` gives. total: how many there will be, as far as the files' names tell."""
+
+    def __init__(self, intake: "_Intake", of_student: dict[str, list[Found]]) -> None:
+        self._expected = {
+            student: max(1, min(len(intake.plans), sum(one.is_notebook for one in found)))
+            for student, found in of_student.items()
+        }
+        self.total = sum(self._expected.values())
+        self._all = self._read(intake, of_student)
+
+    def __next__(self) -> Submission:
+        return next(self._all)
+
+    def _read(self, intake: "_Intake", of_student: dict[str, list[Found]]) -> Iterator[Submission]:
+        with closing(intake.place):
+            for student, found in sorted(of_student.items()):
+                there = list(intake.of_student(student, found))
+                self.total += len(there) - self._expected[student]
+                yield from there
+
+
+class _Intake:
+    def __init__(
+        self, place: Folder | Zip, quizzes: Sequence[GradedQuiz], handed_out: HandedOut | None, largest: int
+    ) -> None:
+        self.place = place
+        self.plans = {quiz.lesson: Plan(quiz) for quiz in quizzes}
+        self.handed_out = handed_out
+        self.largest = largest
+
+    def of_student(self, student: str, found: list[Found]) -> Iterator[Submission]:
+        """The latest notebook for each assignment; the others are told in remarks."""
+        latest: dict[str, Submission] = {}
+        earlier: dict[str, list[str]] = {}
+        lost: list[Submission] = []
+        notebooks = sorted((one for one in found if one.is_notebook or not one.entry.plain), key=self._order)
+        for one in notebooks[-MOST_OF_ONE:]:
+            submission = self._read(one)
+            name = submission.assignment
+            if name not in self.plans:
+                lost.append(submission)
+                continue
+            if name in latest:
+                earlier.setdefault(name, []).append(_told(latest[name]))
+            latest[name] = submission
+        remarks = [f"{len(notebooks)} files were handed in; the latest {MOST_OF_ONE} were read."]
+        remarks = remarks if len(notebooks) > MOST_OF_ONE else []
+        if not latest:
+            (name,) = self.plans if len(self.plans) == 1 else ("",)
+            latest[name] = replace(lost.pop() if lost else self._without_notebook(found), assignment=name)
+        # a file for another assignment, which isn't asked for now, is no reason to look twice
+        remarks += [f"Left out: {_told(one)}" for one in lost if not one.assignment]
+        for name, submission in latest.items():
+            others = earlier.get(name, [])
+            said = [f"Handed in earlier, and not counted: {', '.join(others[-5:])}."] if others else []
+            yield replace(submission, remarks=(*submission.remarks, *said, *remarks[:5]))
+
+    def _order(self, one: Found) -> tuple:
+        """The latest comes last; of two of the same time, the one with the assignment's own name."""
+        return one.order, any(name in self.plans for name in one.names), one.entry.parts, one.entry.number
+
+    def _read(self, one: Found) -> Submission:
+        named = next((lesson for lesson in (self._named(name) for name in one.names) if lesson), "")
+        empty = Submission(one.student, named, self._source(one), "", trouble=one.trouble)
+        try:
+            data = self.place.read(one.entry, self.largest)
+        except Unreadable as error:
+            digest = _digest(f"{one.entry.name} {error}".encode("utf-8", "replace"))
+            return replace(empty, digest=digest, trouble=one.trouble or f"The file can't be read: {error}.")
+        empty = replace(empty, digest=_digest(data))
+        if one.trouble:
+            return empty
+        if len(data) > self.largest:
+            size = f"{self.largest / 2**20:.3g} MB"
+            return replace(
+                empty, trouble=f"The notebook is larger than {size}: clear its outputs, and hand it in again."
+            )
+        try:
+            notebook = read_notebook(data)
+        except Unreadable as error:
+            return replace(empty, trouble=f"The notebook can't be read: {error}.")
+        return self._matched(notebook, empty)
+
+    def _matched(self, notebook: Notebook, empty: Submission) -> Submission:
+        scores = {
+            lesson: (len(plan.there(notebook)), notebook.assignment == lesson, empty.assignment == lesson)
+            for lesson, plan in self.plans.items()
+        }
+        lesson = max(scores, key=lambda name: scores[name])
+        plan = self.plans[lesson]
+        named = notebook.assignment if ASSIGNMENT.fullmatch(notebook.assignment) else ""
+        foreign = named not in ("", *self.plans) and scores[lesson][0] * 2 < len(plan.items)
+        if foreign or not any(scores[lesson]):
+            other = named or empty.assignment
+            which = f"It answers {other}" if other else "Nothing in it tells which assignment it answers"
+            return replace(empty, assignment=other, trouble=f"{which}, and {', '.join(self.plans)} is asked for.")
+        remarks = []
+        if named not in ("", lesson):
+            remarks.append(f"The notebook's metadata name {named}; its cells are those of {lesson}.")
+        if empty.assignment != lesson and empty.assignment in self.plans:
+            remarks.append(f"The file's name is that of {empty.assignment}; its cells are those of {lesson}.")
+        handed = self.handed_out(plan.quiz, empty.student) if self.handed_out else None
+        found = match(notebook, plan, handed)
+        return replace(
+            empty,
+            assignment=lesson,
+            cells=tuple(found.cells),
+            texts=found.texts,
+            missing=tuple(found.missing),
+            remarks=(*remarks, *found.remarks),
+        )
+
+    def _named(self, name: str) -> str:
+        """The assignment that a file's name begins with; "04_frozen-2" and "04_frozen (1)" name "04_frozen"."""
+        if match := ASSIGNMENT.match(name):
+            rest = name[match.end() :]
+            return match[0] if not rest or rest[0] in " -(." else ""
+        return ""
+
+    def _without_notebook(self, found: list[Found]) -> Submission:
+        names = ", ".join(shown(one.entry.parts[-1], 60) for one in found[:5])
+        one = found[-1]
+        trouble = one.trouble or f"No notebook (.ipynb) was handed in, but {names}."
+        return Submission(one.student, "", self._source(one), _digest(trouble.encode()), trouble=trouble)
+
+    def _source(self, one: Found) -> str:
+        return shown(f"{self.place.path.name}/{one.entry.name}", 300)
+
+
+def _told(submission: Submission) -> str:
+    """A file in a remark."""
+    name = submission.source.rpartition("/")[2]
+    return f"{name} ({submission.trouble.rstrip('.')})" if submission.trouble else name
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,186 @@
+"""Grades submissions: proves the pool, passes over what is done, marks batch by batch, and keeps each batch at once."""
+
+import ast
+import asyncio
+import hashlib
+import json
+import platform
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from importlib import metadata
+from importlib.util import find_spec
+
+from course_utils.errors import CourseError
+from course_utils.grading.bank.items import GradedCode, GradedModel, GradedQuiz
+from course_utils.grading.gradebook.store import Store
+from course_utils.grading.marking import selftest
+from course_utils.grading.marking.marker import Marker
+from course_utils.grading.records import Mark, Outcome, Result, State, Submission
+from course_utils.grading.sandbox.crew import Crew
+
+STOPPED = (Outcome.TIMEOUT, Outcome.CRASHED)
+BATCH = 100  # submissions that are marked and kept together: what a kill can cost
+TRAINED = 20  # those of a quiz with networks to train, which take longer
+PACKAGES = ("numpy", "torch", "torchvision", "fastai", "pandas", "scikit-learn", "scipy", "fine-tuning-course")
+
+
+@dataclass
+class Summary:
+    """How a run of grading stands: submissions seen, passed over since they were done, and ended in each state."""
+
+    seen: int = 0
+    passed_over: int = 0
+    states: Counter[State] = field(default_factory=Counter)
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def rate(self) -> float:
+        """Submissions a second."""
+        return self.seen / max(time.monotonic() - self.began, 1e-9)
+
+
+def imports_of(quizzes: Iterable[GradedQuiz]) -> list[str]:
+    """The modules that the authors' code imports and that are here: they are imported once, before the first fork."""
+    sources = []
+    for quiz in quizzes:
+        sources.append(quiz.setup)
+        for item in quiz.items:
+            if isinstance(item, (GradedCode, GradedModel)):
+                sources += [item.stand_in, item.reference or "", item.starter, getattr(item, "held_out", "")]
+    names = {"numpy"}
+    for source in sources:
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names.add(node.module.partition(".")[0])
+    found = sorted(name for name in names if find_spec(name))
+    return [*found, "torch._dynamo"] if "torch" in found else found  # else each optimizer's first step imports it
+
+
+def environment() -> str:
+    """Digest of what submissions are run with: with another Python, torch or numpy they are graded again."""
+    versions = [platform.python_version()]
+    for package in PACKAGES:
+        try:
+            versions.append(f"{package} {metadata.version(package)}")
+        except metadata.PackageNotFoundError:
+            continue
+    return hashlib.sha256(json.dumps(versions).encode()).hexdigest()[:16]
+
+
+class Grading:
+    """A run of grading: quizzes, a sandbox, a store.
+
+    keys: lesson → course key; personal: lesson → whether its notebooks were personal; home: where the authors' own
+    code runs, which holds the keys: the sandbox of this machine when `crew` is a cluster
+    again: mark anew what timed out or crashed
+    """
+
+    def __init__(
+        self,
+        quizzes: Iterable[GradedQuiz],
+        crew: Crew,
+        store: Store,
+        keys: dict[str, bytes],
+        personal: dict[str, bool],
+        home: Crew | None = None,
+        again: bool = False,
+    ):
+        self.again = again
+        self.store, self.environment, self.keys = store, environment(), keys
+        self.markers = {
+            quiz.lesson: Marker(quiz, crew, keys[quiz.lesson], personal[quiz.lesson], self.environment, home)
+            for quiz in quizzes
+        }
+        self.crew = crew
+        self.batches = {
+            name: TRAINED if any(isinstance(item, GradedModel) for item in marker.quiz.items) else BATCH
+            for name, marker in self.markers.items()
+        }
+        self.summary = Summary()
+        self.known: dict[str, dict[tuple[str, str], dict[str, Mark]]] = {}
+        self.current: dict[str, dict[str, str]] = {}  # assignment → student → digest of what counts now
+
+    async def prove(self) -> None:
+        """Run the self-test. CourseError with every fault: nothing is marked by a faulty pool."""
+        found = []
+        for name, marker in self.markers.items():
+            found += [f"{name}: {fault}" for fault in await selftest.faults(marker.quiz, marker, self.keys[name])]
+        if found:
+            raise CourseError("\n".join(["The pool fails its self-test, and nothing was graded:", *found]))
+
+    async def grade(
+        self, submissions: Iterable[Submission], progress: Callable[[Summary], None] = lambda _: None
+    ) -> Summary:
+        """Mark submissions and keep their marks batch by batch: after a kill, `undone` tells what is left."""
+        summary = self.summary
+        under_way: set[asyncio.Task] = set()
+        for name, part in self._batches(submissions):
+            under_way.add(asyncio.create_task(self._mark(name, part, summary, progress)))
+            if len(under_way) >= self.crew.at_once:  # several, so that no worker waits for a batch's last one
+                done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+        await asyncio.gather(*under_way)
+        progress(summary)
+        return summary
+
+    def undone(self, submissions: Iterable[Submission]) -> Iterator[Submission]:
+        """What isn't marked yet; the others are counted."""
+        for one in submissions:
+            self.summary.seen += 1
+            if self._is_done(one):
+                self.summary.passed_over += 1
+            else:
+                yield one
+
+    def _batches(self, submissions: Iterable[Submission]) -> Iterator[tuple[str, list[Submission]]]:
+        """(assignment, submissions) of what is to be marked, in the order in which they come."""
+        gathered: dict[str, list[Submission]] = {}
+        for one in submissions:
+            part = gathered.setdefault(one.assignment, [])
+            part.append(one)
+            if len(part) == self.batches.get(one.assignment, BATCH):
+                yield one.assignment, gathered.pop(one.assignment)
+        yield from gathered.items()
+
+    def _is_done(self, one: Submission) -> bool:
+        if one.assignment not in self.markers:
+            return False
+        known = self._known(one.assignment).get((one.student, one.digest), {})
+        counts = self.current[one.assignment].get(one.student) == one.digest
+        return counts and (bool(one.trouble) or set(self.markers[one.assignment].digests.values()) <= known.keys())
+
+    def _known(self, assignment: str) -> dict[tuple[str, str], dict[str, Mark]]:
+        if assignment not in self.known:
+            known = self.store.known(assignment, self.environment)
+            if self.again:
+                known = {
+                    who: {one: mark for one, mark in marks.items() if mark.outcome not in STOPPED}
+                    for who, marks in known.items()
+                }
+            self.known[assignment] = known
+            self.current[assignment] = self.store.current(assignment)
+        return self.known[assignment]
+
+    async def _mark(
+        self, name: str, part: list[Submission], summary: Summary, progress: Callable[[Summary], None]
+    ) -> None:
+        if name in self.markers:
+            results = await self.markers[name].mark(part, self._known(name))
+        else:
+            results = [_unreadable(one, self.environment) for one in part]
+        self.store.save(results)
+        summary.states.update(result.state for result in results)
+        progress(summary)
+
+
+def _unreadable(one: Submission, environment: str) -> Result:
+    """The result of what answers no assignment that is graded here."""
+    remarks = (*one.remarks, one.trouble or "It answers none of the assignments that are graded.")
+    return Result(
+        one.student, one.assignment, one.digest, one.source, State.UNREADABLE, (), remarks, environment=environment
+    )

@@ -1,0 +1,113 @@
+"""What the answers should be: the author's references, run in the sandbox on inputs drawn for each student."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from course_utils.errors import CourseError
+from course_utils.grading.bank.items import GradedCode, GradedModel, GradedQuiz
+from course_utils.grading.bank.variants import seed
+from course_utils.grading.sandbox.crew import Crew, Replies
+from course_utils.grading.sandbox.values import decode
+
+# Or a network could tell the classes by the rows' places: an author may list one class after the other.
+_SHUFFLE = """import numpy
+order = numpy.random.default_rng({seed}).permutation(len(truth))
+inputs, truth = inputs[order], numpy.asarray(truth)[order]"""
+TOGETHER = 100  # students for whom one worker computes
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What one item should give.
+
+    inputs: as they are sent to the student's worker; None for a value that is no function
+    values: what they give, or the truth that a network's scores are held against
+    """
+
+    inputs: Any
+    values: Any = field(compare=False)
+
+
+class Oracle:
+    """Computes and keeps what is expected of a quiz's code and model items; the keys stay in this process."""
+
+    def __init__(self, quiz: GradedQuiz, crew: Crew, course_key: bytes):
+        self.quiz, self.crew, self.course_key = quiz, crew, course_key
+        self.shared: dict[str, Expected] = {}  # of items that are the same for everybody
+
+    def _seed(self, item: GradedCode | GradedModel, student: str) -> int:
+        return seed(self.course_key, student, item.id)
+
+    def _begin(self, item: GradedCode | GradedModel) -> list[dict]:
+        return [{"do": "run", "source": source} for source in (self.quiz.setup, item.stand_in) if source]
+
+    def _draw(self, item: GradedCode | GradedModel, student: str) -> dict:
+        return {"do": "run", "source": f"import numpy\nrng = numpy.random.default_rng({self._seed(item, student)})"}
+
+    async def of(self, item: GradedCode | GradedModel, students: Sequence[str]) -> dict[str, Expected]:
+        """What is expected of each student. CourseError when the author's own code fails."""
+        if isinstance(item, GradedModel) or item.inputs is None:
+            if item.id not in self.shared:
+                self.shared[item.id] = await (
+                    self._held_out(item) if isinstance(item, GradedModel) else self._value(item, item.reference or "")
+                )
+            return dict.fromkeys(students, self.shared[item.id])
+        parts = [students[start : start + TOGETHER] for start in range(0, len(students), TOGETHER)]
+        found = await asyncio.gather(*(self._results(item, part) for part in parts))
+        return {student: expected for part in found for student, expected in part.items()}
+
+    async def mistaken(self, item: GradedCode, code: str, students: Sequence[str]) -> dict[str, Any]:
+        """What a known mistake's code gives on each student's inputs; nothing for those on whose it fails."""
+        if item.inputs is None:
+            try:
+                return dict.fromkeys(students, (await self._value(item, code)).values)
+            except CourseError:
+                return {}
+        steps = self._begin(item)
+        asked = []
+        for student in students:
+            steps += [self._draw(item, student), {"do": "run", "source": f"inputs = list({item.inputs})"}]
+            steps += [{"do": "run", "source": code}, {"do": "call", "name": item.name, "with": "inputs"}]
+            asked.append(len(steps) - 1)
+        replies = (await self._do(item, steps)).replies
+        found = [replies[place] if place < len(replies) else {} for place in asked]
+        return {
+            student: decode(reply["value"]) for student, reply in zip(students, found, strict=True) if "value" in reply
+        }
+
+    async def _results(self, item: GradedCode, students: Sequence[str]) -> dict[str, Expected]:
+        steps = self._begin(item)
+        steps.append({"do": "run", "source": item.reference})
+        begun = len(steps)
+        for student in students:
+            steps += [self._draw(item, student), {"do": "run", "source": f"inputs = list({item.inputs})"}]
+            steps += [{"do": "read", "name": "inputs"}, {"do": "call", "name": item.name, "with": "inputs"}]
+        replies = self._values(item, await self._do(item, steps))
+        return {
+            student: Expected(replies[begun + 4 * n + 2]["value"], decode(replies[begun + 4 * n + 3]["value"]))
+            for n, student in enumerate(students)
+        }
+
+    async def _value(self, item: GradedCode, code: str) -> Expected:
+        steps = [*self._begin(item), {"do": "run", "source": code}, {"do": "read", "name": item.name}]
+        return Expected(None, decode(self._values(item, await self._do(item, steps))[-1]["value"]))
+
+    async def _held_out(self, item: GradedModel) -> Expected:
+        steps = [*self._begin(item), self._draw(item, ""), {"do": "run", "source": item.held_out}]
+        steps.append({"do": "run", "source": _SHUFFLE.format(seed=self._seed(item, "order"))})
+        steps += [{"do": "read", "name": "inputs"}, {"do": "read", "name": "truth"}]
+        replies = self._values(item, await self._do(item, steps))
+        return Expected(replies[-2]["value"], decode(replies[-1]["value"]))
+
+    async def _do(self, item: GradedCode | GradedModel, steps: list[dict]) -> Replies:
+        return await self.crew.do(steps, seed=1 + self._seed(item, "") % 2**31, seconds=item.limit)
+
+    def _values(self, item: GradedCode | GradedModel, came: Replies) -> list[dict]:
+        """The replies, when every step went well."""
+        wrong = next((reply for reply in came.replies if not {"value", "done"} & set(reply)), None)
+        if wrong is None and came.end == "done":
+            return came.replies
+        told = (wrong or {}).get("error") or ("it took too long" if wrong else came.why or came.end)
+        raise CourseError(f"{self.quiz.lesson}, item {item.id}: the author's own code failed ({told}): mend it first.")

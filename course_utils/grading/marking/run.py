@@ -1,0 +1,81 @@
+"""A whole run of grading as the command does it: intake, sandbox, self-test, marks kept, progress shown."""
+
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from functools import cache
+from itertools import chain
+from pathlib import Path
+
+from tqdm import tqdm
+
+from course_utils.grading.bank.items import GradedQuiz
+from course_utils.grading.gradebook.store import Store
+from course_utils.grading.intake.submissions import submissions
+from course_utils.grading.marking.batches import Grading, Summary, imports_of
+from course_utils.grading.records import Submission
+from course_utils.grading.release.handout import handed_out
+from course_utils.grading.release.manifest import roster_of
+from course_utils.grading.sandbox.crew import Crew
+from course_utils.grading.sandbox.shell import Tier
+
+
+async def grade_place(
+    place: Path,
+    quizzes: list[GradedQuiz],
+    store: Path,
+    released: Path,
+    keys: dict[str, bytes],
+    workers: int,
+    scheduler: str | None = None,
+    form: str | None = None,
+    memory: int = 1 << 30,
+    unsafe_local: bool = False,
+    again: bool = False,
+) -> tuple[Summary, Tier | None]:
+    """Grade what lies in a place, with a progress bar; tell how it went, and how far code was shut in, if any was."""
+    rosters = {quiz.lesson: roster_of(quiz, released) for quiz in quizzes}
+    personal = {lesson: roster is not None for lesson, roster in rosters.items()}
+
+    @cache
+    def everybodys(lesson: str) -> dict[str, str]:
+        return handed_out(next(quiz for quiz in quizzes if quiz.lesson == lesson), keys[lesson])
+
+    def as_handed_out(quiz: GradedQuiz, student: str) -> dict[str, str]:
+        return handed_out(quiz, keys[quiz.lesson], student) if personal[quiz.lesson] else everybodys(quiz.lesson)
+
+    crew = Crew(workers, imports_of(quizzes), unsafe_local=unsafe_local, memory=memory)
+    found = submissions(place, quizzes, as_handed_out, form)
+    with Store(store) as kept, tqdm(unit=" submissions", disable=None) as bar:
+
+        def told(summary: Summary) -> None:
+            bar.total = max(bar.total or 0, found.total)
+            bar.update(summary.passed_over + summary.states.total() - bar.n)
+
+        async with AsyncExitStack() as stack:
+            abroad = None
+            if scheduler:
+                from course_utils.grading.sandbox.cluster import Cluster
+
+                abroad = Cluster(scheduler, crew)
+            # A Cluster does jobs as a Crew does.
+            grading = Grading(quizzes, abroad or crew, kept, keys, personal, crew, again)  # type: ignore[arg-type]
+            undone = grading.undone(_of_the_roster(one, rosters.get(one.assignment)) for one in found)
+            if (first := next(undone, None)) is None:  # nothing to do: no sandbox is needed
+                return grading.summary, None
+            await stack.enter_async_context(crew)
+            if abroad:
+                await stack.enter_async_context(abroad)
+            await grading.prove()
+            summary = await grading.grade(chain([first], undone), told)
+        kept.backup()
+        return summary, crew.tier
+
+
+def _of_the_roster(one: Submission, roster: set[str] | None) -> Submission:
+    """The submission, with its trouble where it is of somebody who got no notebook: their letters can't be known."""
+    if one.trouble or roster is None or one.student in roster:
+        return one
+    said = (
+        "Nobody of this id got a notebook, so that the letters and numbers they saw aren't known: is it the roster's?"
+    )
+    return replace(one, trouble=said)

@@ -1,0 +1,53 @@
+"""Proves a pool before it marks anybody: references get all points, blanks none, known mistakes their feedback."""
+
+from course_utils.grading.bank.items import FreeText, GradedCode, GradedModel, GradedQuiz, grade_id
+from course_utils.grading.bank.sample_answers import mistaken, right
+from course_utils.grading.marking.marker import Marker
+from course_utils.grading.records import Cell, Outcome, Submission
+from course_utils.grading.release.handout import handed_out, whose
+
+WHO = "self-test"
+_EXECUTED = (GradedCode, GradedModel)
+
+
+async def faults(quiz: GradedQuiz, marker: Marker, course_key: bytes) -> list[str]:
+    """What is wrong with a quiz's items, each in a sentence that begins with the item's id."""
+    order_of = whose(quiz, course_key, WHO if marker.personal else None)
+    cases: list[tuple[str, dict[str, str], dict[str, str]]] = [
+        ("the reference", {item.id: right(item, order_of, course_key, WHO) for item in quiz.items}, {})
+    ]
+    blank = handed_out(quiz, course_key, WHO)
+    cases.append(("the blank", {item.id: blank[grade_id(item, "answer")] for item in quiz.items}, {}))
+    for item in quiz.items:
+        for number, (source, feedback) in enumerate(mistaken(item, order_of, course_key, WHO), 1):
+            cases.append((f"mistake {number}", {item.id: source}, {item.id: feedback}))
+    results = await marker.mark([_submission(quiz, number, answers) for number, (_, answers, _) in enumerate(cases)])
+    found = [fault for item in quiz.items if isinstance(item, _EXECUTED) for fault in await _examples(item, marker)]
+    for (case, answers, told), result in zip(cases, results, strict=True):
+        for mark in result.marks:
+            if mark.item not in answers or mark.outcome is Outcome.WAITING:
+                continue
+            full = case == "the reference"
+            if (mark.points == mark.most) != full or mark.points is None:
+                found.append(f"{mark.item}: {case} gets {mark.points} of {mark.most:g} points ({mark.outcome}).")
+            elif case == "the blank" and mark.outcome is not Outcome.BLANK:
+                found.append(f"{mark.item}: the blank counts as {mark.outcome}: it should be told from an answer.")
+            elif mark.item in told and told[mark.item] and told[mark.item] not in mark.feedback:
+                found.append(f"{mark.item}: {case} is told {' '.join(mark.feedback)!r}, not {told[mark.item]!r}.")
+    return found
+
+
+async def _examples(item: GradedCode | GradedModel, marker: Marker) -> list[str]:
+    """The examples that students see, where the reference doesn't keep them."""
+    before = [source for source in (marker.quiz.setup, item.stand_in, item.reference) if source]
+    came = await marker.oracle.crew.do([{"do": "run", "source": source} for source in (*before, *item.examples)])
+    ended = [*came.replies[len(before) :], *[{"error": came.end}] * (len(item.examples) + len(before))]
+    broken = [(example, reply) for example, reply in zip(item.examples, ended, strict=False) if "done" not in reply]
+    return [f"{item.id}: the reference fails the example {example!r} ({reply})." for example, reply in broken]
+
+
+def _submission(quiz: GradedQuiz, number: int, answers: dict[str, str]) -> Submission:
+    texts = {item.id: answers[item.id] for item in quiz.items if isinstance(item, FreeText) and item.id in answers}
+    cells = tuple(Cell(source, name) for name, source in answers.items() if name not in texts)
+    missing = tuple(item.id for item in quiz.items if item.id not in answers)
+    return Submission(WHO, quiz.lesson, "self-test", f"{number}", cells, texts, missing)

@@ -1,0 +1,183 @@
+"""The cells of an assignment as students get them: questions, blank answers, examples; no key is in them."""
+
+import ast
+import hashlib
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from course_utils.errors import CourseError
+from course_utils.grading.bank.items import (
+    FreeText,
+    GradedCode,
+    GradedItem,
+    GradedModel,
+    GradedQuiz,
+    VariedNumber,
+    answer_name,
+    grade_id,
+)
+from course_utils.grading.bank.variants import read_course_key, seed, varied
+from course_utils.quiz.items import Number, OneChoice, Order, SeveralChoices
+from course_utils.quiz.text import lettered, shuffled
+
+HOW = """Write each answer into the cell below its question, and run your cells from the top once before you hand in.
+You may add cells of your own. Leave the answer cells in place: don't delete, copy or split them. The questions and the
+cells that check are put back as they were before the notebook is graded."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """A cell as it is handed out. points: of nbgrader's grade cells, None of the others; locked: not for answers."""
+
+    id: str
+    source: str
+    code: bool = False
+    locked: bool = True
+    points: int | None = None
+
+    @property
+    def nbgrader(self) -> dict[str, Any]:
+        """The metadata that nbgrader keeps, schema version 3."""
+        graded = self.points is not None
+        kind = "code" if self.code else "markdown"
+        parts = [self.source, kind, str(graded), str(not self.locked), str(self.locked), self.id]
+        parts += [] if self.points is None else [str(float(self.points))]
+        return {
+            "schema_version": 3,
+            "grade_id": self.id,
+            "grade": graded,
+            "solution": not self.locked,
+            "locked": self.locked,
+            "task": False,
+            "cell_type": kind,
+            "checksum": hashlib.md5("".join(parts).encode(), usedforsecurity=False).hexdigest(),
+        } | ({"points": self.points} if graded else {})
+
+
+def given(quiz: GradedQuiz, course_key: bytes | None = None, student: str | None = None) -> list[Given]:
+    """The notebook's cells, without pictures."""
+    varying = next((one for one in quiz.items if isinstance(one, VariedNumber)), None)
+    if student is None and varying:
+        raise CourseError(
+            f"{varying.id} is another for each student: name them, with --students and a CSV file that has a column "
+            "`student`."
+        )
+    order_of = whose(quiz, course_key, student)
+    cells = [Given("title", f"# {quiz.title}\n\n{' '.join(HOW.split())}")]
+    if quiz.setup:
+        cells.append(Given("setup", quiz.setup.rstrip("\n"), code=True))
+    for item in quiz.items:
+        if isinstance(item, VariedNumber):
+            key = read_course_key(None, quiz) if course_key is None else course_key
+            assert student is not None, "a varied number without a student was refused above"
+            cells += _cells(varied(item, key, student), order_of)
+        else:
+            cells += _cells(item, order_of)
+    return cells
+
+
+def handed_out(quiz: GradedQuiz, course_key: bytes | None = None, student: str | None = None) -> dict[str, str]:
+    """grade_id → source of every cell of the notebook, in its order; a student's own, or everybody's without one.
+
+    The answer cells, "04-2-answer", are those that a student fills in; all others were handed out locked.
+    """
+    return {cell.id: cell.source for cell in given(quiz, course_key, student)}
+
+
+def whose(quiz: GradedQuiz, course_key: bytes | None = None, student: str | None = None) -> str:
+    """Whose order of the options and steps it is, as `shuffled` takes it; everybody's without a student.
+
+    It comes from the course's key: from names alone, whoever has this package could tell the order that was shuffled.
+    """
+    key = read_course_key(None, quiz) if course_key is None else course_key
+    return f"{seed(key, student or '', quiz.lesson):x}"
+
+
+def _cells(item: GradedItem, order_of: str) -> Iterator[Given]:
+    parts = [f"### {item.label} ({item.points} point{'s' if item.points > 1 else ''})", item.stem]
+    if isinstance(item, (OneChoice, SeveralChoices, Order)):
+        shown = lettered(item, shuffled(item, order_of))
+        parts.append("\n".join(f"- **{letter}** — {textwrap.indent(text, '  ').lstrip()}" for letter, text in shown))
+    yield Given(grade_id(item, "question"), "\n\n".join(parts))
+    answer = grade_id(item, "answer")
+    if isinstance(item, FreeText):
+        yield Given(answer, "*Write your answer here, in place of this line.*", locked=False, points=item.points)
+        return
+    yield Given(answer, _blank(item), code=True, locked=False)
+    yield Given(grade_id(item, "examples"), _examples(item), code=True, points=item.points)
+
+
+def _blank(item: GradedItem) -> str:
+    """The answer cell as it is handed out."""
+    name = answer_name(item)
+    if isinstance(item, (GradedCode, GradedModel)):
+        return (item.starter or _starter(item)).rstrip("\n")
+    if isinstance(item, Number):
+        return f"{name} = None  # a number{f', in {item.unit}' if item.unit else ''}"
+    if isinstance(item, OneChoice):
+        return f'{name} = ""  # a letter, like "B"'
+    if isinstance(item, SeveralChoices):
+        return f'{name} = ""  # letters, like "A C"'
+    return f'{name} = ""  # the letters in order' if isinstance(item, Order) else f'{name} = ""'
+
+
+def _starter(item: GradedCode | GradedModel) -> str:
+    """What the reference binds, without its body, its annotations and whatever it imports."""
+    try:
+        body = ast.parse(item.reference or "").body
+    except SyntaxError:
+        raise CourseError(f"The reference of {item.id} isn't Python: mend it.") from None
+    for node in body:
+        if isinstance(node, ast.FunctionDef) and node.name == item.name:
+            return f"def {item.name}({_signature(node.args)}):\n    ..."
+        if isinstance(node, ast.ClassDef) and node.name == item.name:
+            return f"class {item.name}:\n    ..."
+    if getattr(item, "inputs", None):
+        raise CourseError(f"The reference of {item.id} defines no function {item.name}: give the item a `starter`.")
+    return f"{item.name} = ..."
+
+
+def _signature(arguments: ast.arguments) -> str:
+    for one in ast.walk(arguments):
+        if isinstance(one, ast.arg):
+            one.annotation = None
+    return ast.unparse(arguments)
+
+
+def _examples(item: GradedItem) -> str:
+    """The cell under an answer: the examples, or words."""
+    if examples := getattr(item, "examples", []):
+        return _guarded(item.id, answer_name(item), tuple(examples))
+    return f"# {item.label.partition(' — ')[0]} is graded after you hand in: leave this cell as it is."
+
+
+@lru_cache(maxsize=256)  # the same for every student
+def _guarded(identifier: str, name: str, examples: tuple[str, ...]) -> str:
+    """The examples as code that a blank or wrong answer ends with a sentence, whatever it stopped with."""
+    again = f"`{name}` isn't yet what these examples ask for: finish the cell above, run it, then this one again."
+    return "\n".join(
+        [
+            "# Run this after your answer. When it is graded, more is tried than these examples.",
+            "try:",
+            *(_indented(identifier, one) for one in examples),
+            "except Exception as error:",
+            f"    raise AssertionError({again!r}) from error",
+        ]
+    )
+
+
+def _indented(identifier: str, example: str) -> str:
+    """An example as it stands in a `try`; written anew where indenting would change a text of several lines."""
+    inside = textwrap.indent(example, "    ")
+    try:
+        plain = ast.parse(example)
+        (block,) = ast.parse(f"try:\n{inside}\nfinally: pass").body
+        assert isinstance(block, ast.Try)
+    except SyntaxError as error:
+        raise CourseError(f"An example of {identifier} isn't Python ({error.msg}): mend it.") from None
+    if ast.dump(ast.Module(block.body, [])) == ast.dump(ast.Module(plain.body, [])):
+        return inside
+    return "\n".join(textwrap.indent(ast.unparse(line), "    ") for line in plain.body)

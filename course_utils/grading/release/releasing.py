@@ -1,0 +1,155 @@
+"""Hands an assignment out: its notebook for everybody or one for each student, and a manifest; no key is in them."""
+
+import base64
+import hashlib
+import json
+import os
+import textwrap
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from course_utils.errors import CourseError
+from course_utils.grading.bank.items import GradedItem, GradedQuiz, VariedNumber, grade_id
+from course_utils.grading.release.handout import Given, given
+from course_utils.grading.release.roster import checked
+from course_utils.quiz import reading
+from course_utils.quiz.items import OneChoice, Order, SeveralChoices
+from course_utils.quiz.text import TYPES
+
+FORM = 1
+
+
+def release(
+    quiz: GradedQuiz,
+    out: Path,
+    course_key: bytes | None = None,
+    roster: list[str] | None = None,
+    figures: Path = reading.FOLDER,
+) -> list[Path]:
+    """Write the notebook, out/NN_slug.ipynb, or with a roster each student's, out/STUDENT/NN_slug.ipynb; tell where.
+
+    The same input gives the same bytes. out/NN_slug.manifest.json says what was handed out; a later release to more
+    students adds to it. figures: the folder of the items' pictures.
+    CourseError when a roster is needed, when an id can't name a folder, when a file is there that differs: it may be
+    somebody's work.
+    """
+    students: list[str | None] = [None] if roster is None else list(checked(roster))
+    places = {student: out / (student or "") / f"{quiz.lesson}.ipynb" for student in students}
+    pictures = {item.id: _picture(item, figures) for item in quiz.items if item.figure}
+
+    def made(student: str | None) -> tuple[bytes, str]:
+        cells = given(quiz, course_key, student)
+        number = release_id(cells, student)
+        return notebook(quiz, cells, number, pictures), number
+
+    manifest = out / f"{quiz.lesson}.manifest.json"
+    shared = _shared(quiz, students[0], course_key)
+    notes = _older(manifest, shared)
+    for student, place in places.items():
+        if place.exists() and place.read_bytes() != made(student)[0]:
+            raise CourseError(f"{place} is there and differs from what would be handed out: name another folder.")
+    for student, place in places.items():
+        content, number = made(student)
+        _write(place, content)
+        digest = hashlib.sha256(content).hexdigest()
+        notes[place.relative_to(out).as_posix()] = {"student": student, "release": number, "sha256": digest}
+    noted = shared | {"notebooks": dict(sorted(notes.items()))}
+    _write(manifest, (json.dumps(noted, indent=1, ensure_ascii=False) + "\n").encode())
+    return list(places.values())
+
+
+def release_id(cells: list[Given], student: str | None) -> str:
+    """What a notebook's metadata names: tells a student's notebook from another's, and today's from last year's."""
+    content = json.dumps([student, [[cell.id, cell.source, cell.points] for cell in cells]])
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def notebook(quiz: GradedQuiz, cells: list[Given], number: str, pictures: dict[str, str] | None = None) -> bytes:
+    """The notebook of those cells, as nbformat writes it. pictures: item id → Markdown of its figure."""
+    after = {f"{one.replace('.', '-')}-question": text for one, text in (pictures or {}).items()}
+    listed = []
+    for cell in cells:
+        listed.append(_written(cell))
+        if cell.id in after:  # apart from the question, whose source stays readable and free of the picture's bytes
+            listed.append(_cell(cell.id.replace("question", "figure"), after[cell.id], False, True, {}))
+    rest = {
+        "metadata": {
+            "course": {"assignment": quiz.lesson, "release": number},
+            "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    inside = ",\n".join(listed)
+    return f'{{\n "cells": [\n{inside}\n ],\n{_json(rest)[2:]}\n'.encode()
+
+
+def _json(content: dict[str, Any]) -> str:
+    return json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True)
+
+
+@lru_cache(maxsize=1024)  # most cells are the same for all students
+def _written(cell: Given) -> str:
+    return _cell(cell.id, cell.source, cell.code, cell.locked, {"nbgrader": cell.nbgrader})
+
+
+def _picture(item: GradedItem, folder: Path) -> str:
+    """The item's figure as Markdown, with its bytes: Colab shows no attachments."""
+    figure = item.figure
+    assert figure is not None, "asked for items with a figure alone"
+    file = (folder / figure.file).resolve()
+    if file.suffix not in TYPES or not file.is_relative_to(folder.resolve()) or not file.is_file():
+        raise CourseError(
+            f"The figure {figure.file!r} of {item.id} should be a {'/'.join(TYPES)} in {folder}: put it there."
+        )
+    alt = " ".join(figure.alt.split()).replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")
+    return f"![{alt}](data:{TYPES[file.suffix]};base64,{base64.b64encode(file.read_bytes()).decode()})"
+
+
+def _cell(identifier: str, source: str, code: bool, locked: bool, metadata: dict[str, Any]) -> str:
+    """The JSON of a cell, indented as it stands in a notebook."""
+    cell = {
+        "cell_type": "code" if code else "markdown",
+        "id": identifier,
+        "metadata": metadata | {"deletable": False} | ({"editable": False} if locked else {}),
+        "source": source.splitlines(keepends=True),
+    }
+    return textwrap.indent(_json(cell | ({"execution_count": None, "outputs": []} if code else {})), "  ")
+
+
+def _shared(quiz: GradedQuiz, student: str | None, course_key: bytes | None) -> dict[str, Any]:
+    """What a manifest says of all its notebooks: sha256 of the cells that are the same for everybody."""
+    own = (VariedNumber, OneChoice, SeveralChoices, Order) if student is not None else ()
+    differing = {grade_id(item, "question") for item in quiz.items if isinstance(item, own)}
+    return {
+        "form": FORM,
+        "assignment": quiz.lesson,
+        "personal": student is not None,
+        "cells": {
+            cell.id: {"locked": cell.locked, "sha256": hashlib.sha256(cell.source.encode()).hexdigest()}
+            for cell in given(quiz, course_key, student)
+            if cell.id not in differing
+        },
+    }
+
+
+def _older(file: Path, shared: dict[str, Any]) -> dict[str, Any]:
+    """What an earlier release to other students noted. CourseError when it handed out something else."""
+    if not file.exists():
+        return {}
+    try:
+        older = json.loads(file.read_text(encoding="utf-8"))
+        if all(older[part] == shared[part] for part in shared):
+            return dict(older["notebooks"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        pass  # none of ours, or damaged: not ours to write over either
+    raise CourseError(f"{file} tells of another release: name another folder, so that both can be graded.")
+
+
+def _write(file: Path, content: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    half = file.with_name(f".{file.name}.{os.getpid()}")
+    half.write_bytes(content)
+    os.replace(half, file)

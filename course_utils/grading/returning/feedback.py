@@ -1,0 +1,269 @@
+"""A page of feedback for each student: static HTML that needs nothing else, holds no script and tells no key."""
+
+import base64
+import csv
+import io
+import re
+from collections.abc import Collection, Sequence
+from functools import cache, lru_cache
+from pathlib import Path
+from string import ascii_uppercase
+
+from course_utils.grading.bank.items import GradedItem, GradedQuiz, VariedNumber
+from course_utils.grading.exports.cells import CONTROL, cell, id_cell, make_folder, points_text, safe_names, write_whole
+from course_utils.grading.marking.scoring import LETTERED, answer_of
+from course_utils.grading.names import whole
+from course_utils.grading.records import Mark, Outcome, Result, State
+from course_utils.grading.release.handout import whose
+from course_utils.quiz import reading, text
+from course_utils.quiz.items import OneChoice, Order, SeveralChoices
+
+STATES = {
+    State.GRADED: ("Graded", "Every item has its points."),
+    State.PARTIAL: ("Partly graded", "Not every item could be judged by itself; each says below what happened."),
+    State.MISSING_CELL: ("An answer is missing", "An answer cell could not be found. A person looks at it."),
+    State.UNREADABLE: ("Not readable", "The notebook could not be read. Hand it in again, or ask who teaches you."),
+    State.TIMEOUT: ("Out of time", "Time was up before any item could be judged. Look for a loop that never ends."),
+    State.CRASHED: ("Stopped", "Python stopped before any item could be judged: too much memory is a frequent cause."),
+    State.INFRASTRUCTURE: ("Not graded yet", "Something failed on our side. It is graded again; you need do nothing."),
+}
+OUTCOMES = {
+    Outcome.RIGHT: "right",
+    Outcome.WRONG: "not right",
+    Outcome.BLANK: "left empty",
+    Outcome.RAISED: "your code stopped with an error",
+    Outcome.TIMEOUT: "your code took longer than allowed",
+    Outcome.CRASHED: "your code made Python stop",
+    Outcome.WAITING: "waits for a person",
+    Outcome.MISSING: "the answer cell could not be found; a person looks at it",
+    Outcome.UNKNOWN: "could not be judged yet",
+}
+TEMPLATE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ title }}: feedback</title>
+<style>
+body {font: 1rem/1.5 system-ui, sans-serif; max-width: 46rem; margin: 1rem auto; padding: 0 1rem; color: #111}
+h2 {margin-top: 2rem; border-top: 1px solid #767676; padding-top: 1rem}
+table {border-collapse: collapse} caption {text-align: left; font-weight: bold}
+th, td {border: 1px solid #767676; padding: .2rem .6rem; text-align: left}
+pre {white-space: pre-wrap; overflow-wrap: anywhere; background: #f3f3f3; padding: .5rem}
+.comment {white-space: pre-line; overflow-wrap: anywhere} img {max-width: 100%}
+</style>
+</head>
+<body>
+<main>
+<h1>{{ title }}</h1>
+<p>Feedback for <bdi>{{ student }}</bdi>.</p>
+<p><strong>{{ state }}.</strong> {{ meaning }}</p>
+<p>{% if points %}You have <strong>{{ points }} of {{ most }} points</strong>.
+{% else %}There is <strong>no sum yet</strong>: some points are still to come. That is not a zero.{% endif %}</p>
+<svg role="img" aria-labelledby="bar-title bar-said" width="320" height="20" viewBox="0 0 320 20">
+<title id="bar-title">Share of the points</title>
+<desc id="bar-said">{% if points %}{{ points }} of {{ most }} points{% else %}Not known yet{% endif %}</desc>
+<rect x="1" y="1" width="318" height="18" fill="#ffffff" stroke="#595959"/>
+{% if points %}<rect x="1" y="1" width="{{ '%.1f' | format(share * 318) }}" height="18" fill="#0072b2"/>{% endif %}
+</svg>
+{% if items %}<table>
+<caption>Points of each item</caption>
+<thead><tr><th scope="col">Item</th><th scope="col">Result</th><th scope="col">Points</th></tr></thead>
+<tbody>
+{% for one in items %}<tr><th scope="row">{{ one.label }}</th><td>{{ one.outcome }}</td>
+<td>{{ one.points or "not yet" }} of {{ one.most }}</td></tr>
+{% endfor %}</tbody>
+</table>{% endif %}
+
+{% for one in items %}
+<section>
+<h2>{{ one.label }}</h2>
+{{ one.stem }}
+<p>Your answer{{ ":" if one.answer else " is empty." }}</p>
+{% if one.answer %}<pre dir="auto">{{ one.answer }}</pre>{% endif %}
+<p><strong>{{ one.points or "No points yet, out" }} of {{ one.most }} points</strong>: {{ one.outcome }}.</p>
+{% for line in one.feedback %}<p>{{ line }}</p>
+{% endfor %}
+{% if one.hints %}<p>To think on:</p><ul>{% for hint in one.hints %}<li>{{ hint }}</li>{% endfor %}</ul>{% endif %}
+{% if one.comment %}<p>Comment:</p><p class="comment" dir="auto">{{ one.comment }}</p>{% endif %}
+{% if one.explanation %}<h3>Explanation</h3>{{ one.explanation }}{% endif %}
+</section>
+{% endfor %}
+</main>
+</body>
+</html>
+"""
+
+
+def feedback(
+    store,
+    quizzes: Sequence[GradedQuiz],
+    out: Path,
+    course_key: bytes | None = None,
+    explain: bool = False,
+    personal: Collection[str] = (),
+    figures: Path | None = None,
+) -> int:
+    """Write `out/STUDENT/NN_slug.html` for each result of these quizzes, and out/index.csv; how many pages it were.
+
+    course_key: tells the order that options were shown in, and fills in what varies by student; an example has its own
+    explain: show the explanations too, which tell the keys: once nobody can hand in any more
+    personal: the quizzes, "04_frozen", that were released to a roster, each notebook with its own order of options
+    figures: the folder of the items' pictures, which is the pool's; the practice items' if left out
+    """
+    found = [(quiz, store.results(quiz.lesson)) for quiz in quizzes]
+    folder = figures or reading.FOLDER
+    folders = safe_names(result.student for _, results in found for result in results)
+    make_folder(out)
+    rows = [("student", "assignment", "file")]
+    for quiz, results in found:
+        manual = store.manual(quiz.lesson)
+        for result in results:
+            comments = {
+                mark.item: given.comment for mark in result.marks if (given := manual.get((result.student, mark.item)))
+            }
+            name = f"{folders[result.student]}/{quiz.lesson}.html"
+            make_folder(out / folders[result.student])
+            write_whole(out / name, page(quiz, result, comments, course_key, explain, quiz.lesson in personal, folder))
+            rows.append((id_cell(result.student), cell(quiz.lesson), name))
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    write_whole(out / "index.csv", buffer.getvalue(), "utf-8" if buffer.getvalue().isascii() else "utf-8-sig")
+    return len(rows) - 1
+
+
+def page(
+    quiz: GradedQuiz,
+    result: Result,
+    comments: dict[str, str],
+    course_key: bytes | None = None,
+    explain: bool = False,
+    personal: bool = False,
+    figures: Path = reading.FOLDER,
+) -> str:
+    """One student's page. comments: item → the comment of the person who marked it, "" for a mark without one."""
+    varies = personal or any(isinstance(item, VariedNumber) for item in quiz.items)
+    order_of = whose(quiz, course_key, whole(result.student) if varies else None)
+    items = {item.id: item for item in quiz.items}
+    shown = []
+    for mark in result.marks:
+        item = own_item(items.get(mark.item), quiz, course_key, result.student)
+        stem = question_html(item, order_of, figures) if item else ""
+        shown.append(_shown(mark, item, stem, order_of, comments.get(mark.item), explain))
+    state, meaning = STATES[result.state]
+    return _template().render(
+        title=quiz.title,
+        student=clean(result.student),
+        state=state,
+        meaning=meaning,
+        points=points_text(result.points),
+        most=points_text(result.most),
+        share=min(1.0, (result.points or 0) / result.most) if result.most else 0.0,
+        items=shown,
+    )
+
+
+def _shown(mark: Mark, item: GradedItem | None, stem: str, order_of: str, comment: str | None, explain: bool) -> dict:
+    outcome = OUTCOMES[mark.outcome]
+    if comment is not None:
+        outcome = "marked by a person"
+    elif mark.outcome is Outcome.WRONG and mark.points:
+        outcome = "partly right"
+    return {
+        "label": item.label if item else mark.item,
+        "outcome": outcome,
+        "points": points_text(mark.points),
+        "most": points_text(mark.most),
+        "stem": stem,
+        "answer": clean(in_words(item, mark.answer, order_of)),
+        "feedback": [_inline(line) for line in mark.feedback],
+        "hints": [_inline(hint) for hint in _hints(item, mark)],
+        "comment": clean(comment or ""),
+        "explanation": _explanation(item) if item and explain else "",
+    }
+
+
+def _hints(item: GradedItem | None, mark: Mark) -> list[str]:
+    """None to a right answer or an open one, one to half an answer, two at most to a wrong one."""
+    if item is None or mark.points is None or mark.points >= mark.most:
+        return []
+    return item.hints[: 1 if mark.points else 2]
+
+
+def in_words(item: GradedItem | None, answer: str, order_of: str) -> str:
+    """An answer with what its letters stand for, "B — the head's alone"; as it is where it holds no such letters."""
+    if not isinstance(item, LETTERED):
+        return answer
+    places = answer_of(item, answer, order_of)
+    if not places or min(places) < 0 or len(places) > len(ascii_uppercase):
+        return answer
+    order = text.shuffled(item, order_of)
+    shown = _lettered(item, order_of)
+    numbers = [order.index(place) for place in places]
+    return "\n".join(" — ".join(shown[n]) for n in (numbers if isinstance(item, Order) else sorted(set(numbers))))
+
+
+def _lettered(item: OneChoice | SeveralChoices | Order, order_of: str) -> list[tuple[str, str]]:
+    return text.lettered(item, text.shuffled(item, order_of))
+
+
+def clean(words: str) -> str:
+    """A student's text without control characters, which no page may hold; escaping is the template's."""
+    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", words.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def own_item(item: GradedItem | None, quiz: GradedQuiz, course_key: bytes | None, student: str) -> GradedItem | None:
+    """The item with the student's own numbers, where it varies and the key is there."""
+    from course_utils.grading.bank.variants import PUBLIC, varied
+
+    key = PUBLIC if course_key is None and quiz.pool == "example" else course_key
+    return varied(item, key, student) if isinstance(item, VariedNumber) and key is not None else item
+
+
+def question_html(item: GradedItem, order_of: str, figures: Path = reading.FOLDER):
+    """The stem, its figure, and the options or steps in the order that `order_of` names: the author's text, escaped."""
+    parts = [_markdown(item.stem), _picture(item, figures)]
+    if isinstance(item, LETTERED):
+        rows = (f"<li>{letter} — {_inline(option)}</li>" for letter, option in _lettered(item, order_of))
+        parts.append(f'<ul style="list-style:none">{"".join(rows)}</ul>')
+    return _safe("".join(parts))
+
+
+def _picture(item: GradedItem, figures: Path) -> str:
+    if not item.figure:
+        return ""
+    alt = _inline(item.figure.alt)
+    file = (figures / item.figure.file).resolve()
+    if file.suffix not in text.TYPES or not file.is_relative_to(figures.resolve()) or not file.is_file():
+        return f"<p>Figure: {alt}</p>"  # its words are better than no page
+    src = f"data:{text.TYPES[file.suffix]};base64,{base64.b64encode(file.read_bytes()).decode()}"
+    return f'<figure><img alt="" src="{src}"><figcaption>{alt}</figcaption></figure>'
+
+
+def _explanation(item: GradedItem):
+    return _safe(text.explanation_html(item))
+
+
+@lru_cache(10_000)
+def _markdown(words: str):
+    return _safe(text.markdown(words))
+
+
+@lru_cache(10_000)
+def _inline(words: str):
+    return _safe(text.inline(words))
+
+
+def _safe(page: str):
+    """What quiz.text made of an author's words, which escapes HTML; pictures from elsewhere are taken out."""
+    from markupsafe import Markup
+
+    return Markup(re.sub(r'<img src="(?!data:)[^>]*>', "", page))
+
+
+@cache
+def _template():
+    from jinja2 import Environment, StrictUndefined
+
+    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(TEMPLATE)

@@ -1,0 +1,232 @@
+"""Locked pools: who can open them, what a damaged one says; and that no key is tracked by git."""
+
+import io
+import json
+import os
+import random
+import re
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from course_utils.errors import CourseError
+from course_utils.grading.bank import locks
+from course_utils.grading.bank.pool import open_pool
+
+REPOSITORY = Path(__file__).parents[3]
+POOL = REPOSITORY / "docs" / "example_pool"
+
+
+@pytest.fixture
+def keys(tmp_path):
+    """name → (private, public)"""
+    return {name: locks.keygen(tmp_path / "keys", name) for name in ("ada", "grace", "eve")}
+
+
+@pytest.fixture
+def locked(tmp_path, keys):
+    plain = tmp_path / "04_frozen.yaml"
+    plain.write_bytes(b"the keys \xff")
+    return locks.lock(plain, [keys["ada"][1], keys["grace"][1]])
+
+
+def test_each_holder_opens_it_and_nobody_else(locked, keys):
+    assert locked.name == "04_frozen.yaml.locked"
+    assert locks.unlock(locked, keys["ada"][0]) == locks.unlock(locked, keys["grace"][0]) == b"the keys \xff"
+    with pytest.raises(CourseError, match="other keys than eve"):
+        locks.unlock(locked, keys["eve"][0])
+    with pytest.raises(CourseError, match="--key"):
+        locks.unlock(locked, None)
+    with pytest.raises(CourseError, match="can't be read"):
+        locks.unlock(locked, locked.with_name("missing.pem"))
+
+
+def test_the_content_is_hidden_and_never_sealed_twice_alike(locked, keys):
+    first = locked.read_bytes()
+    assert b"keys \xff" not in first and b"dGhlIGtleXM" not in first  # nor as base64
+    locks.lock(locked.with_suffix(""), [keys["ada"][1]])
+    again = json.loads(locked.read_bytes())
+    assert again["nonce"] != json.loads(first)["nonce"] and len(again["keys"]) == 1
+    assert {file.name for file in locked.parent.iterdir()} == {"keys", "04_frozen.yaml", locked.name}  # no half files
+
+
+def test_a_private_key_is_its_owners_alone(keys, tmp_path):
+    private, public = keys["ada"]
+    if os.name == "posix":
+        assert stat.S_IMODE(private.stat().st_mode) == 0o600
+    assert b"PRIVATE" not in public.read_bytes()
+    before = private.read_bytes(), public.read_bytes()
+    with pytest.raises(CourseError, match="is there already"):
+        locks.keygen(tmp_path / "keys", "ada")
+    assert (private.read_bytes(), public.read_bytes()) == before
+    with pytest.raises(CourseError, match="can't name a key"):
+        locks.keygen(tmp_path / "keys", "../ada")
+
+
+def test_a_passphrase_is_needed_and_the_right_one(tmp_path, monkeypatch):
+    private, public = locks.keygen(tmp_path / "own", passphrase="open sesame")
+    plain = tmp_path / "04_frozen.yaml"
+    plain.write_text("secret")
+    locked = locks.lock(plain, [public])
+    monkeypatch.delenv(locks.PASSPHRASE, raising=False)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    with pytest.raises(CourseError, match=locks.PASSPHRASE):
+        locks.unlock(locked, private)
+    monkeypatch.setenv(locks.PASSPHRASE, "open barley")
+    with pytest.raises(CourseError, match="passphrase doesn't open"):
+        locks.unlock(locked, private)
+    monkeypatch.setenv(locks.PASSPHRASE, "open sesame")
+    assert locks.unlock(locked, private) == b"secret"
+
+
+def test_a_changed_byte_never_gives_another_content(locked, keys):
+    whole, dice = locked.read_bytes(), random.Random(1)
+    refused = 0
+    for _ in range(300):
+        place = dice.randrange(len(whole))
+        changed = bytes([whole[place] ^ (1 << dice.randrange(8))])
+        locked.write_bytes(whole[:place] + changed + whole[place + 1 :])
+        try:
+            assert locks.unlock(locked, keys["ada"][0]) == b"the keys \xff"  # the other holder's part was hit
+        except CourseError:
+            refused += 1
+    assert refused > 100
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[]",
+        b"[" * 200_000,
+        b'{"form": 1}',
+        b'{"form": true, "keys": []}',
+        b'{"form": 1, "keys": 3}',
+        b'{"form": 1, "keys": [[], null]}',
+        b'{"form": 1, "keys": "holder"}',
+        b'{"form": 2, "keys": []}',
+        b"lesson: 04_frozen",
+    ],
+    ids=range(11),
+)
+def test_no_locked_file_says_so(locked, keys, content):
+    locked.write_bytes(content)
+    with pytest.raises(CourseError, match=r"damaged|another version"):
+        locks.unlock(locked, keys["ada"][0])
+
+
+@pytest.mark.parametrize("part", ["nonce", "content", "sender", "key"])
+@pytest.mark.parametrize("value", ["", "AAAA", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "%", None, 7, ["A"]])
+def test_a_damaged_part_says_so(locked, keys, part, value):
+    envelope = json.loads(locked.read_text())
+    holder = next(one for one in envelope["keys"] if part in one) if part in ("sender", "key") else envelope
+    holder[part] = value
+    locked.write_text(json.dumps(envelope))
+    with pytest.raises(CourseError, match="damaged"):
+        locks.unlock(locked, keys["ada"][0])
+
+
+def test_a_renamed_file_does_not_pass_for_another_lesson(locked, keys):
+    other = locked.rename(locked.with_name("05_other.yaml.locked"))
+    with pytest.raises(CourseError, match=r"renamed from '04_frozen\.yaml'"):
+        locks.unlock(other, keys["ada"][0])
+
+
+def test_other_files_are_no_keys(locked, keys, tmp_path):
+    from cryptography.hazmat.primitives import serialization as form
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    signing = Ed25519PrivateKey.generate()
+    other, odd = tmp_path / "other.pem", tmp_path / "odd.pem"
+    other.write_bytes(signing.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption()))
+    odd.write_bytes(b"\x00\xff")
+    for wrong in (other, odd, keys["ada"][1]):
+        with pytest.raises(CourseError, match=r"private key"):
+            locks.unlock(locked, wrong)
+    for wrong in (other, odd, keys["ada"][0]):
+        with pytest.raises(CourseError, match="no public key"):
+            locks.lock(locked.with_suffix(""), [wrong])
+    with pytest.raises(CourseError, match="at least one"):
+        locks.lock(locked.with_suffix(""), [])
+    with pytest.raises(CourseError, match="no file of a pool"):
+        locks.lock(locked, [keys["ada"][1]])
+
+
+def test_a_locked_pool_opens_as_the_plain_one(tmp_path, keys):
+    folder = tmp_path / "pool"
+    folder.mkdir()
+    (folder / "90_example.yaml").write_bytes((POOL / "90_example.yaml").read_bytes())
+    (folder / "notes.yaml").write_text("mine")
+    assert [file.name for file in locks.lock_pool(folder, [keys["ada"][1]])] == ["90_example.yaml.locked"]
+    (folder / "90_example.yaml").unlink()
+    assert open_pool(folder, key=keys["ada"][0]) == open_pool(POOL)
+    with pytest.raises(CourseError, match="--key"):
+        open_pool(folder)
+    with pytest.raises(CourseError, match="no file NN_slug"):
+        locks.lock_pool(tmp_path / "keys", [keys["ada"][1]])
+
+
+def tracked_keys(repository: Path) -> list[str]:
+    """The files of git's index that hold graded items in the clear, a private key, or a course key."""
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", "-C", repository, *arguments], capture_output=True, text=True, errors="replace")
+        assert done.returncode in (0, 1), done.stderr
+        return done.stdout
+
+    def holding(pattern: str, *names: str) -> list[str]:
+        return [one for one in git("grep", "--cached", "-lzaE", "-e", pattern, "--", *names).split("\0") if one]
+
+    found = holding(r"^-----BEGIN [A-Z ]*PRIVATE KEY-----")
+    found += [one for one in holding("^[0-9a-f]{64}.?$") if re.fullmatch(r"\s*[0-9a-f]{64}\s*", git("show", f":{one}"))]
+    for name in holding("graded", "*.yaml", "*.yml"):
+        text = git("show", f":{name}")
+        try:
+            top = yaml.safe_load(text)
+        except yaml.YAMLError:
+            top = None
+        graded = isinstance(top, dict) and top.get("pool") == "graded"
+        if graded or re.search(r"^[\"']?pool[\"']?\s*:\s*[\"']?graded", text, re.M):
+            found.append(name)
+    return found
+
+
+def test_no_key_is_tracked():
+    if not (REPOSITORY / ".git").exists():
+        pytest.skip("no clone: nothing is tracked")
+    assert tracked_keys(REPOSITORY) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("pool/04_frozen.yaml", "# ours\nlesson: 04_frozen\npool: graded\nitems: []\n"),
+        ("a.yml", '{"lesson": "04_frozen", "pool": "graded"}\n'),
+        ("broken.yaml", 'pool: "graded"\n  x: [\n'),
+        ("über weg.yaml", "pool: graded\n"),
+        ("windows.yaml", "lesson: 04_frozen\r\npool: graded\r\n"),
+        ("key.txt", "mine\n-----BEGIN " + "ENCRYPTED PRIVATE KEY-----\nMC4C\n"),
+        ("course.key", "0f" * 32 + "\n"),
+        ("course.key", "0f" * 32 + "\r\n"),
+    ],
+)
+def test_a_tracked_key_is_noticed(tmp_path, name, content):
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    harmless = {
+        "quiz.yaml": "lesson: 04\nitems:\n- topic: 'pool: graded'\n  pool: graded\n",
+        "example.yaml": "pool: example # not graded\n",
+        "sums.txt": "0f" * 32 + "\n" + "f0" * 32 + "\n",
+        "code.py": "text = '-----BEGIN " + "PRIVATE KEY-----'\n",
+        name + ".untracked": content,
+    }
+    for one, text in (harmless | {name: content}).items():
+        (tmp_path / one).parent.mkdir(exist_ok=True)
+        (tmp_path / one).write_text(text, encoding="utf-8", newline="")
+    subprocess.run(["git", "-C", tmp_path, "add", *list(harmless)[:-1]], check=True)
+    assert tracked_keys(tmp_path) == []
+    subprocess.run(["git", "-C", tmp_path, "add", name], check=True)
+    assert tracked_keys(tmp_path) == [name]
