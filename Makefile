@@ -30,7 +30,11 @@ PYTEST = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 COURSE_PROFILE=mini COURSE_P
 	.venv/bin/python -m pytest -n $(WORKERS)
 NBVAL = --nbval-lax --nbval-current-env --nbval-cell-timeout=300 --ignore=lessons/solutions
 
-test: .venv/ready lint ## Run every check and test, the lessons as nbval cells among them (ARGS="-k lock" hands pytest options).
+test: .venv/ready ## Run every check and test, the lessons as nbval cells among them (ARGS="-k lock" hands pytest options).
+	@$(MAKE) --no-print-directory -j2 lint pytest
+
+.PHONY: pytest
+pytest: .venv/ready
 	-@[ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || { command -v chromium && command -v bwrap; } >/dev/null || \
 		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium bubblewrap >/dev/null; }
 	$(PYTEST) $(NBVAL) tests lessons $(ARGS)
