@@ -72,7 +72,7 @@ def fill(readme: str, text: str) -> str:
 
 def draw(runs: pd.DataFrame, growth: pd.DataFrame) -> tuple[Figure, str]:
     """Ratios of an epoch's time with their range, and how cost grows; with the alternative text."""
-    heights = [4.2] * bool(len(runs)) + [3.4] * bool(len(growth))
+    heights = [6.4] * bool(len(runs)) + [3.4] * bool(len(growth))
     figure = Figure(figsize=(9, sum(heights)), layout="constrained")
     grid = figure.add_gridspec(len(heights), 3, height_ratios=heights)
     told, left = [], None
