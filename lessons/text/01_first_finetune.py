@@ -43,6 +43,7 @@ from fastai.vision.all import accuracy, vision_learner
 from course_utils import backbones, data
 from course_utils.training import ReestimateBatchNorm
 
+# %%
 dls = data.recycling(n_per_class=40, size=72, bs=16)
 learn = vision_learner(dls, backbones.default(), metrics=accuracy, cbs=ReestimateBatchNorm())
 untrained = learn.validate(dl=dls.test)[1]
