@@ -115,6 +115,42 @@ def test_sixteen_bits_are_scaled_and_not_cut(form):
     assert [opened.getpixel((x, 0))[0] for x in range(4)] == [0, 1, 128, 255]
 
 
+@pytest.mark.parametrize("form, kind", [("PNG", "<u2"), ("TIFF", "<u2"), ("TIFF", ">u2")])
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_the_most_that_a_camera_gives_is_white(form, kind, bits):
+    white = 2**bits - 1
+    opened = open_image(coded(Image.fromarray(np.array([[0, white // 2, white]], kind)), form))
+    assert [opened.getpixel((x, 0))[0] for x in range(3)] == [0, pytest.approx(127, abs=1), 255]
+
+
+def test_a_scale_may_be_given_for_all_images_of_a_set():
+    dark = Image.fromarray(np.array([[0, 1000]], np.uint16))
+    assert pixel(dark, (1, 0))[0] == 249 and open_image(dark, {"16 bits": (0, 4095)}).getpixel((1, 0))[0] == 62
+    bright = Image.fromarray(np.array([[-9, 0, 9]], np.float32))
+    opened = open_image(bright, {"floats": (0.0, 3.0)})
+    assert [opened.getpixel((x, 0))[0] for x in range(3)] == [0, 0, 255], "what lies beyond is cut"
+
+
+@pytest.mark.parametrize("odd", [np.inf, -np.inf, np.nan, -3.4e38])
+def test_one_odd_number_does_not_blacken_an_image(odd):
+    values = np.array([[0.0, 5.0, 10.0, odd]], np.float32)
+    opened = open_image(coded(Image.fromarray(values), "TIFF"))
+    assert [opened.getpixel((x, 0))[0] for x in range(3)] == [0, 128, 255]
+    assert opened.getpixel((3, 0))[0] == (255 if odd == np.inf else 0)
+    assert "no finite number" in refusal(Image.fromarray(np.full((2, 2), odd, np.float32)))
+
+
+def test_arrays_are_opened_as_pillow_takes_them():
+    assert pixel(np.full((4, 4, 3), 9, np.uint8)) == (9, 9, 9) and pixel(np.full((4, 4), 65535, np.uint16))[0] == 255
+    assert "float64 with the shape (4, 4, 3)" in refusal(np.zeros((4, 4, 3)))
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+def test_a_note_of_the_camera_that_cannot_be_read_is_left_out(form):
+    broken = b"Exif\0\0\0\x08\0\x02\x01\x12\0\x03"
+    assert pixel(coded(RED.resize((32, 32)), form, exif=broken)) == pytest.approx((250, 20, 30), abs=6)
+
+
 @pytest.mark.parametrize("values", [[-5.0, 0.0, 5.0], [-1000, 0, 1000]])
 def test_numbers_without_a_white_are_stretched(values):
     kind = np.float32 if isinstance(values[0], float) else np.int32
