@@ -1,10 +1,13 @@
 """Splits by group: items that belong together, such as one patient's, all train, or all validate, or all test."""
 
 from collections.abc import Hashable, Sequence
+from contextlib import suppress
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
+from course_utils.data.names import is_missing, one_of_each
 from course_utils.data.options import check_n_per_class
 from course_utils.data.splits import SPLITS, Split
 from course_utils.errors import CourseError
@@ -29,7 +32,7 @@ def split_by_group(
     labels : (n,) int
         An index into `vocab` for each item.
     groups : (n,)
-        The group of each item, such as its patient.
+        The group of each item, such as its patient; 1, 1.0 and "1" are one group.
     vocab : sequence of str
         The names of the classes.
     n_per_class : int, optional
@@ -42,7 +45,8 @@ def split_by_group(
     Raises
     ------
     CourseError
-        `data.bad-split` for wrong shares, `data.too-few-items` when more items are asked for than there are.
+        `data.bad-split` for wrong shares, `data.too-few-items` when more items are asked for than there are,
+        `data.missing-groups` for None or NaN among the groups.
 
     Notes
     -----
@@ -52,8 +56,8 @@ def split_by_group(
     for three unequal parts.
     """
     labels = np.asarray(labels)
-    names, of_group = np.unique(np.asarray(groups), return_inverse=True)
-    counts = np.zeros((len(names), len(vocab)))
+    of_group = _number(groups)
+    counts = np.zeros((of_group.max(initial=-1) + 1, len(vocab)))
     np.add.at(counts, (of_group, labels), 1)
     assigned = assign_groups(counts, shares(split), np.random.default_rng(seed))[of_group]
     order = np.random.default_rng([seed, 1]).permutation(len(labels))
@@ -61,6 +65,22 @@ def split_by_group(
     return Split(
         _take_of_each_class(train, labels, vocab, n_per_class), np.sort(valid).tolist(), np.sort(test).tolist()
     )
+
+
+def _number(groups: Sequence[Hashable]) -> np.ndarray:
+    """Return the number of each item's group, in the order of the groups where they have one."""
+    missing = sum(map(is_missing, groups))
+    if missing:
+        raise CourseError(
+            f"{missing:,} of {len(groups):,} items have no group: say to which group each belongs, or take them out.",
+            code="data.missing-groups",
+        )
+    given = one_of_each(groups)
+    names: list[Any] = list(dict.fromkeys(given))
+    with suppress(TypeError):  # texts beside numbers have no order
+        names.sort()
+    place = {name: number for number, name in enumerate(names)}
+    return np.array([place[group] for group in given], int)
 
 
 def shares(split: tuple[float, float]) -> np.ndarray:

@@ -34,8 +34,11 @@ class LoaderOptions:
     split: tuple[float, float] = (0.2, 0.2)
 
     def __post_init__(self) -> None:
-        """Check what can be checked without the data."""
-        check_whole_number("bs", self.bs)
+        """Check what can be checked without the data, and turn NumPy's numbers into Python's."""
+        object.__setattr__(self, "bs", check_whole_number("bs", self.bs))
+        if self.seed is not None:
+            object.__setattr__(self, "seed", check_whole_number("seed", self.seed, least=0))
+        _check_no_empty_set(self.split)
 
     @property
     def chosen_seed(self) -> int:
@@ -43,10 +46,25 @@ class LoaderOptions:
         return environment.seed() if self.seed is None else self.seed
 
 
-def check_whole_number(name: str, value: object) -> None:
-    """Raise CourseError `data.bad-number` unless the value is a whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise CourseError(f"{name} is {value!r}: give a whole number of at least 1.", code="data.bad-number")
+def check_whole_number(name: str, value: Any, least: int = 1) -> int:
+    """Return the number as an int; raise CourseError `data.bad-number` unless it is whole and not below the least."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
+        raise CourseError(f"{name} is {value!r}: give a whole number of at least {least}.", code="data.bad-number")
+    return int(value)
+
+
+def _check_no_empty_set(split: Any) -> None:
+    """Refuse a validation or test set of no items, on which nothing could be measured."""
+    try:
+        empty = [name for name, size in zip(("valid", "test"), split, strict=False) if size == 0]
+    except TypeError:
+        return  # what isn't two numbers is refused with the data
+    if empty:
+        raise CourseError(
+            f"split is {split!r}, which leaves {' and '.join(empty)} empty: give each set a share, or a number of "
+            "examples of each class.",
+            code="data.bad-split",
+        )
 
 
 def check_n_per_class(n_per_class: object) -> None:

@@ -68,7 +68,8 @@ def split_by_class(
     Raises
     ------
     CourseError
-        `data.too-few-items` when more items are asked for than there are; `data.bad-split`; `data.bad-number`.
+        `data.too-few-items` when more items are asked for than there are; `data.missing-class` when none of a class is
+        left for a set, unless 0 of it were asked for; `data.bad-split`; `data.bad-number`.
     """
     labels = np.asarray(labels)
     pairs = np.empty((0, 2), int) if duplicate_pairs is None else np.asarray(duplicate_pairs)
@@ -92,6 +93,8 @@ def split_by_class(
         _take(items, len(items) if n_per_class is None else n_per_class, f"{name!r} training examples")
         for name, items in zip(vocab, left, strict=True)
     ]
+    asked = {"valid": split[0], "test": split[1], "train": 1}
+    _check_none_missing({"train": train, "valid": valid, "test": test}, vocab, {name for name in SPLITS if asked[name]})
     dropped = sum(map(len, rest)) - sum(map(len, valid)) - sum(map(len, left))
     return Split(_joined(train), _joined(valid), _joined(test), near_duplicates=dropped)
 
@@ -127,7 +130,7 @@ def keep_published_split(
     Raises
     ------
     CourseError
-        `data.too-few-items`; `data.bad-split`; `data.bad-number`.
+        `data.too-few-items`; `data.missing-class`; `data.bad-split`; `data.bad-number`.
     """
     labels, published = np.asarray(labels), np.asarray(published)
     pairs = np.empty((0, 2), int) if duplicate_pairs is None else np.asarray(duplicate_pairs)
@@ -146,6 +149,7 @@ def keep_published_split(
         _take(items, len(items) if n_per_class is None else n_per_class, f"{name!r} training examples")
         for name, items in zip(vocab, left["train"], strict=True)
     ]
+    _check_none_missing({"train": train, "valid": valid, "test": test}, vocab, set(SPLITS))
     dropped = whole - sum(map(len, left["train"] + left["valid"]))
     return Split(_joined(train), _joined(valid), _joined(test), near_duplicates=dropped)
 
@@ -169,6 +173,19 @@ def renumber(split: Split) -> Split:
         indices[name] = list(range(start, stop))
         start = stop
     return Split(**indices, near_duplicates=split.near_duplicates)
+
+
+def _check_none_missing(sets: dict[str, list[np.ndarray]], vocab: Sequence[str], needed: set[str]) -> None:
+    """Refuse a set in which a class is missing: a share may round to nothing, or near-duplicates may leave nothing."""
+    for name in sorted(needed):
+        missing = [repr(label) for label, items in zip(vocab, sets[name], strict=True) if not len(items)]
+        if missing:
+            more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
+            raise CourseError(
+                f"There is no example of {', '.join(missing[:3])}{more} in {name}, where nothing could be "
+                f"{'learned' if name == 'train' else 'measured'}: take classes with more examples, or change split.",
+                code="data.missing-class",
+            )
 
 
 def _joined(items: list[np.ndarray]) -> list[int]:

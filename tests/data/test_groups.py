@@ -108,3 +108,24 @@ def test_one_group_with_a_class_leaves_other_parts_without_it():
     split = split_by_group(labels, groups, VOCAB, None, 0, (0.3, 0.3))
     with refused("data.missing-class", "'lesion'"):
         check_classes(split, labels, VOCAB, "add some")
+
+
+def test_a_group_written_in_two_ways_is_one():
+    labels = [0, 1] * 20
+    plain = [number // 4 for number in range(40)]
+    mixed = [str(group) if number % 2 else float(group) for number, group in enumerate(plain)]
+    split = split_by_group(labels, mixed, VOCAB, None, 0, (0.3, 0.3))
+    owners = [{plain[index] for index in part} for part in (split.train, split.valid, split.test)]
+    assert sum(map(len, owners)) == len(set.union(*owners)) == 10
+
+
+def test_groups_may_be_tuples():
+    groups = [("p", number // 4) for number in range(40)]
+    split = split_by_group([0, 1] * 20, groups, VOCAB, None, 0, (0.3, 0.3))
+    assert len({groups[index] for index in split.test} & {groups[index] for index in split.train}) == 0
+
+
+@pytest.mark.parametrize("nothing", [None, np.nan, ""])
+def test_missing_groups(nothing):
+    with refused("data.missing-groups", "2 of 6 items"):
+        split_by_group([0, 1] * 3, ["a", "b", nothing, "c", nothing, "d"], VOCAB, None, 0, (0.3, 0.3))

@@ -139,3 +139,16 @@ def test_more_than_the_published_set_holds():
         keep(split=(9, 9))
     with refused("data.bad-split"):
         keep(split=(9,))
+
+
+def test_no_set_lacks_a_class_in_silence():
+    """A share of few items is none of them, and near-duplicates may leave none."""
+    with refused("data.missing-class", "'car'", "in valid", "change split"):
+        split_by_class([0] * 4 + [1] * 40, VOCAB, None, 0, (0.1, 0.4))
+    with refused("data.missing-class", "'car', 'truck' in test"):
+        split_by_class([0, 1] * 20, VOCAB, None, 0, (0.4, 0.01))
+    with refused("data.missing-class", "in train", "learned"):
+        split_by_class([0, 1] * 4, VOCAB, None, 0, (2, 2))
+    with refused("data.missing-class", "in valid"):
+        keep(split=(0.01, 4))
+    assert split_by_class([0, 1] * 4, VOCAB, None, 0, (0, 2)).valid == [], "a caller may have that set already"

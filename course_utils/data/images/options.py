@@ -31,4 +31,4 @@ class ImageOptions(LoaderOptions):
     def __post_init__(self) -> None:
         """Check what can be checked without the data."""
         super().__post_init__()
-        check_whole_number("size", self.size)
+        object.__setattr__(self, "size", check_whole_number("size", self.size))

@@ -29,8 +29,9 @@ def divide(examples: Examples, seed: int, split: Share) -> Split:
     Raises
     ------
     CourseError
-        `data.too-few-images` for a class that can't be in every set, `data.group-in-two-sets` for ready-made sets that
-        share a group, `data.missing-class` for a class that is missing in a set, and `data.bad-split`.
+        `data.too-few-images` for a class that can't be in every set, `data.measured-labels` where most labels are
+        numbers with decimals, `data.group-in-two-sets` for ready-made sets that share a group, `data.missing-class` for
+        a class that is missing in a set, and `data.bad-split`.
     """
     vocab, hot = examples.vocab, examples.targets()
     fixed = np.array(examples.sets or [""] * len(hot))
@@ -132,12 +133,26 @@ def _check_numbers(hot: np.ndarray, vocab: Sequence[str], drawn: bool) -> None:
     counts = hot.sum(0)
     few = np.flatnonzero(counts < len(SPLITS)).tolist()
     if drawn and few:
+        if sum(map(_is_measure, vocab)) > len(vocab) / 2:
+            raise CourseError(
+                f"The labels {first_few(vocab)} look like measurements, and data.images loads classes: cut them into "
+                "classes, with pandas.cut for example.",
+                code="data.measured-labels",
+            )
         raise CourseError(
             f"{len(few)} of {len(vocab)} classes {'has' if len(few) == 1 else 'have'} fewer than 3 images "
             f"({first_few(f'{vocab[index]!r} has {counts[index]}' for index in few)}): each class needs one to train, "
             "one to validate and one to test, so add images, or leave such classes out.",
             code="data.too-few-images",
         )
+
+
+def _is_measure(name: str) -> bool:
+    """Whether a label is a number with decimals."""
+    try:
+        return not float(name).is_integer()
+    except (ValueError, OverflowError):
+        return False
 
 
 def _check_groups_apart(groups: Sequence, fixed: np.ndarray) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from unicodedata import normalize
 
 import numpy as np
 
+from course_utils.data.names import is_missing, one_of_each
 from course_utils.errors import CourseError
 
 SHOWN = 3  # of many names, so many are told
@@ -78,14 +78,6 @@ def number(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
-def comparable(name: object) -> str:
-    """Return a name in the one of its Unicode forms that is composed, without spaces around it.
-
-    macOS writes an accent as a character of its own, other systems write it with its letter.
-    """
-    return normalize("NFC", str(name)).strip()
-
-
 def apply_to_files(function: Callable[[Path], Any], base: Path, files: Sequence[str], option: str) -> list[Any]:
     """Return what a function of the learner's gives for each file's path.
 
@@ -108,12 +100,12 @@ def apply_to_files(function: Callable[[Path], Any], base: Path, files: Sequence[
 
 
 def check_groups(groups: Sequence[Any], files: Sequence[str]) -> tuple[Hashable, ...]:
-    """Return the groups, each of which is known.
+    """Return the groups, each of which is known; 1, 1.0 and "1" are one group.
 
     Raises
     ------
     CourseError
-        `data.missing-groups` where some are not.
+        `data.missing-groups` where some are not; `data.bad-group` for a list and the like.
     """
     without = [file for file, group in zip(files, groups, strict=True) if is_missing(group)]
     if without:
@@ -122,11 +114,12 @@ def check_groups(groups: Sequence[Any], files: Sequence[str]) -> tuple[Hashable,
             f"({first_few(without)}): say to which group each belongs, or take them out.",
             code="data.missing-groups",
         )
-    return tuple(comparable(group) if isinstance(group, str) else group for group in groups)
-
-
-def is_missing(value: Any) -> bool:
-    """Whether a cell of a table holds nothing: None, NaN, NaT, or spaces."""
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return True
-    return bool(np.isscalar(value) and value != value) or type(value).__name__ in ("NAType", "NaTType")
+    for file, group in zip(files, groups, strict=True):
+        try:
+            hash(group)
+        except TypeError:
+            raise CourseError(
+                f"The group of {file} is a {type(group).__name__}: give a text, a number or a tuple of these.",
+                code="data.bad-group",
+            ) from None
+    return tuple(one_of_each(groups))

@@ -5,9 +5,13 @@ from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
 from typing import Any
 
-from course_utils.data.images.own.examples import Examples, apply_to_files, check_groups, comparable, first_few, number
+from PIL import Image
+
+from course_utils.data.images.opening import FORMATS
+from course_utils.data.images.own.examples import Examples, apply_to_files, check_groups, first_few, number
 from course_utils.data.images.own.labels import Labels, labels_of_values
 from course_utils.data.images.own.listing import Listing, list_images
+from course_utils.data.names import comparable, rough
 from course_utils.errors import CourseError
 
 SET_NAMES = {
@@ -16,6 +20,11 @@ SET_NAMES = {
     "test": ("test", "testing", "tst"),
 }
 _SET_OF = {name: which for which, names in SET_NAMES.items() for name in names}
+# Folders beside the images of data sets for segmentation, and the most colours that the images in them have.
+MASKS = frozenset(
+    ("mask", "masks", "segmentation", "segmentations", "annotation", "annotations", "ground truth", "groundtruth", "gt")
+)
+MASK_COLOURS, LOOKED_AT = 32, 3
 
 
 def which_set(name: object) -> str | None:
@@ -45,8 +54,8 @@ def read_folder(
     Raises
     ------
     CourseError
-        `data.no-images`, `data.one-class`, `data.splits-at-wrong-level`, `data.mixed-folders`, and those of
-        `list_images` and of the functions.
+        `data.no-images`, `data.one-class`, `data.splits-at-wrong-level`, `data.mixed-folders`, `data.masks`, and
+        those of `list_images` and of the functions.
     """
     listing = list_images(folder)
     if not listing.files:
@@ -56,10 +65,12 @@ def read_folder(
     inside = depth + (label is None)  # so many folders an image must be in
     files = [file for file in listing.files if file.count("/") >= inside]
     labels: Labels
+    notes = (*listing.notes(), *_notes_beside(listing.files, inside))
     if label is None:
         _check_levels(folder, files, depth)
         labels, several = tuple((comparable(file.split("/")[depth]),) for file in files), False
         _check_classes(listing, files, labels, depth)
+        notes += (*_notes_on_empty(listing, depth), *_check_masks(folder, files, labels))
     else:
         labels, several = labels_of_values(apply_to_files(label, folder, files, "label"), files, delimiter)
     return Examples(
@@ -69,7 +80,7 @@ def read_folder(
         several,
         groups=None if group is None else check_groups(apply_to_files(group, folder, files, "group"), files),
         sets=tuple(sets_of[file.split("/")[0]] for file in files) if sets_of else None,
-        notes=(*listing.notes(), *_notes_beside(listing.files, inside)),
+        notes=notes,
     )
 
 
@@ -151,6 +162,41 @@ def _check_classes(listing: Listing, files: list[str], labels: Labels, depth: in
         "classes or more.",
         code="data.one-class",
     )
+
+
+def _notes_on_empty(listing: Listing, depth: int) -> tuple[str, ...]:
+    """Tell which class folders have no image."""
+    filled = {"/".join(file.split("/")[: depth + 1]) for file in listing.files}
+    empty = sorted(name for name in listing.folders if name and name.count("/") == depth and name not in filled)
+    return (f"Folders without an image, which are no classes: {first_few(empty)}.",) if empty else ()
+
+
+def _check_masks(folder: Path, files: list[str], labels: Labels) -> tuple[str, ...]:
+    """Refuse a folder of masks beside one of photos; tell of one that is only named like masks."""
+    of_class: dict[str, list[str]] = {}
+    for file, (name,) in zip(files, labels, strict=True):
+        of_class.setdefault(name, []).append(file)
+    named = [name for name in sorted(of_class) if rough(name) in MASKS]
+    if not named:
+        return ()
+    drawn = {name for name, own in of_class.items() if all(_few_colours(folder / file) for file in own[:LOOKED_AT])}
+    masks = [repr(name) for name in named if name in drawn]
+    if masks and len(drawn) < len(of_class):
+        raise CourseError(
+            f"{folder.name} has masks in {first_few(masks)}, where the photos of a class were expected: move them "
+            "elsewhere, or give label=parent_label if they are a class.",
+            code="data.masks",
+        )
+    return (f"Classes that are named like folders of masks: {first_few(map(repr, named))}.",)
+
+
+def _few_colours(path: Path) -> bool:
+    """Whether an image has as few colours as a mask; False where it can't be read."""
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            return image.getcolors(MASK_COLOURS) is not None
+    except Exception:  # whether it can be read is said where all are decoded
+        return False
 
 
 def _nothing_in(listing: Listing) -> str:

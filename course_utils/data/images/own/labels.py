@@ -1,11 +1,13 @@
 """Turns what a cell, a list or a function says into the labels of an image, one or several."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from course_utils.data.images.own.examples import comparable, first_few, is_missing, number
+from course_utils.data.images.own.examples import first_few, number
+from course_utils.data.names import as_text, is_missing
 from course_utils.errors import CourseError
 
 Labels = tuple[tuple[str, ...], ...]
@@ -26,7 +28,8 @@ def labels_of_values(values: Sequence[Any], files: Sequence[str], delimiter: str
     Raises
     ------
     CourseError
-        `data.missing-labels` where some are missing; `data.bad-option` for an empty delimiter.
+        `data.missing-labels` where some are missing; `data.lists-as-text` where each is a list as text;
+        `data.bad-option` for an empty delimiter.
     """
     if delimiter is not None and (not isinstance(delimiter, str) or not delimiter):
         raise CourseError(
@@ -41,6 +44,12 @@ def labels_of_values(values: Sequence[Any], files: Sequence[str], delimiter: str
             f"({first_few(without)}): fill in what is missing, or take these rows or images out.",
             code="data.missing-labels",
         )
+    if values and all(isinstance(value, str) and re.fullmatch(r"\[.*\]", value.strip(), re.DOTALL) for value in values):
+        raise CourseError(
+            f"The labels are lists that were written as texts, such as {values[0]!r}: turn them into lists again, with "
+            "table.label.map(ast.literal_eval) for example.",
+            code="data.lists-as-text",
+        )
     return tuple(_split(value, delimiter) for value in values), several
 
 
@@ -48,17 +57,10 @@ def _split(value: Any, delimiter: str | None) -> tuple[str, ...]:
     """Return the labels in one value, each once, in order."""
     found: Iterable[Any] = sorted(value, key=str) if isinstance(value, (set, frozenset)) else value
     found = found if _is_list(value) else [value]
-    names = [_name(each) for each in found if not is_missing(each)]
+    names = [as_text(each) for each in found if not is_missing(each)]
     if delimiter is not None:
         names = [part for name in names for part in map(str.strip, name.split(delimiter)) if part]
     return tuple(dict.fromkeys(names))
-
-
-def _name(value: Any) -> str:
-    """Return a label as text; 1.0, into which a table turns the number 1, is "1"."""
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        value = int(value)
-    return comparable(value)
 
 
 def _is_list(value: Any) -> bool:

@@ -29,12 +29,15 @@ class Listing:
         How much was left out, by kind.
     other : Counter
         The endings of files that are no images.
+    folders : list of str
+        All folders below it that were looked into.
     """
 
     folder: Path
     files: list[str] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     other: Counter[str] = field(default_factory=Counter)
+    folders: list[str] = field(default_factory=list)
 
     def notes(self) -> tuple[str, ...]:
         """Tell in a sentence what was left out, if anything was."""
@@ -69,6 +72,7 @@ def list_images(folder: Path) -> Listing:
                 listing.skipped["linked a second time"] += 1
                 continue
             seen.add((status.st_dev, status.st_ino))
+            listing.folders.append(below)
             with os.scandir(path) as entries:
                 for entry in entries:
                     _sort_in(entry, f"{below}/{entry.name}" if below else entry.name, listing, folders, links)

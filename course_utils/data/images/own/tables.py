@@ -13,12 +13,12 @@ from course_utils.data.images.own.examples import (
     apply_to_files,
     check_groups,
     first_few,
-    is_missing,
     number,
 )
 from course_utils.data.images.own.files import find_files
 from course_utils.data.images.own.folders import which_set
 from course_utils.data.images.own.labels import labels_of_values
+from course_utils.data.names import as_text, is_missing
 from course_utils.errors import CourseError
 
 # Names by which a column is recognised, the surest first; compared without case, spaces and underscores.
@@ -92,6 +92,12 @@ def read_table(
         raise CourseError(
             f"{name} has no rows: write one for each image, with its file and its label.", code="data.bad-table"
         )
+    if not table.columns.is_unique:
+        twice = table.columns[table.columns.duplicated()].unique()
+        raise CourseError(
+            f"{name} has more than one column {first_few(map(repr, twice))}: give each column a name of its own.",
+            code="data.bad-table",
+        )
     columns = {what: _column(table, name, what, given) for what, given in (("file", file), ("split", split))}
     columns |= {
         what: _column(table, name, what, given)
@@ -150,7 +156,9 @@ def _cells(table: pd.DataFrame, column: str | None) -> list[Any]:
 
 def _names(table: pd.DataFrame, column: str | None) -> list[str]:
     """Return the files that a column names, "" for an empty cell."""
-    return ["" if is_missing(cell) else str(cell).strip() for cell in _cells(table, column)]
+    cells = _cells(table, column)
+    known = [as_text(cell) if isinstance(cell, float) else str(cell).strip() for cell in cells]
+    return ["" if is_missing(cell) else name for cell, name in zip(cells, known, strict=True)]
 
 
 def _column(table: pd.DataFrame, name: str, what: str, given: Any, needed: bool = False) -> str | None:

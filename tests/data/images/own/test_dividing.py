@@ -146,3 +146,8 @@ def test_numbers_of_images_need_one_label_and_no_groups():
         divide(examples("aaaabbbb", tuple("ppqqrrss")), 0, (2, 2))
     with refused("data.bad-split", "shares"):
         divide(examples("aaaabbbb", several=True), 0, (2, 2))
+
+
+def test_measurements_are_no_classes():
+    with refused("data.measured-labels", "0.5, 1.5", "pandas.cut"):
+        divide(examples(["0.5", "1.5", "2.25", "3"]), 0, SHARES)

@@ -4,7 +4,9 @@ import os
 import time
 from unicodedata import normalize
 
+import numpy as np
 import pytest
+from PIL import Image
 from support.datasets import class_folders, write_images
 from support.errors import refused
 
@@ -164,3 +166,31 @@ def test_labels_and_groups_from_functions(tmp_path):
         read_folder(folder, label=lambda path: "cat" if "cat" in path.stem else None)
     with refused("data.missing-groups", "3 images of 3 have no group"):
         read_folder(folder, label=lambda path: path.stem, group=lambda path: None)
+
+
+def test_a_folder_of_masks_is_no_class(tmp_path):
+    folder = class_folders(tmp_path / "own", 3, ("images", "other"))
+    (folder / "Masks").mkdir()
+    for number in range(3):
+        Image.fromarray(np.eye(40, dtype=np.uint8) * 255).save(folder / "Masks" / f"{number}.png")
+    with refused("data.masks", "'Masks'", "label=parent_label"):
+        read_folder(folder)
+    assert read_folder(folder, label=lambda path: path.parent.name).vocab == ["Masks", "images", "other"]
+
+
+def test_photos_of_masks_are_a_class(tmp_path):
+    read = read_folder(class_folders(tmp_path / "own", 3, ("mask", "no mask")))
+    assert read.vocab == ["mask", "no mask"] and "'mask'" in read.notes[0]
+    for kind in ("gt", "cat"):  # drawings, of which all have few colours
+        (tmp_path / "drawn" / kind).mkdir(parents=True)
+        Image.new("L", (9, 9)).save(tmp_path / "drawn" / kind / "0.png")
+    assert read_folder(tmp_path / "drawn").vocab == ["cat", "gt"]
+
+
+def test_folders_without_an_image_are_told(tmp_path):
+    folder = class_folders(tmp_path / "own", 1)
+    (folder / "bird" / "old").mkdir(parents=True)
+    assert read_folder(folder).notes == ("Folders without an image, which are no classes: bird.",)
+    folder = write_images(tmp_path / "sets", ["train/cat/0.png", "train/dog/0.png"])
+    (folder / "train" / "bird").mkdir()
+    assert "train/bird" in read_folder(folder).notes[0]

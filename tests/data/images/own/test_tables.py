@@ -152,3 +152,38 @@ def test_groups_of_a_csv(folder, tmp_path):
     with refused("data.unknown-column", "group"):
         path.write_text("file,age\ncat/0.png,3\n")
         groups_of_csv(path, folder)
+
+
+def test_lists_that_were_written_as_text(folder):
+    with refused("data.lists-as-text", "\"['x', 'y']\"", "literal_eval"):
+        read(folder, table(label=["['x', 'y']", "['x']", "[]", "['y']"]))
+    assert read(folder, table(label=["[x]", "a", "a", "a"])).vocab == ["[x]", "a"]
+
+
+@pytest.mark.parametrize("labels", [[True, False, True, False], [b"a", "a", "b", b"b"], [1, "1", 2.0, np.int64(2)]])
+def test_labels_of_any_type(folder, labels):
+    found = read(folder, pd.DataFrame({"file": FILES, "label": pd.Series(labels, dtype=object)}))
+    assert len(found.vocab) == 2 and not found.several
+
+
+def test_missing_labels_that_became_text(folder):
+    with refused("data.missing-labels", "1 image of 4", "cat/0.png"):
+        read(folder, table(label=pd.Series([np.nan, "a", "b", "b"], dtype=object).map(str)))
+
+
+def test_one_group_written_as_number_and_as_text(folder):
+    found = read(folder, table(patient=pd.Series([1, "1", 1.0, "2"], dtype=object)))
+    assert found.groups == (1, 1, 1, "2")
+    assert read(folder, table(patient=[(1, 2), (1, 2), (3, 4), (3, 4)])).groups[0] == (1, 2)
+    with refused("data.bad-group", "cat/0.png is a list"):
+        read(folder, table(patient=[[1], [1], [2], [2]]))
+
+
+def test_numbers_of_files_that_became_decimals(tmp_path):
+    write_images(tmp_path, ["7.png", "8.png"])
+    assert read(tmp_path, pd.DataFrame({"id": [7.0, 8.0], "label": ["a", "b"]})).files == ("7.png", "8.png")
+
+
+def test_two_columns_of_one_name(folder):
+    with refused("data.bad-table", "'label'"):
+        read(folder, pd.concat([table(), table()[["label"]]], axis=1))
