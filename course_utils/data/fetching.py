@@ -29,7 +29,7 @@ def fetch_archive(name: str) -> Path:
     """Return the checked archive of a source: from the data folder, else from the mirror, else downloaded.
 
     A download that breaks off keeps what came in a `.part` file beside the archive, and the next call goes on from
-    there.
+    there. An archive in the data folder that was damaged since is fetched again.
 
     Raises
     ------
@@ -57,8 +57,13 @@ def _fetch_file(source: Source, announcement: str = "") -> Path:
     archive = _archive_path(source)
     if archive.is_file():
         with _explain_errors(source, archive):
-            _check_pin(source, archive)
-        return archive
+            fault = _find_damage(source, archive)
+            if not fault:
+                return archive
+            print(f"{archive.name} in the data folder is damaged ({fault}): it is fetched again.")
+            with _lock(source):
+                if archive.is_file() and _find_damage(source, archive):  # another process may have been quicker
+                    archive.unlink()
     mirrored = _find_in_mirror(source)
     if mirrored is not None:
         with _explain_errors(source, mirrored):
@@ -175,18 +180,44 @@ def _pin_path(file: Path) -> Path:
 
 
 def _pin(source: Source, file: Path) -> None:
-    """Keep the digest of a first download beside it, where none was known beforehand: trust on first use."""
+    """Keep the digest of a first download beside it, where none was known beforehand: trust on first use.
+
+    Raises ValueError, and deletes the file, when an earlier download had another digest.
+    """
     if source.pinned_at_first_use:
+        try:
+            _check_pin(source, file)
+        except ValueError:
+            file.unlink()
+            raise
         _pin_path(file).write_text(f"{pooch.file_hash(str(file))}  {file.name}\n")
+
+
+def _read_pin(file: Path) -> str:
+    """Return the digest of a first download, "" where none was kept."""
+    pin = _pin_path(file)
+    return pin.read_text().split(" ")[0] if pin.is_file() else ""
+
+
+def _find_damage(source: Source, file: Path) -> str:
+    """Return what is wrong with a file in the data folder, "" where it is what was downloaded."""
+    try:
+        if source.pinned_at_first_use and _read_pin(file):
+            _check_pin(source, file)
+        else:
+            _check_digest(source, file)
+    except ValueError as fault:
+        return str(fault)
+    return ""
 
 
 def _check_pin(source: Source, file: Path) -> None:
     """Raise ValueError when a file isn't any more what was downloaded first; a mirror's files have no pin."""
-    pin = _pin_path(file)
-    if source.pinned_at_first_use and pin.is_file():
-        expected, found = pin.read_text().split(" ")[0], pooch.file_hash(str(file))
+    expected = _read_pin(file)
+    if source.pinned_at_first_use and expected:
+        found = pooch.file_hash(str(file))
         if found != expected:
-            raise ValueError(f"digest {found}, at its first download {expected}")
+            raise ValueError(f"digest {found}, at its first download {expected}, kept in {_pin_path(file).name}")
 
 
 def _check_digest(source: Source, archive: Path) -> None:

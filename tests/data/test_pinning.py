@@ -15,10 +15,16 @@ def test_a_first_download_is_pinned_and_compared_later(host, folder, monkeypatch
     archive = fetch_archive("toy")
     assert left_in(folder) == ["archives/toy.zip", "archives/toy.zip.sha256"]
     assert fetch_archive("toy") == archive and verify("toy") is True
-    archive.write_bytes(zipped(dict.fromkeys(FILES, b"another")))
-    for look_again in (fetch_archive, verify):
-        with refused("data.wrong-file", "'toy'", "at its first download", "delete it and fetch again"):
-            look_again("toy")
+    another = zipped(dict.fromkeys(FILES, b"another"))
+    archive.write_bytes(another)
+    with refused("data.wrong-file", "'toy'", "at its first download", "delete it and fetch again"):
+        verify("toy")
+    assert fetch_archive("toy").read_bytes() == host.payload, "fetched again"
+    archive.write_bytes(b"damaged")
+    host.payload = another
+    with refused("data.wrong-file", "sent for 'toy'", "at its first download", "toy.zip.sha256"):
+        fetch_archive("toy")
+    assert left_in(folder) == ["archives/toy.zip.sha256"], "what differs from the first download isn't trusted"
 
 
 @pytest.mark.parametrize(

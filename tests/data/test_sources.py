@@ -204,6 +204,33 @@ def test_the_second_process_waits_and_says_so(host, toy, folder, capsys):
     assert "Another process is fetching 'toy': waiting for it." in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "content", [b"<html>log in first</html>", b"", zipped(FILES)[:-50_000], zipped({"a.jpg": b"a"})]
+)
+def test_a_damaged_archive_is_fetched_again(content, host, toy, folder, capsys):
+    (folder / "archives").mkdir(parents=True)
+    (folder / "archives/toy.zip").write_bytes(content)
+    assert (fetch("toy") / "toy/car/0.jpg").read_bytes() == FILES["toy/car/0.jpg"]
+    assert (folder / "archives/toy.zip").read_bytes() == host.payload
+    assert "toy.zip in the data folder is damaged" in capsys.readouterr().out
+
+
+def test_a_damaged_archive_is_taken_from_the_mirror(toy, folder, tmp_path, monkeypatch):
+    (folder / "archives").mkdir(parents=True)
+    (folder / "archives/toy.zip").write_bytes(b"damaged")
+    monkeypatch.setenv("COURSE_DATA_MIRROR", str(tmp_path))
+    (tmp_path / "toy.zip").write_bytes(zipped(FILES))
+    assert fetch_archive("toy") == tmp_path / "toy.zip" and left_in(folder) == []
+
+
+def test_a_damaged_archive_without_a_network_gets_one_sentence(monkeypatch, folder):
+    known(monkeypatch)  # nobody listens on its port
+    (folder / "archives").mkdir(parents=True)
+    (folder / "archives/toy.zip").write_bytes(b"damaged")
+    with refused("data.no-network"):
+        fetch("toy")
+
+
 def test_what_a_killed_process_left_is_cleared(toy, folder):
     (folder / ".toy.part/toy").mkdir(parents=True)
     (folder / ".toy.part/toy/half.jpg").write_bytes(b"half")
