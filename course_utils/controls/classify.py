@@ -1,6 +1,7 @@
 """A control that classifies the learner's own image."""
 
 import html
+import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ import ipywidgets as widgets
 from fastai.learner import Learner
 from PIL import Image
 
-from course_utils.data.images.opening import open_image
+from course_utils.data.images.opening import is_turned, open_image
+from course_utils.data.images.store import Open
 from course_utils.display.figures import image_html
 from course_utils.display.widgets import show_control
 from course_utils.errors import CourseError
@@ -17,6 +19,10 @@ from course_utils.errors import CourseError
 Classify = Callable[[Image.Image], Mapping[str, float]]
 # A Jupyter server drops a larger message unless it is told otherwise, and neither the kernel nor the page learns of it.
 HINT = "JPEG or PNG, at most 10 MB"
+ON_ITS_SIDE = (
+    "<p>The camera stored this photo on its side, with a note. It is shown upright here, but fastai leaves it on its "
+    "side, for this network as for those of its training images that were stored so.</p>"
+)
 THUMBNAIL = 160  # CSS pixels
 MOST_BARS = 10  # classes listed
 BAR = 20  # characters of a certain class's bar
@@ -25,8 +31,15 @@ BAR = 20  # characters of a certain class's bar
 class ClassifyControl:
     """An upload button, the image, and what the classifier says of it; made by `classify_control`."""
 
-    def __init__(self, classify: Classify, example: Any, prepare: Callable[[Image.Image], Image.Image] | None) -> None:
-        self.classify, self.prepare = classify, prepare
+    def __init__(
+        self, classify: Learner | Classify, example: Any, prepare: Callable[[Image.Image], Image.Image] | None
+    ) -> None:
+        self.classify: Callable[[Any], Mapping[str, float]]
+        self.classify = _classify_with(classify) if isinstance(classify, Learner) else classify
+        self.prepare = prepare
+        # A learner opens the file itself, as it opened those of training; a function gets an image.
+        self.opens_files = isinstance(classify, Learner) and prepare is None
+        self.leaves_on_side = isinstance(classify, Learner) and prepare is None and not _begins_with_open(classify)
         self.result = ""
         self.upload = widgets.FileUpload(
             accept="image/*", multiple=False, description="Upload an image", layout=widgets.Layout(width="auto")
@@ -52,7 +65,8 @@ class ClassifyControl:
     def _answer(self, source: Any, name: str) -> str:
         image = open_image(source)
         prepared = self.prepare(image) if self.prepare else image
-        shares = sorted(self.classify(prepared).items(), key=lambda item: -item[1])[:MOST_BARS]
+        given = source if self.opens_files and not isinstance(source, Image.Image) else prepared
+        shares = sorted(self.classify(given).items(), key=lambda item: -item[1])[:MOST_BARS]
         self.result = f"{shares[0][0]} ({shares[0][1]:.0%})"
         images = _thumbnail(image, f"{name}: the image to classify.")
         if self.prepare:
@@ -64,6 +78,7 @@ class ClassifyControl:
         )
         return (
             f'<figure style="margin:0">{images}</figure>'
+            f"{ON_ITS_SIDE if self.leaves_on_side and _is_stored_on_its_side(source) else ''}"
             f'<p role="status">{html.escape(name)}: <strong>{html.escape(self.result)}</strong></p>'
             f"<table><tr><th>class</th><th>probability</th><td></td></tr>{rows}</table>"
         )
@@ -84,7 +99,8 @@ def classify_control(
     Parameters
     ----------
     classify : Learner or callable
-        A Learner, or a function from a PIL image to the probability (0 to 1) of each class.
+        A Learner, which prepares the file as `predict` does, or a function from a PIL image to the probability (0 to 1)
+        of each class.
     example : bytes, str, Path or PIL image
         The image to begin with.
     prepare : callable, optional
@@ -95,16 +111,29 @@ def classify_control(
     CourseError
         `data.unreadable-image` when the example can't be opened.
     """
-    return ClassifyControl(_classify_with(classify) if isinstance(classify, Learner) else classify, example, prepare)
+    return ClassifyControl(classify, example, prepare)
 
 
-def _classify_with(learn: Learner) -> Classify:
-    def classify(image: Image.Image) -> dict[str, float]:
+def _classify_with(learn: Learner) -> Callable[[Any], Mapping[str, float]]:
+    def classify(source: Any) -> dict[str, float]:
         with learn.no_bar(), learn.no_logging():
-            probabilities = learn.predict(image)[2]
+            probabilities = learn.predict(source)[2]
         return dict(zip(map(str, learn.dls.vocab), probabilities.tolist(), strict=True))
 
     return classify
+
+
+def _begins_with_open(learn: Learner) -> bool:
+    """Whether the learner's own pipeline turns photos upright, as the course's does."""
+    lists: Any = getattr(learn.dls.valid_ds, "tls", ())
+    return any(isinstance(each, Open) for each in getattr(lists[0].tfms, "fs", ())) if len(lists) else False
+
+
+def _is_stored_on_its_side(source: Any) -> bool:
+    if isinstance(source, Image.Image):
+        return False  # it was opened elsewhere
+    with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+        return is_turned(image)
 
 
 def _uploaded(value: Any) -> list[tuple[str, bytes]]:

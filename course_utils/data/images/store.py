@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from fastai.data.core import DataLoaders, Datasets, TfmdDL
@@ -12,12 +13,12 @@ from fastai.data.transforms import Categorize, IntToFloatTensor, MultiCategorize
 from fastai.metrics import F1ScoreMulti, accuracy
 from fastai.torch_basics import Pipeline, Transform, chunked
 from fastai.torch_core import TensorCategory, TensorImage, TensorMultiCategory
-from fastai.vision.augment import Resize
 from fastai.vision.core import PILImage, imagenet_stats
 from PIL import Image
 
-from course_utils.data.images.opening import open_image
+from course_utils.data.images.opening import Levels, Source, open_image
 from course_utils.data.images.options import ImageOptions
+from course_utils.data.images.squares import Square
 from course_utils.data.splits import Split
 from course_utils.environment import device
 
@@ -54,6 +55,10 @@ class Store:
         return Store, (self.images[:0].cpu().clone(), self.labels[:0].cpu().clone(), self.vocab)
 
 
+class Stored(PILImage):
+    """An image of the store: prepared already, as one from outside still has to be."""
+
+
 class ImageOf(Transform):
     """Gives the store's image of an index."""
 
@@ -61,9 +66,9 @@ class ImageOf(Transform):
         super().__init__()
         self.store = store
 
-    def encodes(self, index: int) -> PILImage:
+    def encodes(self, index: int) -> Stored:
         """Give the image as fastai's PIL image."""
-        return PILImage.create(self.store.images[index].permute(1, 2, 0).cpu().numpy())
+        return Stored.create(self.store.images[index].permute(1, 2, 0).cpu().numpy())
 
 
 class LabelOf(Transform):
@@ -91,13 +96,24 @@ class LabelsOf(Transform):
 
 
 class Open(Transform):
-    """Opens an image from outside (a path, bytes, a PIL image) as plain RGB; `predict` and `test_dl` begin here."""
+    """Opens an image from outside (a path, bytes, an array, a PIL image) as RGB; `predict` and `test_dl` begin here.
 
-    input_types = (Path, str, bytes, Image.Image)  # fastai finds by these where a new item enters the pipeline
+    Parameters
+    ----------
+    levels : mapping, optional
+        As in `open_image`.
+    """
 
-    def encodes(self, source: Path | str | bytes | Image.Image) -> PILImage:
+    # fastai finds by these where a new item enters the pipeline
+    input_types = (Path, str, bytes, bytearray, memoryview, np.ndarray, Image.Image)
+
+    def __init__(self, levels: Levels | None = None) -> None:
+        super().__init__()
+        self.levels = dict(levels or {})
+
+    def encodes(self, source: Source) -> PILImage:
         """Give fastai's PIL image."""
-        return source if isinstance(source, PILImage) else PILImage.create(open_image(source))
+        return source if isinstance(source, Stored) else PILImage.create(open_image(source, self.levels))
 
 
 class ToSize(Transform):
@@ -208,6 +224,7 @@ def make_loaders(
     what: str,
     default_augment: Sequence[Transform] = (),
     resize: str = "crop",
+    levels: Levels | None = None,
 ) -> StoreLoaders:
     """Make the DataLoaders (train, valid, test) over a store.
 
@@ -229,16 +246,18 @@ def make_loaders(
         The data set's own batch transforms, which `augment=True` stands for.
     resize : "crop", "pad" or "squish"
         How the store's images became squares, as fastai's Resize calls it: so does one from outside.
+    levels : mapping, optional
+        How what has more than 8 bits a pixel was scaled, as in `open_image`: so is an image from outside.
     """
     if store.images.nbytes <= RESIDENT:
         chip = device()
         store = Store(store.images.to(chip), store.labels.to(chip), store.vocab)
     datasets = StoreDatasets(
         range(len(store.labels)),
-        [[ImageOf(store), Open()], label_transforms(store)],
+        [[ImageOf(store), Open(levels)], label_transforms(store)],
         splits=[split.train, split.valid, split.test],
     )
-    square = Resize(store.images.shape[-1], method=resize, pad_mode="zeros")
+    square = Square(store.images.shape[-1], resize)
     return load_datasets(datasets, split, options, square, what=what, default_augment=default_augment, num_workers=0)
 
 

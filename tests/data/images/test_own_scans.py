@@ -45,7 +45,7 @@ def lines_of(folder: Path) -> list[str]:
 def test_own_images_by_patient(own):
     dls = scans(folder=own, seed=0, split=(0.3, 0.3))
     assert list(dls.vocab) == ["normal", "tumour"] and dls.masks is None
-    assert dls.about.startswith("images of your own: 8 train, 8 valid, 8 test")
+    assert dls.about == "images of your own, padded to squares: 8 train, 8 valid, 8 test."
     rows = dls.factors
     assert len(rows) == 24 and rows.groupby("patient").split.nunique().max() == 1
     assert rows.lesion_size.isna().all() and (rows.duplicate_of == -1).all() and set(rows["slice"]) == {0, 1}

@@ -6,13 +6,11 @@ from pathlib import Path
 import torch
 from fastai.data.core import Datasets, TfmdDL
 from fastai.torch_basics import Transform
-from fastai.vision.augment import Resize
-from fastai.vision.core import PILImage
 
-from course_utils.data.images.opening import open_image
+from course_utils.data.images.opening import Levels, open_image
 from course_utils.data.images.options import ImageOptions
-from course_utils.data.images.own.decoding import RESIZE
-from course_utils.data.images.store import Open, StoreLoaders, label_transforms, load_datasets
+from course_utils.data.images.squares import RESIZE, Square
+from course_utils.data.images.store import Open, Stored, StoreLoaders, label_transforms, load_datasets
 from course_utils.data.splits import Split
 
 
@@ -44,13 +42,14 @@ class FileStore:
 class FileOf(Transform):
     """Opens the store's file of an index, as a square of the side that was asked for."""
 
-    def __init__(self, store: FileStore, size: int, how: str) -> None:
+    def __init__(self, store: FileStore, size: int, how: str, levels: Levels) -> None:
         super().__init__()
-        self.store, self.size, self.how = store, size, how
+        self.store, self.size, self.how, self.levels = store, size, how, levels
 
-    def encodes(self, index: int) -> PILImage:
+    def encodes(self, index: int) -> Stored:
         """Give the image as fastai's PIL image."""
-        return PILImage.create(RESIZE[self.how](open_image(self.store.paths[index]), (self.size, self.size)))
+        image = open_image(self.store.paths[index], self.levels)
+        return Stored.create(RESIZE[self.how](image, (self.size, self.size)))
 
 
 class FileDatasets(Datasets):
@@ -67,12 +66,13 @@ def make_file_loaders(
     what: str,
     default_augment: Sequence[Transform],
     resize: str,
+    levels: Levels,
 ) -> StoreLoaders:
     """Make the DataLoaders (train, valid, test) over files; the arguments are those of `make_loaders`."""
     datasets = FileDatasets(
         range(len(store.paths)),
-        [[FileOf(store, options.size, resize), Open()], label_transforms(store)],
+        [[FileOf(store, options.size, resize, levels), Open(levels)], label_transforms(store)],
         splits=[split.train, split.valid, split.test],
     )
-    square = Resize(options.size, method=resize, pad_mode="zeros")
+    square = Square(options.size, resize)
     return load_datasets(datasets, split, options, square, what=what, default_augment=default_augment, num_workers=None)

@@ -13,12 +13,15 @@ from fastai.vision.augment import aug_transforms
 
 from course_utils.data.images.options import ImageOptions
 from course_utils.data.images.own.cleaning import check_leave_out, clean, without_near_duplicates
-from course_utils.data.images.own.decoding import RESIZE, decode, look_into
+from course_utils.data.images.own.decoding import decode
 from course_utils.data.images.own.dividing import check_sets, check_vocab, divide, take_of_each_class
-from course_utils.data.images.own.examples import Examples, first_few
+from course_utils.data.images.own.doubts import doubts
+from course_utils.data.images.own.examples import Examples
 from course_utils.data.images.own.folders import read_folder
 from course_utils.data.images.own.lazy import FileStore, make_file_loaders
+from course_utils.data.images.own.looking import common_levels, look_at, notes_on
 from course_utils.data.images.own.tables import TABLES, groups_of_csv, read_csv, read_table
+from course_utils.data.images.squares import RESIZE, TOLD
 from course_utils.data.images.store import Store, StoreLoaders, make_loaders
 from course_utils.data.options import check_known
 from course_utils.data.splits import SPLITS, Split
@@ -107,8 +110,9 @@ def images(
 
     Notes
     -----
-    Images come upright (EXIF) and in three colour channels; 16 bits, palettes, transparency and CMYK are converted.
-    Nothing is written to disk.
+    Images come upright (EXIF) and in three colour channels; palettes, transparency and CMYK are converted, and all that
+    have more than 8 bits a pixel get one scale, from what the whole set holds. An image from outside is prepared in the
+    very same way. Nothing is written to disk.
     """
     check_known(kwargs, "images", ImageOptions)
     sizes = (0.2, 0.2) if isinstance(split, str) else split
@@ -116,21 +120,23 @@ def images(
     if resize not in RESIZE:
         raise CourseError(f"resize is {resize!r}: choose {', '.join(RESIZE)}.", code="data.bad-option")
     unwanted = check_leave_out(leave_out)
-    examples = _read(source, folder, file, label, group, split if isinstance(split, str) else None, delimiter)
+    examples = read_source(source, folder, file, label, group, split if isinstance(split, str) else None, delimiter)
     check_vocab(examples)
     chosen = divide(examples, options.chosen_seed, sizes)
     # What can be refused without the pixels is refused here, before minutes of decoding.
     take_of_each_class(chosen, examples.targets(), examples.vocab, n_per_class, options.chosen_seed)
-    in_memory = 3 * options.size**2 * len(examples.files) <= memory
-    decoded, unreadable = (
-        decode(examples.paths, options.size, resize) if in_memory else (None, look_into(examples.paths))
-    )
+    looks = look_at(examples.paths)
+    levels = common_levels(looks)
+    decoded = None
+    unreadable = {index: look.problem for index, look in enumerate(looks) if look.problem}
+    if 3 * options.size**2 * len(examples.files) <= memory:
+        decoded, unreadable = decode(examples.paths, options.size, resize, levels)
     found = len(examples.files)
     examples, decoded = clean(examples, decoded, unreadable, unwanted)
     if len(examples.files) < found:
         check_vocab(examples)
         chosen = divide(examples, options.chosen_seed, sizes)
-    notes = examples.notes + _alike_names(examples.vocab)
+    notes = examples.notes + doubts(examples) + notes_on(looks, levels, resize)
     if decoded is None:
         notes += ("These images don't fit in memory: they are read anew in every epoch, and not compared.",)
     else:
@@ -140,7 +146,8 @@ def images(
     vocab, hot = examples.vocab, examples.targets()
     chosen = take_of_each_class(chosen, hot, vocab, n_per_class, options.chosen_seed)
     targets = torch.from_numpy(hot if examples.several else hot.argmax(1))
-    how: dict[str, Any] = {"what": "images of your own", "default_augment": aug_transforms(), "resize": resize}
+    what = f"images of your own, {TOLD[resize]}"
+    how: dict[str, Any] = {"what": what, "default_augment": aug_transforms(), "resize": resize, "levels": levels}
     if decoded is not None:
         dls = make_loaders(Store(decoded, targets, vocab), chosen, options, **how)
     else:
@@ -151,10 +158,10 @@ def images(
     return dls
 
 
-def _read(
+def read_source(
     source: Any, folder: Any, file: Any, label: Any, group: Any, split: str | None, delimiter: str | None
 ) -> Examples:
-    """Read the examples from a folder, a csv or a DataFrame."""
+    """Read the examples from a folder, a csv or a DataFrame; the arguments are those of `images`."""
     if isinstance(source, pd.DataFrame):
         base = _absolute("." if folder is None else folder)
         return read_table(source, "DataFrame", base, file, label, group, split, delimiter)
@@ -182,15 +189,6 @@ def _read(
 
 def _absolute(path: Any) -> Path:
     return Path(os.path.abspath(Path(path).expanduser()))
-
-
-def _alike_names(vocab: list[str]) -> tuple[str, ...]:
-    """Tell which classes may be one that was written in two ways."""
-    written: dict[str, list[str]] = {}
-    for name in vocab:
-        written.setdefault(name.casefold(), []).append(repr(name))
-    alike = [" and ".join(names) for names in written.values() if len(names) > 1]
-    return (f"Classes whose names differ in upper and lower case alone: {first_few(alike)}.",) if alike else ()
 
 
 def _factors(examples: Examples, chosen: Split) -> pd.DataFrame:
