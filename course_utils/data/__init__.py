@@ -1,4 +1,7 @@
-"""The data sets that lessons load by name, and `images` for your own; a module is imported when it is first used."""
+"""The data sets that lessons load by name, and `images` and `image_report` for your own.
+
+A module is imported when it is first used.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -8,11 +11,11 @@ from course_utils.data.registry import DATA_SETS, DataSet, find_data_set, load
 
 if TYPE_CHECKING:  # as what type checkers see: when the course runs, it is the package, which can be called
     from course_utils.data.images.own.loading import images as images
+    from course_utils.data.images.own.report import image_report as image_report
 
 _loaders = [entry.loader.removeprefix(f"{__name__}.").split(":") for entry in DATA_SETS.values()]
-__getattr__, _, __all__ = lazy_loader.attach(
-    __name__, submodules={"images"}, submod_attrs={module: [name] for module, name in _loaders}
-)
+_attributes = {module: [name] for module, name in _loaders} | {"images.own.report": ["image_report"]}
+__getattr__, _, __all__ = lazy_loader.attach(__name__, submodules={"images"}, submod_attrs=_attributes)
 __all__ += ["DATA_SETS", "DataSet", "find_data_set", "load"]
 
 

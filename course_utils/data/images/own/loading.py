@@ -112,7 +112,7 @@ def images(
     -----
     Images come upright (EXIF) and in three colour channels; palettes, transparency and CMYK are converted, and all that
     have more than 8 bits a pixel get one scale, from what the whole set holds. An image from outside is prepared in the
-    very same way. Nothing is written to disk.
+    very same way. `data.image_report` looks through the images without loading them. Nothing is written to disk.
     """
     check_known(kwargs, "images", ImageOptions)
     sizes = (0.2, 0.2) if isinstance(split, str) else split
