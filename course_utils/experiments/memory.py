@@ -1,12 +1,16 @@
 """The most memory that a block of code takes."""
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 import torch
+
+STATUS = Path("/proc/self/status")
 
 
 @dataclass
@@ -20,7 +24,8 @@ class Memory:
 def peak_memory(interval: float = 0.02) -> Iterator[Memory]:
     """Measure the most memory that a block of code takes.
 
-    On a CUDA device it is the device's, as torch counts it; else this process's, sampled every `interval` seconds.
+    On a CUDA device it is the device's, as torch counts it; else what this process itself allocated (see `allocated`),
+    sampled every `interval` seconds.
     """
     memory = Memory()
     if torch.cuda.is_available():
@@ -29,12 +34,11 @@ def peak_memory(interval: float = 0.02) -> Iterator[Memory]:
         yield memory
         memory.peak = torch.cuda.max_memory_allocated() - start
         return
-    process, ended = psutil.Process(), threading.Event()
-    start = process.memory_info().rss
+    ended, start = threading.Event(), allocated()
 
     def sample() -> None:
         while True:
-            memory.peak = max(memory.peak, process.memory_info().rss - start)
+            memory.peak = max(memory.peak, allocated() - start)
             if ended.wait(interval):
                 return
 
@@ -45,3 +49,21 @@ def peak_memory(interval: float = 0.02) -> Iterator[Memory]:
     finally:
         ended.set()
         sampler.join()
+
+
+def allocated() -> int:
+    """Count the bytes that this process has allocated and used, wherever they are now.
+
+    Its resident size would fall whenever a system that is short of memory moves some of it to disk, or drops pages of
+    libraries, which it can read again. So on Linux the anonymous memory is counted, in RAM and swapped out; on Windows
+    the private bytes. Elsewhere it is the resident size.
+    """
+    try:
+        status = STATUS.read_text(encoding="ascii")
+    except OSError:
+        status = ""
+    sizes = dict(re.findall(r"^(RssAnon|VmSwap):\s+(\d+) kB$", status, re.MULTILINE))
+    if "RssAnon" in sizes:
+        return 1024 * sum(map(int, sizes.values()))
+    taken = psutil.Process().memory_info()
+    return getattr(taken, "private", taken.rss)
