@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterator
 from itertools import combinations
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,18 @@ from fastai.learner import Learner
 from fastai.losses import FocalLoss
 from torch import Tensor
 
-from course_utils.data.images.near_duplicates import near_duplicates
+from course_utils.data.images.near_duplicates import MOST_ALIKE, near_duplicates
 from course_utils.diagnostics.findings import Finding, Unseen
-from course_utils.diagnostics.inputs import drawn, labels_of, loaders, thumbnails, validation_loader, vocab_of
+from course_utils.diagnostics.inputs import (
+    THUMBNAIL,
+    drawn,
+    fill_thumbnails,
+    items_of,
+    labels_of,
+    loaders,
+    validation_loader,
+    vocab_of,
+)
 
 RARE = 1 / 4  # of the most frequent class
 SLACK = 0.1  # standard deviations by which resampling may leave the range of normalised images
@@ -42,7 +52,15 @@ def check_classes(learn: Learner) -> Iterator[Finding]:
     """Find a class without an image in a split."""
     vocab = vocab_of(learn)
     for split, dl in loaders(learn).items():
-        there = set(labels_of(dl).tolist())
+        try:
+            there = set(labels_of(dl).tolist())
+        except KeyError as problem:  # fastai's vocabulary is that of the training images
+            yield Finding(
+                f"{split} has a label that training doesn't have",
+                " ".join(str(problem.args[0]).split()),
+                "split class by class (stratified), or leave out the images whose label is missing or that rare",
+            )
+            continue
         missing = [name for index, name in enumerate(vocab) if index not in there]
         if missing:
             yield Finding(
@@ -52,15 +70,11 @@ def check_classes(learn: Learner) -> Iterator[Finding]:
             )
 
 
-def check_groups(learn: Learner, group: Callable[[Any], Hashable] | None) -> Iterator[Finding]:
+def check_groups(learn: Learner, group: Callable[[Any], Hashable] | str | None) -> Iterator[Finding]:
     """Find patients, or other groups, in two splits."""
-    if group is None:
-        factors = getattr(learn.dls, "factors", None)
-        whose = None if factors is None else factors.get("patient", factors.get("group"))
-        if whose is None or whose.isna().all():
-            raise Unseen("the data don't say whose images they are: give group=, from an item to its patient")
-        group = whose.tolist().__getitem__
-    sides = {split: {group(item) for item in dl.items} for split, dl in loaders(learn).items()}
+    whose = group if callable(group) else _by_column(learn, group)
+    sides = {split: set(map(whose, items_of(dl))) for split, dl in loaders(learn).items()}
+    sides = {split: {one for one in all_of_it if one is not None and one == one} for split, all_of_it in sides.items()}
     for one, other in combinations(sides, 2):
         if shared := sides[one] & sides[other]:
             yield Finding(
@@ -70,10 +84,21 @@ def check_groups(learn: Learner, group: Callable[[Any], Hashable] | None) -> Ite
             )
 
 
+def _by_column(learn: Learner, column: str | None) -> Callable[[Any], Hashable]:
+    """A function from an item to its group, which a column of its DataFrame or of `dls.factors` says."""
+    items, factors = learn.dls.train.items, getattr(learn.dls, "factors", None)
+    for name in [column] if column else ["patient", "group"]:
+        if name in getattr(items, "columns", ()):
+            return itemgetter(name)
+        if factors is not None and name in factors and not factors[name].isna().all():
+            return factors[name].tolist().__getitem__
+    raise Unseen("the data don't say whose images they are: give group=, from an item to its patient")
+
+
 def check_duplicates(learn: Learner, most: int) -> Iterator[Finding]:
     """Find images that stand in two splits, as the same item or as nearly the same image."""
     splits = loaders(learn)
-    items = {split: set(map(str, dl.items)) for split, dl in splits.items()}
+    items = {split: set(map(_written, items_of(dl))) for split, dl in splits.items()}
     for one, other in combinations(items, 2):
         if same := items[one] & items[other]:
             yield Finding(
@@ -84,19 +109,27 @@ def check_duplicates(learn: Learner, most: int) -> Iterator[Finding]:
             return
     total = sum(len(dl.dataset) for dl in splits.values())
     share = min(1, most / total)
-    seen = [thumbnails(dl, max(1, round(share * len(dl.dataset)))) for dl in splits.values()]
-    side = np.repeat(np.arange(len(seen)), [len(some) for some in seen])
-    pairs = near_duplicates(torch.cat(seen)).numpy()
-    pairs = pairs[side[pairs[:, 0]] != side[pairs[:, 1]]]
+    counts = [max(1, round(share * len(dl.dataset))) for dl in splits.values()]
+    side = np.repeat(np.arange(len(counts)), counts)
+    images = torch.empty(len(side), 3, THUMBNAIL, THUMBNAIL, dtype=torch.uint8)
+    for part, dl in zip(images.split(counts), splits.values(), strict=True):
+        fill_thumbnails(part, dl)
+    pairs = near_duplicates(images, torch.from_numpy(side)).numpy()
     if len(pairs):
         twins = side[np.unique(pairs)]
         told = ", ".join(f"{(twins == index).sum()} images of {split}" for index, split in enumerate(splits))
+        least = "at least " if np.bincount(pairs.flatten()).max() >= MOST_ALIKE else ""
         compared = "" if share == 1 else f"; {len(side):,} of {total:,} images were compared"
         yield Finding(
             "near-duplicates across splits",
-            f"{len(pairs)} pairs of nearly the same image lie in different splits ({told}{compared})",
+            f"{least}{len(pairs):,} pairs of nearly the same image lie in different splits ({told}{compared})",
             "keep each pair on one side, or drop one of the two",
         )
+
+
+def _written(item: Any) -> str:
+    """What tells one item from another; of a row of a DataFrame, all that it holds."""
+    return str(item.tolist() if hasattr(item, "tolist") else item)
 
 
 def check_normalisation(learn: Learner) -> Iterator[Finding]:

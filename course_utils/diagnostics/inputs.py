@@ -11,11 +11,13 @@ from fastai.learner import Learner
 from PIL import Image
 from torch import Tensor
 
+from course_utils.arguments import whole
 from course_utils.data.images.store import ImageOf
 from course_utils.diagnostics.findings import Unseen
 from course_utils.surgery.blocks import evaluating
 
 THUMBNAIL = 64  # pixels a side of the images that are compared
+AT_ONCE = 64  # images in memory in full
 SPLITS = ("train", "valid", "test")
 
 
@@ -50,10 +52,13 @@ def labels_of(dl: DataLoader) -> np.ndarray:
     lists: Sequence = getattr(dl.dataset, "tls", ())
     if len(lists) < 2:
         raise Unseen("the data have no labels that can be listed")
-    labels = [torch.as_tensor(label) for label in lists[1]]
-    if any(label.ndim or label.is_floating_point() for label in labels):
-        raise Unseen("the images don't have one class each")
-    return np.array([int(label) for label in labels], dtype=int)
+    labels = np.empty(len(dl.dataset), dtype=int)
+    for index, label in enumerate(lists[1]):  # one by one, since masks are labels, too
+        number = whole(label, 0)
+        if number is None:
+            raise Unseen("the images don't have one class each")
+        labels[index] = number
+    return labels
 
 
 def drawn(dl: DataLoader) -> list[int]:
@@ -65,21 +70,34 @@ def drawn(dl: DataLoader) -> list[int]:
         dl.rng.setstate(state)
 
 
-def thumbnails(dl: DataLoader, most: int) -> Tensor:
-    """Take at most so many images of a split, evenly spaced: uint8 (N, 3, side, side), not augmented."""
-    chosen = np.linspace(0, len(dl.dataset) - 1, min(most, len(dl.dataset))).round().astype(int).tolist()
-    if store := _store(dl):
-        items = list(dl.items)
-        found = store.images[torch.tensor([items[index] for index in chosen])].cpu()
-        if found.shape[-2:] == (THUMBNAIL, THUMBNAIL):
-            return found
-        scaled = F.interpolate(found.float(), (THUMBNAIL, THUMBNAIL), mode="bilinear", antialias=True)
-        return scaled.round().to(torch.uint8)
-    images = [dl.dataset[index][0] for index in chosen]
-    if not all(isinstance(image, Image.Image) for image in images):
-        raise Unseen("the items are no images that can be compared")
-    small = [np.array(image.convert("RGB").resize((THUMBNAIL, THUMBNAIL))) for image in images]
-    return torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).contiguous()
+def items_of(dl: DataLoader) -> Iterator[Any]:
+    """Go through the items of a split; of a DataFrame, through its rows."""
+    items = dl.items
+    return (row for _, row in items.iterrows()) if hasattr(items, "iterrows") else iter(items)
+
+
+def fill_thumbnails(into: Tensor, dl: DataLoader) -> None:
+    """Write images of a split, evenly spaced and not augmented, into a uint8 tensor (N, 3, side, side).
+
+    They are opened a few at a time, since a photograph takes a thousand times the memory of its thumbnail.
+    """
+    chosen = np.linspace(0, len(dl.dataset) - 1, len(into)).round().astype(int).tolist()
+    store, sides = _store(dl), into.shape[-2:]
+    if store:
+        items = torch.tensor(list(dl.items))
+        for part, indices in zip(into.split(AT_ONCE), torch.tensor(chosen).split(AT_ONCE), strict=True):
+            found = store.images[items[indices].to(store.images.device)]
+            if found.shape[-2:] != sides:
+                found = F.interpolate(found.float(), sides, mode="bilinear", antialias=True).round()
+            part.copy_(found)
+        return
+    lists: Sequence = getattr(dl.dataset, "tls", ())
+    for place, index in enumerate(chosen):
+        image = lists[0][index] if len(lists) else dl.dataset[index][0]  # without its label, which may be a mask
+        if not isinstance(image, Image.Image):
+            raise Unseen("the items are no images that can be compared")
+        small = np.array(image.convert("RGB").resize((sides[1], sides[0])))
+        into[place] = torch.from_numpy(small).permute(2, 0, 1)
 
 
 @torch.no_grad()

@@ -102,14 +102,12 @@ def check_running_statistics(learn: Learner) -> Iterator[Finding]:
     """Find BatchNorm whose running statistics lag behind the weights; the training images pass the network once."""
     if not len(getattr(learn.recorder, "lrs", [])):
         raise Unseen("nothing was trained yet")
-    before = torch.cat([output for output, _ in predictions(learn)])
-    if before.ndim != 2 or before.shape[1] < 2:
-        raise Unseen("the network doesn't give one score for each class")
+    before = _answers(learn)
     with reestimated(learn) as layers:
         if not layers:
             return
-        after = torch.cat([output for output, _ in predictions(learn)])
-    changed = (before.argmax(1) != after.argmax(1)).float().mean().item()
+        after = _answers(learn)
+    changed = (before != after).float().mean().item()
     if changed > LAGGING:
         yield Finding(
             "running statistics lag behind",
@@ -118,6 +116,18 @@ def check_running_statistics(learn: Learner) -> Iterator[Finding]:
             "call training.reestimate_batchnorm(learn) after training, or fix them, with "
             "surgery.freeze(learn, batchnorm='fixed')",
         )
+
+
+def _answers(learn: Learner) -> torch.Tensor:
+    """What the network says of the validation images: the class of each, or of each label whether it has it."""
+    found = []
+    for output, truth in predictions(learn):
+        one = output.ndim == 2 and output.shape[1] > 1 and truth.ndim == 1 and not truth.is_floating_point()
+        several = output.shape == truth.shape and getattr(learn.dls, "vocab", None) is not None
+        if not one and not several:
+            raise Unseen("the network doesn't give one score for each class")
+        found.append(output.argmax(1) if one else output > 0)
+    return torch.cat(found)
 
 
 def check_batches(learn: Learner) -> Iterator[Finding]:

@@ -16,10 +16,13 @@ CHUNK = 500  # images in floating point at once
 FINE = 32  # pixels a side of thumbnails, where what the images show isn't known
 MOST_MEASURED = 4000  # images that say what a set has in common
 LEAST_DETAIL = 0.5  # standard deviation of the pixels of an image that shows something, in grey levels
+MOST_ALIKE = 20  # images that one image is paired with
 STRAY = 6.5  # standard deviations of what unrelated images correlate by: beyond, no two are alike by chance
 ENOUGH = 0.9  # a correlation that is enough in any set; of a few images, unrelated ones correlate more by chance
 FIRST, SECOND = 0.8, 0.75  # the least correlation of near-duplicates, at the first look and at the second
 DETAIL = 0.7  # and that of their fine detail, at 64 pixels a side where the images have so many
+DETAILED = 0.02  # share of the contrast that thumbnails of 16 pixels lose, in sets whose images have any fine detail
+SAME = 0.997  # the least correlation of near-duplicates where they have none, such as digits of 8 pixels
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ FINE_VIEWS = tuple(
 ) + tuple(View(mirrored, 0, 1, *move) for move in MOVES for mirrored in (False, True))
 
 
-def near_duplicates(images: torch.Tensor) -> torch.Tensor:
+def near_duplicates(images: torch.Tensor, sets: torch.Tensor | None = None) -> torch.Tensor:
     """Find the pairs of images that are nearly the same, beyond what the whole set has in common.
 
     Scans of heads, things on one board and handwritten digits all look alike, and yet each is an image of its own. So
@@ -65,11 +68,14 @@ def near_duplicates(images: torch.Tensor) -> torch.Tensor:
     Parameters
     ----------
     images : (n, 3, height, width) uint8
+    sets : (n,) int, optional
+        The set of each image, where only pairs across two sets are looked for.
 
     Returns
     -------
     (m, 2) int
-        Indices of the two images of each pair, in order.
+        Indices of the two images of each pair, in order. An image that many others resemble, such as a frame of a
+        video, is paired with the 20 that are most like it, so that memory doesn't grow with the number of pairs.
 
     Notes
     -----
@@ -81,7 +87,7 @@ def near_duplicates(images: torch.Tensor) -> torch.Tensor:
     """
     if len(images) < 2:
         return torch.empty(0, 2, dtype=torch.long)
-    pairs = _proposed(images)
+    pairs = _proposed(images, sets)
     return pairs[_confirmed(images, pairs)]
 
 
@@ -177,7 +183,7 @@ class Unshared:
     def __init__(self, grey: torch.Tensor, side: int) -> None:
         self.side = side
         chosen = np.linspace(0, len(grey) - 1, min(len(grey), MOST_MEASURED)).round().astype(int)
-        units = self._units(grey[torch.from_numpy(chosen)])
+        units = self.units(grey[torch.from_numpy(chosen)])
         moments, directions = torch.linalg.eigh((units.T @ units / len(units)).double())
         moments = moments.clamp(min=0)
         level = moments.sum() / min(len(units), side * side)
@@ -186,16 +192,17 @@ class Unshared:
 
     def describe(self, grey: torch.Tensor) -> torch.Tensor:
         """Give (n, side²) unit vectors; zeros for images without detail."""
-        return F.normalize(self._units(grey) @ self.matrix)
+        return F.normalize(self.units(grey) @ self.matrix)
 
-    def _units(self, grey: torch.Tensor) -> torch.Tensor:
+    def units(self, grey: torch.Tensor) -> torch.Tensor:
+        """Give thumbnails of equal brightness and contrast; zeros for images without detail."""
         flat = F.adaptive_avg_pool2d(grey, self.side).flatten(1)
         detail = flat - flat.mean(1, keepdim=True)
         flatness = detail.std(1, keepdim=True) < LEAST_DETAIL
         return F.normalize(detail).masked_fill(flatness, 0)
 
 
-def _proposed(images: torch.Tensor) -> torch.Tensor:
+def _proposed(images: torch.Tensor, sets: torch.Tensor | None) -> torch.Tensor:
     """Find the pairs (m, 2) that coarse thumbnails take for near-duplicates."""
     grey = _grey(images, 2 * THUMBNAIL)
     unshared = Unshared(grey, THUMBNAIL)
@@ -204,30 +211,54 @@ def _proposed(images: torch.Tensor) -> torch.Tensor:
     found = []
     for view in COARSE_VIEWS:
         for start in range(0, len(images), BLOCK):
-            rows = unshared.describe(view.of(grey[start : start + BLOCK]))
-            found.append((rows @ plain.T >= least).nonzero() + torch.tensor([start, 0]))
-    pairs = torch.cat(found).sort(1).values
-    return pairs[pairs[:, 0] < pairs[:, 1]].unique(dim=0)
+            alike = unshared.describe(view.of(grey[start : start + BLOCK])) @ plain.T
+            rows = torch.arange(len(alike))
+            alike[rows, start + rows] = -1  # an image is no twin of its own
+            if sets is not None:
+                alike.masked_fill_(sets[start : start + BLOCK, None] == sets, -1)
+            found.append(_best(alike, least) + torch.tensor([start, 0]))
+    return torch.cat(found).sort(1).values.unique(dim=0)
+
+
+def _best(alike: torch.Tensor, least: float) -> torch.Tensor:
+    """Find the places (m, 2) of correlations of at least so much, in each row the highest MOST_ALIKE."""
+    enough = alike >= least
+    if enough.sum(1).max() > MOST_ALIKE:
+        highest = alike.topk(MOST_ALIKE, 1).indices
+        enough &= torch.zeros_like(enough).scatter_(1, highest, True)
+    return enough.nonzero()
 
 
 def _confirmed(images: torch.Tensor, pairs: torch.Tensor) -> torch.Tensor:
     """Say of each pair whether finer thumbnails, turned and enlarged to fit each other, are nearly the same."""
     if not len(pairs):
         return torch.zeros(0, dtype=torch.bool)
-    grey = _grey(images, 2 * FINE)
-    unshared = Unshared(grey, FINE)
+    # Of many images, not all thumbnails of 64 pixels are in memory at once.
+    chosen = np.linspace(0, len(images) - 1, min(len(images), MOST_MEASURED)).round().astype(int)
+    some = _grey(images[torch.from_numpy(chosen)], 2 * FINE)
+    unshared, coarse = Unshared(some, FINE), _lost(some) < DETAILED
     side = min(2 * FINE, max(BLUR + 1, images.shape[-1]))
-    plain = unshared.describe(grey)
+    plain = torch.cat([unshared.describe(_grey(part, 2 * FINE)) for part in images.split(CHUNK)])
     least = _least(SECOND, plain)
     right = torch.zeros(len(pairs), dtype=torch.bool)
     for view in FINE_VIEWS:
         for viewed, fixed in ((0, 1), (1, 0)):
             for part in [] if right.all() else (~right).nonzero().flatten().split(CHUNK):
-                seen, there = view.of(grey[pairs[part, viewed]]), pairs[part, fixed]
+                there = pairs[part, fixed]
+                seen, other = view.of(_grey(images[pairs[part, viewed]], 2 * FINE)), _grey(images[there], 2 * FINE)
                 alike = (unshared.describe(seen) * plain[there]).sum(1) >= least
-                fine = (_fine_detail(seen, side) * _fine_detail(grey[there], side)).sum(1) >= DETAIL
+                fine = (_fine_detail(seen, side) * _fine_detail(other, side)).sum(1) >= DETAIL
                 right[part] = alike & fine
+                if coarse:  # nothing but the coarse look tells such images from each other, so it has to be the same
+                    right[part] &= (unshared.units(seen) * unshared.units(other)).sum(1) >= SAME
     return right
+
+
+def _lost(grey: torch.Tensor) -> float:
+    """Give the share of the contrast of typical images that thumbnails of 16 pixels don't have."""
+    thumbnails = F.adaptive_avg_pool2d(grey, THUMBNAIL)
+    again = F.interpolate(thumbnails, grey.shape[-2:], mode="bilinear")
+    return float(((grey - again).var((1, 2, 3)) / grey.var((1, 2, 3)).clamp(min=LEAST_DETAIL**2)).median())
 
 
 def _least(usual: float, described: torch.Tensor) -> float:
