@@ -1,7 +1,7 @@
 """Strategies × labels × seeds on one task, each run on a paired split, as a tidy table that grows run by run."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,13 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from course_utils import environment
+from course_utils.arguments import LARGEST_SEED
 from course_utils.errors import CourseError
+from course_utils.experiments.arguments import rates, whole_number, whole_numbers
 from course_utils.experiments.finished import add_finished, read_finished
 from course_utils.experiments.memory import peak_memory
 from course_utils.experiments.parallel import unordered
+from course_utils.experiments.provenance import made_with
 from course_utils.tasks.protocol import Task
 from course_utils.tasks.running import NoValidation, train_and_score
 from course_utils.training import Strategy
@@ -37,20 +40,23 @@ class Experiment:
         Labelled examples per class.
     seeds : sequence of int
         Each seed is a split, an order and a start, the same one for all strategies, so that their results are paired.
+        A seed that comes twice is refused: it would give the same run again, and too narrow an interval.
     lrs : sequence of float
         If given, each strategy chooses one of these learning rates for each number of labels, by its validation score
         on one split that takes no part in the comparison; so all of them spend an equal budget on it.
     names : sequence of str
         A name for each strategy; its own if left out.
     keep : Path or str, optional
-        A file that finished runs are written to, so that a later session goes on from there.
+        A file that finished runs are written to, so that a later session goes on from there. It belongs to the data,
+        the code and the versions of torch and fastai that it was begun with; anything else is refused.
     jobs : int
         Runs at the same time, each in a process of its own.
 
     Raises
     ------
     CourseError
-        `experiments.nothing-to-run`, `experiments.names`, `experiments.tuning-seed`, `experiments.other-experiment`.
+        `experiments.nothing-to-run`, `experiments.names`, `experiments.tuning-seed`, `experiments.other-experiment`;
+        `experiments.argument` and `experiments.repeated` for labels, seeds, learning rates and jobs.
     """
 
     task: Task
@@ -64,6 +70,12 @@ class Experiment:
     rows: list[dict] = field(default_factory=list, repr=False)  # finished runs, tuning runs included
 
     def __post_init__(self) -> None:
+        """Check what is asked for, and read what an earlier session has finished."""
+        self.strategies = _listed(self.strategies)
+        self.labels = whole_numbers("labels", self.labels)
+        self.seeds = whole_numbers("seeds", self.seeds, 0, LARGEST_SEED)
+        self.lrs = rates("lrs", self.lrs)
+        self.jobs = whole_number("jobs", self.jobs)
         names = list(self.names) or [strategy.name for strategy in self.strategies]
         if not names or not self.labels or not self.seeds:
             raise CourseError(
@@ -82,7 +94,8 @@ class Experiment:
             )
         self.names = names
         if self.keep:
-            self.rows += read_finished(Path(self.keep), self._shared())
+            self.keep = Path(os.path.expanduser(self.keep))
+            self.rows += read_finished(self.keep, self._shared())
 
     def run(self) -> pd.DataFrame:
         """Run what hasn't run yet, and return one row a run.
@@ -117,15 +130,31 @@ class Experiment:
     @property
     def table(self) -> pd.DataFrame:
         """The finished runs of the comparison, a row each."""
-        return self._table(self.seeds)
+        table = self._table(self.seeds)
+        chosen = [
+            self._chosen_lr(name, strategy, labels)
+            for name, strategy in zip(self.names, self.strategies, strict=True)
+            for labels in self.labels
+        ]
+        pairs = [(name, labels) for name in self.names for labels in self.labels]
+        lr_of = dict(zip(pairs, chosen, strict=True))
+        # A kept file may hold runs at a learning rate that is no longer the choice: each seed counts once.
+        counted = [
+            pd.isna(lr) or lr == lr_of[name, labels]
+            for name, labels, lr in zip(table.strategy, table.labels, table.lr, strict=True)
+        ]
+        return table[pd.Series(counted, dtype=bool)].reset_index(drop=True)
 
     @property
     def tuning(self) -> pd.DataFrame:
         """The finished runs that chose learning rates; here `score` is that of the validation set."""
-        return self._table([TUNING_SEED])
+        table = self._table([TUNING_SEED])
+        return table[table.lr.isin(list(self.lrs))].reset_index(drop=True)
 
     def _table(self, seeds: Sequence[int]) -> pd.DataFrame:
-        table = pd.DataFrame([row for row in self.rows if row["seed"] in seeds], columns=COLUMNS)
+        """The finished runs of these seeds, each once, also where two sessions have done and kept it."""
+        wanted = [row for row in self.rows if row["seed"] in seeds and row["labels"] in self.labels]
+        table = pd.DataFrame(wanted, columns=COLUMNS).drop_duplicates(["strategy", "labels", "seed", "lr"])
         order = table.strategy.map({name: number for number, name in enumerate(self.names)})
         ordered = table.assign(order=order).sort_values(["order", "labels", "seed", "lr"])
         return ordered.drop(columns="order").reset_index(drop=True)
@@ -160,7 +189,7 @@ class Experiment:
         """What finished runs must share with this experiment to be counted in it."""
         # Learning rates are a column of the table, so they may differ from run to run.
         kinds = {name: repr(each.with_lr(1.0)) for name, each in zip(self.names, self.strategies, strict=True)}
-        return {"task": self.task.describe(), "strategies": kinds}
+        return {"task": self.task.describe(), "strategies": kinds} | made_with(self.task, self.strategies)
 
 
 def train_and_test(
@@ -192,7 +221,19 @@ def train_and_test(
 
 def _lr(strategy: Strategy) -> float | None:
     """The learning rate, as the table has it: none where an optimum is computed."""
-    return None if strategy.solved else strategy.lr
+    return None if strategy.solved else float(strategy.lr)
+
+
+def _listed(strategies: Iterable[Strategy]) -> list[Strategy]:
+    """The strategies as a list; a single one, and a class that no settings were given to, are refused."""
+    found = list(strategies) if isinstance(strategies, Iterable) else [strategies]
+    if not isinstance(strategies, Iterable) or not all(isinstance(each, Strategy) for each in found):
+        told = ", ".join(getattr(each, "__name__", type(each).__name__) for each in found)
+        raise CourseError(
+            f"strategies is {told}: give objects of `training` in a list, such as [Full(epochs=5)].",
+            code="experiments.argument",
+        )
+    return found
 
 
 def _train_and_test(run: dict[str, Any]) -> dict[str, Any]:

@@ -118,7 +118,8 @@ def label_saving(table: pd.DataFrame, arm: str, baseline: str, labels: int) -> R
     ------
     CourseError
         For a missing column (`experiments.column-missing`), an unknown strategy (`experiments.unknown-strategy`), runs
-        that are missing or failed (`experiments.unpaired-runs`), and fewer than two seeds (`experiments.one-seed`).
+        that are missing or failed (`experiments.unpaired-runs`), or that come more than once (`experiments.repeated`),
+        and fewer than two seeds (`experiments.one-seed`).
 
     Notes
     -----
@@ -196,6 +197,13 @@ def _check(table: pd.DataFrame, arm: str, baseline: str) -> bool:
         raise CourseError(
             f"No run of {', '.join(map(repr, unknown))} is in the table: it has {known}.",
             code="experiments.unknown-strategy",
+        )
+    runs = table[table.strategy.isin([arm, baseline])]
+    if runs.duplicated(["strategy", "labels", "seed"]).any():
+        raise CourseError(
+            "Some seeds come more than once for a strategy and a number of labels, and the same run again is no "
+            "further evidence: give each run once.",
+            code="experiments.repeated",
         )
     seeds = {name: sorted(set(table.seed[table.strategy == name])) for name in (arm, baseline)}
     if seeds[arm] != seeds[baseline]:

@@ -1,15 +1,19 @@
 """Tasks on images: a data set of the course, a network of fastai's `vision_learner`, and a metric."""
 
+import copy
 import json
 import os
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any
 
 from fastai.data.core import DataLoaders
+from fastai.data.load import DataLoader
 from fastai.learner import Learner
+from fastai.losses import CrossEntropyLossFlat
 from fastai.torch_core import set_seed
 from fastai.vision.learner import vision_learner
 from torch import nn
@@ -28,8 +32,10 @@ class ImageTask:
 
     Parameters
     ----------
-    dataset : str
-        A data set of the course by name, as `data.load` takes it.
+    dataset : str or callable
+        A data set of the course by name, as `data.load` takes it. Or a function of yours that loads images: called with
+        `n_per_class` and `seed` and the options, it returns DataLoaders whose third loader is the test set, such as
+        `functools.partial(data.images, "my photos")`.
     name : str, optional
         What the task is called; the data set's name if left out.
     metric : str
@@ -56,7 +62,7 @@ class ImageTask:
         among the options (`tasks.option-of-a-run`): each run has its own.
     """
 
-    dataset: str
+    dataset: str | Callable[..., DataLoaders]
     name: str
     metric: str
     labels: int
@@ -69,7 +75,7 @@ class ImageTask:
 
     def __init__(
         self,
-        dataset: str,
+        dataset: str | Callable[..., DataLoaders],
         *,
         name: str | None = None,
         metric: str = "accuracy",
@@ -92,7 +98,13 @@ class ImageTask:
                 "labels where the task is run.",
                 code="tasks.option-of-a-run",
             )
-        own = {"dataset": dataset, "name": name or dataset, "metric": metric, "labels": labels, "epochs": epochs}
+        own = {
+            "dataset": dataset,
+            "name": name or _named(dataset),
+            "metric": metric,
+            "labels": labels,
+            "epochs": epochs,
+        }
         own |= {"arch": arch, "flip": flip, "head": head, "images": images, "options": options}
         vars(self).update(own)  # a frozen dataclass refuses assignment
 
@@ -113,6 +125,8 @@ class ImageTask:
 
     def load(self, seed: int, labels: int) -> DataLoaders:
         """Return the loaders of one split, with so many labelled images per class to train on."""
+        if not isinstance(self.dataset, str):
+            return own_loaders(self.dataset(n_per_class=labels, seed=seed, **self.options), seed)
         with _images(self.images):
             return data.load(self.dataset, n_per_class=labels, seed=seed, **self.options)
 
@@ -137,7 +151,10 @@ class ImageTask:
             set_seed(start)
         measure = find_metric(self.metric).for_fastai
         assert measure is not None  # __init__ refuses others
-        learn = vision_learner(dls, self.network, pretrained=strategy.pretrained, metrics=measure())
+        # fastai's loaders say which loss their labels need; those that were made from pairs don't.
+        loss = getattr(dls.train_ds, "loss_func", None) or CrossEntropyLossFlat()
+        how: dict[str, Any] = {"metrics": measure(), "loss_func": loss}
+        learn = vision_learner(dls, self.network, pretrained=strategy.pretrained, **how)
         if self.head:
             replace_head(learn, self.head)
         return learn
@@ -145,18 +162,51 @@ class ImageTask:
     def score(self, learn: Learner, split: str = "test") -> float:
         """Return the metric on the "valid" or the "test" set."""
         with learn.no_bar(), learn.no_logging():
-            return float(learn.validate(dl=getattr(learn.dls, split))[1])
+            return float(learn.validate(dl=loader_of(learn.dls, split))[1])
 
     def describe(self) -> dict[str, Any]:
         """Return data set, options, network, metric and images, as JSON can hold them."""
         return {
-            "dataset": self.dataset,
+            "dataset": self.dataset if isinstance(self.dataset, str) else _named(self.dataset),
             "options": json.loads(json.dumps(dict(self.options), default=repr, sort_keys=True)),
-            "network": self.network.__name__,
+            "network": _named(self.network),
             "metric": self.metric,
             **({"head": self.head} if self.head else {}),
             "images": self.images or environment.images(),
         }
+
+
+def own_loaders(dls: DataLoaders, seed: int) -> DataLoaders:
+    """Return loaders of a learner's own, since fastai adds the network's normalisation to them; seed: of the order."""
+    own = copy.copy(dls)
+    own.loaders = [dl.new() for dl in dls.loaders]
+    own.train.rng = random.Random(seed)
+    return own
+
+
+def loader_of(dls: DataLoaders, split: str) -> DataLoader:
+    """Return the loader of the "valid" or the "test" set, which is the third.
+
+    Raises
+    ------
+    CourseError
+        Where there is none, or no example in it (`tasks.no-such-set`).
+    """
+    number = {"valid": 1, "test": 2}[split]
+    if len(dls.loaders) <= number or not len(dls.loaders[number].dataset):
+        raise CourseError(
+            f"The data have no {split} set to score on: load DataLoaders of three sets, train, valid and test.",
+            code="tasks.no-such-set",
+        )
+    return dls.loaders[number]
+
+
+def _named(value: Any) -> str:
+    """How tables and messages name a data set or a network."""
+    if isinstance(value, partial):
+        told = [*map(repr, value.args), *(f"{name}={given!r}" for name, given in value.keywords.items())]
+        return f"{_named(value.func)}({', '.join(told)})"
+    return value if isinstance(value, str) else getattr(value, "__name__", type(value).__name__).rpartition(".")[2]
 
 
 @contextmanager

@@ -2,9 +2,12 @@
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import torch
 from fastai.vision.all import accuracy, set_seed, vision_learner
 from support.errors import refused
 
@@ -135,6 +138,81 @@ def test_a_file_of_another_experiment_is_refused(counted, tmp_path):
     assert len(more.run()) == 6 and len(counted) == 6
 
 
+@pytest.mark.parametrize("seeds", [[0, 1, 0], np.array([3, 3]), (seed for seed in (1, 1))])
+def test_a_seed_that_comes_twice_is_no_further_evidence(seeds):
+    with refused("experiments.repeated", "seeds", "more than once"):
+        experiment(seeds=seeds)
+    for repeated in ({"labels": [2, 2]}, {"lrs": [1e-3, np.float32(1e-2), np.float32(1e-2)]}):
+        with refused("experiments.repeated", *repeated):
+            experiment(**repeated)
+
+
+def test_a_run_that_two_sessions_have_kept_counts_once(counted, tmp_path):
+    file = tmp_path / "runs.jsonl"
+    experiment(keep=file).run()
+    first, *runs = file.read_text().splitlines()
+    file.write_text("\n".join([first, *runs, *runs]))
+    assert len(experiment(keep=file).run()) == 4 and len(counted) == 4
+
+
+def test_kept_runs_at_a_learning_rate_that_is_no_choice_now_are_left_out(counted, tmp_path):
+    file = tmp_path / "runs.jsonl"
+    experiment(keep=file, labels=[2, 5], lrs=[1e-3, 1e-1]).run()
+    narrower = experiment(keep=file, lrs=[1e-3, 1e-2])
+    table = narrower.run()
+    assert (table.lr == 1e-2).all() and len(table) == 4, "1e-1 isn't offered here, and 5 labels aren't asked for"
+    assert set(narrower.tuning.lr) == {1e-3, 1e-2}
+
+
+@pytest.mark.parametrize("as_given", [np.array, torch.tensor, pd.Series, tuple, iter])
+def test_numbers_of_any_library_are_numbers(as_given, counted, tmp_path):
+    file = tmp_path / "runs.jsonl"
+    numpys = {"lrs": np.logspace(-3, -1, 3), "labels": as_given([2, 5]), "seeds": as_given([0, 1]), "jobs": np.int64(1)}
+    table = experiment(**numpys, keep=file).run()
+    assert len(table) == 8 and len(experiment(keep=file, labels=[2, 5], lrs=[1e-3, 1e-2, 1e-1]).table) == 8
+
+
+def test_a_home_in_the_name_of_a_file_is_found(counted, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    experiment(keep="~/kept/runs.jsonl").run()
+    assert (tmp_path / "kept" / "runs.jsonl").is_file() and not Path("~").exists()
+
+
+def test_a_file_that_can_not_be_kept_is_told_before_anything_runs(counted, tmp_path):
+    (tmp_path / "file").touch()
+    with refused("experiments.keep-unusable", "runs.jsonl"):
+        experiment(keep=tmp_path / "file" / "runs.jsonl")
+    with refused("experiments.keep-unusable"):
+        experiment(keep=tmp_path)
+
+
+@dataclass(frozen=True)
+class Own(training.Strategy):
+    """A strategy of one's own, as a notebook may change it without renaming it."""
+
+    name = "own"
+
+    def phases(self) -> list:
+        return training.HeadOnly(self.epochs, self.lr).phases()
+
+
+def test_kept_runs_belong_to_the_code_and_the_data_that_made_them(counted, tmp_path, monkeypatch):
+    kept = {"keep": tmp_path / "runs.jsonl", "strategies": [Own(1)], "seeds": [0]}
+    experiment(**kept).run()
+    assert len(experiment(**kept).run()) == len(counted) == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(Own, "phases", lambda self: training.Full(self.epochs, self.lr).phases())
+        with refused("experiments.other-experiment", "other code"):
+            experiment(**kept)
+    with monkeypatch.context() as patch:
+        real = data.digits
+        patch.setattr(TASK.__class__, "load", lambda self, seed, labels: real(n_per_class=labels, seed=7, size=32))
+        with refused("experiments.other-experiment", "other data"):
+            experiment(**kept)
+    assert len(experiment(**kept).table) == 1
+
+
 @pytest.mark.parametrize(
     ("wrong", "code", "fact"),
     [
@@ -142,6 +220,16 @@ def test_a_file_of_another_experiment_is_refused(counted, tmp_path):
         ({"seeds": []}, "nothing-to-run", "one seed"),
         ({"strategies": [training.Full(1), training.Full(2)]}, "names", "full, full"),
         ({"seeds": [grid.TUNING_SEED]}, "tuning-seed", "1000"),
+        ({"seeds": 5}, "argument", "seeds is 5"),
+        ({"seeds": [-1]}, "argument", "from 0 to 4294967295"),
+        ({"seeds": [True, 2]}, "argument", "True"),
+        ({"labels": [2.5]}, "argument", "2.5"),
+        ({"labels": [0]}, "argument", "at least 1"),
+        ({"lrs": [0.1, "fast"]}, "argument", "'fast'"),
+        ({"lrs": [0.0]}, "argument", "0.0"),
+        ({"jobs": 0}, "argument", "jobs is 0"),
+        ({"strategies": training.Full(1)}, "argument", "[Full(epochs=5)]"),
+        ({"strategies": [training.Full]}, "argument", "strategies is Full"),
     ],
 )
 def test_an_experiment_that_cannot_be_run_is_refused(wrong, code, fact):

@@ -163,6 +163,7 @@ def test_losses_cross_where_the_scores_that_mirror_them_do():
         (lambda table: table.assign(score=table.score.where(table.seed == 0)), "unpaired-runs", "every seed"),
         (lambda table: table[table.labels > 5], "unpaired-runs", "labels"),
         (lambda table: table[table.seed == 0], "one-seed", "more seeds"),
+        (lambda table: pd.concat([table, table]), "repeated", "more than once"),
     ],
 )
 def test_runs_that_can_not_be_read_are_refused(change, code, fact):

@@ -2,13 +2,19 @@
 
 import json
 import pickle
+from functools import partial
 
 import pytest
 import torch
+from fastai.data.core import DataLoaders, TfmdDL
+from fastai.data.transforms import Normalize
+from fastai.torch_core import TensorImage
+from support.datasets import class_folders, write_images
 from support.errors import refused
 
-from course_utils import training
+from course_utils import data, training
 from course_utils.backbones import resnet18_half
+from course_utils.experiments import Experiment
 from course_utils.tasks import TASKS, ImageTask, Task, find_task, train, train_and_score
 from course_utils.tasks.running import NoValidation
 
@@ -96,3 +102,76 @@ def test_a_task_that_cannot_be_is_refused(options, code, fact):
 def test_an_unknown_task_is_refused():
     with refused("tasks.unknown-task", "'glory'", "09_tuning"):
         find_task("glory")
+
+
+# ---------------------------------------------------------------------------------------------------- data of one's own
+
+
+def plain(n_per_class: int, seed: int, sets: int = 3):
+    """fastai's own loaders of a few images in two colours, without the course's classes."""
+    labels = torch.arange(2 * n_per_class + 16) % 2
+    pixels = torch.rand(len(labels), 3, 16, 16, generator=torch.Generator().manual_seed(seed))
+    pixels[labels == 1, 0] += 1
+    pairs = list(zip(map(TensorImage, pixels), labels, strict=True))
+    parts = [pairs[: 2 * n_per_class], pairs[-16:-8], pairs[-8:]][:sets]
+    dls = DataLoaders(*(TfmdDL(part, bs=2, shuffle=not n, num_workers=0) for n, part in enumerate(parts)))
+    dls.c, dls.vocab = 2, ["dark", "red"]
+    return dls
+
+
+class Loads:
+    """A loader with a state, as objects may have one."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __call__(self, **options):
+        return data.images(self.folder, **options)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return class_folders(tmp_path / "photos", each=9)
+
+
+def test_any_function_that_loads_images_is_data(folder):
+    own = {"size": 16, "bs": 4, "augment": False, "split": (2, 2)}
+    ways = {
+        "plain": (plain, {}),
+        "<lambda>": (lambda **options: plain(**options), {}),
+        "Loads": (Loads(folder), own),
+        f"images({str(folder)!r})": (partial(data.images, str(folder)), own),
+    }
+    for name, (load, options) in ways.items():
+        task = ImageTask(load, arch=resnet18_half, **options)
+        assert isinstance(task, Task) and task.name == task.describe()["dataset"] == name
+        assert json.loads(json.dumps(task.describe())) == task.describe()
+        score, trained = train_and_score(task, training.HeadOnly(1), 4, 0, cbs=[NoValidation()])
+        assert 0 <= score <= 1 and trained.steps >= 2
+        again = train_and_score(task, training.HeadOnly(1), 4, 0, cbs=[NoValidation()])[1]
+        assert all(torch.equal(a, b) for a, b in zip(head_of(trained.learn), head_of(again.learn), strict=True))
+
+
+def test_loaders_that_a_function_gives_again_and_again_stay_as_they_are():
+    given = plain(4, 0)
+    task = ImageTask(lambda n_per_class, seed: given, arch=resnet18_half)
+    first = task.learner(0, 4, training.HeadOnly(1))
+    assert any(isinstance(step, Normalize) for step in first.dls.train.after_batch.fs)
+    assert not any(isinstance(step, Normalize) for dl in given.loaders for step in dl.after_batch.fs)
+
+
+def test_data_without_a_test_set_say_so():
+    task = ImageTask(partial(plain, sets=2), arch=resnet18_half)
+    with refused("tasks.no-such-set", "no test set"):
+        train_and_score(task, training.HeadOnly(1), 4, 0, cbs=[NoValidation()])
+    assert 0 <= train_and_score(task, training.HeadOnly(1), 4, 0, split="valid")[0] <= 1
+
+
+def test_a_task_of_ones_own_data_runs_in_an_experiment_of_two_processes(folder, tmp_path):
+    task = ImageTask(lambda **options: data.images(folder, **options), arch=resnet18_half, size=16, split=(2, 2), bs=4)
+    runs = {"labels": [3], "seeds": [0, 1], "keep": tmp_path / "runs.jsonl"}
+    table = Experiment(task, [training.HeadOnly(1)], jobs=2, **runs).run()
+    assert not any(table.error), table.error.tolist()
+    write_images(folder, ["cat/1.png"], seed=5)  # another image under the same name
+    with refused("experiments.other-experiment", "other data"):
+        Experiment(task, [training.HeadOnly(1)], **runs)
