@@ -1,9 +1,11 @@
 """`course tune`: search for the settings of a lesson's fine-tuning, stop, go on, and test what was found."""
 
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from course_utils.arguments import LARGEST_SEED, whole
 from course_utils.errors import CourseError
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ def tune(
         seed = _seed_of(storage, task.lesson)
     again = f"course tune {lesson} --trials N"
     if storage is not None:
-        again += f" --storage {without_password(storage)}"
+        again += f" --storage {quote(without_password(storage))}"
     try:
         study = search(
             Objective(task, seed),
@@ -74,8 +76,9 @@ def _seed_of(storage: str | None, name: str) -> int:
 
     attributes = study_attributes(find_address(storage, name), name) or {}
     task = attributes.get("task")
-    if isinstance(task, dict) and "seed" in task:
-        return task["seed"]
+    own = whole(task.get("seed"), 0, LARGEST_SEED) if isinstance(task, dict) else None
+    if own is not None:
+        return own
     return seed()
 
 

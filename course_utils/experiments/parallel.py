@@ -4,11 +4,16 @@ import multiprocessing
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pickle import PicklingError
 from typing import Any
 
 import joblib
 import torch
 
+from course_utils.errors import CourseError
+from course_utils.experiments.arguments import whole_number
+from course_utils.experiments.sending import not_sent
 from course_utils.machine import observe
 
 
@@ -20,13 +25,22 @@ def run_parallel(function: Callable, calls: Iterable[tuple], jobs: int | None = 
     Parameters
     ----------
     function : callable
-        Where processes can't be forked and `jobs` is above 1, it must be importable.
+        Any, also one that was defined in a notebook or in another function. Where processes can't be forked (on
+        Windows and macOS, and with a GPU) and `jobs` is above 1, it is sent to the other processes together with all
+        that it uses, which an open file or a lock can't be.
     calls : iterable of tuple
         Arguments.
     jobs : int, optional
         How many at a time; if left out, two where a second core is free and processes can be forked, else one.
+
+    Raises
+    ------
+    CourseError
+        For a number of jobs below 1 (`experiments.argument`), for what can't be sent to other processes
+        (`experiments.not-sent`), and when a process was ended from outside (`experiments.workers-killed`).
     """
-    jobs = jobs or (min(2, observe().cores) if can_fork() else 1)
+    if jobs is None:
+        jobs = min(2, observe().cores) if can_fork() else 1
     runs = [(index, function, call) for index, call in enumerate(calls)]
     return [result for _, result in sorted(unordered(_index_and_result, runs, jobs), key=lambda pair: pair[0])]
 
@@ -34,21 +48,43 @@ def run_parallel(function: Callable, calls: Iterable[tuple], jobs: int | None = 
 def unordered(function: Callable, items: list, jobs: int) -> Iterator[Any]:
     """Yield `function(item)` of each item, in the order in which they end.
 
-    Closing the generator drops those that have not begun.
+    Closing the generator drops those that have not begun. Raises what `run_parallel` raises.
     """
+    jobs = whole_number("jobs", jobs)
     if jobs == 1:
         yield from map(function, items)
-    elif can_fork():
-        # Copies of this process share all that it has imported, which for torch and fastai is most of their memory.
-        with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork"), _prepare) as pool:
-            try:
-                for done in as_completed([pool.submit(function, item) for item in items]):
-                    yield done.result()
-            finally:
-                pool.shutdown(cancel_futures=True)
-    else:
-        runs = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-        yield from runs(joblib.delayed(function)(item) for item in items)
+        return
+    try:
+        yield from (_forked if can_fork() else _sent)(function, items, jobs)
+    except PicklingError as problem:
+        raise not_sent(problem) from problem
+    except BrokenProcessPool as problem:
+        if "un-serialize" in str(problem):  # loky: a process couldn't read what it was sent
+            raise not_sent(problem.__cause__ or problem) from problem
+        raise CourseError(
+            f"One of {jobs} processes was ended from outside, perhaps for lack of memory: run again with fewer jobs.",
+            code="experiments.workers-killed",
+        ) from problem
+
+
+def _forked(function: Callable, items: list, jobs: int) -> Iterator[Any]:
+    """Compute in copies of this process, which share all that it has imported: for torch most of their memory.
+
+    They have the function and the items as well, so only results need to be sent.
+    """
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(jobs, context, _prepare, (function, items)) as pool:
+        try:
+            for done in as_completed([pool.submit(_compute, index) for index in range(len(items))]):
+                yield done.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _sent(function: Callable, items: list, jobs: int) -> Iterator[Any]:
+    """Compute in new processes; joblib sends them functions of a notebook, and local ones, as code."""
+    runs = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
+    yield from runs(joblib.delayed(function)(item) for item in items)
 
 
 def can_fork() -> bool:
@@ -56,10 +92,20 @@ def can_fork() -> bool:
     return multiprocessing.get_start_method() == "fork" and not torch.cuda.is_available()
 
 
-def _prepare() -> None:
+_inherited: tuple[Callable, list]  # what a copy of the first process computes
+
+
+def _prepare(function: Callable, items: list) -> None:
     """In a new process."""
+    global _inherited
+    _inherited = function, items
     torch.set_num_threads(1)  # the first process's threads were not copied; and the other cores are busy
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the first process's affair
+
+
+def _compute(index: int) -> Any:
+    function, items = _inherited
+    return function(items[index])
 
 
 def _index_and_result(run: tuple[int, Callable, tuple]) -> tuple[int, Any]:

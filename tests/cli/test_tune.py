@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from typer.testing import CliRunner
 from course_utils import data
 from course_utils.cli import tune as command
 from course_utils.errors import CourseError
-from course_utils.experiments import objective
+from course_utils.experiments import objective, search
 from course_utils.experiments.search import Progress, find_address, storage
 from course_utils.experiments.search.progress import has_finished
 
@@ -72,6 +73,22 @@ def test_the_same_call_goes_on_with_the_studys_own_seed(cheap):
     )
     with refused("experiments.study-of-another-task", "the task differs in seed"):
         raise run("09", "--trials", "6", "--seed", "8", "--storage", "a.db").exception
+
+
+def test_how_to_go_on_can_be_pasted_into_a_shell_whatever_the_files_name(cheap):
+    told = said("09", "--trials", "1", "--storage", "my studies.db", "--seed", "3")
+    again = told.splitlines()[-1].partition("`")[2].partition("`")[0]
+    program, command, *arguments = shlex.split(again.replace("N", "2"))
+    assert (program, command) == ("course", "tune") and "2 of 2 finished" in said(*arguments)
+
+
+@pytest.mark.parametrize("seed", ["-1", "4294967296"])
+def test_a_study_that_was_once_made_with_a_bad_seed_says_what_to_do(cheap, seed):
+    search.tune(
+        lambda trial: 0.5, objective.find_task("01").space, 1, name="01_first_finetune", task={"seed": int(seed)}
+    )
+    with refused("experiments.study-of-another-task", "seed", "name another storage"):
+        raise run("01", "--trials", "2").exception
 
 
 def test_lessons_share_a_database(cheap):

@@ -1,10 +1,15 @@
 """Runs in processes of their own give what they would give one after the other."""
 
 import os
+import sys
+import threading
 import time
+from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
+from support.errors import refused
 
 from course_utils.experiments import parallel, run_parallel
 from course_utils.experiments.parallel import can_fork, unordered
@@ -63,7 +68,7 @@ def test_where_processes_cannot_be_forked_runs_go_one_by_one_unless_asked(monkey
     assert not can_fork()
     assert {process for _, process in run_parallel(where, [(1,), (2,)])} == {os.getpid()}
     monkeypatch.setattr(parallel, "ProcessPoolExecutor", None)
-    assert sorted(number for number, _ in unordered(where, [1, 2, 3], jobs=2)) == [1, 2, 3]
+    assert sorted(unordered(lambda number: number + 1, [1, 2, 3], jobs=2)) == [2, 3, 4]
 
 
 def test_an_empty_list_is_done_at_once():
@@ -72,3 +77,59 @@ def test_an_empty_list_is_done_at_once():
 
 def test_a_quota_of_one_core_leaves_all_calls_in_this_process(quota_of_one_core):
     assert {process for _, process in run_parallel(where, [(1,), (2,)])} == {os.getpid()}
+
+
+# ------------------------------------------------------------------------- closures, and processes that can't be forked
+
+
+def thirds(number: int) -> int:
+    return number // 3
+
+
+@pytest.fixture
+def spawning(monkeypatch):
+    """Processes are made anew, as on Windows and macOS: nothing of this one is in them but what they are sent."""
+    monkeypatch.setattr(parallel, "can_fork", lambda: False)
+
+
+def test_a_local_function_and_what_it_holds_run_in_copies_of_this_process():
+    lock, offset = threading.Lock(), 10  # a lock can't be sent anywhere
+
+    def add(number: int) -> int:
+        with lock:
+            return number + offset
+
+    assert run_parallel(add, [(1,), (2,)], jobs=2) == [11, 12]
+    assert sorted(unordered(lambda number: number * offset, [1, 2], jobs=2)) == [10, 20]
+
+
+def test_a_local_function_runs_in_new_processes_too(spawning):
+    offset = 10
+    found = list(unordered(lambda number: (number + offset, os.getpid()), [1, 2], jobs=2))
+    assert {number for number, _ in found} == {11, 12} and os.getpid() not in {process for _, process in found}
+
+
+def test_what_can_not_be_sent_says_what_to_move_where(spawning):
+    lock = threading.Lock()
+    with refused("experiments.not-sent", "'_thread.lock'", "runs.py"):
+        list(unordered(lambda number: lock.acquire(), [1, 2], jobs=2))
+
+
+def test_a_function_of_a_module_that_new_processes_do_not_find_says_so(spawning, monkeypatch):
+    hidden = ModuleType("not_on_the_path")
+    exec("def double(number):\n    return 2 * number", vars(hidden))
+    monkeypatch.setitem(sys.modules, "not_on_the_path", hidden)
+    with refused("experiments.not-sent", "not_on_the_path"):
+        list(unordered(hidden.double, [1, 2], jobs=2))
+
+
+def test_a_process_that_is_ended_from_outside_is_told():
+    with refused("experiments.workers-killed", "fewer jobs"):
+        run_parallel(lambda number: os._exit(9), [(1,), (2,)], jobs=2)
+
+
+@pytest.mark.parametrize("jobs", [0, -1, 1.5, "2", True])
+def test_a_number_of_jobs_is_whole_and_at_least_one(jobs):
+    with refused("experiments.argument", f"jobs is {jobs!r}"):
+        run_parallel(thirds, [(1,)], jobs=jobs)
+    assert run_parallel(thirds, [(7,)], jobs=np.int64(1)) == [2]

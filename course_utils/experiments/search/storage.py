@@ -1,6 +1,7 @@
 """Where an Optuna study is kept: a SQLite file or a database server, opened so that a wrong one is left untouched."""
 
 import json
+import os
 import re
 import sqlite3
 import warnings
@@ -8,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import optuna
 from filelock import FileLock, Timeout
@@ -67,16 +69,36 @@ def find_address(storage: str | Path | None, name: str) -> Address:
         The study's name.
     """
     if storage is None:
-        storage = data_dir() / "studies" / f"{name}.db"
-        storage.parent.mkdir(parents=True, exist_ok=True)
+        storage = _own_file(name)
     text = str(storage)
     if "://" not in text:
-        file = Path(text).expanduser()
+        if "?" in text:  # where the options of a URL begin
+            raise CourseError(
+                f"{text} can't hold a study, since a question mark is in its name: name another file.",
+                code="experiments.storage-unusable",
+            )
+        file = Path(os.path.expanduser(text))
         return Address(f"sqlite:///{file}", str(file), file)
-    is_sqlite = re.match(r"sqlite[+:]", text) is not None
-    return Address(
-        text, without_password(text), Path(text.partition(":///")[2].partition("?")[0]) if is_sqlite else None
-    )
+    if re.match(r"sqlite[+:]", text) is None:
+        return Address(text, without_password(text), None)
+    kind, slashes, rest = text.partition(":///")
+    path, mark, options = rest.partition("?")
+    file = Path(os.path.expanduser(path))
+    return Address(f"{kind}{slashes}{file if path else ''}{mark}{options}", without_password(text), file)
+
+
+def _own_file(name: str) -> Path:
+    """The file of a study in the data folder, which is made if it isn't there."""
+    file = data_dir() / "studies" / f"{name}.db"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise CourseError(
+            f"The data folder can't hold a study ({problem.strerror}): name a file for it as the storage, or in "
+            "COURSE_DATA_DIR a folder that you may write to.",
+            code="experiments.no-folder",
+        ) from problem
+    return file
 
 
 def without_password(url: str) -> str:
@@ -226,7 +248,7 @@ def open_study(storage: RDBStorage, address: Address, name: str, task: Mapping, 
         When there is a study of that name with another task or space; nothing is changed.
     """
     wanted = {
-        "task": json.loads(json.dumps(task)),
+        "task": json.loads(json.dumps(task, default=_plain)),
         "space": {setting: json.loads(distribution_to_json(each)) for setting, each in sorted(space.items())},
     }
     with address.creation_lock(), quiet():
@@ -244,6 +266,11 @@ def open_study(storage: RDBStorage, address: Address, name: str, task: Mapping, 
                 code="experiments.study-of-another-task",
             )
     return study
+
+
+def _plain(value: Any) -> Any:
+    """A number of NumPy's or torch's as Python's own, which JSON can hold; anything else as it is written."""
+    return value.item() if hasattr(value, "item") else repr(value)
 
 
 def _difference(found: Mapping, wanted: Mapping) -> str:

@@ -37,12 +37,13 @@ from optuna.study import Study
 from optuna.trial import Trial
 
 from course_utils.errors import CourseError
+from course_utils.experiments.arguments import seed_number, whole_number
 from course_utils.experiments.search.progress import Progress, progress_of
 from course_utils.experiments.search.sampling import SAMPLERS, STARTUP
 from course_utils.experiments.search.storage import Space, find_address, quiet
 from course_utils.experiments.search.worker import POLL, Search, run_worker
+from course_utils.experiments.sending import pack
 
-LARGEST_SEED = 2**32 - 1  # as for COURSE_SEED
 PATIENCE = 10  # seconds that a worker has to record the end of its trial when a search is stopped
 
 
@@ -103,7 +104,8 @@ def tune(
         For wrong arguments, for a storage that can't be used, for a study of another task or space, and when every
         worker ended before the search did.
     """
-    _check(space, trials, workers, seed, sampler)
+    trials, workers, seed = whole_number("trials", trials), whole_number("workers", workers), seed_number(seed)
+    _check(space, sampler)
     address = find_address(storage, name)
     pruner = pruner or MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=1)
     search = Search(objective, dict(space), trials, dict(task or {}), address, name, seed, sampler, pruner)
@@ -128,15 +130,8 @@ def tune(
     return study
 
 
-def _check(space: Space, trials: int, workers: int, seed: int, sampler: str) -> None:
-    """Refuse wrong arguments before anything is opened, since a study keeps the seed that it was made with."""
-    for what, value in (("trials", trials), ("workers", workers)):
-        if not isinstance(value, int) or value < 1:
-            raise CourseError(f"{what} is {value!r}: give a whole number of at least 1.", code="experiments.argument")
-    if not isinstance(seed, int) or not 0 <= seed <= LARGEST_SEED:
-        raise CourseError(
-            f"seed is {seed!r}: give a whole number from 0 to {LARGEST_SEED}.", code="experiments.argument"
-        )
+def _check(space: Space, sampler: str) -> None:
+    """Refuse what no search can begin with."""
     if sampler not in SAMPLERS:
         raise CourseError(
             f"There is no sampler {sampler!r}: choose one of {', '.join(SAMPLERS)}.", code="experiments.argument"
@@ -172,12 +167,14 @@ def _share(search: Search, workers: int, teller: _Teller) -> None:
     """Run the search in processes of their own, and watch it."""
     from course_utils.experiments.parallel import can_fork  # brings torch
 
-    context: Any = multiprocessing.get_context("fork" if can_fork() else "spawn")
+    forks = can_fork()
+    context: Any = multiprocessing.get_context("fork" if forks else "spawn")
+    parcel = search if forks else pack(search)
     started: list[tuple[BaseProcess, Connection]] = []
     try:
         for _ in range(workers):
             receiver, sender = context.Pipe(duplex=False)
-            process = context.Process(target=run_worker, args=(search, sender), daemon=True)
+            process = context.Process(target=run_worker, args=(parcel, sender), daemon=True)
             process.start()
             sender.close()
             started.append((process, receiver))
@@ -199,8 +196,9 @@ def _share(search: Search, workers: int, teller: _Teller) -> None:
         except EOFError:  # killed, without a word
             continue
         raise problem
+    reason = "for lack of memory" if forks else "for lack of memory, or of a script's `if __name__ == '__main__':`"
     raise CourseError(
-        f"All {workers} workers were ended from outside before the search was done, perhaps for lack of memory: search "
-        "again to go on from here, with fewer workers.",
+        f"All {workers} workers were ended from outside before the search was done, perhaps {reason}: search again to "
+        "go on from here, with fewer workers.",
         code="experiments.workers-killed",
     )

@@ -22,6 +22,7 @@ from course_utils.errors import CourseError
 from course_utils.experiments.search import storage
 from course_utils.experiments.search.progress import counts, has_finished
 from course_utils.experiments.search.sampling import SeededSampler, suggest
+from course_utils.experiments.sending import unpack
 
 POLL = 0.2  # seconds between two looks at what the others do
 
@@ -182,8 +183,8 @@ class _Turns:
                 self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
 
-def run_worker(search: Search, sender: Connection) -> None:
-    """Work in a process of its own, and send the error that ended it."""
+def run_worker(parcel: Search | bytes, sender: Connection) -> None:
+    """Work in a process of its own, and send the error that ended it; a new process gets the search packed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the first process's affair
     stop = GentleStop()
     signal.signal(signal.SIGTERM, stop)
@@ -191,6 +192,7 @@ def run_worker(search: Search, sender: Connection) -> None:
         sys.modules["torch"].set_num_threads(1)  # the other cores are busy
     with storage.quiet():
         try:
+            search: Search = unpack(parcel) if isinstance(parcel, bytes) else parcel
             search.work(*search.open(), stop=stop)
         except KeyboardInterrupt:
             return

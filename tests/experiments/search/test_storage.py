@@ -87,9 +87,24 @@ def test_a_database_of_another_program_gets_a_study_beside_its_own_tables():
 
 
 def test_a_file_may_have_any_name():
-    for name in ("seed 0", "{curly}.db", "50%.db"):
+    for name in ("seed 0", "a#b.db", "100%20.db", "{curly}.db", "50%.db"):
         assert len(tune(height, SPACE, 1, storage=name).trials) == 1
         assert Path(name).exists()
+
+
+@pytest.mark.parametrize("address", ["~/a study.db", "sqlite:///~/a study.db"])
+def test_a_home_in_the_name_of_a_file_is_found(address, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    tune(height, SPACE, 1, storage=address)
+    assert (tmp_path / "a study.db").is_file()
+
+
+def test_a_data_folder_that_can_not_be_written_is_told(tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "studies").touch()  # whatever is in the way
+    with refused("experiments.no-folder", "COURSE_DATA_DIR"):
+        tune(height, SPACE, 1)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +114,8 @@ def test_a_file_may_have_any_name():
         ("sqlite:///nowhere/study.db", "no-folder", "nowhere"),
         ("sqlite://", "storage-unusable", "name a file"),
         (".", "storage-unusable", "is a folder"),
+        ("what?.db", "storage-unusable", "question mark"),
+        ("~nobody-here/a.db", "no-folder", "~nobody-here"),
         ("oracle8://x/y", "storage-unknown", "oracle8"),
         ("redis://localhost", "storage-unknown", "redis"),
         ("postgresql://me:secret@localhost/studies", "driver-missing", "pip install 'psycopg"),

@@ -3,8 +3,10 @@
 import threading
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pytest
+import torch
 from optuna.trial import TrialState
 from support.errors import refused
 from support.searches import SPACE, broken, diverges, essence, finished, height, pruned_if_deep, slow
@@ -150,6 +152,8 @@ def test_a_machine_that_was_faster_gets_the_last_trial(monkeypatch):
     [
         ({"trials": 0}, "trials is 0"),
         ({"workers": 0}, "workers is 0"),
+        ({"workers": True}, "workers is True"),
+        ({"trials": 2.0}, "trials is 2.0"),
         ({"seed": -1}, "seed is -1"),
         ({"seed": 2**32}, "seed is 4294967296"),
         ({"sampler": "best"}, "tpe, random"),
@@ -160,3 +164,10 @@ def test_wrong_arguments_are_told_before_anything_is_made(arguments, fact):
     with refused("experiments.argument", fact):
         tune(height, **({"space": SPACE, "trials": 1} | arguments))
     assert not any(Path().iterdir())
+
+
+def test_numbers_of_numpy_and_torch_are_numbers():
+    numbers = {"trials": np.int64(2), "workers": torch.tensor(1), "seed": np.uint32(3)}
+    study = tune(height, SPACE, **numbers, storage="a.db", task={"seed": np.int64(3), "share": np.float32(0.5)})
+    assert essence(study) == essence(tune(height, SPACE, 2, seed=3, storage="b.db"))
+    assert study.user_attrs["task"] == {"seed": 3, "share": 0.5}

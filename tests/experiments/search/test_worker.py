@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 from support.errors import refused
 from support.searches import SPACE, broken, finished, height, slow
 
+from course_utils.experiments import parallel
 from course_utils.experiments.parallel import can_fork
 from course_utils.experiments.search import storage, tune, worker
 from course_utils.experiments.search.worker import GentleStop
@@ -71,6 +72,29 @@ def test_workers_that_are_all_killed_or_broken_are_told():
     with refused("experiments.worker-failed", "KeyError: 'no such image'"):
         tune(broken, SPACE, 4, storage="a.db", workers=2)
     assert len(finished(tune(height, SPACE, 4, storage="a.db"))) == 4
+
+
+@pytest.fixture
+def spawning(monkeypatch):
+    """Processes are made anew, as on Windows and macOS: nothing of this one is in them but what they are sent."""
+    monkeypatch.setattr(parallel, "can_fork", lambda: False)
+
+
+def test_an_objective_of_a_notebook_goes_to_new_processes(spawning):
+    middle = 0.01  # neither the function nor what it uses could be imported there
+
+    def closeness(trial):
+        trial.set_user_attr("process", os.getpid())
+        return -abs(trial.params["lr"] - middle)
+
+    study = tune(closeness, SPACE, 2, storage="a.db", workers=2)
+    assert len(finished(study)) == 2 and os.getpid() not in {trial.user_attrs["process"] for trial in study.trials}
+
+
+def test_what_can_not_be_sent_to_new_processes_says_what_to_move_where(spawning):
+    lock = threading.Lock()
+    with refused("experiments.not-sent", "lock", "runs.py"):
+        tune(lambda trial: lock.acquire(), SPACE, 2, storage="a.db", workers=2)
 
 
 @needs_fork
