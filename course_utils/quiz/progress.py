@@ -1,11 +1,14 @@
 """What a learner has answered, in one small SQLite file on this machine; nothing is sent anywhere.
 
 Several notebooks may write at once, and a killed kernel loses at most the answer it was writing: SQLite sees to both.
+Where no file can be written, such as in a home that is read-only, answers are kept in memory for as long as the session
+lasts, and a sentence says so.
 """
 
 import glob
 import json
 import sqlite3
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -52,27 +55,82 @@ def watch(changed: Callable[[], None]) -> None:
 
 
 @contextmanager
-def _store() -> Iterator[sqlite3.Connection]:
-    """Open the file, made or mended where need be, in one transaction."""
+def _store(to_write: bool = False) -> Iterator[sqlite3.Connection]:
+    """Open the file, made or mended where need be, in one transaction; where there can't be one, what is in memory."""
     path = progress_file()
+    connection = _in_memory.get(path) or _opened_or_in_memory(path, to_write)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        connection = _opened(path)
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):  # locked, read-only, disk full: the file itself is sound
-            raise _unusable(error) from None
-        connection = _set_aside(path)
-    except OSError as error:
-        reason = error.strerror or error
-        raise CourseError(
-            f"Your progress has no folder to be kept in ({reason}): name a file elsewhere in COURSE_PROGRESS.",
-            code="quiz.progress-folder",
-        ) from None
-    try:
-        with closing(connection), connection:
+        with connection:
             yield connection
     except sqlite3.Error as error:
+        if _is_unwritable(error) and path not in _in_memory:
+            _keep_in_memory(path, str(error))  # for the next attempt
         raise _unusable(error) from None
+    finally:
+        if connection is not _in_memory.get(path):
+            connection.close()
+
+
+def _write(statement: str, row: list) -> None:
+    """Write one row; into memory, where the disk turns out to be full."""
+    try:
+        with _store(to_write=True) as store:
+            store.execute(statement, row)
+    except CourseError:
+        if progress_file() not in _in_memory:
+            raise
+        with _store() as store:
+            store.execute(statement, row)
+
+
+def _opened_or_in_memory(path: Path, to_write: bool) -> sqlite3.Connection:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return _opened(path, to_write)
+    except sqlite3.OperationalError as error:  # locked, read-only, disk full: the file itself is sound
+        if not _is_unwritable(error):
+            raise _unusable(error) from None
+        return _keep_in_memory(path, str(error))
+    except OSError as error:
+        return _keep_in_memory(path, error.strerror or str(error))
+    except sqlite3.DatabaseError:
+        with suppress(OSError):
+            return _set_aside(path)
+        return _keep_in_memory(path, "it is damaged, and its folder is read-only")
+
+
+_in_memory: dict[Path, sqlite3.Connection] = {}  # progress that has no file to be written to, by the file's name
+_UNWRITABLE = {sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL}
+_UNWRITABLE |= {sqlite3.SQLITE_CANTOPEN}
+
+
+def _is_unwritable(error: sqlite3.Error) -> bool:
+    """Whether the file is sound, and there is no way to write it: it is read-only, or the disk is full."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _UNWRITABLE
+
+
+def _keep_in_memory(path: Path, reason: str) -> sqlite3.Connection:
+    """Go on without a file, with what is in it if it can be read, and say so once."""
+    connection = sqlite3.connect(":memory:", check_same_thread=False)
+    connection.executescript(TABLES)
+    for how in ("mode=ro", "mode=ro&immutable=1"):  # the second one where not even a lock can be made beside it
+        with suppress(sqlite3.Error), closing(sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True)) as file:
+            for table in ("learner", "answers", "guesses"):
+                for row in file.execute(f"SELECT * FROM {table}"):
+                    connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+            break
+    _with_tables(connection)
+    _in_memory[path] = connection
+    _say(
+        f"Your progress can't be written ({reason}), so what you answer now lasts as long as this session: to keep it, "
+        "name a file elsewhere in COURSE_PROGRESS."
+    )
+    return connection
+
+
+def _say(sentence: str) -> None:
+    """Write to stderr, since what a command prints may be piped into a file."""
+    print(sentence, file=sys.stderr)
 
 
 def _unusable(error: sqlite3.Error) -> CourseError:
@@ -82,22 +140,29 @@ def _unusable(error: sqlite3.Error) -> CourseError:
     )
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+def _opened(path: Path, to_write: bool = False) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=PATIENCE)
     try:
         _write_ahead(connection)
         if (state := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
             raise sqlite3.DatabaseError(state)
-        connection.executescript(TABLES)
-        if not connection.execute("SELECT 1 FROM learner").fetchone():
-            with connection:
-                connection.execute(
-                    "INSERT INTO learner SELECT ? WHERE NOT EXISTS (SELECT 1 FROM learner)", [uuid.uuid4().hex]
-                )
+        _with_tables(connection)
+        if to_write:
+            connection.execute("BEGIN IMMEDIATE")  # says at once what writing would say later
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _with_tables(connection: sqlite3.Connection) -> None:
+    """Make what isn't there yet: the tables, and the learner's random name."""
+    connection.executescript(TABLES)
+    if not connection.execute("SELECT 1 FROM learner").fetchone():
+        with connection:
+            connection.execute(
+                "INSERT INTO learner SELECT ? WHERE NOT EXISTS (SELECT 1 FROM learner)", [uuid.uuid4().hex]
+            )
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
@@ -119,7 +184,7 @@ def _set_aside(path: Path) -> sqlite3.Connection:
     for rest in ("", "-wal", "-shm"):  # the newest answers may stand in -wal
         with suppress(FileNotFoundError):
             path.with_name(path.name + rest).replace(kept.with_name(kept.name + rest))
-    print(f"The file with your progress was damaged: it is kept as {kept.name}, and a new one begins.")
+    _say(f"The file with your progress was damaged: it is kept as {kept.name}, and a new one begins.")
     return _opened(path)
 
 
@@ -131,17 +196,15 @@ def learner() -> str:
 
 def record(item: str, right: bool, answer: object = None, hints: int = 0) -> None:
     """Note one try at an item; `answer` is anything that JSON can hold, and `hints` were seen before it."""
-    with _store() as store:
-        row = [item, time.time(), int(right), json.dumps(answer)[:1000], hints]
-        store.execute("INSERT INTO answers VALUES (?, ?, ?, ?, ?)", row)
+    row = [item, time.time(), int(right), json.dumps(answer)[:1000], hints]
+    _write("INSERT INTO answers VALUES (?, ?, ?, ?, ?)", row)
     for changed in _watching:
         changed()
 
 
 def keep_guess(item: str, guess: float) -> None:
     """Note a guess; a later one takes its place."""
-    with _store() as store:
-        store.execute("INSERT OR REPLACE INTO guesses VALUES (?, ?, ?)", [item, time.time(), guess])
+    _write("INSERT OR REPLACE INTO guesses VALUES (?, ?, ?)", [item, time.time(), guess])
 
 
 def guess_of(item: str) -> float | None:
@@ -205,8 +268,10 @@ def export() -> dict:
 
 
 def erase() -> bool:
-    """Delete the file, and damaged ones that were kept; True when there was any."""
+    """Delete the file, and damaged ones that were kept, and what is in memory; True when there was any."""
     path = progress_file()
+    if (connection := _in_memory.pop(path, None)) is not None:
+        connection.close()
     files = [path, *(path.with_name(path.name + rest) for rest in ("-wal", "-shm"))]
     files += path.parent.glob(f"{glob.escape(path.name)}.damaged-*")
     there = [file for file in files if file.exists()]
