@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from course_utils import lessons
 from course_utils.errors import CourseError
 from course_utils.machine import Facts, Gpu, network_once, observe
-from course_utils.settings import Overrides, read_overrides
+from course_utils.settings import Overrides, read_overrides, temporary
 from course_utils.settings import data_dir as data_dir  # the folders are asked for here, as network and device are
 from course_utils.settings import features_limit as features_limit
 from course_utils.settings import mirror as mirror
@@ -67,7 +67,8 @@ def setup(lesson: str) -> Environment:
     ------
     CourseError
         `environment.unknown-lesson`; for a wrong value in a COURSE_... variable `environment.wrong-value`,
-        `environment.data-folder`, `environment.mirror-folder` or `environment.missing-device`.
+        `environment.no-home`, `environment.data-folder`, `environment.mirror-folder` or `environment.missing-device`,
+        and for a misspelt name `environment.misspelt`.
     """
     global _current
     known = [each.slug for each in lessons.LESSONS]
@@ -228,10 +229,13 @@ def report(environment: Environment, facts: Facts) -> list[str]:
 
 def _without_machine(folder: Path) -> str:
     """Write the data folder without what differs from one machine to the next."""
-    if os.environ.get("COURSE_DATA_DIR"):
+    if os.environ.get("COURSE_DATA_DIR", "").strip():
         return "the folder in COURSE_DATA_DIR"
-    if folder.is_relative_to(Path.home()):
-        return f"~/{folder.relative_to(Path.home()).as_posix()}"
+    if folder == temporary():
+        return "a temporary folder, since nothing can be written at home"
+    home = Path(os.path.expanduser("~"))  # "~" itself for a user without a home, such as in some containers
+    if home.is_absolute() and folder.is_relative_to(home):
+        return f"~/{folder.relative_to(home).as_posix()}"
     return f"{folder.name} in the system's cache folder"
 
 

@@ -6,13 +6,17 @@ the same table of right values.
 
 import os
 import re
+import tempfile
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from course_utils.errors import CourseError
 
 NETWORKS, IMAGES = ("small", "large"), ("photographs", "drawings")
 PROFILES = {"mini": ("small", "drawings"), "full": ("large", "photographs")}  # both choices in one word
+NAMES = ("NETWORK", "IMAGES", "PROFILE", "DEVICE", "SEED", "DATA_DIR", "DATA_MIRROR", "FEATURES_GB", "PROGRESS")
+VARIABLES = tuple(f"COURSE_{name}" for name in NAMES)  # a grader's own are read by the commands that need them
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,10 @@ def read_overrides() -> Overrides:
     Raises
     ------
     CourseError
-        `environment.wrong-value`, `environment.data-folder` or `environment.mirror-folder`.
+        `environment.wrong-value`, `environment.misspelt`, `environment.no-home`, `environment.data-folder` or
+        `environment.mirror-folder`.
     """
+    _check_names()
     for name, right in (("COURSE_NETWORK", NETWORKS), ("COURSE_IMAGES", IMAGES), ("COURSE_PROFILE", PROFILES)):
         if _value(name) not in ("", *right):
             raise _wrong(name, " or ".join(right))
@@ -60,6 +66,17 @@ def read_overrides() -> Overrides:
     )
 
 
+def _check_names() -> None:
+    """Refuse a variable whose name is nearly that of one of ours: it would be passed over without a word."""
+    for name in sorted(os.environ):
+        if name in VARIABLES or not name.upper().startswith("COURSE_"):
+            continue
+        if near := get_close_matches(name.upper(), VARIABLES, n=1, cutoff=0.82):
+            raise CourseError(
+                f"There is no setting {name}: rename it to {near[0]}, or unset it.", code="environment.misspelt"
+            )
+
+
 def _choice(name: str, place: int) -> tuple[str | None, str]:
     """Return what a variable asks for, or else COURSE_PROFILE, and which of them it was."""
     if value := _value(name):
@@ -70,7 +87,18 @@ def _choice(name: str, place: int) -> tuple[str | None, str]:
 
 
 def _value(name: str) -> str:
-    return os.environ.get(name, "").strip().lower()
+    return _written(name).lower()
+
+
+def _written(name: str) -> str:
+    """Return what a variable holds, "" where it isn't set.
+
+    Without spaces around it, which Windows keeps in `set NAME=value && ...`, and without the quotes that `%env` in a
+    notebook and files of variables keep.
+    """
+    value = os.environ.get(name, "").strip()
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+    return value[1:-1].strip() if quoted else value
 
 
 def _wrong(name: str, right: str) -> CourseError:
@@ -83,17 +111,19 @@ def _wrong(name: str, right: str) -> CourseError:
 def data_dir() -> Path:
     """Name the folder for downloads, which need not exist yet: COURSE_DATA_DIR, or else the system's cache folder.
 
+    Where the home can't be written to, it is a folder among the temporary files.
+
     Raises
     ------
     CourseError
         `environment.data-folder` where COURSE_DATA_DIR is no folder, or can't be written to.
     """
-    from platformdirs import user_cache_path
-
-    if not (value := os.environ.get("COURSE_DATA_DIR")):
-        return user_cache_path("fine-tuning-course", appauthor=False)
-    folder = _folder(value)
-    existing = next(path for path in (folder, *folder.parents) if os.path.exists(path))
+    if not (value := _written("COURSE_DATA_DIR")):
+        usual = _of_user("user_cache_path")
+        # One that is there may be read-only, and hold all that is needed.
+        return usual if os.path.isdir(usual) or os.access(_existing(usual), os.W_OK) else temporary()
+    folder = _folder("COURSE_DATA_DIR")
+    existing = _existing(folder)
     if not os.path.isdir(existing):
         raise CourseError(
             f"COURSE_DATA_DIR is {value!r}, but that is no folder: name a folder, or unset the variable.",
@@ -108,6 +138,28 @@ def data_dir() -> Path:
     return folder
 
 
+def _of_user(kind: str) -> Path:
+    """Name the course's folder of a kind that platformdirs knows; a temporary one for a user without a home."""
+    import platformdirs
+
+    try:
+        found = getattr(platformdirs, kind)("fine-tuning-course", appauthor=False)
+    except RuntimeError:
+        return temporary()
+    return found if found.is_absolute() else temporary()
+
+
+def temporary() -> Path:
+    """Name this user's own folder among the temporary files, where there is no home that can be written to."""
+    user = os.getuid() if hasattr(os, "getuid") else ""
+    return Path(tempfile.gettempdir(), f"fine-tuning-course-{user}")
+
+
+def _existing(folder: Path) -> Path:
+    """Find the folder, or the nearest one above it that exists already."""
+    return next(path for path in (folder, *folder.parents) if os.path.exists(path))
+
+
 def mirror() -> Path | None:
     """Name the folder COURSE_DATA_MIRROR, whose archives stand in for downloads.
 
@@ -116,9 +168,9 @@ def mirror() -> Path | None:
     CourseError
         `environment.mirror-folder` where it is no folder.
     """
-    if not (value := os.environ.get("COURSE_DATA_MIRROR")):
+    if not (value := _written("COURSE_DATA_MIRROR")):
         return None
-    folder = _folder(value)
+    folder = _folder("COURSE_DATA_MIRROR")
     if not os.path.isdir(folder):
         raise CourseError(
             f"COURSE_DATA_MIRROR is {value!r}, but that is no folder: name the folder that holds the archives, "
@@ -144,18 +196,29 @@ def features_limit() -> int:
 
 def progress_file() -> Path:
     """Name the file of the learner's answers, which may not exist yet: COURSE_PROGRESS, or in the user's own data."""
-    from platformdirs import user_data_path
-
-    if value := os.environ.get("COURSE_PROGRESS"):
-        return _folder(value)
-    return user_data_path("fine-tuning-course", appauthor=False) / "progress.sqlite"
+    if _written("COURSE_PROGRESS"):
+        return _folder("COURSE_PROGRESS")
+    return _of_user("user_data_path") / "progress.sqlite"
 
 
-def _folder(value: str) -> Path:
-    """Make a variable's folder absolute.
+def _folder(name: str) -> Path:
+    """Make a variable's folder, or file, absolute.
 
     A relative one is meant from the shell that it was set in (PWD); a notebook's kernel starts in another folder.
+
+    Raises
+    ------
+    CourseError
+        `environment.no-home` for "~" or "~user" where no such home is known.
     """
-    path = Path(value).expanduser()
+    value = _written(name)
+    try:
+        path = Path(value).expanduser()
+    except RuntimeError as problem:
+        raise CourseError(
+            f"{name} is {value!r}, but this machine knows no home folder {Path(value).parts[0]}: write the folder out, "
+            "from the top.",
+            code="environment.no-home",
+        ) from problem
     here, in_shell = (Path(os.path.abspath(Path(start, path))) for start in (".", os.environ.get("PWD", ".")))
     return here if os.path.exists(here) else in_shell

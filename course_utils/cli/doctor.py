@@ -18,6 +18,7 @@ from course_utils import machine
 from course_utils.environment import GIB, data_dir, decide, mirror, read_overrides, silence_known_warnings
 from course_utils.errors import CourseError
 from course_utils.machine import Facts
+from course_utils.settings import VARIABLES
 
 DISTRIBUTION = "fine-tuning-course"
 
@@ -131,7 +132,10 @@ def check_settings() -> Finding:
     """Check the COURSE_... variables; a wrong value raises CourseError (`environment.wrong-value`)."""
     read_overrides()
     names = [name for name in sorted(os.environ) if name.startswith("COURSE_")]
-    return Finding("settings", "ok", ", ".join(f"{name}={os.environ[name]}" for name in names) or "none set")
+    told = [
+        f"{name}={os.environ[name]}" if name in VARIABLES else f"{name}, which lessons don't read" for name in names
+    ]
+    return Finding("settings", "ok", ", ".join(told) or "none set")
 
 
 def check_device(facts: Facts, nvidia_driver: bool | None = None) -> Finding:
