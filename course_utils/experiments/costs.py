@@ -15,6 +15,7 @@ from fastai.data.load import DataLoader
 from fastai.learner import Learner
 from torch import Tensor, nn
 
+from course_utils.arguments import whole
 from course_utils.errors import CourseError
 from course_utils.surgery import Block, blocks, freeze_to, unfreeze
 from course_utils.surgery.blocks import evaluating
@@ -35,7 +36,7 @@ def freezing_costs(
     Parameters
     ----------
     learn : Learner
-        With a network of several blocks, and data with whole batches, classes and validation images.
+        With a network of several blocks, and data with whole batches and validation images.
     batchnorm : {"fixed", "train"}
         What BatchNorm does in frozen blocks; with "train" its weights need gradients back to the input.
     repeats : int
@@ -56,7 +57,8 @@ def freezing_costs(
           counted tensor by tensor, so the same at every run. What a library needs for a moment comes on top.
           memory_mb is their sum.
         - seconds: of a step on one batch (forward, loss, backward, update), the median of `repeats`, without loading.
-        - accuracy: of a linear probe on the output of the frozen blocks; NaN where no block is frozen.
+        - accuracy: of a linear probe on the output of the frozen blocks; NaN where no block is frozen, and where images
+          don't have one class each (several labels, numbers, masks).
         - images: validation images that the probe was tested on.
 
     Raises
@@ -76,7 +78,7 @@ def freezing_costs(
             code="experiments.stored-features",
         )
     parts = blocks(learn)
-    if repeats < 1 or images < 1:
+    if whole(repeats) is None or whole(images) is None:
         raise CourseError(
             f"repeats is {repeats} and images is {images}: give whole numbers of at least 1.",
             code="experiments.too-few",
@@ -86,7 +88,10 @@ def freezing_costs(
     with randomness_kept():
         model = copy.deepcopy(learn.model).to(learn.dls.device or "cpu")
         model.zero_grad()
-        accuracies, tested = _probes(model, learn, images)
+        try:
+            accuracies, tested = _probes(model, learn, images)
+        except _NoClasses:
+            accuracies, tested = [float("nan")] * len(parts), 0
         with plainly(learn.dls.train) as loader:
             batch = loader.one_batch()
         for depth, block in enumerate(parts):
@@ -139,7 +144,7 @@ def step_costs(
     CourseError
         For numbers below 1, and more parts than examples (`experiments.too-few`).
     """
-    if repeats < 1 or not 1 <= parts <= len(classes):
+    if whole(repeats) is None or whole(parts, most=len(classes)) is None:
         raise CourseError(
             f"repeats is {repeats} and parts is {parts} for {len(classes)} examples: give whole numbers of at least 1, "
             "and no more parts than examples.",
@@ -222,6 +227,10 @@ def _wait_for(device: torch.device) -> None:
         torch.accelerator.synchronize(device)
 
 
+class _NoClasses(Exception):
+    """The images don't have one class each, which a probe needs."""
+
+
 def _probes(model: nn.Module, learn: Learner, images: int) -> tuple[list[float], int]:
     """Accuracy of a linear probe before each block (NaN before the first), and the number of images tested."""
     from sklearn.linear_model import LogisticRegression  # here, since importing it takes longer than measuring
@@ -262,10 +271,7 @@ def _features(model: nn.Module, body: list[Block], dl: DataLoader, most: int) ->
         with evaluating(model), plainly(dl, most) as loader:
             for x, y in loader:
                 if y.ndim != 1 or y.is_floating_point():
-                    raise CourseError(
-                        "A probe needs one class for each image: give a learner that classifies.",
-                        code="experiments.no-classes",
-                    )
+                    raise _NoClasses
                 model(x.as_subclass(Tensor))
                 classes.append(y.as_subclass(Tensor).cpu())
     finally:

@@ -89,7 +89,7 @@ def _bars(axis: Axes, heights: pd.Series, labels: Sequence[str], title: str) -> 
     """Bars with their values above."""
     bars = axis.bar(range(len(heights)), heights.fillna(0), color="#B5CDE0")
     axis.bar_label(bars, labels, padding=2, fontsize="small")
-    axis.set_ylim(0, 1.2 * heights.max())
+    axis.set_ylim(0, 1.2 * heights.max() if heights.notna().any() else 1)
     axis.grid(False)
     axis.set_title(title, fontsize="medium", fontweight="normal")
 
