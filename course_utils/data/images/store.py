@@ -1,5 +1,6 @@
 """Genuine fastai DataLoaders whose images are in memory: a batch is one indexing of a uint8 tensor."""
 
+import copy
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -32,7 +33,7 @@ LEAST_EVALUATED = 64  # images a batch outside of training, which keeps nothing 
 class Store:
     """Images in memory, with their labels.
 
-    A copy shares the tensors; a pickle (an exported learner) leaves them out.
+    A copy shares the tensors; a pickle holds them, and an exported learner leaves them out.
 
     Parameters
     ----------
@@ -50,9 +51,9 @@ class Store:
         """Share the tensors."""
         return self
 
-    def __reduce__(self) -> tuple:
-        """Leave the images out."""
-        return Store, (self.images[:0].cpu().clone(), self.labels[:0].cpu().clone(), self.vocab)
+    def emptied(self) -> "Store":
+        """Give a store of the same classes without images."""
+        return Store(self.images[:0].cpu().clone(), self.labels[:0].cpu().clone(), self.vocab)
 
 
 class Stored(PILImage):
@@ -212,6 +213,16 @@ class StoreLoaders(DataLoaders):
 
 class StoreDatasets(Datasets):
     """fastai's Datasets over the indices of a store's images."""
+
+    def new_empty(self) -> Datasets:
+        """Give what an exported learner needs: the transforms, without the images."""
+        empty = super().new_empty()
+        for one in empty.tls:
+            one.tfms = copy.deepcopy(one.tfms)
+            for step in one.tfms.fs:
+                if "store" in vars(step):
+                    step.store = step.store.emptied()
+        return empty
 
     _dl_type, _dbunch_type = StoreDL, StoreLoaders
 

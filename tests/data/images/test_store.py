@@ -1,6 +1,7 @@
 """The store's DataLoaders are fastai's in every way a learner uses them, and give the very images they were given."""
 
 import copy
+import pickle
 import random
 
 import matplotlib
@@ -236,6 +237,15 @@ def test_an_exported_learner_carries_no_images(fitted, images, tmp_path, recwarn
     assert again.predict(image)[0] == "green"
     assert torch.allclose(again.predict(image)[2], learn.predict(image)[2])
     assert len(learn.dls.train_ds) == 65, "the learner that was exported keeps its images"
+
+
+def test_pickled_loaders_keep_their_images(images):
+    dls = loaders(images)
+    again = pickle.loads(pickle.dumps(dls))
+    for one, other in zip(dls.loaders, again.loaders, strict=True):
+        assert list(one.items) == list(other.items)
+    assert torch.equal(again.store.images, images.images) and again.vocab == dls.vocab
+    assert torch.equal(again.valid.one_batch()[0], dls.valid.one_batch()[0])
 
 
 def test_a_copy_shares_the_images(images):

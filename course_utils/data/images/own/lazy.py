@@ -4,18 +4,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from fastai.data.core import Datasets, TfmdDL
+from fastai.data.core import TfmdDL
 from fastai.torch_basics import Transform
 
 from course_utils.data.images.opening import Levels, open_image
 from course_utils.data.images.options import ImageOptions
 from course_utils.data.images.squares import RESIZE, Square
-from course_utils.data.images.store import Open, Stored, StoreLoaders, label_transforms, load_datasets
+from course_utils.data.images.store import (
+    Open,
+    Stored,
+    StoreDatasets,
+    StoreLoaders,
+    label_transforms,
+    load_datasets,
+)
 from course_utils.data.splits import Split
 
 
 class FileStore:
-    """Image files with their labels; the counterpart of `Store`, and like it left out of a pickle.
+    """Image files with their labels; the counterpart of `Store`, and like it left out of an exported learner.
 
     Parameters
     ----------
@@ -34,9 +41,9 @@ class FileStore:
         """Share the lists."""
         return self
 
-    def __reduce__(self) -> tuple:
-        """Leave the files out."""
-        return FileStore, ([], self.labels[:0].clone(), self.vocab)
+    def emptied(self) -> "FileStore":
+        """Give a store of the same classes without files."""
+        return FileStore([], self.labels[:0].clone(), self.vocab)
 
 
 class FileOf(Transform):
@@ -52,7 +59,7 @@ class FileOf(Transform):
         return Stored.create(RESIZE[self.how](image, (self.size, self.size)))
 
 
-class FileDatasets(Datasets):
+class FileDatasets(StoreDatasets):
     """fastai's Datasets over the indices of files."""
 
     _dl_type, _dbunch_type = TfmdDL, StoreLoaders
