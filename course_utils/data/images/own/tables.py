@@ -18,12 +18,14 @@ from course_utils.data.images.own.examples import (
 from course_utils.data.images.own.files import find_files
 from course_utils.data.images.own.folders import which_set
 from course_utils.data.images.own.labels import labels_of_values
+from course_utils.data.images.own.listing import SUFFIXES
 from course_utils.data.names import as_text, is_missing
 from course_utils.errors import CourseError
 
 # Names by which a column is recognised, the surest first; compared without case, spaces and underscores.
 OBVIOUS = {
-    "file": "file filename filepath path image imagepath imagefile imagename img fname photo picture imageid name id",
+    "file": "file files filename filenames filepath path image imagepath imagefile imagename img fname photo picture "
+    "imageid name id",
     "label": "label labels class classes classname category categories target tags diagnosis species y",
     "group": "group groups groupid patient patientid subject subjectid person personid",
     "split": "split set subset partition isvalid",
@@ -84,9 +86,9 @@ def read_table(
     Raises
     ------
     CourseError
-        `data.bad-table` for an empty table, `data.unknown-column`, `data.missing-files` and `data.ambiguous-file` for
-        files, `data.missing-labels`, `data.contradicting-rows` for two rows of one file that don't agree, and
-        `data.bad-split` for a column of sets that holds something else.
+        `data.bad-table` for an empty table, `data.unknown-column`, `data.no-header`, `data.missing-files`
+        and `data.ambiguous-file` for files, `data.missing-labels`, `data.contradicting-rows` for
+        two rows of one file that don't agree, and `data.bad-split` for a column of sets that holds something else.
     """
     if table.empty:
         raise CourseError(
@@ -178,9 +180,15 @@ def _column(table: pd.DataFrame, name: str, what: str, given: Any, needed: bool 
     }
     found = next((plain[known] for known in OBVIOUS[what].split() if known in plain), None)
     if found is None and (needed or what in ("file", "label")):
+        if any(Path(str(column)).suffix.lower() in SUFFIXES for column in there):
+            raise CourseError(
+                f"{name} begins with {first_few(map(repr, there))}, so the names of its columns are missing: write "
+                "them in its first row, such as file,label.",
+                code="data.no-header",
+            )
         raise CourseError(
             f"{name} has no column that is clearly the {what} but {first_few(map(repr, there))}: name it with "
-            f"{what}=, as in {what}={str(there[0 if what == 'file' else -1])!r}.",
+            f"{what}=, as in {what}={there[0 if what == 'file' else -1]!r}.",
             code="data.unknown-column",
         )
     return found

@@ -187,3 +187,10 @@ def test_numbers_of_files_that_became_decimals(tmp_path):
 def test_two_columns_of_one_name(folder):
     with refused("data.bad-table", "'label'"):
         read(folder, pd.concat([table(), table()[["label"]]], axis=1))
+
+
+def test_a_csv_without_names_of_columns(folder):
+    with refused("data.no-header", "'cat/0.png', '0'", "first row"):
+        read(folder, pd.DataFrame({"cat/0.png": FILES[1:], "0": list("abb")}))
+    with refused("data.unknown-column", "file=0"):
+        read(folder, pd.DataFrame([["cat/0.png", "a"]]))
