@@ -16,9 +16,11 @@ from course_utils.data.images.own.doubts import doubts
 from course_utils.data.images.own.examples import Examples, first_few
 from course_utils.data.images.own.loading import read_source
 from course_utils.data.images.own.looking import Look, common_levels, look_at, notes_on
+from course_utils.errors import CourseError
 
 SIDE = 64  # pixels of the copies that are compared
 MOST_COMPARED = 5000  # images that are compared, since each is compared with each
+ODD_FOLDERS = ("data.masks", "data.one-class")  # what data.images refuses, and a report can still count
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,14 @@ def image_report(
     CourseError
         Those of `data.images` for a source that says nothing of any image.
     """
-    examples = read_source(source, folder, file, label, group, split, delimiter)
+    refusals: tuple[str, ...] = ()
+    try:
+        examples = read_source(source, folder, file, label, group, split, delimiter)
+    except CourseError as problem:
+        if problem.code not in ODD_FOLDERS:
+            raise
+        refusals = (str(problem),)
+        examples = read_source(source, folder, file, lambda path: path.parent.name, group, split, delimiter)
     looks = look_at(examples.paths)
     levels = common_levels(looks)
     unreadable: dict[int, str] = {}
@@ -96,7 +105,12 @@ def image_report(
         *_identical(files),
         _nearly_identical(files, decoded),
     ]
-    odd = [*examples.notes, *doubts(examples), *notes_on([look for look in looks if not look.turned], levels, "")]
+    odd = [
+        *refusals,
+        *examples.notes,
+        *doubts(examples),
+        *notes_on([look for look in looks if not look.turned], levels, ""),
+    ]
     rows += [("odd", 1, sentence) for sentence in odd]
     return ImageReport(pd.DataFrame(rows, columns=["finding", "count", "details"]), files)
 

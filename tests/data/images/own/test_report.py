@@ -83,6 +83,17 @@ def test_ready_made_sets_are_counted_apart(tmp_path):
     assert any("'dog' in valid" in told for told in report.table.details)
 
 
+def test_folders_that_are_no_classes_are_counted_too(folder, tmp_path):
+    (folder / "masks").mkdir()
+    for number in range(3):
+        Image.fromarray(np.eye(40, dtype=np.uint8)).save(folder / "masks" / f"{number}.png")
+    report = data.image_report(folder)
+    assert finding(report, "images") == (11, "cat: 4, dog: 4, masks: 3")
+    assert any("has masks in" in told for told in report.table.details)
+    report = data.image_report(write_images(tmp_path / "one", ["0.png", "1.png"]))
+    assert finding(report, "images") == (2, "one: 2") and "one" in report.table.details.iloc[-1]
+
+
 def test_a_table_and_what_cannot_be_read_at_all(folder):
     table = pd.DataFrame({"file": ["cat/0.png", "dog/0.png"], "label": [["a", "b"], []]})
     assert finding(data.image_report(table, folder=folder), "images") == (2, "a: 1, b: 1")
