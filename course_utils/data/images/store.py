@@ -3,10 +3,8 @@
 import copy
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from fastai.data.core import DataLoaders, Datasets, TfmdDL
@@ -15,7 +13,6 @@ from fastai.metrics import F1ScoreMulti, accuracy
 from fastai.torch_basics import Pipeline, Transform, chunked
 from fastai.torch_core import TensorCategory, TensorImage, TensorMultiCategory
 from fastai.vision.core import PILImage, imagenet_stats
-from PIL import Image
 
 from course_utils.data.images.opening import Levels, Source, open_image
 from course_utils.data.images.options import ImageOptions
@@ -97,7 +94,7 @@ class LabelsOf(Transform):
 
 
 class Open(Transform):
-    """Opens an image from outside (a path, bytes, an array, a PIL image) as RGB; `predict` and `test_dl` begin here.
+    """Opens an image from outside as RGB, whatever it comes as; `predict` and `test_dl` begin here.
 
     Parameters
     ----------
@@ -105,16 +102,20 @@ class Open(Transform):
         As in `open_image`.
     """
 
-    # fastai finds by these where a new item enters the pipeline
-    input_types = (Path, str, bytes, bytearray, memoryview, np.ndarray, Image.Image)
+    # fastai finds by this where a new item enters the pipeline: what is no index is opened, or refused in a sentence.
+    input_types = (object,)
 
     def __init__(self, levels: Levels | None = None) -> None:
         super().__init__()
         self.levels = dict(levels or {})
 
-    def encodes(self, source: Source) -> PILImage:
+    def encodes(self, source: object) -> PILImage:
         """Give fastai's PIL image."""
-        return source if isinstance(source, Stored) else PILImage.create(open_image(source, self.levels))
+        if isinstance(source, Stored):
+            return source
+        if isinstance(source, torch.Tensor) and source.ndim == 3:  # channels first, as in a store
+            source = source.permute(1, 2, 0).cpu().numpy()
+        return PILImage.create(open_image(cast(Source, source), self.levels))
 
 
 class ToSize(Transform):

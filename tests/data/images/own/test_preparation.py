@@ -10,6 +10,7 @@ from fastai.vision.augment import Resize
 from fastai.vision.data import ImageDataLoaders
 from PIL import Image
 from support.datasets import class_folders
+from support.errors import refused
 from support.learners import silent, tiny_is_known, tiny_learner
 
 from course_utils import data
@@ -81,21 +82,26 @@ def test_every_way_to_ask_gives_the_same_answer(folder, tmp_path):
     exported = silent(load_learner(tmp_path / "export.pkl"))
     control = classify_control(learn, files[0])
     for path, chances in zip(files, expected, strict=True):
-        for given in (path, str(path), path.read_bytes()):
-            assert torch.allclose(learn.predict(given)[2], chances, atol=1e-6)
+        assert torch.allclose(learn.predict(path)[2], chances, atol=1e-6)
         assert torch.allclose(exported.predict(path)[2], chances, atol=1e-6)
         control._answer(path.read_bytes(), path.name)
         assert control.result.startswith(learn.dls.vocab[int(chances.argmax())])
         assert list(control.classify(path.read_bytes()).values()) == pytest.approx(chances.tolist(), abs=1e-6)
 
 
-def test_arrays_and_images_are_prepared_alike(folder):
+def test_arrays_tensors_and_images_are_prepared_alike(folder):
     dls = load(folder)
-    wide = folder / "cat" / "wide.png"
-    with Image.open(wide) as image:
-        given = [wide, np.asarray(image), image.copy()]
+    with Image.open(folder / "cat" / "wide.png") as image:
+        array = np.asarray(image)
+        given = [folder / "cat" / "wide.png", array, torch.from_numpy(array.copy()).permute(2, 0, 1), image.copy()]
         seen = [dls.test_dl([each]).one_batch()[0] for each in given]
-    assert torch.equal(seen[0], seen[1]) and torch.equal(seen[0], seen[2])
+    assert all(torch.equal(seen[0], other) for other in seen[1:])
+
+
+@pytest.mark.parametrize("what", [3.5, None, {"a": 1}])
+def test_what_is_no_image_gets_one_sentence(folder, what):
+    with refused("data.unreadable-image", type(what).__name__):
+        load(folder).test_dl([what]).one_batch()
 
 
 def test_fastais_own_photos_are_opened_as_fastai_opens_them(tmp_path):
