@@ -65,7 +65,7 @@ def feedback(
     with Store(_there(store)) as marks:
         quizzes = _graded(marks, pool, numbers, key)
         course = read_course_key(course_key, next((quiz for quiz in quizzes if quiz.pool == "graded"), quizzes[0]))
-        personal = [quiz.lesson for quiz in quizzes if is_personal(quiz, released)]
+        personal = [quiz.lesson for quiz in quizzes if is_personal(quiz, released, course)]
         count = write(marks, quizzes, out, course, explain, personal, pool)
     typer.echo(f"{count} pages in {out}; {out / 'index.csv'} says whose is whose. Give each student their own alone.")
 
@@ -89,7 +89,7 @@ def report(
         for quiz in _graded(marks, pool, numbers, key):
             results = marks.results(quiz.lesson)
             secret = read_course_key(course_key, quiz)
-            page = write(results, quiz, out, is_personal(quiz, released), secret)
+            page = write(results, quiz, out, is_personal(quiz, released, secret), secret)
             typer.echo(f"{page}: {len(results)} submissions. It names students: keep it private.")
 
 

@@ -39,7 +39,7 @@ def release(
     quizzes = open_pool(pool, numbers, key)
     roster, column = read_roster(students) if students else (None, "")
     for quiz in quizzes:
-        written = releasing.release(quiz, out, read_course_key(course_key, quiz), roster, figures=pool)
+        written = releasing.release(quiz, out, read_course_key(course_key, quiz, releasing=True), roster, figures=pool)
         if roster is None:
             typer.echo(f"{quiz.lesson}: {written[0]}, for everybody")
         else:

@@ -67,14 +67,24 @@ def new_course_key(file: Path) -> Path:
     return file
 
 
-def read_course_key(file: Path | None, quiz: GradedQuiz) -> bytes:
-    """The course key in a file. CourseError when it is none; no file gives the public one, for an example alone."""
+def read_course_key(file: Path | None, quiz: GradedQuiz, releasing: bool = False) -> bytes:
+    """The course key in a file. CourseError when it is none; no file gives the public one, for an example alone.
+
+    releasing: nothing is out yet, so that a key may be made
+    """
     if file is None and quiz.pool == "example":
         return PUBLIC
-    if file is None:
+    if file is None and releasing:
         raise CourseError(
             f"{quiz.lesson} is graded and needs the course's key: make one once with `course quiz keygen FOLDER "
-            "--course`, keep it, and name it with --course-key."
+            "--course`, keep it, and name it with --course-key.",
+            code="grading.no-key",
+        )
+    if file is None:
+        raise CourseError(
+            f"{quiz.lesson} is graded and needs the course's key, the one that it was released with: name its file "
+            "with --course-key, or in COURSE_KEY. No other key gives the letters and numbers that students saw.",
+            code="grading.no-key",
         )
     try:
         text = file.read_text(encoding="ascii").strip()

@@ -33,7 +33,7 @@ async def grade_place(
     again: bool = False,
 ) -> tuple[Summary, Tier | None]:
     """Grade what lies in a place, with a progress bar; tell how it went, and how far code was shut in, if any was."""
-    rosters = {quiz.lesson: roster_of(quiz, released) for quiz in quizzes}
+    rosters = {quiz.lesson: roster_of(quiz, released, keys[quiz.lesson]) for quiz in quizzes}
     personal = {lesson: roster is not None for lesson, roster in rosters.items()}
 
     @cache

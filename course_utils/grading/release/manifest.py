@@ -1,25 +1,118 @@
-"""The manifest that a release wrote: who was handed a notebook, and whether each got one of their own."""
+"""The manifest of a release: what was handed out to whom, so that nobody grades by another key or other questions."""
 
+import hashlib
+import hmac
 import json
 from pathlib import Path
+from typing import Any
 
 from course_utils.errors import CourseError
-from course_utils.grading.bank.items import GradedQuiz
+from course_utils.grading.bank.items import GradedQuiz, VariedNumber, grade_id
+from course_utils.grading.release.handout import Given, given
+from course_utils.quiz.items import OneChoice, Order, SeveralChoices
+
+FORM = 1
+PROVEN = 3  # notebooks of different students that are held against the manifest
+OWN = (VariedNumber, OneChoice, SeveralChoices, Order)  # kinds whose questions differ from student to student
 
 
-def is_personal(quiz: GradedQuiz, released: Path) -> bool:
-    """Whether each student got a notebook of their own, by the manifest that release wrote. CourseError if none."""
-    return roster_of(quiz, released) is not None
+def release_id(cells: list[Given], student: str | None) -> str:
+    """What a notebook's metadata names: tells a student's notebook from another's, and today's from last year's."""
+    content = json.dumps([student, [[cell.id, cell.source, cell.points] for cell in cells]])
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def roster_of(quiz: GradedQuiz, released: Path) -> set[str] | None:
-    """The students who got notebooks of their own, None when all got the same. CourseError without a manifest."""
+def shared(quiz: GradedQuiz, student: str | None, course_key: bytes) -> dict[str, Any]:
+    """What a manifest says of all its notebooks: sha256 of the cells that are the same for everybody."""
+    differing = {grade_id(item, "question") for item in quiz.items if student is not None and isinstance(item, OWN)}
+    return {
+        "form": FORM,
+        "assignment": quiz.lesson,
+        "personal": student is not None,
+        "key": _mark_of(course_key),
+        "cells": {
+            cell.id: {"locked": cell.locked, "sha256": hashlib.sha256(cell.source.encode()).hexdigest()}
+            for cell in given(quiz, course_key, student)
+            if cell.id not in differing
+        },
+    }
+
+
+def older(file: Path, common: dict[str, Any]) -> dict[str, Any]:
+    """The notebooks of an earlier release to other students. CourseError when it handed out something else."""
+    if not file.exists():
+        return {}
+    try:
+        before = json.loads(file.read_text(encoding="utf-8"))
+        if all(before[part] == common[part] for part in common if part != "key" or part in before):
+            return dict(before["notebooks"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        pass  # none of ours, or damaged: not ours to write over either
+    raise CourseError(
+        f"{file} tells of another release: name another folder, so that both can be graded.",
+        code="grading.other-release",
+    )
+
+
+def is_personal(quiz: GradedQuiz, released: Path, course_key: bytes) -> bool:
+    """Whether each student got a notebook of their own, by the manifest; CourseError as roster_of."""
+    return roster_of(quiz, released, course_key) is not None
+
+
+def roster_of(quiz: GradedQuiz, released: Path, course_key: bytes) -> set[str] | None:
+    """The students who got notebooks of their own, None when all got the same.
+
+    CourseError without a manifest, and when the key isn't that of the release or students saw other questions.
+    """
     file = released / f"{quiz.lesson}.manifest.json"
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        return {note["student"] for note in content["notebooks"].values()} if content["personal"] is True else None
+        notes = {note["student"]: note["release"] for note in content["notebooks"].values()}
+        personal, cells, key = content["personal"] is True, dict(content.get("cells", {})), content.get("key")
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise CourseError(
             f"{file} isn't there or is no manifest, and without it nobody knows which letters the students saw: name "
-            "the folder that `course quiz release` wrote with --released."
+            "the folder that `course quiz release` wrote with --released.",
+            code="grading.no-manifest",
         ) from None
+    if key is not None and key != _mark_of(course_key):
+        raise _other_key(quiz)
+    for student in list(notes)[:PROVEN]:
+        if changed := _changed(quiz, student, course_key, notes[student], cells):
+            if key is None and all(one in _lettered(quiz) for one in changed):  # a manifest from before keys were noted
+                raise _other_key(quiz)
+            raise CourseError(
+                f"{quiz.lesson} isn't what was released any more ({', '.join(changed[:5])}): put back what students "
+                "saw, or name the pool that it was released from with --pool.",
+                code="grading.changed-since-release",
+            )
+    return set(notes) if personal else None
+
+
+def _changed(
+    quiz: GradedQuiz, student: str | None, course_key: bytes, release: str, cells: dict[str, Any]
+) -> list[str]:
+    """The cells that a student would get otherwise now; of those that differ by student, all that may."""
+    if release_id(given(quiz, course_key, student), student) == release:
+        return []
+    now, own = shared(quiz, student, course_key)["cells"], _lettered(quiz)
+    differing = [one for one in cells.keys() | now.keys() if cells.get(one) != now.get(one)]
+    return sorted(set(differing) - own) or sorted(own)
+
+
+def _lettered(quiz: GradedQuiz) -> set[str]:
+    """The questions that differ from student to student."""
+    return {grade_id(item, "question") for item in quiz.items if isinstance(item, OWN)}
+
+
+def _other_key(quiz: GradedQuiz) -> CourseError:
+    return CourseError(
+        f"The course key isn't the one that {quiz.lesson} was released with: name that one with --course-key. A new "
+        "one can't grade what is out.",
+        code="grading.other-key",
+    )
+
+
+def _mark_of(course_key: bytes) -> str:
+    """Tells one key from another, and nothing of either."""
+    return hmac.digest(course_key, b"the key of a release", "sha256").hex()[:16]

@@ -15,7 +15,8 @@ from course_utils.grading.bank.items import (
     answer_name,
 )
 from course_utils.grading.release.handout import Given, given, whose
-from course_utils.grading.release.releasing import notebook, release_id
+from course_utils.grading.release.manifest import release_id
+from course_utils.grading.release.releasing import notebook
 from course_utils.quiz.items import AROUND, Number, OneChoice, Order, SeveralChoices, ShortText, plain
 from course_utils.quiz.text import shuffled
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from course_utils.grading.bank.items import FreeText, GradedQuiz, grade_id
 from course_utils.grading.bank.sample_answers import mistaken, right
 from course_utils.grading.release.handout import given, whose
-from course_utils.grading.release.releasing import notebook, release_id
+from course_utils.grading.release.manifest import release_id
+from course_utils.grading.release.releasing import notebook
 
 KINDS = {"honest": 0.7, "blank": 0.05, "broken": 0.1, "hostile": 0.15}
 RIGHT = 0.7  # share of right answers among an honest student's

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from course_utils.errors import CourseError
-from course_utils.grading.bank.items import GradedItem, GradedQuiz, VariedNumber, grade_id
+from course_utils.grading.bank.items import GradedItem, GradedQuiz
+from course_utils.grading.bank.variants import read_course_key
 from course_utils.grading.release.handout import Given, given
+from course_utils.grading.release.manifest import older, release_id, shared
 from course_utils.grading.release.roster import checked
 from course_utils.quiz import reading
-from course_utils.quiz.items import OneChoice, Order, SeveralChoices
 from course_utils.quiz.text import TYPES
-
-FORM = 1
 
 
 def release(
@@ -44,8 +43,9 @@ def release(
         return notebook(quiz, cells, number, pictures), number
 
     manifest = out / f"{quiz.lesson}.manifest.json"
-    shared = _shared(quiz, students[0], course_key)
-    notes = _older(manifest, shared)
+    key = read_course_key(None, quiz) if course_key is None else course_key
+    common = shared(quiz, students[0], key)
+    notes = older(manifest, common)
     for student, place in places.items():
         if place.exists() and place.read_bytes() != made(student)[0]:
             raise CourseError(f"{place} is there and differs from what would be handed out: name another folder.")
@@ -54,15 +54,9 @@ def release(
         _write(place, content)
         digest = hashlib.sha256(content).hexdigest()
         notes[place.relative_to(out).as_posix()] = {"student": student, "release": number, "sha256": digest}
-    noted = shared | {"notebooks": dict(sorted(notes.items()))}
+    noted = common | {"notebooks": dict(sorted(notes.items()))}
     _write(manifest, (json.dumps(noted, indent=1, ensure_ascii=False) + "\n").encode())
     return list(places.values())
-
-
-def release_id(cells: list[Given], student: str | None) -> str:
-    """What a notebook's metadata names: tells a student's notebook from another's, and today's from last year's."""
-    content = json.dumps([student, [[cell.id, cell.source, cell.points] for cell in cells]])
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def notebook(quiz: GradedQuiz, cells: list[Given], number: str, pictures: dict[str, str] | None = None) -> bytes:
@@ -117,35 +111,6 @@ def _cell(identifier: str, source: str, code: bool, locked: bool, metadata: dict
         "source": source.splitlines(keepends=True),
     }
     return textwrap.indent(_json(cell | ({"execution_count": None, "outputs": []} if code else {})), "  ")
-
-
-def _shared(quiz: GradedQuiz, student: str | None, course_key: bytes | None) -> dict[str, Any]:
-    """What a manifest says of all its notebooks: sha256 of the cells that are the same for everybody."""
-    own = (VariedNumber, OneChoice, SeveralChoices, Order) if student is not None else ()
-    differing = {grade_id(item, "question") for item in quiz.items if isinstance(item, own)}
-    return {
-        "form": FORM,
-        "assignment": quiz.lesson,
-        "personal": student is not None,
-        "cells": {
-            cell.id: {"locked": cell.locked, "sha256": hashlib.sha256(cell.source.encode()).hexdigest()}
-            for cell in given(quiz, course_key, student)
-            if cell.id not in differing
-        },
-    }
-
-
-def _older(file: Path, shared: dict[str, Any]) -> dict[str, Any]:
-    """What an earlier release to other students noted. CourseError when it handed out something else."""
-    if not file.exists():
-        return {}
-    try:
-        older = json.loads(file.read_text(encoding="utf-8"))
-        if all(older[part] == shared[part] for part in shared):
-            return dict(older["notebooks"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        pass  # none of ours, or damaged: not ours to write over either
-    raise CourseError(f"{file} tells of another release: name another folder, so that both can be graded.")
 
 
 def _write(file: Path, content: bytes) -> None:

@@ -250,8 +250,8 @@ def open_review(
     quizzes = [quiz for quiz in open_pool(Path(pool), key=Path(key) if key else None) if quiz.lesson in seen]
     if not quizzes:
         raise CourseError(f"{store} holds no submission of the assignments in {pool}: grade first.")
-    personal = [quiz.lesson for quiz in quizzes if is_personal(quiz, Path(released))]
     secret = read_course_key(Path(course_key) if course_key else None, quizzes[0])
+    personal = [quiz.lesson for quiz in quizzes if is_personal(quiz, Path(released), secret)]
     return review(kept, quizzes, by, personal, Path(pool), secret)
 
 

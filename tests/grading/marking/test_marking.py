@@ -17,7 +17,6 @@ from course_utils.grading.marking.expected import Oracle
 from course_utils.grading.marking.marker import Marker
 from course_utils.grading.records import Cell, Outcome, State, Submission
 from course_utils.grading.release.handout import whose
-from course_utils.grading.release.manifest import is_personal
 from course_utils.grading.sandbox.crew import Crew, Replies
 from course_utils.grading.sandbox.shell import SANDBOX
 
@@ -241,26 +240,3 @@ def test_an_error_before_the_name_is_bound_is_no_blank():
     unwritten = "def balanced(t, g):\n    raise NotImplementedError"
     results = marked(handed_in(answers={"90.A": halfway}), handed_in(student="eve", answers={"90.A": unwritten}))
     assert [outcomes(result)["90.A"] for result in results] == [Outcome.RAISED, Outcome.BLANK]
-
-
-def test_the_manifest_says_whether_notebooks_were_personal(tmp_path):
-    with pytest.raises(CourseError, match="--released"):
-        is_personal(QUIZ, tmp_path)
-    (tmp_path / "90_example.manifest.json").write_text('{"personal": true, "notebooks": {}}')
-    assert is_personal(QUIZ, tmp_path)
-
-
-def test_the_controller_imports_neither_torch_nor_fastai():
-    import subprocess
-    import sys
-
-    rooms = {"bank": "pool", "release": "releasing", "intake": "submissions", "gradebook": "store"}
-    rooms |= {"marking": "run", "exports": "cells"}
-    imports = "\n".join(f"import course_utils.grading.{room}.{module}" for room, module in rooms.items())
-    code = (
-        f"import sys\n{imports}\n"
-        "from course_utils.grading.bank.pool import open_pool\n"
-        f"from pathlib import Path\nopen_pool(Path({str(POOL)!r}))\n"
-        "assert not {'torch', 'fastai', 'pandas', 'matplotlib'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)

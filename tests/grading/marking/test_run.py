@@ -39,7 +39,7 @@ def test_who_is_not_of_the_roster_is_unreadable_and_no_zero(tmp_path):
     assert results["4711"].state is State.UNREADABLE and results["4711"].points is None
     assert "Nobody of this id got a notebook" in results["4711"].remarks[-1]
     release(QUIZ, tmp_path / "released", PUBLIC, ["4711"])  # the roster was not complete
-    assert roster_of(QUIZ, tmp_path / "released") == {"ada", "eve", "4711"}
+    assert roster_of(QUIZ, tmp_path / "released", PUBLIC) == {"ada", "eve", "4711"}
     summary, _, results = graded(tmp_path)
     assert results["4711"].state is State.GRADED and summary.passed_over == 1
 
