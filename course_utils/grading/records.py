@@ -12,6 +12,7 @@ class State(StrEnum):
     GRADED = "graded"  # every item has its mark
     PARTIAL = "partial"  # some items have none yet (they wait for a person), or ended in time-out or crash
     MISSING_CELL = "missing cell"  # an answer cell could not be found
+    LOOK = "look at this"  # something is odd about an item that would have no points: a person looks
     UNREADABLE = "unreadable"
     TIMEOUT = "timeout"  # time was up before any item could be judged
     CRASHED = "crashed"  # the process died before any item could be judged
@@ -28,6 +29,7 @@ class Outcome(StrEnum):
     TIMEOUT = "timeout"  # no points
     CRASHED = "crashed"  # the process died in it: no points
     WAITING = "waiting"  # a person marks it: points are None until then
+    LOOK = "look"  # it would have no points, and something about it is odd: points are None until a person looks
     MISSING = "missing"  # its cell could not be found: points are None until a person decides
     UNKNOWN = "unknown"  # unreadable, or our fault: points are None
 
@@ -51,6 +53,9 @@ class Submission:
     cells: the student's own code cells in their order; the cells that were handed out locked are left out
     texts: item id → text, of the items that are answered in words
     missing: ids of the items whose answer cell could not be found
+    changed: ids of the items whose answer cell is known to differ from the blank one
+    elsewhere: ids of the items whose name another cell of the student's binds as well
+    looks: item id → why a person should look at it unless it is right
     remarks: what was odd, in sentences: copied, edited, swapped cells, points changed, names that differ
     trouble: why it could not be read, or ""
     """
@@ -62,6 +67,9 @@ class Submission:
     cells: tuple[Cell, ...] = ()
     texts: dict[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    changed: frozenset[str] = frozenset()
+    elsewhere: frozenset[str] = frozenset()
+    looks: dict[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     trouble: str = ""
 

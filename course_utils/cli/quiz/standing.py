@@ -14,6 +14,7 @@ NEXT = {
     "graded": "ready: export them or write feedback",
     "partial": "read their waiting items: course quiz review",
     "missing cell": "look into the notebooks, then mark the items: course quiz mark",
+    "look at this": "see why with --assignment, and mark what waits: course quiz review",
     "unreadable": "see why with --assignment, and ask the student for another file",
     "timeout": "look at their code, or raise the items' limit in the pool",
     "crashed": "look at their code, or grade --again with more --memory",
@@ -45,6 +46,7 @@ def status(
                     typer.echo(f"  {states[state]:>6} {state}: {todo}")
             if assignment:
                 _troubled(own)
+                _remarked(own)
             waiting = marks.waiting(name)
             if waiting:
                 students = len({student for student, _ in waiting})
@@ -112,6 +114,17 @@ def _troubled(results: list) -> None:
         typer.echo(f"  {shown(result.student)}: {result.state}. {why}".rstrip())
     if len(found) > NAMED:
         typer.echo(f"  … and {len(found) - NAMED} more")
+
+
+def _remarked(results: list) -> None:
+    """Say what was odd about the others."""
+    from course_utils.grading.names import shown
+
+    found = [result for result in results if result.remarks and result.state in ("graded", "partial")]
+    for result in found[:NAMED]:
+        typer.echo(f"  {shown(result.student)}: {shown(' '.join(result.remarks), 200)}")
+    if len(found) > NAMED:
+        typer.echo(f"  … and {len(found) - NAMED} more with remarks")
 
 
 def _several(count: int, thing: str) -> str:

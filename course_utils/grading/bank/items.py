@@ -28,10 +28,20 @@ class GradedCode(Code):
 
     examples: lines that the student sees and may run, `assert double(2) == 4`
     starter: the answer cell as it is handed out; made from the reference's signature when left out
+    tolerance, absolute: how far numbers may be off, relative to the right one and beside that
+    exact: types count: a tuple is no list, and 1 is no 1.0; dtype: so do the dtypes of arrays and columns
+    order, index: whether the order of sequences and rows counts, and a table's index
+    raises: the errors that the reference may end a call with; the same is asked of the student's
     """
 
     examples: list[Text] = Field(default_factory=list)
     starter: str = ""
+    absolute: float = Field(1e-9, ge=0)
+    exact: bool = False
+    dtype: bool = False
+    order: bool = True
+    index: bool = True
+    raises: list[Text] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _by_values(self):

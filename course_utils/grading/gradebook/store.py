@@ -20,7 +20,7 @@ __all__ = ["Appeal", "Manual", "Store"]
 MARK = "item, outcome, points, most, feedback, answer, digest"
 CURRENT = """FROM submissions AS s WHERE (?1 IS NULL OR assignment = ?1) AND (?2 IS NULL OR student = ?2) AND saved =
     (SELECT max(saved) FROM submissions WHERE assignment = s.assignment AND student = s.student)"""
-PEOPLES = (Outcome.WAITING, Outcome.MISSING)  # outcomes that only a person can settle
+PEOPLES = (Outcome.WAITING, Outcome.LOOK, Outcome.MISSING)  # outcomes that only a person can settle
 
 
 class Store:

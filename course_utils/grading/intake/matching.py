@@ -15,6 +15,7 @@ from course_utils.grading.names import shown
 from course_utils.grading.records import LONGEST_ANSWER, Cell
 
 HEADING = re.compile(r"^#{1,6} +\w+ (\d\d\.(?:\d+|[A-Z]))\b", re.M)
+COMMENT = re.compile(r"(?<!\s)\s+#[^'\"]*$")  # at a line's end
 FLAGS = ("locked", "solution", "grade", "grade_id")
 MOST_REMARKS = 30
 
@@ -37,15 +38,21 @@ class Plan:
         self.flags = {  # of nbgrader's metadata, as FLAGS names them
             one: (one not in self.answers, one in self.answers, one in self.points, one) for one in self.ids
         }
-        names = {item.id: re.escape(answer_name(item)) for item in quiz.items}
-        self.binds = {
-            one: re.compile(rf"^(?:{name} *(?::[^=\n]*)?=(?!=)|(?:def|class) {name}\b)", re.M)
-            for one, name in names.items()
-        }
+        self.names = {item.id: answer_name(item) for item in quiz.items}
+        self.binds = {item: _binding(name) for item, name in self.names.items()}
 
     def known(self, block: Block) -> str:
         """The id by which a cell is ours: nbgrader's, or else its own; "" when it is the student's."""
         return block.grade_id if block.grade_id in self.ids else block.id if block.id in self.ids else ""
+
+    def headings(self, notebook: Notebook) -> set[str]:
+        """The items whose questions a notebook has, by their headings."""
+        found = (HEADING.search(block.source) for block in notebook.blocks if not block.code)
+        return {named[1] for named in found if named and named[1] in self.items}
+
+    def bound_in(self, source: str) -> set[str]:
+        """The items whose names a cell's code binds, as far as its lines tell."""
+        return {item for item, name in self.names.items() if name in source and self.binds[item].search(source)}
 
     def there(self, notebook: Notebook) -> set[str]:
         """The ids of the quiz's answer cells that a notebook has."""
@@ -60,6 +67,9 @@ class Matched:
     texts: dict[str, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
+    looks: dict[str, str] = field(default_factory=dict)
 
 
 def match(notebook: Notebook, plan: Plan, handed: Mapping[str, str] | None = None) -> Matched:
@@ -75,6 +85,7 @@ class _Matching:
         self.locked_sources = {_plain_handed(source) for one, source in self.handed.items() if one not in plan.answers}
         self.known = [plan.known(block) for block in blocks]
         self.under = list(self._headings())
+        self.bound = [plan.bound_in(block.source) if block.code else set() for block in blocks]
         self.chosen: dict[int, str] = {}  # the block's number → the item that it answers
         self.found = Matched()
 
@@ -105,6 +116,7 @@ class _Matching:
             if found is not None:
                 self.chosen[found] = item
                 self._remark(f"{item}: the answer was found by its place, its cell has lost its id.")
+                self.found.looks[item] = "Its cell has lost its id and was found by its place."
         self._compare()
         self._collect()
         if (more := len(self.found.remarks) - MOST_REMARKS) > 0:
@@ -124,13 +136,16 @@ class _Matching:
         self.chosen[number] = item
         if len(candidates) > 1:
             self._remark(f"{item}: {len(candidates)} cells carry its id, and cell {number + 1} counts.")
+            if sum(not self._is_blank(n, item) for n in candidates) > 1:
+                self.found.looks[item] = f"{len(candidates)} cells carry its id."
         if self.under[number] not in ("", item):
             self._remark(f"{item}: its answer stands under the heading of {self.under[number]}; the cell's id counts.")
 
     def _is_blank(self, number: int, item: str) -> bool:
         """Whether an answer cell is as it was handed out, as far as that is known."""
         blank = self.handed.get(grade_id(self.plan.items[item], "answer"))
-        return blank is not None and _same(self.blocks[number].source, blank)
+        source = self.blocks[number].source
+        return blank is not None and (not _code_of(source) or _code_of(source) == _code_of(blank))
 
     def _by_place(self, item: str) -> int | None:
         """The first cell of the student's under the question that binds the answer's name, or else the first."""
@@ -143,7 +158,7 @@ class _Matching:
         ]
         if text:
             return next((number for number in free if not HEADING.search(self.blocks[number].source)), None)
-        binding = [number for number in free if self.plan.binds[item].search(self.blocks[number].source)]
+        binding = [number for number in free if item in self.bound[number]]
         return next(iter(binding or [n for n in free if not self._is_check(self.blocks[n].source, item)]), None)
 
     def _is_handed_out(self, block: Block) -> bool:
@@ -178,6 +193,8 @@ class _Matching:
         questions = [one for one in _distinct(edited) if one in self.plan.questions]
         others = [one for one in _distinct(edited) if one not in self.plan.questions]
         if questions:
+            for one in questions:
+                self.found.looks[self.plan.questions[one]] = "Its question differs from the one that was handed out."
             self._remark(
                 f"Questions differ from this student's: {', '.join(questions)}. Were they edited, or is it another "
                 "student's notebook? Then its letters are others."
@@ -200,10 +217,51 @@ class _Matching:
             if item and isinstance(self.plan.items[item], FreeText):
                 self.found.texts[item] = self._text(number, item)
             elif item:
-                self.found.cells.append(Cell(block.source, item))
-            elif block.code and block.source.strip() and not self._is_ours(number, block):
+                self._collect_answer(number, item)
+            elif block.code and block.source.strip() and self._is_students(number):
                 self.found.cells.append(Cell(block.source))
         self.found.missing = [item for item in self.plan.items if item not in self.chosen.values()]
+
+    def _collect_answer(self, number: int, item: str) -> None:
+        """Take an item's answer cell; a blank one isn't run where another cell answers, since it would undo that."""
+        others = [n for n in range(len(self.blocks)) if n != number and self._answers_too(n, item)]
+        if others:
+            self.found.elsewhere.append(item)
+        if not self._is_blank(number, item):
+            self.found.cells.append(Cell(self.blocks[number].source, item))
+            if self.handed:
+                self.found.changed.append(item)
+            return
+        self.found.cells.append(Cell("" if others else self.blocks[number].source, item))
+        if others:
+            self._remark(f"{item}: its own cell is blank; the answer stands in cell {others[-1] + 1}.")
+        elif beside := self._beside(number, item):
+            self._remark(f"{item}: its own cell is blank, and something stands in cell {beside[0] + 1}.")
+            self.found.looks[item] = "Its own cell is blank, and another cell of the question isn't."
+        elif not _comments(self.blocks[number].source) <= _comments(
+            self.handed[grade_id(self.plan.items[item], "answer")]
+        ):
+            self.found.looks[item] = "Its own cell holds a comment and no answer."
+
+    def _answers_too(self, number: int, item: str) -> bool:
+        """Whether a cell of the student's, or one that the student wrote into, binds the item's name as well."""
+        return item in self.bound[number] and self._is_students(number)
+
+    def _is_students(self, number: int) -> bool:
+        """Whether the code is the student's: also in a locked cell, when answers were written into it."""
+        block, known = self.blocks[number], self.known[number]
+        if known in self.plan.locked and known in self.handed and not _same(block.source, self.handed[known]):
+            return bool(self.bound[number])
+        return not self._is_ours(number, block)
+
+    def _beside(self, number: int, item: str) -> list[int]:
+        """The cells under an item's heading that the student added and wrote into."""
+        return [
+            place
+            for place, block in enumerate(self.blocks)
+            if self.under[place] == item and not self.known[place] and place not in self.chosen
+            if block.source.strip() and not HEADING.search(block.source) and not self._is_handed_out(block)
+        ]
 
     def _is_ours(self, number: int, block: Block) -> bool:
         known = self.known[number]
@@ -237,6 +295,22 @@ def _same(source: str, other: str) -> bool:
 
 def _plain(source: str) -> str:
     return "\n".join(line.rstrip() for line in source.rstrip().split("\n"))
+
+
+def _code_of(source: str) -> str:
+    """A cell without its comments and empty lines."""
+    lines = (line.rstrip() for line in source.split("\n"))
+    return "\n".join(COMMENT.sub("", line) for line in lines if line and not line.lstrip().startswith("#"))
+
+
+def _comments(source: str) -> set[str]:
+    return {line.strip() for line in source.split("\n") if "#" in line}
+
+
+def _binding(name: str) -> re.Pattern[str]:
+    """What a line looks like that binds a name: an assignment, also to several names or timed, or a definition."""
+    assigned = rf"(?:%\w+[ \t]+)?(?:[\w.,* \t]{{1,60}}[,=][ \t]*+)?{name}[ \t]*+(?:[,:][^=\n]{{0,60}})?=(?!=)"
+    return re.compile(rf"^[ \t]*+(?:{assigned}|(?:async[ \t]+)?(?:def|class)[ \t]+{name}\b)", re.M)
 
 
 _plain_handed = lru_cache(4096)(_plain)  # the same for every student

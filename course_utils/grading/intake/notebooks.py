@@ -61,9 +61,9 @@ def _loaded(data: bytes) -> Any:
     if not data.strip():
         raise Unreadable("it is empty")
     try:
-        return json.loads(data.decode("utf-8-sig"), object_pairs_hook=_once)
+        return json.loads(data.decode(json.detect_encoding(data)), object_pairs_hook=_once)
     except UnicodeDecodeError as error:
-        raise Unreadable(f"it isn't UTF-8 text (byte {error.start})") from None
+        raise Unreadable(f"it isn't text (byte {error.start})") from None
     except json.JSONDecodeError as error:
         raise Unreadable(f"it is no notebook: line {error.lineno} isn't JSON") from None
     except RecursionError:

@@ -105,6 +105,7 @@ class _Intake:
                 continue
             if name in latest:
                 earlier.setdefault(name, []).append(_told(latest[name]))
+                submission = _beside_fuller(submission, latest[name])
             latest[name] = submission
         remarks = [f"{len(notebooks)} files were handed in; the latest {MOST_OF_ONE} were read."]
         remarks = remarks if len(notebooks) > MOST_OF_ONE else []
@@ -146,14 +147,20 @@ class _Intake:
 
     def _matched(self, notebook: Notebook, empty: Submission) -> Submission:
         scores = {
-            lesson: (len(plan.there(notebook)), notebook.assignment == lesson, empty.assignment == lesson)
+            lesson: (
+                len(plan.there(notebook)),
+                notebook.assignment == lesson,
+                empty.assignment == lesson,
+                len(plan.headings(notebook)),
+            )
             for lesson, plan in self.plans.items()
         }
         lesson = max(scores, key=lambda name: scores[name])
         plan = self.plans[lesson]
         named = notebook.assignment if ASSIGNMENT.fullmatch(notebook.assignment) else ""
         foreign = named not in ("", *self.plans) and scores[lesson][0] * 2 < len(plan.items)
-        if foreign or not any(scores[lesson]):
+        told = any(scores[lesson][:3]) or scores[lesson][3] * 2 >= len(plan.items)
+        if foreign or not told:
             other = named or empty.assignment
             which = f"It answers {other}" if other else "Nothing in it tells which assignment it answers"
             return replace(empty, assignment=other, trouble=f"{which}, and {', '.join(self.plans)} is asked for.")
@@ -170,6 +177,9 @@ class _Intake:
             cells=tuple(found.cells),
             texts=found.texts,
             missing=tuple(found.missing),
+            changed=frozenset(found.changed),
+            elsewhere=frozenset(found.elsewhere),
+            looks=found.looks,
             remarks=(*remarks, *found.remarks),
         )
 
@@ -188,6 +198,19 @@ class _Intake:
 
     def _source(self, one: Found) -> str:
         return shown(f"{self.place.path.name}/{one.entry.name}", 300)
+
+
+def _beside_fuller(later: Submission, earlier: Submission) -> Submission:
+    """The later notebook, with a look at each item that it leaves blank and the earlier one answers."""
+    if later.trouble or earlier.trouble:
+        return later
+    written = ({item for item, text in one.texts.items() if text.strip()} for one in (later, earlier))
+    now, before = (one.changed | one.elsewhere | texts for one, texts in zip((later, earlier), written, strict=True))
+    why = f"An earlier file answers it: {_told(earlier)}."
+    looks = dict.fromkeys(before - now, why) | {
+        item: said for item, said in earlier.looks.items() if said.startswith("An earlier file") and item not in now
+    }
+    return replace(later, looks=looks | later.looks) if looks else later
 
 
 def _told(submission: Submission) -> str:

@@ -69,7 +69,7 @@ class Oracle:
         asked = []
         for student in students:
             steps += [self._draw(item, student), {"do": "run", "source": f"inputs = list({item.inputs})"}]
-            steps += [{"do": "run", "source": code}, {"do": "call", "name": item.name, "with": "inputs"}]
+            steps += [{"do": "run", "source": code}, _asked(item)]
             asked.append(len(steps) - 1)
         replies = (await self._do(item, steps)).replies
         found = [replies[place] if place < len(replies) else {} for place in asked]
@@ -83,7 +83,7 @@ class Oracle:
         begun = len(steps)
         for student in students:
             steps += [self._draw(item, student), {"do": "run", "source": f"inputs = list({item.inputs})"}]
-            steps += [{"do": "read", "name": "inputs"}, {"do": "call", "name": item.name, "with": "inputs"}]
+            steps += [{"do": "read", "name": "inputs"}, _asked(item)]
         replies = self._values(item, await self._do(item, steps))
         return {
             student: Expected(replies[begun + 4 * n + 2]["value"], decode(replies[begun + 4 * n + 3]["value"]))
@@ -106,8 +106,25 @@ class Oracle:
 
     def _values(self, item: GradedCode | GradedModel, came: Replies) -> list[dict]:
         """The replies, when every step went well."""
-        wrong = next((reply for reply in came.replies if not {"value", "done"} & set(reply)), None)
+        raises = isinstance(item, GradedCode) and item.raises
+        wrong = next(
+            (
+                reply
+                for reply in came.replies
+                if not {"value", "done"} & set(reply) or (_kind(reply) and _kind(reply) not in (raises or ()))
+            ),
+            None,
+        )
         if wrong is None and came.end == "done":
             return came.replies
         told = (wrong or {}).get("error") or ("it took too long" if wrong else came.why or came.end)
         raise CourseError(f"{self.quiz.lesson}, item {item.id}: the author's own code failed ({told}): mend it first.")
+
+
+def _kind(reply: dict) -> str:
+    """Of the first error that a call ended with, beside other results."""
+    return str(reply.get("error", "")).partition(":")[0]
+
+
+def _asked(item: GradedCode) -> dict:
+    return {"do": "call", "name": item.name, "with": "inputs", "raises": bool(item.raises)}

@@ -1,10 +1,9 @@
 """Marks submissions a batch at a time: their code runs in workers, what came back is judged here."""
 
 import asyncio
-import builtins
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from course_utils.grading.bank.items import (
@@ -14,33 +13,34 @@ from course_utils.grading.bank.items import (
     GradedModel,
     GradedQuiz,
     VariedNumber,
-    answer_name,
     digest,
 )
 from course_utils.grading.bank.variants import seed, varied
+from course_utils.grading.marking import reasons
 from course_utils.grading.marking.expected import Expected, Oracle
-from course_utils.grading.marking.scoring import agrees, judged, mark, network_judged, state_of, written
+from course_utils.grading.marking.running import Run, Runner
+from course_utils.grading.marking.scoring import (
+    LETTERED,
+    agrees,
+    bare_letters,
+    is_stub,
+    judged,
+    mark,
+    network_judged,
+    state_of,
+    written,
+)
 from course_utils.grading.records import Cell, Mark, Outcome, Result, Submission
 from course_utils.grading.release.handout import whose
 from course_utils.grading.sandbox.crew import Crew
 from course_utils.grading.sandbox.values import NoValue, decode
 
+Judged = tuple[Outcome, tuple[str, ...]]
+
 LARGEST_MISTAKE = 1_000_000  # characters of a wrong result that is held against the known mistakes
-LIMIT = 10.0  # seconds for a cell that answers no item with a limit of its own
-MOST_RERUNS = 8  # times that a submission is begun again without the cell that ended its process
-AT_LEAST = 60.0  # seconds that a submission may take, beyond twice its items' limits: for its cells, with all reruns
-
-
-@dataclass
-class _Run:
-    """What is known of a submission's code so far, by item, and the cells that must not run again."""
-
-    replies: dict[str, dict] = field(default_factory=dict)
-    failed: dict[str, dict] = field(default_factory=dict)  # what the item's own cell replied, when it didn't end well
-    ended: dict[str, Outcome] = field(default_factory=dict)
-    barred: set[int] = field(default_factory=set)
-    wrong: dict[str, Any] = field(default_factory=dict)  # item → what its code gave instead
-    why: str = ""
+PART = 20  # characters that a part of a value counts for
+# Outcomes that may take a person's look in their place, when there is a reason to.
+LOST = (Outcome.WRONG, Outcome.BLANK, Outcome.RAISED, Outcome.TIMEOUT, Outcome.CRASHED)
 
 
 class Marker:
@@ -62,6 +62,7 @@ class Marker:
         self.quiz, self.crew, self.course_key, self.personal = quiz, crew, course_key, personal
         self.environment = environment
         self.oracle = Oracle(quiz, home or crew, course_key)
+        self.runner = Runner(quiz, crew)
         self.digests = {item.id: digest(item, quiz.setup) for item in quiz.items}
 
     async def mark(
@@ -72,7 +73,7 @@ class Marker:
         olds = [known.get((one.student, one.digest), {}) for one in submissions]
         wanted = [[item for item in self.quiz.items if self.digests[item.id] not in old] for old in olds]
         expected = await self._expected(submissions, wanted)
-        runs = [_Run() for _ in submissions]
+        runs = [Run() for _ in submissions]
         results = await asyncio.gather(
             *(self._one(*each) for each in zip(submissions, wanted, olds, expected, runs, strict=True))
         )
@@ -99,16 +100,16 @@ class Marker:
         wanted: Sequence[GradedItem],
         old: Mapping[str, Mark],
         expected: dict[str, Expected],
-        run: _Run,
+        run: Run,
     ) -> Result:
         began = time.monotonic()
-        if not submission.trouble:
-            await self._run(submission, [item for item in wanted if not isinstance(item, FreeText)], expected, run)
-        marks = [
-            self._marked(submission, item, expected, run) if item in wanted else old[self.digests[item.id]]
-            for item in self.quiz.items
-        ]
+        try:
+            marks = await self._marks(submission, wanted, old, expected, run)
+        except Exception as error:  # whatever one notebook does to us, the others are graded
+            run.why, run.wrong = f"judging it stopped with {type(error).__name__}", {}
+            marks = [mark(item, self.digests[item.id], Outcome.UNKNOWN) for item in self.quiz.items]
         run.replies.clear()  # they may be large, and a batch is kept until its last one is done
+        run.late.clear()
         remarks = [*submission.remarks, *([submission.trouble] if submission.trouble else [])]
         if run.why:
             remarks.append(f"Not graded for a reason of ours: {run.why}.")
@@ -125,85 +126,35 @@ class Marker:
             environment=self.environment,
         )
 
-    async def _run(
-        self, submission: Submission, wanted: Sequence[GradedItem], expected: dict[str, Expected], run: _Run
-    ) -> None:
-        """Run the cells in order and ask for each item after its own; begin again without what ends the process."""
-        asked = {item.id: item for item in wanted if item.id not in submission.missing}
-        left = AT_LEAST + 2 * sum(getattr(item, "limit", 0.0) for item in asked.values())
-        outcome = Outcome.TIMEOUT
-        for _ in range(MOST_RERUNS):
-            known = run.ended.keys() | run.replies.keys()
-            still = {name: item for name, item in asked.items() if name not in known}
-            if not still:
-                return
-            steps, means = self._steps(submission.cells, still, expected, run.barred)
+    async def _marks(
+        self,
+        submission: Submission,
+        wanted: Sequence[GradedItem],
+        old: Mapping[str, Mark],
+        expected: dict[str, Expected],
+        run: Run,
+    ) -> list[Mark]:
+        if not submission.trouble:
             dice = seed(self.course_key, submission.student, "worker") % 2**62
-            came = await self.crew.do(steps, dice, LIMIT, left)
-            ours = [*came.replies, {"end": came.end}][: means.count((None, None))]
-            if any("done" not in reply for reply in ours) and came.end != "infrastructure":
-                run.why = "the quiz's own setup failed"  # nothing of the student's had run
-                return
-            for reply, (cell, item) in zip(came.replies, means, strict=False):
-                if item and cell is None:
-                    run.replies[item] = reply
-                elif item and "done" not in reply:
-                    run.failed.setdefault(item, reply)
-            if came.end == "done":
-                return
-            if came.end == "infrastructure":
-                run.why = came.why
-                return
-            cell, item = means[len(came.replies)]
-            outcome = Outcome.TIMEOUT if came.end == "timeout" else Outcome.CRASHED
-            if cell is not None:
-                run.barred.add(cell)
-            if item:
-                run.ended[item] = outcome
-            if (left := left - came.seconds) <= 0:
-                break
-        for name in asked:
-            if name not in run.replies:
-                run.ended.setdefault(name, outcome)
+            asked = [item for item in wanted if not isinstance(item, FreeText)]
+            await self.runner.run(submission, asked, expected, run, dice)
+        return [
+            self._marked(submission, item, expected, run) if item in wanted else old[self.digests[item.id]]
+            for item in self.quiz.items
+        ]
 
-    def _steps(
-        self, cells: Sequence[Cell], asked: Mapping[str, GradedItem], expected: dict[str, Expected], barred: set[int]
-    ) -> tuple[list[dict], list[tuple[int | None, str | None]]]:
-        """The job, and what each step is: (cell, item) for one that runs, (None, item) for one that asks."""
-        steps: list[dict] = []
-        means: list[tuple[int | None, str | None]] = []
-        begin = [self.quiz.setup, *(item.stand_in for item in asked.values() if hasattr(item, "stand_in"))]
-        for source in filter(None, begin):
-            steps.append({"do": "run", "source": source})
-            means.append((None, None))
-        last = max((n for n, cell in enumerate(cells) if cell.item in asked), default=-1)
-        for number, cell in enumerate(cells[: last + 1]):
-            if number not in barred:
-                limit = getattr(asked.get(cell.item or ""), "limit", LIMIT)
-                steps.append({"do": "run", "source": cell.source, "cell": number + 1, "seconds": limit})
-                means.append((number, cell.item if cell.item in asked else None))
-            if cell.item is not None and cell.item in asked:
-                steps.append(self._question(asked[cell.item], expected))
-                means.append((None, cell.item))
-        return steps, means
-
-    def _question(self, item: GradedItem, expected: dict[str, Expected]) -> dict:
-        name = answer_name(item)
-        if isinstance(item, GradedModel):
-            return {"do": "scores", "name": name, "inputs": expected[item.id].inputs, "seconds": item.limit}
-        if isinstance(item, GradedCode) and item.inputs:
-            return {"do": "call", "name": name, "inputs": expected[item.id].inputs, "seconds": item.limit}
-        return {"do": "read", "name": name, "seconds": LIMIT}
-
-    def _marked(self, submission: Submission, item: GradedItem, expected: dict[str, Expected], run: _Run) -> Mark:
+    def _marked(self, submission: Submission, item: GradedItem, expected: dict[str, Expected], run: Run) -> Mark:
         cell = next((cell for cell in submission.cells if cell.item == item.id), None)
         answer = written(item, cell.source) if cell else submission.texts.get(item.id, "")
-        outcome, feedback = self._judged(submission, item, expected, run)
+        outcome, feedback = self._judged(submission, item, cell, expected, run)
+        if outcome in LOST and (why := submission.looks.get(item.id)):
+            outcome, feedback = Outcome.LOOK, (*feedback, f"{why} A person looks at it.")
+            run.wrong.pop(item.id, None)
         return mark(item, self.digests[item.id], outcome, feedback, answer)
 
     def _judged(
-        self, submission: Submission, item: GradedItem, expected: dict[str, Expected], run: _Run
-    ) -> tuple[Outcome, tuple[str, ...]]:
+        self, submission: Submission, item: GradedItem, cell: Cell | None, expected: dict[str, Expected], run: Run
+    ) -> Judged:
         if submission.trouble:
             return Outcome.UNKNOWN, ()
         if item.id in submission.missing:
@@ -211,37 +162,68 @@ class Marker:
         if isinstance(item, FreeText):
             return (Outcome.WAITING if submission.texts.get(item.id, "").strip() else Outcome.BLANK), ()
         if item.id in run.ended:
-            return run.ended[item.id], (_ENDED[run.ended[item.id]].format(name=answer_name(item)),)
+            return run.ended[item.id], (reasons.ended(item, run.ended[item.id]),)
         if item.id not in run.replies:
             return Outcome.UNKNOWN, ()
-        reply = run.replies[item.id]
+        first = self._of_reply(submission, item, cell, run.replies[item.id], expected, run)
+        if item.id not in run.late:
+            return first
+        executed = isinstance(item, (GradedCode, GradedModel))
+        if first[0] is Outcome.RIGHT and executed:
+            return first  # a later cell may use the name for something else
+        late = self._of_reply(submission, item, cell, run.late[item.id], expected, run)
+        if first[0] is Outcome.RIGHT and late[0] is not Outcome.RIGHT:
+            return Outcome.LOOK, ("Two cells answer it, and differ. A person looks at it.",)
+        if late[0] is Outcome.RIGHT:
+            run.wrong.pop(item.id, None)
+            return Outcome.RIGHT, (*late[1], "What another cell of the notebook binds counts here.")
+        return late if first[0] in (Outcome.BLANK, Outcome.RAISED, Outcome.LOOK) else first
+
+    def _of_reply(
+        self,
+        submission: Submission,
+        item: GradedItem,
+        cell: Cell | None,
+        reply: dict,
+        expected: dict[str, Expected],
+        run: Run,
+    ) -> Judged:
+        """What one reply to the question for an item says."""
+        own = run.failed.get(item.id)
+        source = cell.source if cell else ""
         if "value" not in reply:
-            return _valueless(answer_name(item), reply, run.failed.get(item.id, reply))
+            if isinstance(item, LETTERED) and (letters := bare_letters(item, source)):
+                return self._valued(item, letters, expected, submission.student, run)
+            written_in = item.id in submission.changed and not is_stub(item, source)
+            return reasons.without_value(item, reply, own, run.strays, written_in)
         try:
             value = decode(reply["value"])
         except NoValue:
-            return Outcome.CRASHED, (f"{answer_name(item)} gave something that is no value.",)
-        judged_so = self._valued(item, value, expected, submission.student, run)
-        if len(str(reply["value"])) > LARGEST_MISTAKE:  # it is kept until the batch is done
+            return Outcome.CRASHED, (f"{reasons.named(item)} gave something that is no value.",)
+        found = self._valued(item, value, expected, submission.student, run)
+        if _is_large(reply["value"]):  # it is kept until the batch is done
             run.wrong.pop(item.id, None)
-        return judged_so
+        if found[0] is Outcome.WRONG and own and ("error" in own or own.get("timeout") is True):
+            return reasons.wrong_after_error(item, found, own)
+        if found[0] is Outcome.WRONG and "error" in reply:
+            return Outcome.RAISED, (reasons.stopped(item, reply["error"]),)
+        return found
 
-    def _valued(
-        self, item: GradedItem, value: Any, expected: dict[str, Expected], student: str, run: _Run
-    ) -> tuple[Outcome, tuple[str, ...]]:
+    def _valued(self, item: GradedItem, value: Any, expected: dict[str, Expected], student: str, run: Run) -> Judged:
         if isinstance(item, GradedModel):
             return network_judged(item, value, expected[item.id].values)
         if isinstance(item, GradedCode):
-            if agrees(item, expected[item.id].values, value):
+            wanted = expected[item.id].values
+            if agrees(item, wanted, value):
                 return Outcome.RIGHT, ()
             run.wrong[item.id] = value
-            return Outcome.WRONG, (f"{item.name} gives other results than it should.",)
+            return Outcome.WRONG, (reasons.other_results(item, wanted, value),)
         if isinstance(item, VariedNumber):
             item = varied(item, self.course_key, student)
         assert not isinstance(item, FreeText), "a person marks sentences"
         return judged(item, value, whose(self.quiz, self.course_key, student if self.personal else None))
 
-    async def _with_known_mistakes(self, results: Sequence[Result], runs: Sequence[_Run]) -> list[Result]:
+    async def _with_known_mistakes(self, results: Sequence[Result], runs: Sequence[Run]) -> list[Result]:
         """Give who made a known mistake its author's feedback in place of the general one."""
         told = [{mark.item: mark for mark in result.marks} for result in results]
         for item in self.quiz.items:
@@ -260,25 +242,12 @@ class Marker:
         return [replace(result, marks=tuple(of.values())) for result, of in zip(results, told, strict=True)]
 
 
-def _valueless(name: str, reply: dict, cell: dict) -> tuple[Outcome, tuple[str, ...]]:
-    """The outcome of an item that gave no value: what its cell replied comes before what it was asked for."""
-    if reply.get("timeout") is True or cell.get("timeout") is True:
-        return Outcome.TIMEOUT, (_ENDED[Outcome.TIMEOUT].format(name=name),)
-    if "error" in cell and cell.get("blank") is not True:
-        return Outcome.RAISED, (f"{name} stopped with {_error(cell['error'])}.",)
-    if reply.get("blank") is True or cell.get("blank") is True:
-        return Outcome.BLANK, ()
-    return Outcome.RAISED, (f"{name} stopped with {_error(reply.get('error'))}.",)
-
-
-def _error(said: Any) -> str:
-    """The kind of an error that a worker reports, when it is one of Python's own: its text could tell hidden inputs."""
-    name = said.partition(":")[0] if type(said) is str else ""
-    known = isinstance(kind := getattr(builtins, name, None), type) and issubclass(kind, BaseException)
-    return f"{'an' if name[:1] in 'AEIOU' else 'a'} {name}" if known else "an error"
-
-
-_ENDED = {
-    Outcome.TIMEOUT: "{name} was stopped at its time limit: does a loop never end?",
-    Outcome.CRASHED: "The process ended while it ran {name}.",
-}
+def _is_large(value: Any) -> bool:
+    """Whether a value as it was sent is too large to be kept."""
+    left, parts = LARGEST_MISTAKE, [value]
+    while parts and left > 0:
+        part = parts.pop()
+        left -= len(part) if type(part) is str else PART
+        if type(part) in (list, dict):
+            parts += part if type(part) is list else part.values()
+    return left <= 0

@@ -2,29 +2,19 @@
 
 import ast
 from collections.abc import Sequence
-from string import ascii_uppercase
 from typing import Any
 
 from course_utils.grading.bank.items import FreeText, GradedCode, GradedItem, GradedModel, answer_name
+from course_utils.grading.marking.comparing import Rules, same
+from course_utils.grading.marking.reading import LETTERED, number_of, places_of
 from course_utils.grading.records import LONGEST_ANSWER, Mark, Outcome, State
 from course_utils.quiz.answers import judge
-from course_utils.quiz.comparing import same
 from course_utils.quiz.items import Number, OneChoice, Order, SeveralChoices, ShortText
-from course_utils.quiz.text import shuffled
 
-LETTERED = (OneChoice, SeveralChoices, Order)
-
-
-def answer_of(item: GradedItem, value: Any, whose: str) -> Any:
-    """What an answer cell bound, as `judge` takes it: letters become places, in the order that the student saw."""
-    if not isinstance(item, LETTERED):
-        return value
-    letters = [sign for sign in value.upper() if sign not in " ,;.()"] if type(value) is str else []
-    order = shuffled(item, whose)
-    return [order[n] if (n := ascii_uppercase.find(letter)) in range(len(order)) else -1 for letter in letters]
+UNREAD = {"number": "a number", "short text": "a word or two"}  # what an answer of that kind is read as, else letters
 
 
-def is_blank(item: GradedItem, value: Any) -> bool:
+def is_blank(value: Any) -> bool:
     """Whether an answer was left as it was handed out."""
     return value is None or value is ... or (type(value) is str and not value.strip())
 
@@ -33,15 +23,64 @@ def judged(
     item: OneChoice | SeveralChoices | Number | ShortText | Order, value: Any, whose: str
 ) -> tuple[Outcome, tuple[str, ...]]:
     """The outcome and the feedback of a question that practice knows as well."""
-    if is_blank(item, value):
+    if is_blank(value):
         return Outcome.BLANK, ()
-    verdict = judge(item, answer_of(item, value, whose))
+    verdict = judge(item, places_of(item, value, whose) if isinstance(item, LETTERED) else number_of(value))
+    if verdict.right is None:
+        read_as = UNREAD.get(item.kind, "letters")
+        return Outcome.LOOK, (f"The answer can't be read as {read_as} with certainty. A person looks at it.",)
     return (Outcome.RIGHT if verdict.right else Outcome.WRONG), verdict.feedback
+
+
+def rules_of(item: GradedCode) -> Rules:
+    """How closely a code item's values are compared."""
+    return Rules(item.tolerance, item.absolute, item.exact, item.dtype, item.order, item.index)
 
 
 def agrees(item: GradedCode, expected: Any, given: Any) -> bool:
     """Whether a code item's value is right; both are decoded, so that no method of the student's is called."""
-    return same(expected, given, item.tolerance)
+    rules = rules_of(item)
+    if item.inputs is None:
+        return same(expected, given, rules)
+    if type(given) is not list or len(given) != len(expected):
+        return False
+    return all(same(one, other, rules) for one, other in zip(expected, given, strict=True))
+
+
+def bare_letters(item: GradedItem, source: str) -> str:
+    """The letters of an answer that was written without quotes, `answer = B`; "" when it is no such one."""
+    value = _assigned(item, source)
+    names = value.elts if isinstance(value, (ast.Tuple, ast.List, ast.Set)) else [value]
+    found = [name.id for name in names if isinstance(name, ast.Name) and len(name.id) == 1]
+    return " ".join(found) if len(found) == len(names) else ""
+
+
+def is_stub(item: GradedItem, source: str) -> bool:
+    """Whether a cell's function has no body yet but `...`, `pass`, a text or a NotImplementedError."""
+    body = next((node.body for node in _nodes(source) if getattr(node, "name", "") == answer_name(item)), None)
+    return body is not None and all(
+        isinstance(node, ast.Pass)
+        or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        or (isinstance(node, ast.Raise) and "NotImplementedError" in ast.dump(node))
+        for node in body
+    )
+
+
+def _nodes(source: str) -> list[Any]:
+    """A cell's statements; none of a long one, since parsing megabytes takes gigabytes."""
+    try:
+        return ast.parse(source).body if len(source) <= LONGEST_ANSWER else []
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return []
+
+
+def _assigned(item: GradedItem, source: str) -> ast.expr | None:
+    """What a cell binds to the answer's name at last."""
+    name = answer_name(item)
+    found = [
+        node.value for node in _nodes(source) if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
+    ]
+    return found[-1] if found else None
 
 
 def network_judged(item: GradedModel, scores: Any, truth: Sequence[int]) -> tuple[Outcome, tuple[str, ...]]:
@@ -59,7 +98,7 @@ def network_judged(item: GradedModel, scores: Any, truth: Sequence[int]) -> tupl
     return Outcome.RIGHT, (f"{said}.",)
 
 
-POINTS = {Outcome.WAITING: None, Outcome.MISSING: None, Outcome.UNKNOWN: None}
+POINTS = dict.fromkeys((Outcome.WAITING, Outcome.LOOK, Outcome.MISSING, Outcome.UNKNOWN))
 
 
 def mark(item: GradedItem, digest: str, outcome: Outcome, feedback: Sequence[str] = (), answer: str = "") -> Mark:
@@ -71,17 +110,14 @@ def mark(item: GradedItem, digest: str, outcome: Outcome, feedback: Sequence[str
 def written(item: GradedItem, source: str) -> str:
     """What a student wrote into an answer cell: the value where it is a plain one, else the source.
 
-    Taken from the text alone: nothing that a worker sends is shown to anybody. A long one isn't parsed: megabytes of it
-    would take gigabytes.
+    Taken from the text alone: nothing that a worker sends is shown to anybody. A long one isn't parsed.
     """
-    if not isinstance(item, (GradedCode, GradedModel, FreeText)) and len(source) <= LONGEST_ANSWER:
-        try:
-            for node in ast.parse(source).body:
-                if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == answer_name(item):
-                    return str(ast.literal_eval(node.value))
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            pass
-    return source
+    if isinstance(item, (GradedCode, GradedModel, FreeText)) or (value := _assigned(item, source)) is None:
+        return source
+    try:
+        return str(ast.literal_eval(value))
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return source
 
 
 def state_of(marks: Sequence[Mark], trouble: str = "") -> State:
@@ -93,6 +129,8 @@ def state_of(marks: Sequence[Mark], trouble: str = "") -> State:
         return State.INFRASTRUCTURE
     if Outcome.MISSING in outcomes:
         return State.MISSING_CELL
+    if Outcome.LOOK in outcomes:
+        return State.LOOK
     for outcome, state in ((Outcome.TIMEOUT, State.TIMEOUT), (Outcome.CRASHED, State.CRASHED)):
         if outcomes == {outcome}:
             return state

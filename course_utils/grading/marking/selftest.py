@@ -2,6 +2,7 @@
 
 from course_utils.grading.bank.items import FreeText, GradedCode, GradedModel, GradedQuiz, grade_id
 from course_utils.grading.bank.sample_answers import mistaken, right
+from course_utils.grading.marking.comparing import incomparable
 from course_utils.grading.marking.marker import Marker
 from course_utils.grading.records import Cell, Outcome, Submission
 from course_utils.grading.release.handout import handed_out, whose
@@ -21,8 +22,9 @@ async def faults(quiz: GradedQuiz, marker: Marker, course_key: bytes) -> list[st
     for item in quiz.items:
         for number, (source, feedback) in enumerate(mistaken(item, order_of, course_key, WHO), 1):
             cases.append((f"mistake {number}", {item.id: source}, {item.id: feedback}))
+    found = [fault for item in quiz.items if isinstance(item, GradedCode) for fault in await _comparable(item, marker)]
     results = await marker.mark([_submission(quiz, number, answers) for number, (_, answers, _) in enumerate(cases)])
-    found = [fault for item in quiz.items if isinstance(item, _EXECUTED) for fault in await _examples(item, marker)]
+    found += [fault for item in quiz.items if isinstance(item, _EXECUTED) for fault in await _examples(item, marker)]
     for (case, answers, told), result in zip(cases, results, strict=True):
         for mark in result.marks:
             if mark.item not in answers or mark.outcome is Outcome.WAITING:
@@ -35,6 +37,16 @@ async def faults(quiz: GradedQuiz, marker: Marker, course_key: bytes) -> list[st
             elif mark.item in told and told[mark.item] and told[mark.item] not in mark.feedback:
                 found.append(f"{mark.item}: {case} is told {' '.join(mark.feedback)!r}, not {told[mark.item]!r}.")
     return found
+
+
+async def _comparable(item: GradedCode, marker: Marker) -> list[str]:
+    """A reference whose results no answer could equal."""
+    expected = await marker.oracle.of(item, [WHO])
+    kind = incomparable(expected[WHO].values)
+    said = (
+        f"{item.id}: the reference gives {kind!r}, which can't be compared: let it give numbers, texts, lists, tables."
+    )
+    return [said] if kind else []
 
 
 async def _examples(item: GradedCode | GradedModel, marker: Marker) -> list[str]:

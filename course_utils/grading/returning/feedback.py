@@ -7,11 +7,10 @@ import re
 from collections.abc import Collection, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
-from string import ascii_uppercase
 
 from course_utils.grading.bank.items import GradedItem, GradedQuiz, VariedNumber
 from course_utils.grading.exports.cells import CONTROL, cell, id_cell, make_folder, points_text, safe_names, write_whole
-from course_utils.grading.marking.scoring import LETTERED, answer_of
+from course_utils.grading.marking.reading import LETTERED, places_of
 from course_utils.grading.names import whole
 from course_utils.grading.records import Mark, Outcome, Result, State
 from course_utils.grading.release.handout import whose
@@ -22,6 +21,7 @@ STATES = {
     State.GRADED: ("Graded", "Every item has its points."),
     State.PARTIAL: ("Partly graded", "Not every item could be judged by itself; each says below what happened."),
     State.MISSING_CELL: ("An answer is missing", "An answer cell could not be found. A person looks at it."),
+    State.LOOK: ("A person looks at it", "Something could not be judged by itself; each item says below what it is."),
     State.UNREADABLE: ("Not readable", "The notebook could not be read. Hand it in again, or ask who teaches you."),
     State.TIMEOUT: ("Out of time", "Time was up before any item could be judged. Look for a loop that never ends."),
     State.CRASHED: ("Stopped", "Python stopped before any item could be judged: too much memory is a frequent cause."),
@@ -35,6 +35,7 @@ OUTCOMES = {
     Outcome.TIMEOUT: "your code took longer than allowed",
     Outcome.CRASHED: "your code made Python stop",
     Outcome.WAITING: "waits for a person",
+    Outcome.LOOK: "could not be judged by itself; a person looks at it",
     Outcome.MISSING: "the answer cell could not be found; a person looks at it",
     Outcome.UNKNOWN: "could not be judged yet",
 }
@@ -195,8 +196,8 @@ def in_words(item: GradedItem | None, answer: str, order_of: str) -> str:
     """An answer with what its letters stand for, "B — the head's alone"; as it is where it holds no such letters."""
     if not isinstance(item, LETTERED):
         return answer
-    places = answer_of(item, answer, order_of)
-    if not places or min(places) < 0 or len(places) > len(ascii_uppercase):
+    places = places_of(item, answer, order_of)
+    if not places:
         return answer
     order = text.shuffled(item, order_of)
     shown = _lettered(item, order_of)

@@ -47,6 +47,14 @@ td {overflow-wrap: anywhere} td.n {text-align: right; white-space: nowrap} img {
 {% for state, count in states %}<tr><th scope="row">{{ state }}</th><td class="n">{{ count }}</td></tr>
 {% endfor %}</tbody>
 </table>
+{% if odd %}<h2>Remarks</h2>
+<table>
+<caption>What was odd, or waits for a look</caption>
+<thead><tr><th scope="col">Student</th><th scope="col">State</th><th scope="col">Remarks</th></tr></thead>
+<tbody>
+{% for who, state, what in odd %}<tr><td><bdi>{{ who }}</bdi></td><td>{{ state }}</td><td>{{ what }}</td></tr>
+{% endfor %}</tbody>
+</table>{% endif %}
 <h2>Points</h2>
 {% if picture %}<figure><img alt="{{ alt }}" src="data:image/png;base64,{{ picture }}"></figure>
 {% else %}<p>No submission has all its points yet.</p>{% endif %}
@@ -141,6 +149,7 @@ def report(
         known=len(totals),
         states=Counter(str(result.state) for result in results).most_common(),
         tiers=Counter(result.tier for result in results if result.state is not State.UNREADABLE).most_common(),
+        odd=[(clean(one.student), str(one.state), clean(_odd(one))) for one in results if _odd(one)],
         picture=picture,
         alt=alt,
         enough=ENOUGH,
@@ -150,6 +159,12 @@ def report(
     make_folder(path.parent)
     write_whole(path, page)
     return path
+
+
+def _odd(result: Result) -> str:
+    """Remarks on a submission, and what its items that wait for a look are told."""
+    looks = [f"{mark.item}: {' '.join(mark.feedback)}" for mark in result.marks if mark.outcome is Outcome.LOOK]
+    return " ".join((*result.remarks, *looks))
 
 
 def statistics(

@@ -53,8 +53,10 @@ class Cluster:
     async def __aexit__(self, *_: Any) -> None:
         await self.client.close()
 
-    async def do(self, steps: list[dict], seed: int = 0, seconds: float = 10.0, most: float | None = None) -> Replies:
-        """As Crew.do, somewhere on the cluster."""
+    async def do(
+        self, steps: list[dict], seed: int = 0, seconds: float = 10.0, most: float | None = None, alone: bool = False
+    ) -> Replies:
+        """As Crew.do, somewhere on the cluster, where each worker does one job at a time anyway."""
         loop = asyncio.get_running_loop()
         came = loop.create_future()
         self.open.append(([steps, seed, seconds, most], came))

@@ -9,7 +9,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ FIRST_WORD = 20.0  # seconds until a worker has shut itself in
 START = 120.0  # seconds that the imports may take
 MOST_REPLY = 48_000_000  # bytes of one reply: a value in base64 and what stands around
 MOST_SAID = 100_000  # bytes of a reply to a cell, which holds no value
-MOST_SIGNS = 1_500_000  # brackets and commas of one reply: each may become an object of a hundred bytes
+MOST_SIGNS = 600_000  # brackets and commas of one reply: each may become an object of hundreds of bytes
+MOST_ALL = 100_000_000  # bytes of all replies of one job
 BUSY = 600  # processor seconds of a worker
 MEMORY = 1 << 30  # bytes of a worker, beyond what it shares with the others
 SCRATCH = 64 << 20
@@ -35,12 +37,14 @@ class Replies:
 
     replies: one for each step that ended; end: "done", "timeout" and "crashed" (in the step after the last reply), or
     "infrastructure"; why: of the last one, for the instructor; seconds: what the worker took
+    busy: seconds of a processor, where the job didn't end well
     """
 
     replies: list[dict]
     end: str
     why: str = ""
     seconds: float = 0.0
+    busy: float = 0.0
 
 
 class Broken(Exception):
@@ -74,6 +78,9 @@ class Crew:
         self.jobs: dict[int, _Job] = {}
         self.number = 0
         self.restarting = asyncio.Lock()
+        self.alone = asyncio.Lock()  # held by the job that runs while no other does
+        self.calm, self.idle, self.under_way = asyncio.Event(), asyncio.Event(), 0
+        self.calm.set()
         self.process: subprocess.Popen | None = None
 
     async def __aenter__(self) -> "Crew":
@@ -172,21 +179,53 @@ class Crew:
         self.jobs.clear()
 
     async def do(
-        self, steps: list[dict], seed: int = 0, seconds: float = 10.0, most: float | None = None, tries: int = 3
+        self,
+        steps: list[dict],
+        seed: int = 0,
+        seconds: float = 10.0,
+        most: float | None = None,
+        tries: int = 3,
+        alone: bool = False,
     ) -> Replies:
         """Do a job's steps in a worker of its own; what fails on our side is tried again.
 
         steps: {"do": "run", "source"}, {"do": "read", "name"}, {"do": "call" or "scores", "name", "inputs"}, each with
-        its own "seconds" if it likes; most: seconds for all of them together
+        its own "seconds" if it likes; most: seconds for all of them together; alone: while no other job runs
         """
         for attempt in range(tries):
-            async with self.slots:
+            async with self._quiet() if alone else self._slot():
                 came = await self._once(seed, steps, seconds, most)
             if came.end != "infrastructure":
                 break
             if self._is_gone():
                 await self._restart(attempt)
         return came
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        async with self.slots:
+            while not self.calm.is_set():
+                await self.calm.wait()
+            self.under_way += 1
+            try:
+                yield
+            finally:
+                self.under_way -= 1
+                if not self.under_way:
+                    self.idle.set()
+
+    @asynccontextmanager
+    async def _quiet(self) -> AsyncIterator[None]:
+        """Nothing else begins, and what is under way ends first."""
+        async with self.alone:
+            self.calm.clear()
+            try:
+                while self.under_way:
+                    self.idle.clear()
+                    await self.idle.wait()
+                yield
+            finally:
+                self.calm.set()
 
     def _is_gone(self) -> bool:
         """Whether there is no zygote; bubblewrap, which stands around it, ends a moment later."""
@@ -218,6 +257,7 @@ class Crew:
         reader, writer = await asyncio.open_connection(sock=ours, limit=MOST_REPLY)
         steps = [{"seconds": seconds} | step for step in steps]
         replies: list[dict] = []
+        sizes: list[int] = []
         end, why, began = "done", "", time.monotonic()
         try:
             writer.write(json.dumps({"seed": seed or secrets.randbits(62), "steps": steps}).encode() + b"\n")
@@ -226,8 +266,12 @@ class Crew:
             for step in steps:
                 if (left := began + (most or math.inf) - time.monotonic()) <= 0:
                     raise TimeoutError
-                largest = MOST_SAID if step["do"] == "run" else MOST_REPLY
-                replies.append(await self._reply(reader, min(step["seconds"] + GRACE, left), largest))
+                largest = MOST_SAID if step["do"] in ("run", "import") else step.get("most", MOST_REPLY)
+                reply, size = await self._reply(reader, min(step["seconds"] + GRACE, left), largest)
+                sizes.append(size)
+                if sum(sizes) > MOST_ALL:
+                    raise ValueError("too much in all")
+                replies.append(reply)
         except TimeoutError:
             end = "timeout"
         except (ValueError, ConnectionError):  # no line, too long a line, no JSON
@@ -254,19 +298,19 @@ class Crew:
             return Replies(replies, "infrastructure", told["refused"])
         if end == "crashed" and by_itself and told["status"] == -signal.SIGKILL and told["busy"] < BUSY:
             return Replies(replies, "infrastructure", "a worker was killed from outside: is memory short?")
-        return Replies(replies, end, why, took)
+        return Replies(replies, end, why, took, float(told.get("busy", 0.0)))
 
     async def _ready(self, reader: asyncio.StreamReader) -> None:
         """Wait until the worker has shut itself in: until then nothing of a student's has run, and it is our fault."""
         try:
-            first = await self._reply(reader, FIRST_WORD)
+            first, _ = await self._reply(reader, FIRST_WORD)
         except (TimeoutError, ValueError, ConnectionError):
             first = {"broken": "a worker died before it began"}
         if first != {"ready": True}:
             raise Broken(str(first.get("broken")))
 
-    async def _reply(self, reader: asyncio.StreamReader, seconds: float, largest: int = MOST_SAID) -> dict:
-        """The next reply. TimeoutError; ValueError when what came is none."""
+    async def _reply(self, reader: asyncio.StreamReader, seconds: float, largest: int = MOST_SAID) -> tuple[dict, int]:
+        """The next reply, and its bytes. TimeoutError; ValueError when what came is none."""
         try:
             async with asyncio.timeout(seconds):
                 line = await reader.readline()
@@ -281,7 +325,7 @@ class Crew:
             raise ValueError("too deep") from None
         if type(reply) is not dict:
             raise ValueError("no reply")
-        return reply
+        return reply, len(line)
 
     def _kill(self, number: int) -> None:
         try:

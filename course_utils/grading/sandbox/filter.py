@@ -22,7 +22,7 @@ umask uname unlink unlinkat utime utimensat utimes wait4 waitid write writev
 THREAD = 0x00010000  # CLONE_THREAD
 SET_NAME = 15  # PR_SET_NAME
 DESCRIPTORS = (0, 1, 2, 3, 4, 5, 6, 7, 1030)  # of fcntl: copies, flags and locks; F_SETOWN could signal others
-TERMINAL_ASKED = (0x5401, 0x5413, 0x5451)  # TCGETS, TIOCGWINSZ, FIOCLEX
+ASKED = (0x5401, 0x5413, 0x5451, 0x5421)  # of ioctl: TCGETS, TIOCGWINSZ, FIOCLEX, FIONBIO, which asyncio needs
 
 
 def program() -> bytes:
@@ -47,7 +47,7 @@ def program() -> bytes:
     made.add_rule(seccomp.ALLOW, "sendto", seccomp.Arg(4, seccomp.EQ, 0))  # to whom it is connected, no address
     for command in DESCRIPTORS:
         made.add_rule(seccomp.ALLOW, "fcntl", seccomp.Arg(1, seccomp.EQ, command))
-    for request in TERMINAL_ASKED:
+    for request in ASKED:
         made.add_rule(seccomp.ALLOW, "ioctl", seccomp.Arg(1, seccomp.EQ, request))
     with tempfile.TemporaryFile() as file:
         made.export_bpf(file)

@@ -4,16 +4,16 @@ The job comes as one line of JSON and holds no key. Nothing here is trusted by t
 student's code shares this process and may have rewritten all of it.
 """
 
-import io
 import json
 import random
 import signal
 import sys
-import types
+import time
 from collections.abc import Callable
 from typing import Any
 
-from course_utils.grading.sandbox.values import NoValue, decode, encode
+from course_utils.grading.sandbox.kernel import Kernel, import_ahead
+from course_utils.grading.sandbox.values import NoValue, Raised, decode, encode
 
 MOST_SAID = 300  # characters of an error that go back
 
@@ -26,11 +26,12 @@ def work(job: bytes, reply: Callable[[bytes], None]) -> None:
     """Do a job's steps in order, and reply to each with one line."""
     asked = json.loads(job)
     reseed(asked["seed"])
-    names = _notebook()
+    kernel = Kernel()
     signal.signal(signal.SIGALRM, _time_up)
-    sys.stdout = sys.stderr = _Nowhere()
     for step in asked["steps"]:
-        told = _limited(step, names)
+        told = _limited(step, kernel)
+        if step["do"] == "import":
+            reseed(asked["seed"])  # what was imported has generators of its own
         try:
             line = json.dumps(told).encode()
         except BaseException:
@@ -38,12 +39,13 @@ def work(job: bytes, reply: Callable[[bytes], None]) -> None:
         reply(line + b"\n")
 
 
-def _limited(step: dict, names: dict) -> dict:
+def _limited(step: dict, kernel: Kernel) -> dict:
+    began = time.process_time()
     signal.setitimer(signal.ITIMER_REAL, step["seconds"])
     try:
-        return _DO[step["do"]](step, names)
+        return _DO[step["do"]](step, kernel)
     except TimeUp:
-        return {"timeout": True}
+        return {"timeout": True, "busy": (time.process_time() - began) / step["seconds"]}
     except NotImplementedError as error:
         return {"error": _said(error), "blank": not error.args or "write your lines here" in str(error)}
     except BaseException as error:
@@ -72,81 +74,66 @@ def reseed(seed: int) -> None:
         sys.modules["torch"].manual_seed(seed)
 
 
-def _notebook() -> dict[str, Any]:
-    """The names that a notebook begins with; `display` and magics do nothing here."""
-    module = types.ModuleType("__main__")
-    sys.modules["__main__"] = module  # classes and dataclasses look their module up
-    names = module.__dict__
-    names.update(display=_nothing, get_ipython=_Shell)
-    return names
-
-
-def _nothing(*_: Any, **__: Any) -> None:
-    return None
-
-
-class _Shell:
-    """What magics are called on."""
-
-    def __getattr__(self, name: str) -> Callable:
-        return _nothing
-
-
-class _Nowhere(io.TextIOBase):
-    """Takes what is printed, and forgets it."""
-
-    def write(self, text: str) -> int:
-        return len(text)
-
-
-def _run(step: dict, names: dict) -> dict:
-    exec(compile(python(step["source"]), f"<cell {step.get('cell', '')}>", "exec", dont_inherit=True), names)
+def _import(step: dict, kernel: Kernel) -> dict:
+    import_ahead(step["sources"])
     return {"done": True}
 
 
-def python(source: str) -> str:
-    """A cell as Python: magics and shell lines become calls that do nothing."""
-    try:
-        compile(source, "<cell>", "exec", dont_inherit=True)
-    except SyntaxError:
-        from IPython.core.inputtransformer2 import TransformerManager
-
-        return TransformerManager().transform_cell(source)
-    return source
+def _run(step: dict, kernel: Kernel) -> dict:
+    kernel.run(step["source"], f"<cell {step.get('cell', '')}>")
+    return {"done": True}
 
 
-def _read(step: dict, names: dict) -> dict:
-    if step["name"] not in names:
-        return {"error": f"NameError: {step['name']} is nowhere bound"}
-    value = names[step["name"]]
-    return {"blank": True} if value is ... else {"value": encode(value)}
+def _bound(step: dict, kernel: Kernel) -> tuple[Any, dict | None]:
+    """What a name is bound to, and the reply where that is nothing, or what was handed out."""
+    if step["name"] not in kernel.names:
+        return None, {"error": f"NameError: {step['name']} is nowhere bound", "unbound": True}
+    value = kernel.names[step["name"]]
+    return value, {"blank": True} if value is ... else None
 
 
-def _call(step: dict, names: dict) -> dict:
-    """The results of a function for a list of argument tuples: those sent, or those that the name in `with` binds."""
-    if step["name"] not in names:
-        return {"error": f"NameError: {step['name']} is nowhere bound"}
-    function = names[step["name"]]
-    if function is ...:
-        return {"blank": True}
-    inputs = names[step["with"]] if "with" in step else decode(step["inputs"], tensors=True)
-    results = [function(*arguments) for arguments in inputs]
-    return (
-        {"blank": True} if results and all(one is ... or one is None for one in results) else {"value": encode(results)}
-    )
+def _read(step: dict, kernel: Kernel) -> dict:
+    value, nothing = _bound(step, kernel)
+    return nothing or {"value": encode(value)}
 
 
-def _scores(step: dict, names: dict) -> dict:
+def _call(step: dict, kernel: Kernel) -> dict:
+    """The results of a function for a list of argument tuples: those sent, or those that the name in `with` binds.
+
+    An error of one call stands in its result's place; one of all calls is the reply.
+    """
+    function, nothing = _bound(step, kernel)
+    if nothing:
+        return nothing
+    inputs = kernel.names[step["with"]] if "with" in step else decode(step["inputs"], native=True)
+    kernel.out.printed = False
+    results: list[Any] = []
+    errors: list[Exception] = []
+    for arguments in inputs:
+        try:
+            results.append(function(*arguments))
+        except Exception as error:
+            errors.append(error)
+            results.append(Raised([kind.__name__ for kind in type(error).__mro__]))
+    if errors and len(errors) == len(results) and not step.get("raises"):
+        raise errors[0]
+    if results and all(one is ... or one is None for one in results):
+        return {"blank": True, "none": None in results, "printed": kernel.out.printed}
+    return {"value": encode(results)} | ({"error": _said(errors[0])} if errors else {})
+
+
+def _scores(step: dict, kernel: Kernel) -> dict:
     """A network's scores, (N, classes), for the rows of `inputs`."""
     import torch
 
-    if names.get(step["name"], ...) is ...:
-        return {"blank": True}
-    network = getattr(names[step["name"]], "model", names[step["name"]])
+    value, nothing = _bound(step, kernel)
+    if nothing:
+        return nothing
+    network = getattr(value, "model", value)
     if not isinstance(network, torch.nn.Module):
         return {"value": encode(network)}
     network.eval()
-    inputs = decode(step["inputs"], tensors=True)
+    inputs = decode(step["inputs"], native=True)
     with torch.no_grad():
         parts = [network(part) for part in inputs.split(100)]
     if not all(isinstance(part, torch.Tensor) for part in parts):
@@ -154,4 +141,4 @@ def _scores(step: dict, names: dict) -> dict:
     return {"value": encode(torch.cat([part.float() for part in parts]))}
 
 
-_DO = {"run": _run, "read": _read, "call": _call, "scores": _scores}
+_DO = {"import": _import, "run": _run, "read": _read, "call": _call, "scores": _scores}

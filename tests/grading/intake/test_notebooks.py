@@ -158,11 +158,12 @@ def test_an_answer_in_words_goes_on_in_the_students_cells(taken, book):
     after(book, "90-6-answer", text("A note elsewhere."))
     found = taken(book)
     assert found.texts == {"90.7": "One.\n\nTwo."}
-    assert found.remarks == ("90.7: the answer goes on in 1 cell of the student's own.",)
+    assert found.remarks[1:] == ("90.7: the answer goes on in 1 cell of the student's own.",)
+    assert "90.6: its own cell is blank" in found.remarks[0] and set(found.looks) == {"90.6"}
     answer(book, "7", "### Question 90.1 — x\n" + "y" * 20_000)
     found = taken(book)
     assert len(found.texts["90.7"]) == LONGEST_ANSWER
-    assert found.missing == () and [("10000 are kept" in one) for one in found.remarks] == [False, True]
+    assert found.missing == () and ["10000 are kept" in one for one in found.remarks] == [False, False, True]
 
 
 def test_words_in_a_code_cell_are_read_and_not_run(taken, book):

@@ -14,7 +14,6 @@ HOSTILE = {
     "spaces": b" \n",
     "no JSON": b"%PDF-1.7",
     "cut": b'{"cells": [',
-    "UTF-16": '{"cells": []}'.encode("utf-16"),
     "Latin-1": b'{"cells": ["\xe9"]}',
     "deep": b'{"cells":' + b"[" * 200_000,
     "deep objects": b'{"a":' * 100_000,

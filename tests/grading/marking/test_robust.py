@@ -117,7 +117,7 @@ def test_a_reply_of_millions_of_parts_is_not_unpacked(monkeypatch):
 
 @bwrap
 def test_a_submission_has_an_end_however_many_cells_it_has(monkeypatch):
-    monkeypatch.setattr("course_utils.grading.marking.marker.AT_LEAST", 1.0)  # and twice the item's limit: 3 seconds
+    monkeypatch.setattr("course_utils.grading.marking.running.AT_LEAST", 1.0)  # and twice the item's limit: 3 seconds
 
     async def work(crew):
         began = time.monotonic()
