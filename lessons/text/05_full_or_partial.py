@@ -319,7 +319,7 @@ plot_images([*sharp, *blurred], ["sharp"] * 4 + ["blurred"] * 4, columns=4)
 ask("05.3")
 
 # %% [markdown]
-# Let's try it for the camera. The network first learns its job on sharp photos. Then come new photos, all of them
+# Let's try it for the camera, in one run. The network first learns its job on sharp photos. Then come new photos, all of them
 # blurred, and 20 of each class are labelled:
 
 # %%
@@ -367,8 +367,8 @@ for name, method in repairs.items():
     print(f"trained {name}: {repair(method):.1%} of the blurred test photos are right")
 
 # %% [markdown]
-# All three repairs help, but one run can't rank them, nor show how much BatchNorm did alone. Lee and others report
-# that for corrupted images, training only the first few layers worked best; their head stayed frozen.
+# All three repairs helped in this run, but one run can't rank them, nor show how much BatchNorm did alone. Lee and
+# others report that for corrupted images, training only the first few layers worked best; their head stayed frozen.
 
 # %% [markdown]
 # ## Tested somewhere else
@@ -433,7 +433,8 @@ check("05.A", share)
 # `decisions(table, "data", "amount")`, from `course_utils.plots.decision`, gives a row for each cell of a chart; its column
 # `tied` holds the methods that tie with the best one, itself included. `trained`, above, says how many weights a method
 # trains. Write `choose(table, name, amount)`, which returns the tied method that trains the fewest. Which one is it for
-# vehicles with many labels?
+# vehicles with many labels? In the grid, compare its mean with that of the multi-depth probe, which trains no weight of
+# the network.
 
 # %% tags=["solution"]
 def choose(table, name, amount):
