@@ -428,8 +428,8 @@ check("06.B", mine, fresh=fresh, apart=apart)
 #   decay and dropout have time to act.
 # - **Other networks.** How many groups there are is the splitter's choice; print them before you write a slice.
 # - **A used `dls`.** It has a random generator of its own for the order of the images. Make a new one to repeat a run.
-# - **A GPU.** It may add numbers in a different order each time, so expect weights that are only nearly equal.
-# - **Another version of fastai.** Its defaults may differ; the figure of the schedules shows yours.
+# - **A GPU.** It may add numbers in another order each time, so weights are only nearly equal.
+# - **Another version of fastai.** Its defaults may differ; the schedules' figure shows yours.
 
 # %% [markdown]
 # ## Recap
