@@ -57,7 +57,7 @@ def digest_of_data(dls: DataLoaders) -> str:
         found.update(f"split of {len(dl.dataset)}".encode())
         for item in getattr(dl, "items", None) or ():
             found.update(_name(item).encode())
-        lists = getattr(dl.dataset, "tls", ())
+        lists: Sequence = getattr(dl.dataset, "tls", ())
         if len(lists) > 1 and len(dl.dataset) and not isinstance(lists[1][0], Image.Image):
             _feed(found, list(lists[1]))
         for index in np.linspace(0, len(dl.dataset) - 1, min(LOOKED_AT, len(dl.dataset))).round().astype(int).tolist():

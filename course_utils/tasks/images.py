@@ -98,7 +98,7 @@ class ImageTask:
                 "labels where the task is run.",
                 code="tasks.option-of-a-run",
             )
-        own = {
+        own: dict[str, Any] = {
             "dataset": dataset,
             "name": name or _named(dataset),
             "metric": metric,
