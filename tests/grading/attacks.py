@@ -245,6 +245,11 @@ POINTS = {
     "work at the exit": ("import atexit, time\natexit.register(time.sleep, 1000)\ndef balanced(*a): return 1"),
     "endless recursion": ("import sys\nsys.setrecursionlimit(10**9)\ndef balanced(*a): return balanced(*a)"),
     "an exception that can't be told": ("class Odd(Exception):\n    def __str__(self): raise self\nraise Odd"),
+    "megabytes of text": "def balanced(*a): return 'x' * 30_000_000",
+    "a million parts": "def balanced(*a): return [0] * 10**6",
+    "hidden inputs for another answer": (
+        "def balanced(*a):\n    global answer_90_3\n    answer_90_3 = float(np.sum(a))\n    return 1"
+    ),
     "hidden inputs as an exception": "def balanced(*a): raise ValueError(repr(a))",
     "terminal escapes": "def balanced(*a): return '\\x1b]0;owned\\x07\\x1b[2J'",
 }

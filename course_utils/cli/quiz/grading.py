@@ -40,9 +40,11 @@ def selftest(
 
     quizzes = open_pool(_named(pool), numbers, key)
 
+    hidden = [path for path in (pool, key, course_key) if path]
+
     async def proven() -> list[str]:
         found = []
-        async with Crew(_workers(workers), imports_of(quizzes), unsafe_local=unsafe_local) as crew:
+        async with Crew(_workers(workers), imports_of(quizzes), unsafe_local=unsafe_local, secrets=hidden) as crew:
             for quiz in quizzes:
                 secret = read_course_key(course_key, quiz)
                 for personal in (True, False):
@@ -93,6 +95,7 @@ def grade(
         memory=memory << 20,
         unsafe_local=unsafe_local,
         again=again,
+        secrets=[path for path in (pool, key, course_key) if path],
     )
     try:
         summary, tier = asyncio.run(work)

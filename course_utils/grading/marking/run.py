@@ -1,5 +1,6 @@
 """A whole run of grading as the command does it: intake, sandbox, self-test, marks kept, progress shown."""
 
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import cache
@@ -31,8 +32,12 @@ async def grade_place(
     memory: int = 1 << 30,
     unsafe_local: bool = False,
     again: bool = False,
+    secrets: Sequence[Path] = (),
 ) -> tuple[Summary, Tier | None]:
-    """Grade what lies in a place, with a progress bar; tell how it went, and how far code was shut in, if any was."""
+    """Grade what lies in a place, with a progress bar; tell how it went, and how far code was shut in, if any was.
+
+    secrets: what students' code must not see beside the place, the store and the release: pool and keys
+    """
     rosters = {quiz.lesson: roster_of(quiz, released, keys[quiz.lesson]) for quiz in quizzes}
     personal = {lesson: roster is not None for lesson, roster in rosters.items()}
 
@@ -43,7 +48,8 @@ async def grade_place(
     def as_handed_out(quiz: GradedQuiz, student: str) -> dict[str, str]:
         return handed_out(quiz, keys[quiz.lesson], student) if personal[quiz.lesson] else everybodys(quiz.lesson)
 
-    crew = Crew(workers, imports_of(quizzes), unsafe_local=unsafe_local, memory=memory)
+    hidden = [place, store, released, *secrets]
+    crew = Crew(workers, imports_of(quizzes), unsafe_local=unsafe_local, memory=memory, secrets=hidden)
     found = submissions(place, quizzes, as_handed_out, form)
     with Store(store) as kept, tqdm(unit=" submissions", disable=None) as bar:
 

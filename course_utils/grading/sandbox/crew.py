@@ -7,6 +7,7 @@ import secrets
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -18,6 +19,7 @@ from typing import Any
 from course_utils.errors import CourseError
 from course_utils.grading.sandbox import shell
 from course_utils.grading.sandbox.shell import Tier
+from course_utils.grading.sandbox.values import decode
 
 GRACE = 1.0  # seconds after a step's limit until its process is killed
 FIRST_WORD = 20.0  # seconds until a worker has shut itself in
@@ -60,7 +62,8 @@ class Crew:
     """Workers in a sandbox, as an asynchronous context manager.
 
     workers: how many at a time; imports: modules that are there before the fork; tier: the isolation, else the best
-    one that works here; memory: bytes that a worker may use. at_once: batches of jobs that keep it busy
+    one that works here; memory: bytes that a worker may use. secrets: files and folders that may
+    not be seen from inside at_once: batches of jobs that keep it busy
     CourseError when no tier with a shell works, and no other is allowed.
     """
 
@@ -71,7 +74,9 @@ class Crew:
         tier: Tier | None = None,
         unsafe_local: bool = False,
         memory: int = MEMORY,
+        secrets: Sequence[Path] = (),
     ):
+        self.secrets = [path.resolve() for path in secrets]
         self.imports, self.memory, self.asked, self.unsafe_local = list(imports), memory, tier, unsafe_local
         self.workers, self.at_once = workers, 2
         self.tier: Tier = tier or shell.BARE
@@ -93,6 +98,10 @@ class Crew:
             try:
                 await self._start()
                 await self._try_out()
+            except CourseError:
+                await self._stop()
+                self.scratch.cleanup()
+                raise
             except Broken as error:
                 reasons.append(f"{tier.name}: {error}")
                 await self._stop()
@@ -154,6 +163,21 @@ class Crew:
         tried = await self._once(0, [{"do": "run", "source": "one = 1 + 1"}, {"do": "read", "name": "one"}], 10.0)
         if tried.end != "done" or tried.replies[-1:] != [{"value": {"int": "0x2"}}]:
             raise Broken(tried.why or "a first job came to nothing")
+        if self.tier.shell:
+            await self._hide()
+
+    async def _hide(self) -> None:
+        """Try to see each secret from inside, as a student's code might. CourseError names the first that is seen."""
+        looked = f"import os\nseen = [one for one in {list(map(str, self.secrets))!r} if os.path.exists(one)]"
+        came = await self._once(0, [{"do": "run", "source": looked}, {"do": "read", "name": "seen"}], 10.0)
+        if came.end != "done" or "value" not in came.replies[-1]:
+            raise Broken(came.why or "what it can see can't be told")
+        if seen := decode(came.replies[-1]["value"]):
+            raise CourseError(
+                f"Students' code could read {seen[0]}, since it lies below Python's own folder {sys.prefix}: move the "
+                "term's files elsewhere, or use an environment that lies apart from them.",
+                code="grading.exposed",
+            )
 
     async def _stop(self) -> None:
         if self.process is None:

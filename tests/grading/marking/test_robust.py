@@ -276,3 +276,37 @@ def test_a_setup_that_fails_is_never_the_students_zero(replies, end):
     (result,) = run(marker.mark([one]))
     assert result.state is State.INFRASTRUCTURE and result.points is None
     assert result.remarks == ("Not graded for a reason of ours: the quiz's own setup failed.",)
+
+
+@bwrap
+def test_what_one_notebook_does_to_the_judge_costs_no_other(monkeypatch):
+    quiz = QUIZ.model_copy(update={"items": [CODE]})
+    both = [
+        Submission(who, quiz.lesson, "here", who, (Cell("import numpy as np"), Cell(HONEST, CODE.id)))
+        for who in ("mallory", "ada")
+    ]
+
+    async def work(crew):
+        marker = Marker(quiz, crew, PUBLIC, False)
+        judged = marker._judged
+
+        def odd(submission, *rest):
+            if submission.student == "mallory":
+                raise MemoryError
+            return judged(submission, *rest)
+
+        monkeypatch.setattr(marker, "_judged", odd)
+        return await marker.mark(both)
+
+    first, second = in_crew(work)
+    assert first.state is State.INFRASTRUCTURE and first.points is None and "MemoryError" in first.remarks[0]
+    assert second.marks[0].outcome is Outcome.RIGHT
+
+
+@bwrap
+def test_all_of_a_submissions_replies_together_have_a_bound(monkeypatch):
+    monkeypatch.setattr(crews, "MOST_ALL", 100_000)
+    value = {"do": "read", "name": "one"}
+    steps = [{"do": "run", "source": "one = 'a' * 40_000"}, value, value, value]
+    came = in_crew(lambda crew: crew.do(steps))
+    assert came.end == "crashed" and len(came.replies) == 3

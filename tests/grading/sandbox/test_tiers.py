@@ -1,10 +1,12 @@
 """Each isolation that there is: what it keeps, which one is chosen, and that the bare one is asked for by name."""
 
+import json
 import sys
 from pathlib import Path
 
 import pytest
 from needs import bwrap, run
+from support.errors import refused
 
 from course_utils.errors import CourseError
 from course_utils.grading.sandbox import shell
@@ -84,3 +86,15 @@ def test_the_container_says_so(monkeypatch):
     assert shell.candidates() == [shell.BARE]
     monkeypatch.setenv("COURSE_GRADING_CONTAINER", "1")
     assert shell.candidates() == [shell.CONTAINER, shell.BARE]
+
+
+@bwrap
+def test_what_lies_in_pythons_own_folder_would_be_seen_and_is_refused(tmp_path):
+    async def started(secret):
+        async with Crew(1, [], secrets=[secret]):
+            return True
+
+    (tmp_path / "course.key").write_text("secret")
+    assert run(started(tmp_path / "course.key"))
+    with refused("grading.exposed", "json"):
+        run(started(Path(json.__file__)))
