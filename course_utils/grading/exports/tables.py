@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ COLUMNS = [
     *("raw_score", "late_submission_penalty", "score", "max_score"),
 ]  # nbgrader/plugins/export.py
 DELIMITERS = ",;\t"
+SEPARATOR = re.compile(r"sep=.\r?\n", re.I)
 
 
 @dataclass
@@ -53,6 +55,9 @@ def read_sheet(path: Path, needed: Sequence[str], what: str) -> Sheet:
         raise CourseError(f"{path} isn't UTF-8: export it again, or save it as CSV UTF-8.") from None
     first = text.partition("\n")[0]
     ending = "\r\n" if first.endswith("\r") else "\n" if "\n" in text else "\r" if "\r" in text else "\n"
+    if told := SEPARATOR.match(text):  # how Excel is told
+        text = text[told.end() :]
+    first = text.partition("\n")[0]
     bom = content.startswith(b"\xef\xbb\xbf")
     for delimiter in sorted(DELIMITERS, key=first.count, reverse=True):
         try:

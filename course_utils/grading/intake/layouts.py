@@ -8,7 +8,8 @@ from course_utils.errors import CourseError
 from course_utils.grading.intake.archives import Entry
 from course_utils.grading.names import shown, student_id
 
-FORMS = ("notebooks", "canvas", "moodle", "nbgrader")
+FORMS = ("notebooks", "canvas", "moodle", "nbgrader", "blackboard")
+ASSIGNMENT = re.compile(r"\d\d_\w")
 TOPS = ("submitted", "submissions")
 # Canvas leaves no "_" in a name, so that nothing in a file's name can pass for the ids before it.
 CANVAS = re.compile(
@@ -17,6 +18,9 @@ CANVAS = re.compile(
 # Of Moodle's folders the last words count: a student may choose the first. Its old form has no folder.
 MOODLE = re.compile(r".*_(?P<student>\d+)_assignsubmission_[a-z]+_?")
 MOODLE_FILE = re.compile(r".*?_(?P<student>\d+)_assignsubmission_[a-z]+_(?P<file>.+)")
+
+# "Quiz_ada_attempt_2026-01-31-10-00-00_90_example.ipynb": the first id counts, the last words are the student's.
+BLACKBOARD = re.compile(r".*?_(?P<student>[^_]+)_attempt_(?P<when>\d{4}(?:-\d\d){5})_(?P<file>.+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +65,35 @@ def found(entries: Sequence[Entry], form: str | None = None) -> list[Found]:
     tops = {entry.parts[0] if len(entry.parts) > 1 else "" for entry in notebooks}
     top = tops.pop() if len(tops) == 1 else ""
     below = int(bool(top) and (top in TOPS or (_is_platform(notebooks, 1) and not _is_platform(notebooks, 0))))
+    if top and not below and form is None:
+        below = int(_is_around(notebooks, top))
     form = form or _recognised(notebooks, below)
     return [_whose(entry, entry.parts[below:] if len(entry.parts) > below else entry.parts, form) for entry in entries]
 
 
+def _is_around(notebooks: Sequence[Entry], top: str) -> bool:
+    """Whether the one folder that all lie in stands around a class. CourseError when it may be a student's."""
+    inside = {entry.parts[1] for entry in notebooks}
+    if len(inside) < 2 or any(ASSIGNMENT.match(name) for name in inside):
+        return False  # one student's, with a file or folder for each assignment
+    if all(len(entry.parts) > 2 for entry in notebooks):
+        return True
+    raise CourseError(
+        f"All notebooks lie in {shown(top)!r}: unpack it and name that folder when it holds a class, or say --form "
+        "notebooks when it is one student's.",
+        code="grading.layout",
+    )
+
+
 def _is_platform(entries: Sequence[Entry], below: int) -> bool:
-    return _recognised(entries, below) in ("canvas", "moodle")
+    return _recognised(entries, below) in ("canvas", "moodle", "blackboard")
 
 
 def _recognised(entries: Sequence[Entry], below: int) -> str:
     paths = [entry.parts[below:] for entry in entries if len(entry.parts) > below]
     votes = {
         "canvas": sum(len(path) == 1 and CANVAS.fullmatch(path[0]) is not None for path in paths),
+        "blackboard": sum(len(path) == 1 and BLACKBOARD.fullmatch(path[0]) is not None for path in paths),
         "moodle": sum(_moodle(path) is not None for path in paths),
         "nbgrader": sum(len(path) == 3 for path in paths),
     }
@@ -98,6 +119,10 @@ def _whose(entry: Entry, path: tuple[str, ...], form: str) -> Found:
         if len(path) == 1 and (match := CANVAS.fullmatch(file)):
             student, file = match["student"], match["file"]
             order = (int(match["attempt"][:30]), int((match["again"] or "0")[:30]))
+    elif form == "blackboard":
+        if len(path) == 1 and (match := BLACKBOARD.fullmatch(file)):
+            student, file = match["student"], match["file"]
+            order = (int(match["when"].replace("-", "")),)
     elif form == "moodle":
         if told := _moodle(path):
             student, file = told

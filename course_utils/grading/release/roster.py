@@ -2,6 +2,8 @@
 
 import re
 import unicodedata
+import warnings
+from collections import Counter
 from pathlib import Path
 
 from course_utils.errors import CourseError
@@ -10,23 +12,84 @@ from course_utils.grading.names import shown, student_id
 
 LONGEST_NAME = 100  # characters of a student's id: it stands in a path
 DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)\d", re.I)
+IDS = (
+    "student",
+    "student id",
+    "student_id",
+    "id",
+    "identifier",
+    "id number",
+    "username",
+    "login",
+    "sis login id",
+    "email",
+)
+KNOWN = {
+    *IDS,
+    "email",
+    "sis login id",
+    "name",
+    "student name",
+    "first name",
+    "last name",
+    "email address",
+    "sis user id",
+    "section",
+}
+CANVAS = {"sis user id", "sis login id", "section"}
+NOBODY = {"points possible", "student, test"}  # rows of Canvas's export that are no student's
+SPOILED = re.compile(r"\d+[.,]0+|\d(?:[.,]\d+)?[Ee]\+?\d+")  # 12345.0, 1.2E+10
 
 
 def read_roster(file: Path) -> tuple[list[str], str]:
-    """(ids, the column they stand in): of the column `student`, or else of the first one. The first row is the header.
+    """(ids, the column they stand in) of a CSV file with a column `student`, Canvas's or Moodle's own, or a bare list.
 
-    Ids are stripped, and composed (NFC) as intake reads them. CourseError when a row has none, or a bad one.
+    Ids are stripped, and composed (NFC) as intake reads them. CourseError when a row has none, or a bad one, when no
+    column can be told, and when a spreadsheet has changed them.
     """
     header, *rows = read_sheet(file, [], "a CSV file with a column `student`").rows
     names = [name.strip().casefold() for name in header]
-    place = names.index("student") if "student" in names else 0
-    found = []
-    for number, row in enumerate(rows, 2):
-        if any(entry.strip() for entry in row):
+    place, named = _column(names)
+    if place is None and len(header) > 1:
+        raise CourseError(
+            f"{file} has no column that is known to hold ids: head that of the students' ids `student`.",
+            code="grading.roster-column",
+        )
+    numbered = list(enumerate(rows, 2)) if named else list(enumerate([header, *rows], 1))
+    place, found = place or 0, []
+    for number, row in numbered:
+        if any(entry.strip() for entry in row) and row[0].strip().casefold() not in NOBODY:
             if place >= len(row) or not row[place].strip():
                 raise CourseError(f"Row {number} of {file} has no id, in the column {shown(header[place])!r}: add it.")
-            found.append(unicodedata.normalize("NFC", row[place].strip()))
-    return checked(found), header[place] if header else ""
+            found.append(unicodedata.normalize("NFC", row[place].strip()).removeprefix("Participant "))
+    _look_at_numbers(found, file)
+    return checked(found), header[place] if named else ""
+
+
+def _column(names: list[str]) -> tuple[int | None, bool]:
+    """(the place of the ids, whether the first row holds names at all); Canvas's `Student` holds no ids."""
+    if not KNOWN.intersection(names):
+        return None, False
+    if "id" in names and CANVAS.intersection(names):
+        return names.index("id"), True
+    return next((names.index(name) for name in IDS if name in names), None if len(names) > 1 else 0), True
+
+
+def _look_at_numbers(found: list[str], file: Path) -> None:
+    """CourseError when a spreadsheet took ids for numbers and wrote them its way; a warning when zeros may be lost."""
+    if spoiled := next((one for one in found if SPOILED.fullmatch(one)), None):
+        raise CourseError(
+            f"The id {spoiled!r} in {file} was changed by a spreadsheet: export the file again, and open it as text.",
+            code="grading.spreadsheet-id",
+        )
+    lengths = Counter(len(one) for one in found if one.isdigit())
+    usual = lengths.most_common(1)[0][0] if lengths else 0
+    short = [one for one in found if one.isdigit() and len(one) < usual]
+    if short and lengths[usual] > 0.8 * lengths.total():
+        warnings.warn(
+            f"{len(short)} ids in {file} are shorter than the others ({short[0]}): did a spreadsheet drop their zeros?",
+            stacklevel=3,
+        )
 
 
 def checked(roster: list[str]) -> list[str]:

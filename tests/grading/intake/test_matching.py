@@ -7,6 +7,7 @@ import zipfile
 
 import pytest
 from handed_in import KEY, answer, answers, cell, write, zipped
+from support.errors import refused
 
 from course_utils.errors import CourseError
 from course_utils.grading.intake import layouts
@@ -95,13 +96,14 @@ def test_a_form_can_be_named(tmp_path, quiz, book, form):
         "canvas": "x_5_6_90_example.ipynb",
         "moodle": "X_5_assignsubmission_file_/90_example.ipynb",
         "nbgrader": "5/90_example/90_example.ipynb",
+        "blackboard": "X_5_attempt_2026-01-31-10-00-00_90_example.ipynb",
     }
     place = zipped(tmp_path / "one.zip", [(names[form], book)])
     for named in (form, None):
         (found,) = submissions(place, [quiz], form=named)
         assert (found.student, found.trouble) == ("5", "")
     with pytest.raises(CourseError, match="canvas"):
-        submissions(place, [quiz], form="blackboard")
+        submissions(place, [quiz], form="ilias")
 
 
 def test_a_folder_around_the_platforms_files_is_looked_through(tmp_path, quiz, book):
@@ -211,3 +213,31 @@ def test_a_students_id_in_the_metadata_has_no_effect(taken, book):
     book["metadata"]["course"]["student"] = "eve"
     book["metadata"]["nbgrader"] = {"student": "eve"}
     assert taken(book).student == "ada"
+
+
+def test_a_folder_around_the_class_is_no_student(tmp_path, quiz, book):
+    for form, names in {
+        "gradescope": ("export_1/submission_1/90_example.ipynb", "export_1/submission_2/90_example.ipynb"),
+        "folders": ("Exam/submission_1/a.ipynb", "Exam/submission_2/b/c.ipynb"),
+    }.items():
+        found = submissions(zipped(tmp_path / f"{form}.zip", [(name, book) for name in names]), [quiz])
+        assert [one.student for one in found] == ["submission_1", "submission_2"]
+
+
+def test_a_layout_that_can_not_be_told_is_asked_about(tmp_path, quiz, book):
+    place = zipped(tmp_path / "x.zip", [("Exam/ada.ipynb", book), ("Exam/bob.ipynb", book)])
+    with refused("grading.layout", "Exam", "--form"):
+        submissions(place, [quiz])
+    assert [one.student for one in submissions(place, [quiz], form="notebooks")] == ["Exam"]
+
+
+def test_blackboard(tmp_path, quiz, book):
+    names = [
+        "Exam_ada_attempt_2026-01-31-10-00-00_90_example.ipynb",
+        "Exam_ada_attempt_2026-02-01-10-00-00_90_example.ipynb",
+        "Exam_bob_attempt_2026-01-31-10-00-00_x_ada_attempt_2027-01-31-10-00-00_y.ipynb",
+    ]
+    found = {
+        one.student: one for one in submissions(zipped(tmp_path / "b.zip", [(one, book) for one in names]), [quiz])
+    }
+    assert set(found) == {"ada", "bob"} and "2026-02-01" in found["ada"].source
