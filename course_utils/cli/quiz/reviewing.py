@@ -15,6 +15,7 @@ open_review(
     released={released!r},
     key={key!r},
     course_key={course_key!r},
+    submissions={submissions!r},
     by="",  # your name, for the history of the marks
 )"""
 
@@ -27,6 +28,9 @@ def review(
     released: Annotated[Path, typer.Option(help="The folder that release wrote.")] = Path("released"),
     key: Annotated[Path | None, typer.Option("--key", help="The private key that opens a locked pool.")] = None,
     course_key: Annotated[Path | None, typer.Option(help="The course's key.", envvar="COURSE_KEY")] = None,
+    submissions: Annotated[
+        Path | None, typer.Option(help="The folder or zip that was graded: each whole notebook is then one click away.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="The notebook to write.")] = Path("review.ipynb"),
 ) -> None:
     """Write a notebook in which answers in sentences and appeals are marked, one after another, by keyboard."""
@@ -39,6 +43,7 @@ def review(
     if out.exists():
         raise CourseError(f"{out} is there: open it, or name another file with --out.")
     places = {"store": store, "pool": pool, "released": released, "key": key, "course_key": course_key}
+    places["submissions"] = submissions
     code = CELL.format(**{name: str(place.resolve()) if place else None for name, place in places.items()})
     title = "# Review\n\nRun the cell below; marks are kept at once, and running it again goes on where you stopped."
     cells = [nbformat.v4.new_markdown_cell(title), nbformat.v4.new_code_cell(code)]

@@ -15,6 +15,7 @@ from course_utils.grading.exports.cells import points_text
 from course_utils.grading.records import Mark, Outcome
 from course_utils.grading.release.handout import whose
 from course_utils.grading.returning.feedback import OUTCOMES, clean, in_words, own_item, question_html
+from course_utils.grading.returning.originals import Originals
 from course_utils.quiz import reading
 from course_utils.quiz.answers import read_number
 
@@ -23,13 +24,18 @@ WIDE = {"description_width": "initial"}
 
 @dataclass(frozen=True)
 class Entry:
-    """One answer to mark. number: stands for the student where names are hidden; appeal: what the student wrote."""
+    """One answer to mark. number: stands for the student where names are hidden; appeal: what the student wrote.
+
+    remarks: what was odd about the notebook; source: where it lies
+    """
 
     quiz: GradedQuiz
     student: str
     number: int
     mark: Mark
     appeal: str = ""
+    remarks: tuple[str, ...] = ()
+    source: str = ""
 
     @property
     def item(self) -> GradedItem:
@@ -56,7 +62,9 @@ class Review:
         personal: Collection[str] = (),
         figures: Path = reading.FOLDER,
         course_key: bytes | None = None,
+        originals: Originals | None = None,
     ):
+        self.originals = originals
         self.store, self.by, self.personal, self.figures, self.course_key = store, by, personal, figures, course_key
         self.saved: dict[tuple, tuple[float, str]] = {}
         self.open: set[tuple] = set()
@@ -96,7 +104,13 @@ class Review:
         results = sorted(self.store.results(quiz.lesson), key=lambda one: _shuffle(quiz.lesson, one.student))
         found = {
             (result.student, mark.item): Entry(
-                quiz, result.student, number, mark, appeals.get((result.student, mark.item), "")
+                quiz,
+                result.student,
+                number,
+                mark,
+                appeals.get((result.student, mark.item), ""),
+                result.remarks,
+                result.source,
             )
             for number, result in enumerate(results, 1)
             for mark in result.marks
@@ -128,7 +142,8 @@ class Review:
         assert item is not None, "every entry is of an item of its quiz"
         question = question_html(item, order_of, self.figures)
         self.question.value = f'<div class="jp-RenderedHTMLCommon">{heading}{question}</div>'
-        self.answer.value = _answer_html(entry, order_of)
+        whole_one = self.originals.page(entry.source) if self.originals else ""
+        self.answer.value = _answer_html(entry, order_of) + whole_one
         criteria = entry.item.rubric if isinstance(entry.item, FreeText) else []
         self.boxes = [
             widgets.Checkbox(
@@ -219,6 +234,7 @@ def review(
     personal: Collection[str] = (),
     figures: Path = reading.FOLDER,
     course_key: bytes | None = None,
+    originals: Originals | None = None,
 ) -> Review:
     """The page for what waits in these quizzes; each mark is saved at once, and opening it again goes on.
 
@@ -226,9 +242,10 @@ def review(
     personal: the quizzes, "04_frozen", that were released to a roster
     figures: the folder of the items' pictures, which is the pool's
     course_key: tells the order that options were shown in, and fills in the numbers that vary; an example has its own
+    originals: the notebooks as they were handed in, one click away
     """
     quizzes = [quizzes] if isinstance(quizzes, GradedQuiz) else list(quizzes)
-    return Review(store, quizzes, by, personal, figures, course_key)
+    return Review(store, quizzes, by, personal, figures, course_key, originals)
 
 
 def open_review(
@@ -238,6 +255,7 @@ def open_review(
     key: str | None = None,
     course_key: str | None = None,
     by: str = "",
+    submissions: str | None = None,
 ) -> Review:
     """The page for all that waits in a store, from the places of its parts, as `course quiz review` writes them."""
     from course_utils.grading.bank.pool import open_pool
@@ -252,7 +270,8 @@ def open_review(
         raise CourseError(f"{store} holds no submission of the assignments in {pool}: grade first.")
     secret = read_course_key(Path(course_key) if course_key else None, quizzes[0])
     personal = [quiz.lesson for quiz in quizzes if is_personal(quiz, Path(released), secret)]
-    return review(kept, quizzes, by, personal, Path(pool), secret)
+    originals = Originals(Path(submissions)) if submissions else None
+    return review(kept, quizzes, by, personal, Path(pool), secret, originals)
 
 
 def _answer_html(entry: Entry, order_of: str) -> str:
@@ -263,6 +282,8 @@ def _answer_html(entry: Entry, order_of: str) -> str:
         found = f"{points_text(entry.mark.points) or 'no'} of {points_text(entry.mark.most)} points"
         feedback = " ".join(entry.mark.feedback)
         parts.append(f"<p>Graded: {OUTCOMES[entry.mark.outcome]}, {found}. {_escaped(feedback)}</p>")
+    if entry.remarks:
+        parts.append(f"<p>Remarks on the notebook: {_escaped(' '.join(entry.remarks))}</p>")
     if entry.appeal:
         parts.append(f"<p style='white-space:pre-line'><strong>Appeal</strong>: {_escaped(entry.appeal)}</p>")
     return "".join(parts)
