@@ -22,6 +22,8 @@ from course_utils.quiz.items import (
     Text,
 )
 
+Credit = Literal["all", "shares"]  # all points or none, or a share of them for what is right
+
 
 class GradedCode(Code):
     """Code, judged by its results alone: they are compared outside the process that the student's code ran in.
@@ -32,6 +34,7 @@ class GradedCode(Code):
     exact: types count: a tuple is no list, and 1 is no 1.0; dtype: so do the dtypes of arrays and columns
     order, index: whether the order of sequences and rows counts, and a table's index
     raises: the errors that the reference may end a call with; the same is asked of the student's
+    credit: "shares" gives a share of the points for each hidden input that is right; weights: of the inputs, in order
     """
 
     examples: list[Text] = Field(default_factory=list)
@@ -42,6 +45,8 @@ class GradedCode(Code):
     order: bool = True
     index: bool = True
     raises: list[Text] = Field(default_factory=list)
+    credit: Credit = "all"
+    weights: list[Annotated[float, Field(ge=0)]] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _by_values(self):
@@ -105,6 +110,18 @@ class VariedNumber(Item):
         return self
 
 
+class GradedSeveral(SeveralChoices):
+    """Several choices; with credit "shares", each right one gives a share and each wrong one takes one away."""
+
+    credit: Credit = "all"
+
+
+class GradedOrder(Order):
+    """Steps to be ordered; with credit "shares", each step at its place gives a share."""
+
+    credit: Credit = "all"
+
+
 class Criterion(Part):
     """One line of a rubric."""
 
@@ -126,7 +143,7 @@ class FreeText(Item):
 
 
 GradedItem = Annotated[
-    OneChoice | SeveralChoices | Number | VariedNumber | ShortText | Order | GradedCode | GradedModel | FreeText,
+    OneChoice | GradedSeveral | Number | VariedNumber | ShortText | GradedOrder | GradedCode | GradedModel | FreeText,
     Field(discriminator="kind"),
 ]
 

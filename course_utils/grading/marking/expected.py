@@ -85,10 +85,19 @@ class Oracle:
             steps += [self._draw(item, student), {"do": "run", "source": f"inputs = list({item.inputs})"}]
             steps += [{"do": "read", "name": "inputs"}, _asked(item)]
         replies = self._values(item, await self._do(item, steps))
+        self._check_weights(item, [replies[begun + 4 * n + 2]["value"] for n in range(len(students))])
         return {
             student: Expected(replies[begun + 4 * n + 2]["value"], decode(replies[begun + 4 * n + 3]["value"]))
             for n, student in enumerate(students)
         }
+
+    def _check_weights(self, item: GradedCode, inputs: list[Any]) -> None:
+        if item.weights and any(len(decode(one)) != len(item.weights) for one in inputs):
+            raise CourseError(
+                f"{self.quiz.lesson}, item {item.id}: it has {len(item.weights)} weights and another number of inputs: "
+                "give one weight for each input.",
+                code="grading.weights",
+            )
 
     async def _value(self, item: GradedCode, code: str) -> Expected:
         steps = [*self._begin(item), {"do": "run", "source": code}, {"do": "read", "name": item.name}]

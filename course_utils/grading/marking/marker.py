@@ -18,6 +18,7 @@ from course_utils.grading.bank.items import (
 from course_utils.grading.bank.variants import seed, varied
 from course_utils.grading.marking import reasons
 from course_utils.grading.marking.expected import Expected, Oracle
+from course_utils.grading.marking.reading import places_of
 from course_utils.grading.marking.running import Run, Runner
 from course_utils.grading.marking.scoring import (
     LETTERED,
@@ -27,6 +28,7 @@ from course_utils.grading.marking.scoring import (
     judged,
     mark,
     network_judged,
+    share_of,
     state_of,
     written,
 )
@@ -34,6 +36,7 @@ from course_utils.grading.records import Cell, Mark, Outcome, Result, Submission
 from course_utils.grading.release.handout import whose
 from course_utils.grading.sandbox.crew import Crew
 from course_utils.grading.sandbox.values import NoValue, decode
+from course_utils.quiz.items import Order, SeveralChoices
 
 Judged = tuple[Outcome, tuple[str, ...]]
 
@@ -150,7 +153,7 @@ class Marker:
         if outcome in LOST and (why := submission.looks.get(item.id)):
             outcome, feedback = Outcome.LOOK, (*feedback, f"{why} A person looks at it.")
             run.wrong.pop(item.id, None)
-        return mark(item, self.digests[item.id], outcome, feedback, answer)
+        return mark(item, self.digests[item.id], outcome, feedback, answer, run.shares.get(item.id, 0.0))
 
     def _judged(
         self, submission: Submission, item: GradedItem, cell: Cell | None, expected: dict[str, Expected], run: Run
@@ -217,11 +220,15 @@ class Marker:
             if agrees(item, wanted, value):
                 return Outcome.RIGHT, ()
             run.wrong[item.id] = value
+            run.shares[item.id] = share_of(item, value, wanted)
             return Outcome.WRONG, (reasons.other_results(item, wanted, value),)
         if isinstance(item, VariedNumber):
             item = varied(item, self.course_key, student)
         assert not isinstance(item, FreeText), "a person marks sentences"
-        return judged(item, value, whose(self.quiz, self.course_key, student if self.personal else None))
+        order_of = whose(self.quiz, self.course_key, student if self.personal else None)
+        if isinstance(item, (SeveralChoices, Order)):
+            run.shares[item.id] = share_of(item, places_of(item, value, order_of))
+        return judged(item, value, order_of)
 
     async def _with_known_mistakes(self, results: Sequence[Result], runs: Sequence[Run]) -> list[Result]:
         """Give who made a known mistake its author's feedback in place of the general one."""

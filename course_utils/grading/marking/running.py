@@ -37,6 +37,7 @@ class Run:
     ended: dict[str, Outcome] = field(default_factory=dict)
     barred: set[int] = field(default_factory=set)
     wrong: dict[str, Any] = field(default_factory=dict)  # item → what its code gave instead
+    shares: dict[str, float] = field(default_factory=dict)  # item → the part of its points that a wrong one earns
     tried_alone: bool = False
     why: str = ""
 

@@ -29,6 +29,9 @@ def judged(
     if verdict.right is None:
         read_as = UNREAD.get(item.kind, "letters")
         return Outcome.LOOK, (f"The answer can't be read as {read_as} with certainty. A person looks at it.",)
+    known = {one.feedback for one in item.mistakes} if isinstance(item, Number) else set(verdict.feedback)
+    if not verdict.right and not known.issuperset(verdict.feedback):
+        return Outcome.WRONG, ("That is another number.",)  # the value itself could carry what the code was given
     return (Outcome.RIGHT if verdict.right else Outcome.WRONG), verdict.feedback
 
 
@@ -45,6 +48,25 @@ def agrees(item: GradedCode, expected: Any, given: Any) -> bool:
     if type(given) is not list or len(given) != len(expected):
         return False
     return all(same(one, other, rules) for one, other in zip(expected, given, strict=True))
+
+
+def share_of(item: GradedItem, value: Any, expected: Any = None) -> float:
+    """What part of an item's points a wrong answer has earned, where its author gives shares; else 0.
+
+    value: the places that letters name, or a function's results; expected: the results it should have
+    """
+    if getattr(item, "credit", "all") != "shares":
+        return 0.0
+    if isinstance(item, SeveralChoices):
+        return max(0.0, (len(set(value) & item.key) - len(set(value) - item.key)) / len(item.key))
+    if isinstance(item, Order):
+        return sum(place == step for place, step in enumerate(value)) / len(item.steps)
+    assert isinstance(item, GradedCode), "no other kind gives shares"
+    if item.inputs is None or type(value) is not list or len(value) != len(expected):
+        return 0.0
+    rules, weights = rules_of(item), item.weights or [1.0] * len(expected)
+    pairs = zip(weights, expected, value, strict=True)
+    return sum(weight for weight, one, other in pairs if same(one, other, rules)) / sum(weights)
 
 
 def bare_letters(item: GradedItem, source: str) -> str:
@@ -101,9 +123,17 @@ def network_judged(item: GradedModel, scores: Any, truth: Sequence[int]) -> tupl
 POINTS = dict.fromkeys((Outcome.WAITING, Outcome.LOOK, Outcome.MISSING, Outcome.UNKNOWN))
 
 
-def mark(item: GradedItem, digest: str, outcome: Outcome, feedback: Sequence[str] = (), answer: str = "") -> Mark:
-    """The mark of an item that ended so: all its points when it is right, 0 when it is not, None when nobody knows."""
-    points = float(item.points) if outcome is Outcome.RIGHT else POINTS.get(outcome, 0.0)
+def mark(
+    item: GradedItem,
+    digest: str,
+    outcome: Outcome,
+    feedback: Sequence[str] = (),
+    answer: str = "",
+    share: float = 0.0,
+) -> Mark:
+    """The mark of an item that ended so: all its points when it is right, None when nobody knows, else its share."""
+    earned = round(share * item.points, 2) if outcome in (Outcome.WRONG, Outcome.RAISED) else 0.0
+    points = float(item.points) if outcome is Outcome.RIGHT else POINTS.get(outcome, earned)
     return Mark(item.id, outcome, points, float(item.points), tuple(feedback), answer[:LONGEST_ANSWER], digest)
 
 
