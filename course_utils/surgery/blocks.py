@@ -20,6 +20,7 @@ __all__ = [
     "block_index",
     "blocks",
     "evaluating",
+    "is_held",
     "model_of",
     "moves",
     "split_by_block",
@@ -139,9 +140,21 @@ def split_by_block(model: nn.Module) -> list[list[nn.Parameter]]:
     return [group for block in blocks(model) if (group := list(block.parameters()))]
 
 
+def is_held(layer: nn.Module) -> bool:
+    """Whether a layer stays in evaluation mode through `train()`.
+
+    A BatchNorm layer that was fixed with its weights doesn't any more as soon as all of these train again: another
+    call, such as fastai's `learn.unfreeze()`, has let them.
+    """
+    if not getattr(layer, "held_in_eval", False):
+        return False
+    weights = list(layer.parameters()) if getattr(layer, "fixed_by", None) else []
+    return not weights or not all(weight.requires_grad for weight in weights)
+
+
 def moves(norm: nn.Module) -> bool:
     """Whether training may change a BatchNorm layer: its weights, or its running statistics."""
-    return any(weight.requires_grad for weight in norm.parameters()) or not getattr(norm, "held_in_eval", False)
+    return any(weight.requires_grad for weight in norm.parameters()) or not is_held(norm)
 
 
 def drops(layer: nn.Module) -> bool:
@@ -149,7 +162,7 @@ def drops(layer: nn.Module) -> bool:
 
     A layer that `hold_in_eval` holds doesn't.
     """
-    if getattr(layer, "held_in_eval", False):
+    if is_held(layer):
         return False
     if isinstance(layer, DROPOUT) or type(layer).__name__ in ("StochasticDepth", "DropPath"):
         return bool(getattr(layer, "p", None) or getattr(layer, "drop_prob", None))

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from course_utils.errors import CourseError
-from course_utils.surgery.blocks import BATCHNORM, evaluating
+from course_utils.surgery.blocks import BATCHNORM, evaluating, is_held
 from course_utils.training.feature_loader import FeatureDL
 from course_utils.training.randomness import randomness_kept
 
@@ -102,7 +102,7 @@ def batches_seen(model: nn.Module) -> dict[_BatchNorm, int]:
 
 def _unheld(model: nn.Module) -> list[_BatchNorm]:
     """The layers whose statistics follow the data in training."""
-    return [layer for layer in batches_seen(model) if not getattr(layer, "held_in_eval", False)]
+    return [layer for layer in batches_seen(model) if not is_held(layer)]
 
 
 def _statistics(layer: _BatchNorm) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ from fastai.learner import Learner
 
 from course_utils.surgery import freeze, freeze_to, unfreeze, unfreeze_block
 from course_utils.surgery.blocks import block_index
-from course_utils.surgery.freezing import BatchNorm
+from course_utils.surgery.freezing import BatchNorm, release_batchnorm
 
 
 class WhatTrains(Protocol):
@@ -96,5 +96,6 @@ class FromGroup:
     group: int  # -1 is `learn.freeze()`, 0 is `learn.unfreeze()`
 
     def select(self, learn: Learner, batchnorm: BatchNorm) -> None:
-        """Freeze the parameter groups before the number."""
+        """Freeze the parameter groups before the number; BatchNorm that was fixed before follows the data again."""
+        release_batchnorm(learn)
         learn.freeze_to(self.group)
