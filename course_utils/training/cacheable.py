@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from fastai.callback.core import Callback
+from fastai.callback.hook import HookCallback
+from fastai.callback.mixup import MixHandler
 from fastai.data.load import DataLoader
 from fastai.vision.augment import RandTransform
 from torch import Tensor, nn
@@ -100,6 +103,54 @@ def random_transforms(dl: DataLoader) -> list[str]:
         elif isinstance(each, RandTransform) and type(each).__name__ != "Resize":  # random for some shapes only
             found.append(type(each).__name__)
     return sorted(set(found))
+
+
+def check_callbacks(callbacks: Sequence[Callback]) -> None:
+    """Refuse callbacks that mix images, such as MixUp: mixed features aren't the features of mixed images.
+
+    Raises CourseError "training.inputs-changed".
+    """
+    for callback in callbacks:
+        if isinstance(callback, MixHandler):
+            raise inputs_changed([type(callback).__name__])
+
+
+def inputs_changed(names: Sequence[str]) -> CourseError:
+    """Build the refusal of callbacks that change what the network gets."""
+    told = " or ".join(names) or "A callback"
+    return CourseError(
+        f"{told} changes the inputs of a batch, and these are stored features here, not images: train uncached with "
+        "it, or leave it out.",
+        code="training.inputs-changed",
+    )
+
+
+def may_change_inputs(callbacks: Sequence[Callback]) -> list[str]:
+    """Name the callbacks that work on each batch before the network gets it, and aren't known to leave it alone."""
+    return [type(each).__name__ for each in callbacks if isinstance(each, MixHandler) or _is_of_ones_own(each)]
+
+
+def _is_of_ones_own(callback: Callback) -> bool:
+    """Whether what a callback does before a batch was written neither by fastai nor by the course."""
+    step = vars(callback).get("before_batch") or getattr(type(callback), "before_batch", None)
+    return step is not None and not str(step.__module__).startswith(("fastai.", "course_utils."))
+
+
+def check_hooks(frozen: Sequence[Block], cut: CutForward, callbacks: Sequence[Callback]) -> None:
+    """Refuse hooks on frozen layers, which don't run while features are stored: "training.hooked-block".
+
+    The last of them gives the stored features, so a hook on it reads what it should.
+    """
+    layers = {module: block.name for block in frozen for module in block.modules() if module is not cut.calls[-1][0]}
+    watched = [module for each in callbacks if isinstance(each, HookCallback) for module in each.modules or layers]
+    watched += [module for module in layers if module._forward_hooks]
+    for module in watched:
+        if module in layers:
+            raise CourseError(
+                f"A hook reads the outputs of {layers[module]!r}, and frozen layers don't run while their outputs are "
+                "stored: train uncached with it, or hook later layers only.",
+                code="training.hooked-block",
+            )
 
 
 def check_same_inputs(one: Input, again: Input) -> None:

@@ -17,13 +17,13 @@ from fastai.callback.core import Callback
 from fastai.data.core import DataLoaders
 from fastai.data.load import DataLoader
 from fastai.learner import Learner
-from torch import nn
+from torch import Tensor, nn
 
 from course_utils.errors import CourseError
 from course_utils.surgery import Block, blocks
 from course_utils.surgery.blocks import evaluating
 from course_utils.training import cacheable
-from course_utils.training.cut_forward import CutForward, first_of, size_of
+from course_utils.training.cut_forward import CutForward, first_of, size_of, tensors_in
 from course_utils.training.feature_loader import BUDGET, FeatureDL
 from course_utils.training.feature_store import digest, digest_of_code, digest_of_weights
 from course_utils.training.randomness import randomness_kept
@@ -74,11 +74,12 @@ def cached_body(learn: Learner, *, copies: int = 1, budget: int = BUDGET) -> Ite
         Where caching would change the result: random augmentation (unless copies > 1), BatchNorm or dropout still
         active in a frozen block, nothing frozen, nothing left to train, a network that can't be cut (see `cacheable`
         for the codes). And, when a fit begins, if the weights of the frozen blocks or the data have changed since
-        ("training.features-out-of-date"); of the data, it looks at the first batch.
+        ("training.features-out-of-date"; of the data, it looks at the first batch), and for callbacks that change the
+        inputs, such as MixUp ("training.inputs-changed"), or read frozen layers ("training.hooked-block").
 
     Notes
     -----
-    Hooks on frozen layers see tensors without meaningful values while the rest of the network runs.
+    `predict`, `get_preds`, `show_results`, `export` and copies of the network go by the images, as they do outside.
     """
     with stored_features(learn, copies=copies, budget=budget) as what:
         yield what
@@ -120,7 +121,7 @@ def stored_features(
             f"copies is {copies!r}: give a whole number of at least 1.", code="training.bad-number-of-copies"
         )
     model, data, start = learn.model, learn.dls, time.perf_counter()
-    if "forward" in vars(model):
+    if "forward" in vars(model) and any(isinstance(dl, FeatureDL) for dl in data.loaders):
         raise CourseError(
             "This learner's body is cached already: leave the first `with` before a second one.",
             code="training.cached-already",
@@ -128,6 +129,7 @@ def stored_features(
     parts = blocks(model)
     depth = cacheable.count_frozen(model, parts)
     frozen = parts[:depth]
+    cacheable.check_callbacks(learn.cbs)
     if copies == 1:
         cacheable.check_augmentation(data.train)
     with evaluating(model), randomness_kept():
@@ -148,6 +150,7 @@ def stored_features(
                 FeatureDL(dl, cut, images, turns, budget, earlier=base, network=network)
                 for dl, images, turns, base in zip(data.loaders, ordered, (copies, 1), before, strict=False)
             ]
+    cacheable.check_hooks(frozen, cut, learn.cbs)
     stored[0].fill()  # those of the validation images are computed when they are asked for
     features = copy.copy(data)
     features.loaders = [*stored, *data.loaders[2:]]
@@ -230,17 +233,26 @@ def _swapped(learn: Learner, features: DataLoaders, cut: CutForward, guard: "_Gu
             return cut.rest(inputs[0])
         return cut.forward(*inputs, **named)
 
+    def plain_state() -> dict[str, Any]:
+        """What a copy or an export of the network holds: it takes images, as the network does outside."""
+        return {name: value for name, value in vars(model).items() if name not in own} | before
+
     # The learner keeps its own network, so its state, its optimiser and a look at other images stay what they are.
-    model.forward = forward
+    own = {"forward": forward, "__getstate__": plain_state}
+    before = {name: vars(model)[name] for name in own if name in vars(model)}
+    vars(model).update(own)
     learn.dls = features
-    learn.add_cb(guard)
+    witness = _Witness(guard)
+    learn.add_cbs([guard, witness])
     try:
         yield
     finally:
-        learn.remove_cb(guard)
+        learn.remove_cbs([guard, witness])
         if learn.dls is features:
             learn.dls = data
-        del model.forward
+        for name in own:
+            del vars(model)[name]
+        vars(model).update(before)
 
 
 class _Guard(Callback):
@@ -263,6 +275,16 @@ class _Guard(Callback):
             self._refuse("the weights of the frozen blocks changed")
         if not self._same_data():
             self._refuse("the training data changed")
+        cacheable.check_callbacks(self.learn.cbs)
+        cacheable.check_hooks(self.frozen, self.features.train.cut, self.learn.cbs)
+
+    def before_batch(self) -> None:
+        """Note the inputs before other callbacks can change them, and how often they were changed in place."""
+        self.given = [(part, part._version) for part in tensors_in(self.learn.xb)]
+
+    def __reduce__(self) -> tuple:
+        """Leave the features out of an exported learner."""
+        return Callback, ()
 
     def _same_data(self) -> bool:
         """Whether the first batch has the features and targets that were stored, and nothing was added."""
@@ -282,3 +304,30 @@ class _Guard(Callback):
             f"The stored features are out of date, since {why}: leave the `with` and cache again.",
             code="training.features-out-of-date",
         )
+
+
+class _Witness(Callback):
+    """Look at each batch, when all other callbacks have, whether it still holds the features that were stored."""
+
+    order = 1000
+    run_valid = False
+
+    def __init__(self, guard: _Guard) -> None:
+        super().__init__()
+        self.guard = guard
+
+    def before_batch(self) -> None:
+        now = tensors_in(self.learn.xb)
+        given = self.guard.given
+        if len(now) != len(given) or not all(_unchanged(*old, new) for old, new in zip(given, now, strict=True)):
+            raise cacheable.inputs_changed(cacheable.may_change_inputs(self.learn.cbs))
+
+    def __reduce__(self) -> tuple:
+        return Callback, ()
+
+
+def _unchanged(old: Tensor, version: int, new: Tensor) -> bool:
+    """Whether a batch's input is what it was, but for rounding to half precision."""
+    if old._version != version or old.shape != new.shape:
+        return False
+    return old is new or torch.allclose(old.float(), new.float(), rtol=1e-2, atol=1e-3)

@@ -74,7 +74,7 @@ class CutForward:
         self.input = _formed(example)
         self.calls: list[tuple[nn.Module, Any]] = []  # of frozen layers before the cut, and the form of what they gave
         self._watch([layer for block in training for layer in block.layers.values()], example)
-        found = _tensors(self.calls[-1][1]) if self.calls else []
+        found = tensors_in(self.calls[-1][1]) if self.calls else []
         if len(found) != 1 or found[0].shape[:1] != (self.batch,):
             raise CourseError(
                 f"The blocks of this {type(model).__name__} don't pass on one tensor with a row for each example, so "
@@ -121,7 +121,7 @@ class CutForward:
             try:
                 forward(given)
             except _Reached as reached:
-                return _tensors(reached.output)[0].as_subclass(Tensor)
+                return tensors_in(reached.output)[0].as_subclass(Tensor)
         raise CourseError(
             f"The forward of this {type(self.model).__name__} calls other layers for some batches, so it can't be cut.",
             code="training.uncacheable-forward",
@@ -202,12 +202,12 @@ class CutForward:
 
 def size_of(given: Input) -> int:
     """How many examples a batch has."""
-    return len(_tensors(given)[0])
+    return len(tensors_in(given)[0])
 
 
 def same_input(one: Input, other: Input) -> bool:
     """Whether two batches hold equal inputs."""
-    return all(torch.equal(a, b) for a, b in zip(_tensors(one), _tensors(other), strict=True))
+    return all(torch.equal(a, b) for a, b in zip(tensors_in(one), tensors_in(other), strict=True))
 
 
 def first_of(given: Input, count: int) -> Input:
@@ -237,12 +237,12 @@ def _mapped(value: Any, kind: type, function: Callable) -> Any:
     return value
 
 
-def _tensors(value: Any) -> list:
+def tensors_in(value: Any) -> list:
     """List the tensors, or the forms of tensors, in a structure."""
     if isinstance(value, Tensor | _Form):
         return [value]
     if isinstance(value, Mapping):
         value = list(value.values())
     if isinstance(value, tuple | list):
-        return [tensor for part in value for tensor in _tensors(part)]
+        return [tensor for part in value for tensor in tensors_in(part)]
     return []

@@ -56,7 +56,8 @@ class FeatureDL(DataLoader):
         network: str = "",
     ) -> None:
         size = len(ordered.dataset)
-        super().__init__(range(size), bs=source.bs, drop_last=source.drop_last, device=source.device)
+        options = {"bs": source.bs, "drop_last": source.drop_last, "device": source.device}
+        super().__init__(source.dataset, n=size, indexed=True, **options)  # the images, for predict and export
         self.source, self.cut, self.turn, self.ordered, self.earlier = source, cut, -1, ordered, earlier
         self.network, self.inputs = network, ""  # digests, of the inputs once they were read
         self.copies = empty_features((copies, size, *cut.shape), budget)
