@@ -1,7 +1,8 @@
 """Callbacks that every training of the course uses."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
+from typing import Literal
 
 import pandas as pd
 import torch
@@ -10,6 +11,9 @@ from fastai.callback.core import Callback, CancelFitException
 from fastai.learner import Learner
 
 from course_utils.errors import CourseError
+from course_utils.training.cut_forward import tensors_in
+
+Cause = Literal["rate", "precision", "inputs", "targets", "weights", "formula"]
 
 
 class StopWhenLost(Callback):
@@ -19,9 +23,19 @@ class StopWhenLost(Callback):
     ----------
     lost : str
         What happened, with step, epoch and learning rate; "" as long as every loss was a number.
+    cause : str
+        "inputs", "targets" or "weights" where these held NaN or infinite values before; "precision" where the same step
+        has a finite loss in full precision; "formula" where all was finite and no update had been made, so that no
+        learning rate is to blame; otherwise "rate".
     """
 
     lost = ""
+    cause: Cause = "rate"
+    updated = False
+
+    def after_step(self) -> None:
+        """Note that the weights have been updated."""
+        self.updated = True
 
     def after_loss(self) -> None:
         """Look at the loss of a training step."""
@@ -29,7 +43,34 @@ class StopWhenLost(Callback):
             lr = self.opt.hypers[-1]["lr"]
             step = f"step {self.iter + 1} of epoch {self.epoch + 1}"
             self.lost = f"The loss became {self.loss.item()} at {step} (learning rate {lr:.2g})"
+            self.cause = self._cause()
             raise CancelFitException
+
+    def _cause(self) -> Cause:
+        if not self.updated and not all_finite(self.model.state_dict().values()):
+            return "weights"
+        if not all_finite(tensors_in(self.learn.xb)):
+            return "inputs"
+        if not all_finite(tensors_in(self.learn.yb)):
+            return "targets"
+        if self._is_finite_in_full_precision():
+            return "precision"
+        return "rate" if self.updated else "formula"
+
+    @torch.no_grad()
+    def _is_finite_in_full_precision(self) -> bool:
+        """Whether half precision is on, and the same batch has a finite loss without it."""
+        device = self.loss.device.type
+        if not torch.is_autocast_enabled(device):
+            return False
+        with torch.autocast(device, enabled=False):
+            loss = self.learn.loss_func(self.model(*self.learn.xb), *self.learn.yb)
+        return bool(torch.isfinite(loss).all())
+
+
+def all_finite(tensors: Iterable[torch.Tensor]) -> bool:
+    """Whether no tensor holds a NaN or an infinite value."""
+    return all(torch.isfinite(tensor).all() for tensor in tensors if tensor.is_floating_point())
 
 
 class RecordSchedule(Callback):

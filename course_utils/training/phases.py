@@ -6,22 +6,25 @@ run_phases(learn, [
 ])
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import fastai.callback.all  # noqa: F401  (gives every Learner its fit_one_cycle)
 import torch
 from fastai.learner import Learner
+from fastcore.foundation import L
 from torch import nn
 
 from course_utils.errors import CourseError
 from course_utils.surgery import replace_head
 from course_utils.surgery.blocks import BATCHNORM
 from course_utils.surgery.freezing import BatchNorm
+from course_utils.training import cacheable
 from course_utils.training.caching import Earlier, stored_features
 from course_utils.training.callbacks import StopWhenLost
+from course_utils.training.checks import explained, loss_lost
 from course_utils.training.probing import SolvedHead
 from course_utils.training.running_statistics import Statistics, batches_seen, reestimate_batchnorm
 from course_utils.training.what_trains import WhatTrains
@@ -38,6 +41,8 @@ INEXACT = {  # why features can't be stored without changing what is learned, or
         "features-too-large",
         "frozen-batchnorm-moves",
         "frozen-block-random",
+        "hooked-block",
+        "inputs-changed",
         "nothing-frozen",
         "nothing-to-train",
         "random-augmentation",
@@ -111,8 +116,11 @@ def run_phases(
     Raises
     ------
     CourseError
-        When the loss becomes NaN or infinite ("training.loss-lost"; later phases don't run), when memory runs out
-        ("training.out-of-memory"), and for what the network doesn't have, such as an unknown block.
+        When the loss becomes NaN or infinite, with its cause ("training.loss-lost" for the learning rate or half
+        precision, "training.bad-data", "training.weights-lost", "training.lost-at-the-start"; later phases don't run),
+        when memory runs out ("training.out-of-memory"), where the network can't take the data
+        ("training.network-fails"), its head doesn't fit ("training.head-does-not-fit") or it gives no single tensor
+        ("training.several-outputs"), and for what the network doesn't have, such as an unknown block.
     """
     guard, before = StopWhenLost(), batches_seen(learn.model)
 
@@ -127,19 +135,18 @@ def run_phases(
         for number, phase in enumerate(phases):
             if isinstance(phase, SolvedHead):
                 settle()  # what it solves for are the outputs that will be evaluated
-                phase.solve(learn)
+                with _explaining(learn):
+                    phase.solve(learn)
                 continue
             _prepare(learn, phase)
             with ExitStack() as stack:
-                _store_features(stack, learn, phase, phases[number:], earlier)
-                learn.fit_one_cycle(phase.epochs, phase.lr, **phase.one_cycle)
+                with _explaining(learn):
+                    _store_features(stack, learn, phase, phases[number:], earlier)
+                    learn.fit_one_cycle(phase.epochs, phase.lr, **phase.one_cycle)
                 if number == len(phases) - 1:
                     settle()  # stored features serve here, too
             if guard.lost:
-                lower = f"lr={_highest(phase.lr) / 10:g}"
-                raise CourseError(
-                    f"{guard.lost} in {called}: give a lower learning rate, such as {lower}.", code="training.loss-lost"
-                )
+                raise loss_lost(learn, guard, called, f"lr={_highest(phase.lr) / 10:g}")
     except torch.OutOfMemoryError as problem:
         raise CourseError(
             f"Memory ran out in {called} with {learn.dls.bs} examples a batch: load the data with "
@@ -161,6 +168,19 @@ def _prepare(learn: Learner, phase: Phase) -> None:
     phase.trains.select(learn, phase.batchnorm)
 
 
+@contextmanager
+def _explaining(learn: Learner) -> Iterator[None]:
+    """Within it, an error of a network that can't take the data becomes a sentence."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, ValueError, TypeError, AssertionError, IndexError, AttributeError) as problem:
+        if why := explained(learn, problem):
+            raise why from problem
+        raise
+
+
 def _store_features(
     stack: ExitStack, learn: Learner, phase: Phase, left: Sequence[Phase | SolvedHead], earlier: Earlier
 ) -> None:
@@ -169,7 +189,8 @@ def _store_features(
     left: this phase and those that follow
     """
     cache = phase.cache
-    if cache == "never":
+    callbacks = [*learn.cbs, *L(phase.one_cycle.get("cbs"))]
+    if cache == "never" or (cache == "when exact" and cacheable.may_change_inputs(callbacks)):
         return
     try:
         if isinstance(cache, int):

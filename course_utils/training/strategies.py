@@ -23,10 +23,10 @@ from fastai.learner import Learner
 from course_utils.errors import CourseError
 from course_utils.surgery import blocks, split_by_block
 from course_utils.surgery.freezing import BatchNorm
-from course_utils.training.checks import check_data
+from course_utils.training.checks import check_data, note_flat_images
 from course_utils.training.phases import Cache, Phase, run_phases
 from course_utils.training.probing import SolvedHead
-from course_utils.training.running_statistics import Statistics
+from course_utils.training.running_statistics import Statistics, batches_seen
 from course_utils.training.what_trains import BlockAndHead, Everything, FromBlock, FromGroup, Head, WhatTrains
 
 
@@ -104,6 +104,7 @@ class Strategy:
         """
         self.check(learn)
         check_data(learn)
+        note_flat_images(learn)
         phases = [
             replace(phase, cache=self.cache) if isinstance(phase, Phase) and phase.cache == "when exact" else phase
             for phase in self.phases()
@@ -117,6 +118,16 @@ class FromScratch(Strategy):
 
     name = "from scratch"
     pretrained = False
+
+    def check(self, learn: Learner) -> None:
+        """Refuse a learner whose weights aren't random: CourseError "training.not-from-scratch"."""
+        super().check(learn)
+        if getattr(learn, "pretrained", False) or any(batches_seen(learn.model).values()):
+            raise CourseError(
+                "This learner's weights are pre-trained or have been trained already, so training it isn't training "
+                "from scratch: make a fresh one with pretrained=False.",
+                code="training.not-from-scratch",
+            )
 
     def phases(self) -> list[Phase]:
         """Train everything."""

@@ -3,12 +3,22 @@
 import numpy as np
 import pytest
 import torch
+from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat, FocalLossFlat
 from fastai.metrics import accuracy, accuracy_multi, error_rate
-from fastai.vision.all import vision_learner
-from support.datasets import noise_images, split_in_order
+from fastai.vision.all import (
+    ImageDataLoaders,
+    Resize,
+    TensorImage,
+    ToTensor,
+    Transform,
+    create_head,
+    vision_learner,
+)
+from support.datasets import class_folders, coloured_images, noise_images, split_in_order, store_loaders
 from support.errors import refused
-from support.learners import silent, tiny, tiny_is_known
+from support.learners import digits_learner, silent, tiny, tiny_is_known
+from torch import nn
 
 from course_utils import training
 from course_utils.data.images.options import ImageOptions
@@ -57,3 +67,74 @@ def test_the_checklist_says_what_it_cannot_see_of_several_labels():
 def test_a_label_that_no_training_image_has():
     with refused("training.empty-class", "1 of 3 classes", "'large'"):
         check_data(learner(empty=True))
+
+
+class Scaled(Transform):
+    """Divides images by 255, which fastai does itself."""
+
+    order = 20
+
+    def encodes(self, image: TensorImage):
+        return image.float() / 255
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_images_divided_by_255_twice_are_noticed(twice, tmp_path, capsys):
+    steps = [Resize(16, "squish"), ToTensor(), *([Scaled()] if twice else [])]
+    dls = ImageDataLoaders.from_folder(
+        class_folders(tmp_path), valid_pct=0.3, seed=1, item_tfms=steps, bs=4, num_workers=0
+    )
+    with tiny_is_known():
+        learn = silent(vision_learner(dls, tiny, pretrained=False, metrics=accuracy))
+    training.HeadOnly(1).train(learn)
+    assert ("divided by 255 twice" in capsys.readouterr().out) == twice
+
+
+def test_from_scratch_begins_with_random_weights():
+    with refused("training.not-from-scratch", "pretrained=False"):
+        training.FromScratch(1).train(digits_learner())
+    learn = silent(digits_learner(pretrained=False))
+    training.FromScratch(1).train(learn)
+    with refused("training.not-from-scratch", "fresh"):
+        training.FromScratch(1).train(learn)
+
+
+class Patches(nn.Module):
+    """A body that takes images of one size, and gives tokens."""
+
+    def __init__(self, image_size: int) -> None:
+        super().__init__()
+        self.image_size, self.layer = image_size, nn.Conv2d(3, 6, 4, 4)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        assert images.shape[-1] == self.image_size, f"the model is for {self.image_size}"
+        return self.layer(images).flatten(2).transpose(1, 2)
+
+
+class TwoOutputs(nn.Module):
+    """Gives a second output in training, as torchvision's Inception does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.fc = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()), nn.Linear(4, 3)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor | tuple:
+        scores = self.fc(self.body(images))
+        return (scores, scores) if self.training else scores
+
+
+@pytest.mark.parametrize(
+    ("make", "code", "fact"),
+    [
+        (lambda: nn.Sequential(Patches(12), create_head(6, 3)), "training.head-does-not-fit", "replace_head"),
+        (lambda: nn.Sequential(Patches(20), nn.Linear(6, 3)), "training.network-fails", "the model is for 20"),
+        (TwoOutputs, "training.several-outputs", "aux_logits=False"),
+    ],
+    ids=["a head for maps", "another size", "two outputs"],
+)
+def test_a_network_that_can_not_train_on_the_data_is_told_why(make, code, fact):
+    learn = silent(Learner(store_loaders(coloured_images(84), (48, 12, 24)), make(), loss_func=CrossEntropyLossFlat()))
+    with refused(code, fact):
+        training.Full(1).train(learn)
+    if code == "training.head-does-not-fit":
+        training.LinearProbe(1).train(learn)
