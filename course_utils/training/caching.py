@@ -133,7 +133,7 @@ def stored_features(
     if copies == 1:
         cacheable.check_augmentation(data.train)
     with evaluating(model), randomness_kept():
-        ordered = [_in_order(dl) for dl in data.loaders[:2]]
+        ordered = [_in_order(dl) for dl in data.loaders[:2] if dl is data.train or getattr(dl, "n", None) != 0]
         most = None if earlier is None else budget
         cut = _checked_cut(learn, frozen, parts[depth:], ordered[0], copies, most)
         if earlier is not None and copies == 1:
@@ -153,7 +153,7 @@ def stored_features(
     cacheable.check_hooks(frozen, cut, learn.cbs)
     stored[0].fill()  # those of the validation images are computed when they are asked for
     features = copy.copy(data)
-    features.loaders = [*stored, *data.loaders[2:]]
+    features.loaders = [*stored, *data.loaders[len(stored) :]]
     what = Cached(
         blocks=tuple(block.name for block in frozen),
         shape=tuple(cut.shape),

@@ -10,7 +10,7 @@ import torch
 from fastai.vision.all import TensorImage, Transform, accuracy
 from support.datasets import few_digits
 from support.errors import refused
-from support.learners import digits_learner
+from support.learners import digits_learner, silent
 from support.training import close, train
 from torch import nn
 
@@ -175,3 +175,11 @@ def test_a_change_after_caching_is_noticed():
         learn.dls = few_digits()
         with out_of_date("other data"):
             train(learn)
+
+
+def test_an_empty_validation_set_is_left_as_it_is():
+    learn = silent(digits_learner(split=(0, 0.05)))
+    surgery.freeze(learn, batchnorm="fixed")
+    with cached_body(learn):
+        train(learn)
+        assert not len(learn.dls.valid)
