@@ -33,7 +33,9 @@ def cut(network: Network, after: int | str) -> nn.Module:
     Raises
     ------
     CourseError
-        For a cut after the last block (`surgery.nothing-to-cut`), and an unknown one (`surgery.unknown-depth`).
+        For a cut after the last block (`surgery.nothing-to-cut`), an unknown one (`surgery.unknown-depth`), one that
+        the forward never comes to (`surgery.block-not-reached`), and one that needs later blocks
+        (`surgery.not-in-order`).
     """
     end = block_index(network, after) + 1
     parts = blocks(network)
@@ -46,8 +48,16 @@ def cut(network: Network, after: int | str) -> nn.Module:
     model, kept = model_of(network), parts[:end]
     inputs, named = fitting_input(model)
     body = Body(model, kept, _reached(kept, _finished(model, kept, inputs, named)))
+    expected = _output(model, body, inputs, named)
+    if expected is None:
+        raise CourseError(
+            f"The forward of this {type(model).__name__} goes from block to block in another order, so it can't be cut "
+            f"after {kept[-1].name}: cut after a later block.",
+            code="surgery.not-in-order",
+        )
     row = nn.Sequential(*(layer for block in kept for layer in block.layers.values()))
-    return row if not named and len(inputs) == 1 and _agree(model, row, body, *inputs) else body
+    found = _output(model, row, inputs, named) if not named and len(inputs) == 1 else None
+    return row if isinstance(found, Tensor) and _agree(found, expected) else body
 
 
 class Body(nn.Module):
@@ -128,14 +138,17 @@ def _not_reached(block: str) -> CourseError:
 
 
 @torch.no_grad()
-def _agree(model: nn.Module, row: nn.Module, body: nn.Module, batch: Tensor) -> bool:
-    """Whether the layers alone, one after the other, compute what the network computes there."""
+def _output(model: nn.Module, part: nn.Module, inputs: tuple, named: dict) -> Tensor | None:
+    """What a part of a network gives for its inputs in evaluation; None where it fails."""
     with evaluating(model):
-        expected = body(batch)
         try:
-            found = row(batch)
+            return part(*inputs, **named)
         except (RuntimeError, ValueError, TypeError, AttributeError, NotImplementedError, AssertionError, IndexError):
-            return False
+            return None
+
+
+def _agree(found: Tensor, expected: Tensor) -> bool:
+    """Whether the layers alone, one after the other, compute what the network computes there."""
     return found.shape == expected.shape and (found.is_meta or torch.allclose(found, expected, rtol=1e-4, atol=1e-5))
 
 

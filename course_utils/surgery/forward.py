@@ -1,6 +1,6 @@
 """Forward passes on made-up inputs: what a network takes, and what its blocks put out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -113,12 +113,32 @@ def _built_for(model: nn.Module) -> int | None:
     return None
 
 
+def _trained_on(model: nn.Module) -> int | None:
+    """Pixels a side that a network of timm's was made for, by its settings."""
+    for module in model.modules():
+        settings = getattr(module, "pretrained_cfg", None)
+        if settings is not None and (shape := settings.get("input_size")):
+            return shape[-1]
+    return None
+
+
 def first_tensor(output: Any) -> Tensor:
     """The tensor of an output: itself, or the first one of a tuple or a dictionary, as Hugging Face's networks give."""
     while not isinstance(output, Tensor):
         values = output.values() if isinstance(output, Mapping) else output
         output = next(value for value in values if value is not None)
     return output
+
+
+def channels_last(parts: Iterable[nn.Module], output: Tensor) -> bool:
+    """Whether an output for made-up inputs has its channels last, as tokens and a Swin's feature maps have.
+
+    parts: the layers that it comes from
+    """
+    shape = output.shape
+    if len(shape) == 3:  # (batch, tokens, width), and not (batch, channels, time)
+        return not any(isinstance(part, nn.Conv1d) for part in parts)
+    return len(shape) == 4 and shape[1] == shape[2] != shape[3]  # images made up for a dry run are square
 
 
 @torch.no_grad()
@@ -134,7 +154,7 @@ def dummy_forward(model: nn.Module, size: int | None = None) -> Any:
             return model(*positional, **named)
     except (RuntimeError, ValueError, TypeError, AssertionError, IndexError) as problem:
         if size is None and _is_image(positional):  # some networks are too deep for small images
-            return dummy_forward(model, LARGE)
+            return dummy_forward(model, _trained_on(model) or LARGE)
         shapes = " and ".join(str(tuple(value.shape)) for value in (*positional, *named.values()))
         reason = (str(problem).splitlines() or [type(problem).__name__])[0].rstrip(". ")
         raise CourseError(

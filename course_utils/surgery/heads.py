@@ -3,15 +3,27 @@
 from typing import Any
 
 import torch
+from fastai.data.transforms import get_c
+from fastai.layers import SigmoidRange
 from fastai.learner import Learner
 from fastai.vision.learner import create_head
 from torch import Tensor, nn
 
 from course_utils.errors import CourseError
 from course_utils.surgery.blocks import Network, blocks, model_of
-from course_utils.surgery.forward import dummy_forward, first_tensor
-from course_utils.surgery.layout import HEADS
+from course_utils.surgery.forward import channels_last, dummy_forward, first_tensor
+from course_utils.surgery.layout import AUXILIARY, HEADS
 from course_utils.surgery.multi_depth import MultiDepthHead
+
+TOKENS, PIXELS = "a value for each token", "a value for each pixel"  # what a network may give, other than one vector
+
+
+class AveragePositions(nn.Module):
+    """Average over all positions of what has its channels last: a transformer's tokens, or a Swin's feature maps."""
+
+    def forward(self, outputs: Tensor) -> Tensor:
+        """Give (batch, channels) for (batch, ..., channels)."""
+        return outputs.flatten(1, -2).mean(1)
 
 
 def replace_head(network: Network, head: nn.Module | str = "linear", n_out: int | None = None) -> None:
@@ -20,12 +32,12 @@ def replace_head(network: Network, head: nn.Module | str = "linear", n_out: int 
     Parameters
     ----------
     network : nn.Module or Learner
-        Changed in place; a learner gets a fresh optimiser.
+        Changed in place; a learner gets a fresh optimiser, and keeps its loss and its metrics.
     head : nn.Module or str
-        "linear" (one linear layer, after average pooling where the head gets feature maps), "fastai" (its two-layer
-        head), a `MultiDepthHead` (one linear layer on several blocks), or a module of your own, which gets what the old
-        head got: feature maps in fastai's learners, mostly a flat vector in networks of torchvision, timm and Hugging
-        Face.
+        "linear" (one linear layer, after average pooling where the head gets feature maps or tokens), "fastai" (its
+        two-layer head), a `MultiDepthHead` (one linear layer on several blocks), or a module of your own, which gets
+        what the old head got: feature maps in fastai's learners, mostly a flat vector in networks of torchvision, timm
+        and Hugging Face.
     n_out : int, optional
         Classes, for the first three; a learner knows its own.
 
@@ -34,39 +46,86 @@ def replace_head(network: Network, head: nn.Module | str = "linear", n_out: int 
     CourseError
         When a module doesn't fit the body (`surgery.head-does-not-fit`; the old head is then still in place), for an
         unknown name (`surgery.unknown-head`), without a number of classes (`surgery.no-n-out`), where there is no head
-        (`surgery.no-head`), and for blocks that a `MultiDepthHead` can't read (see `PooledOutputs`).
+        (`surgery.no-head`), where there are several and another than "linear" is asked for (`surgery.several-heads`),
+        for a network that gives a value for each pixel, where only a module of your own can go
+        (`surgery.head-for-pixels`), and for blocks that a `MultiDepthHead` can't read (see `PooledOutputs`).
 
     Notes
     -----
     In a network that isn't an `nn.Sequential`, what is replaced is the layer that its library calls the classifier. The
-    pooling before it stays, and so do a ConvNeXt's last norm and a BERT's pooler.
+    pooling before it stays, and so do a ConvNeXt's last norm and a BERT's pooler. The range of values that a fastai
+    head was given (`y_range`) holds for the first three heads, too. Auxiliary classifiers, which GoogLeNet and
+    Inception have for training from scratch, go with the old head.
     """
     model = model_of(network)
     if n_out is None and isinstance(network, Learner):
-        n_out = network.dls.c
+        n_out = _outputs_of(network)
+    if made := several_classifiers(model):
+        if head != "linear" or not n_out:
+            raise CourseError(
+                f"This {type(model).__name__} averages several classifiers, which only head='linear' with n_out can "
+                "replace, all at once.",
+                code="surgery.several-heads",
+            )
+        made.reset_classifier(n_out)  # timm's own
+        if isinstance(network, Learner):
+            network.create_opt()
+        return
     path = head_path(model)
-    given = _what_the_head_gets(model, path)
-    if isinstance(head, str | MultiDepthHead) and not n_out:
-        kind = repr(head) if isinstance(head, str) else "multi-depth"
-        raise CourseError(f"A {kind} head needs the number of classes: give n_out.", code="surgery.no-n-out")
+    given, put_out = _at_the_head(model, path)
+    if isinstance(head, str | MultiDepthHead):
+        if not n_out:
+            kind = repr(head) if isinstance(head, str) else "multi-depth"
+            raise CourseError(f"A {kind} head needs the number of classes: give n_out.", code="surgery.no-n-out")
+        if put_out == PIXELS:
+            raise CourseError(
+                f"This {type(model).__name__} gives values for each pixel, and the heads that have names give them for "
+                "whole images: give a head module of your own, such as a 1x1 convolution.",
+                code="surgery.head-for-pixels",
+            )
+    ranges = [layer for layer in blocks(model)[-1].modules() if isinstance(layer, SigmoidRange)]
+    new: nn.Module
     if isinstance(head, MultiDepthHead):
         assert n_out
         head.connect(model, n_out)
+        new = head
+    elif isinstance(head, str):
+        assert n_out
+        pooled = None if put_out == TOKENS else _pooling(model, given)
+        new = _checked(_built_head(head, pooled, given, n_out), given)
     else:
-        head = _fitting_head(head, given, n_out)
-    for old in model.get_submodule(path).modules():
+        new = _checked(head, given)
+    for old in blocks(model)[-1].modules():
         if isinstance(old, MultiDepthHead) and old is not head:
             old.disconnect()
-    _put(model, path, head, n_out)
+    if ranges and not isinstance(head, nn.Module):
+        new = nn.Sequential(*([*new] if type(new) is nn.Sequential else [new]), ranges[-1])
+    elif ranges and isinstance(head, MultiDepthHead):
+        new = nn.Sequential(head, ranges[-1])
+    _put(model, path, new, n_out)
     if isinstance(network, Learner):
         network.create_opt()  # the old one holds the old head's weights
 
 
-def _fitting_head(head: nn.Module | str, given: Tensor, n_out: int | None) -> nn.Module:
-    """Build the head that was named, or take the module, and see that it takes what the body gives."""
-    if isinstance(head, str):
-        assert n_out
-        head = _built_head(head, given, n_out)
+def several_classifiers(model: nn.Module) -> Any:
+    """The network of timm's, here or in a box, whose output is an average of several classifiers; else None."""
+    for above in model.modules():
+        settings = getattr(above, "pretrained_cfg", None)
+        said = settings.get("classifier") if settings is not None else None
+        if isinstance(said, tuple | list) and hasattr(above, "reset_classifier") and above.num_classes:
+            return above
+    return None
+
+
+def _outputs_of(learn: Learner) -> int | None:
+    """How many values a learner's network is to give: one for each class, or what it was made for."""
+    classes = get_c(learn.dls)
+    made_for = getattr(learn, "n_out", None)
+    return made_for or classes if not getattr(learn.dls, "vocab", None) else classes or made_for
+
+
+def _checked(head: nn.Module, given: Tensor) -> nn.Module:
+    """Give the head back on the body's device if it takes what the body gives."""
     head = head.to(given.device)
     training = head.training
     try:
@@ -112,14 +171,26 @@ def head_path(model: nn.Module) -> str:
     return path
 
 
-def _built_head(kind: str, given: Tensor, n_out: int) -> nn.Module:
-    maps = given.ndim == 4
+def _pooling(model: nn.Module, given: Tensor) -> list[nn.Module]:
+    """What makes one vector of what the body gives for an input."""
+    if given.ndim == 2:
+        return []
+    if channels_last(model.modules(), given):
+        return [AveragePositions()]
+    return [nn.AdaptiveAvgPool1d(1) if given.ndim == 3 else nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+
+
+def _built_head(kind: str, pooling: list[nn.Module] | None, given: Tensor, n_out: int) -> nn.Module:
+    """Build a head by its name; pooling: the layers that it begins with, None for one that works token by token."""
+    maps = pooling is not None and len(pooling) > 1
     features = given.shape[1] if maps else given.shape[-1]
     if kind == "linear":
         linear = nn.Linear(features, n_out)
-        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), linear) if maps else linear
+        return nn.Sequential(*pooling, linear) if pooling else linear
     if kind == "fastai":
-        return create_head(features, n_out, pool=maps)
+        if maps and given.ndim == 4:
+            return create_head(features, n_out)  # with its own pooling
+        return nn.Sequential(*(pooling or []), *create_head(features, n_out, pool=False))
     raise CourseError(
         f"There is no head {kind!r}: give 'linear', 'fastai' or a module of your own.", code="surgery.unknown-head"
     )
@@ -132,6 +203,10 @@ def _put(model: nn.Module, path: str, head: nn.Module, n_out: int | None) -> Non
         start = list(dict(parent.named_children())).index(name)
         del parent[start + 1 :]
     setattr(parent, name, head)
+    for extra in AUXILIARY:
+        if getattr(parent, extra, None) is not None:
+            setattr(parent, extra, None)
+            setattr(parent, "aux_logits", False)  # noqa: B010 - torchvision's word for whether there are any
     told: list[Any] = list(model.modules()) if n_out else []
     for module in told:  # timm's and Hugging Face's networks know how many classes
         if isinstance(getattr(module, "num_classes", None), int):
@@ -141,12 +216,23 @@ def _put(model: nn.Module, path: str, head: nn.Module, n_out: int | None) -> Non
 
 
 @torch.no_grad()
-def _what_the_head_gets(model: nn.Module, path: str) -> Tensor:
-    """The body's output for two made-up inputs."""
+def _at_the_head(model: nn.Module, path: str) -> tuple[Tensor, str]:
+    """What the body gives the head for two made-up inputs, and of what kind the network's output is.
+
+    The old head itself may fail, as fastai's does on a Swin's feature maps.
+    """
     seen: list[Any] = []
-    hook = model.get_submodule(path).register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+
+    def note(_: nn.Module, inputs: tuple, named: dict[str, Any]) -> None:
+        seen.append(inputs[0] if inputs else next(iter(named.values())))
+
+    hook = model.get_submodule(path).register_forward_pre_hook(note, with_kwargs=True)
+    put_out = None
     try:
-        dummy_forward(model)
+        put_out = first_tensor(dummy_forward(model))
+    except CourseError:
+        if not seen:
+            raise
     finally:
         hook.remove()
     if not seen:
@@ -154,4 +240,4 @@ def _what_the_head_gets(model: nn.Module, path: str) -> Tensor:
             f"This {type(model).__name__} doesn't use its {path}, so a head there would do nothing.",
             code="surgery.no-head",
         )
-    return first_tensor(seen[0])
+    return first_tensor(seen[-1]), {3: TOKENS, 4: PIXELS}.get(put_out.ndim if put_out is not None else 2, "")

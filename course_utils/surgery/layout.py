@@ -18,6 +18,8 @@ CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 HEADS = ("fc", "classifier", "head", "heads", "score", "last_linear")  # what libraries call the last part
 # Layers between body and head: they get one vector for each input, or make it.
 BEFORE_HEAD = ("avgpool", "global_pool", "attn_pool", "pooler", "pre_classifier", "pre_logits", "fc_norm", "head_drop")
+ROWS = ("stages", "blocks", "layers", "features")  # what libraries call a row of stages
+AUXILIARY = ("AuxLogits", "aux1", "aux2", "aux_classifier")  # torchvision's classifiers in mid-network, for training
 ATTENTION = ("attn", "attention", "self_attention", "self_attn")  # the child that makes a layer a transformer's
 
 Layers = dict[str, nn.Module]  # by their dotted names in the network, in order
@@ -45,22 +47,27 @@ def read(model: nn.Module) -> Layout:
     A network may name its blocks itself: an attribute `block_layers` maps each block's name to the names of its layers,
     from input to output, and the last block is the head.
     """
+    return _read(model, model)
+
+
+def _read(model: nn.Module, whole: nn.Module) -> Layout:
+    """Read a network, or what is in the box of a whole one."""
     if named := getattr(model, "block_layers", None):
         groups = [(block, {name: model.get_submodule(name) for name in layers}) for block, layers in named.items()]
         return Layout(groups[:-1], groups[-1][1])
     children = dict(model.named_children())
     if len(children) == 1 and not _has_parameters_of_its_own(model):  # a box around the network
         ((name, only),) = children.items()
-        inner = read(only) if any(True for _ in only.children()) else _unread(model)
+        inner = _read(only, whole) if any(True for _ in only.children()) else _unread(model, whole)
         return Layout([(block, _below(name, layers)) for block, layers in inner.body], _below(name, inner.head))
-    body, head = _split(model)
+    body, head = _split(model, whole)
     if not any(_trains(layer) for layer in body.values()):
-        _unread(model)
+        _unread(model, whole)
     entries, row, late = _expanded(body)
     return Layout(_grouped(entries, row), late | head)
 
 
-def _unread(model: nn.Module) -> Layout:
+def _unread(model: nn.Module, whole: nn.Module) -> Layout:
     if getattr(getattr(model, "config", None), "is_encoder_decoder", False):
         raise CourseError(
             f"A {type(model).__name__} has an encoder and a decoder, which are no single row of blocks: give its "
@@ -68,19 +75,20 @@ def _unread(model: nn.Module) -> Layout:
             code="surgery.encoder-decoder",
         )
     raise CourseError(
-        f"Body and head of a {type(model).__name__} can't be told apart: give a vision learner, "
-        "nn.Sequential(body, head), or a network whose last layer is its head.",
+        f"Body and head of a {type(whole).__name__} can't be told apart: give a vision learner, "
+        "nn.Sequential(body, head), or a network whose last layer is its head. The strategies Full and FineTune train any "
+        "network.",
         code="surgery.no-head-found",
     )
 
 
-def _split(model: nn.Module) -> tuple[Layers, Layers]:
+def _split(model: nn.Module, whole: nn.Module) -> tuple[Layers, Layers]:
     """Body and head as layers by name; the head is empty for an encoder of Hugging Face's without one."""
     children = dict(model.named_children())
     names = list(children)
     config = getattr(model, "config", None)
     if config is not None and getattr(config, "is_encoder_decoder", False):
-        _unread(model)
+        _unread(model, whole)
     base = getattr(model, "base_model_prefix", None)  # Hugging Face's name for all but the head
     if base in children:
         return {base: children[base]}, {name: layer for name, layer in children.items() if name != base}
@@ -93,10 +101,11 @@ def _split(model: nn.Module) -> tuple[Layers, Layers]:
         elif base is not None:
             start = len(names)
         else:
-            _unread(model)
-    while start and names[start - 1] in BEFORE_HEAD:
+            _unread(model, whole)
+    while start and names[start - 1] in (*BEFORE_HEAD, *HEADS):  # a distilled network has two
         start -= 1
-    return {name: children[name] for name in names[:start]}, {name: children[name] for name in names[start:]}
+    head = [name for name in names[:start] if name in AUXILIARY] + names[start:]
+    return {name: children[name] for name in names if name not in head}, {name: children[name] for name in head}
 
 
 def _start_of_head(names: list[str], children: Layers, last: int) -> int:
@@ -133,8 +142,13 @@ def _expanded(body: Layers) -> tuple[Layers, set[str], Layers]:
     entries, row = dict(body), set(body)
     late: Layers = {}
     while True:
-        lists = [name for name, layer in entries.items() if type(layer) is nn.ModuleList]
-        rows = [name for name, layer in entries.items() if _is_row(layer) and not _stands_in_a_row(name)]
+        inside = {
+            name: layer for name, layer in entries.items() if name in row
+        }  # what stands apart is no row of stages
+        lists = [name for name, layer in inside.items() if type(layer) is nn.ModuleList]
+        rows = [name for name, layer in inside.items() if _is_row(layer) and not _stands_in_a_row(name)]
+        if len(rows) > 1:  # a stem that is made of layers, too
+            rows = [name for name in rows if name.rpartition(".")[2] in ROWS] or rows
         alone = len(entries) == 1 and _opens(next(iter(entries.values())))
         if not (lists or len(rows) == 1 or alone):
             return entries, row, late

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from course_utils.errors import CourseError
 from course_utils.surgery.blocks import Block, Network, block_index, blocks, model_of
-from course_utils.surgery.forward import dummy_forward, example_input, first_tensor
+from course_utils.surgery.forward import channels_last, dummy_forward, example_input, first_tensor
 
 # How (batch, channels, positions) becomes (batch, channels); absent positions, such as padding, are False in `seen`.
 POOLS: dict[str, Callable[[Tensor, Tensor | None], Tensor]] = {
@@ -173,15 +173,8 @@ def _last_calls(model: nn.Module, parts: Iterable[Block]) -> dict[str, tuple[nn.
     found: dict[str, tuple[nn.Module, bool]] = {}
 
     def note(block: Block) -> Callable[[nn.Module, tuple, Any], None]:
-        convolves = any(isinstance(module, nn.Conv1d) for module in block.modules())
-
         def keep(layer: nn.Module, _: tuple, output: Any) -> None:
-            shape = first_tensor(output).shape
-            tokens = len(shape) == 3 and not convolves  # (batch, tokens, width); else (batch, channels, time)
-            square_last = (
-                len(shape) == 4 and shape[1] == shape[2] != shape[3]
-            )  # images made up for a dry run are square
-            found[block.name] = layer, tokens or square_last
+            found[block.name] = layer, channels_last(block.modules(), first_tensor(output))
 
         return keep
 

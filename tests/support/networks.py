@@ -57,6 +57,14 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], list[str]]] = {
     "torchvision convnext": (tv.convnext_tiny, STAGES),
     "torchvision mobilenet": (tv.mobilenet_v3_small, ["stem", *(f"stage {i}" for i in range(1, 12)), "head"]),
     "torchvision densenet": (tv.densenet121, STAGES),
+    "torchvision maxvit": (
+        lambda: tv.MaxVit((64, 64), 8, 4, [8, 8], [1, 1], 4, 0.0),
+        ["stem", "stage 1", "stage 2", "head"],
+    ),
+    "timm efficientvit": (
+        lambda: timm.create_model("efficientvit_b0", widths=(8, 8, 8, 16, 16), depths=(1, 1, 1, 1, 1)),
+        STAGES,
+    ),
     "timm resnet": (lambda: timm.create_model("resnet18"), STAGES),
     "timm vit": (
         lambda: timm.create_model("vit_tiny_patch16_224", img_size=32, depth=2),

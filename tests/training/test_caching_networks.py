@@ -13,7 +13,15 @@ from support.datasets import few_digits
 from support.errors import refused
 from support.training import close, train
 from torch import Tensor, nn
-from torchvision.models import DenseNet
+from torchvision.models import (
+    ConvNeXt,
+    DenseNet,
+    SwinTransformer,
+    VisionTransformer,
+    mobilenet_v3_small,
+    squeezenet1_1,
+)
+from torchvision.models.convnext import CNBlockConfig
 
 from course_utils import surgery
 from course_utils.backbones import resnet18_half
@@ -109,6 +117,16 @@ def densenet() -> nn.Module:
     return DenseNet(growth_rate=4, block_config=(2, 2, 2, 2), num_init_features=8, num_classes=10)
 
 
+def swin() -> nn.Module:
+    """A small one without stochastic depth."""
+    return SwinTransformer([2, 2], 8, [1, 1], [1, 2], [4, 4], stochastic_depth_prob=0, num_classes=10)
+
+
+def convnext() -> nn.Module:
+    """A small one without stochastic depth."""
+    return ConvNeXt([CNBlockConfig(8, 16, 1), CNBlockConfig(16, None, 1)], num_classes=10)
+
+
 @pytest.mark.parametrize(
     ("made", "depth"),
     [
@@ -117,6 +135,11 @@ def densenet() -> nn.Module:
         (lambda: digits(lambda: Doubled(10)), "stage 4"),
         (lambda: digits(SharedActivation), 1),
         (lambda: digits(densenet), "head"),
+        (lambda: digits(lambda: VisionTransformer(32, 8, 2, 2, 16, 32, num_classes=10)), "layer 2"),
+        (lambda: digits(swin), "stage 2"),
+        (lambda: digits(convnext), "head"),
+        (lambda: digits(lambda: squeezenet1_1(num_classes=10, dropout=0)), "stage 8"),
+        (lambda: digits(lambda: mobilenet_v3_small(num_classes=10)), "head"),
         (texts, -1),
         (texts, 1),
     ],
@@ -126,6 +149,11 @@ def densenet() -> nn.Module:
         "more than its blocks",
         "shared layer",
         "densenet",
+        "vit",
+        "swin",
+        "convnext",
+        "squeezenet",
+        "mobilenet",
         "texts",
         "texts in part",
     ],
