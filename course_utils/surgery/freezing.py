@@ -72,9 +72,11 @@ def unfreeze(network: Network) -> None:
     """Let every block train, its BatchNorm and dropout layers included."""
     if isinstance(network, Learner) and network.opt is not None:
         _see_to_optimiser(network)
-    for block in blocks(network):
-        _set_trainable(block, True)
-        _hold(block, False)
+    model = model_of(network)
+    for weight in model.parameters():
+        weight.requires_grad_(True)
+    for layer in model.modules():
+        hold_in_eval(layer, False)
 
 
 def unfreeze_block(network: Network, depth: int | str) -> None:

@@ -31,6 +31,7 @@ from course_utils.training.what_trains import WhatTrains
 
 Splitter = Callable[[nn.Module], list[list[nn.Parameter]]]
 Cache = Literal["when exact", "never"] | int
+UNREAD = {"surgery.no-head-found", "surgery.encoder-decoder"}  # networks without blocks train all the same
 NOTHING_TO_STORE = {"training.nothing-frozen"}
 INEXACT = {  # why features can't be stored without changing what is learned, or at all
     f"training.{why}"
@@ -198,7 +199,7 @@ def _store_features(
         else:
             stack.enter_context(stored_features(learn, earlier=earlier, ahead=_still_frozen(learn, left)))
     except CourseError as problem:
-        if problem.code not in (NOTHING_TO_STORE if isinstance(cache, int) else INEXACT):
+        if problem.code not in (NOTHING_TO_STORE if isinstance(cache, int) else INEXACT | UNREAD):
             raise
 
 

@@ -20,7 +20,7 @@ from support.errors import refused
 from support.learners import digits_learner, silent, tiny, tiny_is_known
 from torch import nn
 
-from course_utils import training
+from course_utils import surgery, training
 from course_utils.data.images.options import ImageOptions
 from course_utils.data.images.store import Store, make_loaders
 from course_utils.diagnostics import inspect_training
@@ -97,6 +97,29 @@ def test_from_scratch_begins_with_random_weights():
     training.FromScratch(1).train(learn)
     with refused("training.not-from-scratch", "fresh"):
         training.FromScratch(1).train(learn)
+
+
+class TwoWays(nn.Module):
+    """A network that isn't one row of blocks: it gives an image, as a U-Net does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.Conv2d(7, 3, 1)])
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        maps = self.layers[1](self.layers[0](images))
+        return self.layers[2](torch.cat([maps, images], 1)).mean((2, 3))
+
+
+def test_a_network_without_body_and_head_trains_as_a_whole():
+    dls = store_loaders(coloured_images(84), (48, 12, 24))
+    learn = silent(Learner(dls, TwoWays(), loss_func=CrossEntropyLossFlat()))
+    before = surgery.snapshot(learn)
+    for strategy in (training.FromScratch(1), training.Full(1), training.FineTune(2)):
+        strategy.train(learn)
+    assert (surgery.drift(before, learn).change > 0).all()
+    with refused("surgery.no-head-found", "TwoWays", "FineTune"):
+        training.HeadOnly(1).train(learn)
 
 
 class Patches(nn.Module):
