@@ -76,8 +76,8 @@ def _unread(model: nn.Module, whole: nn.Module) -> Layout:
         )
     raise CourseError(
         f"Body and head of a {type(whole).__name__} can't be told apart: give a vision learner, "
-        "nn.Sequential(body, head), or a network whose last layer is its head. The strategies Full and FineTune train any "
-        "network.",
+        "nn.Sequential(body, head), or a network whose last layer is its head. The strategies Full and FineTune train "
+        "any network.",
         code="surgery.no-head-found",
     )
 
