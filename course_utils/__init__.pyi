@@ -1,3 +1,4 @@
+from . import arguments as arguments
 from . import backbones as backbones
 from . import cli as cli
 from . import controls as controls
