@@ -1,7 +1,7 @@
 """The page on networks says what the libraries' networks are now."""
 
 import pytest
-from support.network_table import PAGE, beginning, built, networks, row, table_lines, written
+from support.networks.table import PAGE, beginning, built, networks, row, table_lines, written
 
 LINES = table_lines(written(PAGE.read_text(encoding="utf-8")))
 LIGHT = [

@@ -1,6 +1,6 @@
 """The table of docs/networks.md: what surgery reads in each family of networks, found anew on torch's meta device.
 
-Run as a script, this writes the table into the page: `python -m support.network_table` in the folder tests.
+Run as a script, this writes the table into the page: `python -m support.networks.table` in the folder tests.
 """
 
 import copy
@@ -20,8 +20,8 @@ from course_utils.errors import CourseError
 from course_utils.surgery.forward import dummy_forward, first_tensor
 from course_utils.surgery.heads import head_path, several_classifiers
 
-PAGE = Path(__file__).parents[2] / "docs" / "networks.md"
-BEGIN, END = "<!-- table: written by tests/support/network_table.py -->", "<!-- end of table -->"
+PAGE = Path(__file__).parents[3] / "docs" / "networks.md"
+BEGIN, END = "<!-- table: written by tests/support/networks/table.py -->", "<!-- end of table -->"
 TORCHVISION = """
     alexnet vgg16_bn googlenet inception_v3 squeezenet1_1 resnet18 resnext50_32x4d densenet121 mobilenet_v2
     mobilenet_v3_small mnasnet0_5 shufflenet_v2_x0_5 efficientnet_b0 efficientnet_v2_s convnext_tiny vit_b_16 swin_t
