@@ -3,6 +3,7 @@
 import typer
 
 from course_utils.cli.quiz.checking import check
+from course_utils.cli.quiz.deciding import decide
 from course_utils.cli.quiz.grading import grade, selftest
 from course_utils.cli.quiz.handing_back import appeal, export, feedback, report
 from course_utils.cli.quiz.releasing import keygen, lock, release
@@ -17,5 +18,20 @@ def quiz() -> None:
     """Check the items that authors write; release, grade and hand back assignments."""
 
 
-for command in (check, keygen, lock, selftest, release, grade, status, review, mark, feedback, report, appeal, export):
+for command in (
+    check,
+    keygen,
+    lock,
+    selftest,
+    release,
+    grade,
+    status,
+    review,
+    mark,
+    feedback,
+    report,
+    appeal,
+    decide,
+    export,
+):
     app.command()(command)

@@ -31,7 +31,7 @@ def status(
 
     from course_utils.grading.names import shown
 
-    with _existing(store) as marks:
+    with existing(store) as marks:
         results = marks.results(assignment)
         names = sorted({result.assignment for result in results})
         if not names:
@@ -51,6 +51,8 @@ def status(
             if waiting:
                 students = len({student for student, _ in waiting})
                 typer.echo(f"  {_several(len(waiting), 'item')} of {_several(students, 'student')} wait for a person.")
+            for one in marks.decisions(name):
+                typer.echo(f"  {one.kind} {shown(one.about)}: {shown(one.why)} ({shown(one.by) or 'unknown'})")
             if appeals := sum(appeal.open for appeal in marks.appeals(name)):
                 typer.echo(f"  {_several(appeals, 'appeal')} open.")
 
@@ -74,8 +76,8 @@ def mark(
     one = (student, item, points)
     if (missing is None) == (points is None) or (missing is not None and one != (None, None, None)):
         raise CourseError("Whose mark? Give STUDENT ITEM POINTS, or --missing POINTS for all missing cells.")
-    by = by or _user()
-    with _existing(store) as marks:
+    by = by or user()
+    with existing(store) as marks:
         if missing is None:
             assert student is not None and item is not None and points is not None, "checked above"
             marks.mark(assignment, student, item, points, comment, by)
@@ -96,7 +98,7 @@ def mark(
         typer.echo(f"{said}: {missing:g} points each, by {shown(by)}. Next: course quiz status.")
 
 
-def _existing(store: Path):
+def existing(store: Path):
     from course_utils.grading.gradebook.store import Store
 
     if not store.is_file():
@@ -131,7 +133,7 @@ def _several(count: int, thing: str) -> str:
     return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
-def _user() -> str:
+def user() -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):  # no name for this user

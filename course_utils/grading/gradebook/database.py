@@ -40,6 +40,13 @@ STEPS: tuple[tuple[str, ...], ...] = (
             time REAL NOT NULL)""",
         "CREATE INDEX acts_of_item ON acts (assignment, student, item)",
     ),
+    (
+        # what is decided for many: "drop" or "give" about an item, "void" about a student; the latest of a kind holds
+        """CREATE TABLE decisions (
+            id INTEGER PRIMARY KEY, kind TEXT NOT NULL, assignment TEXT NOT NULL, about TEXT NOT NULL,
+            why TEXT NOT NULL, by TEXT NOT NULL, time REAL NOT NULL, holds INTEGER NOT NULL)""",
+        "CREATE INDEX decisions_about ON decisions (assignment, kind, about)",
+    ),
 )
 
 

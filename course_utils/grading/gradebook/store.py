@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from course_utils.errors import CourseError
-from course_utils.grading.gradebook import database, people
+from course_utils.grading.gradebook import database, decisions, people
+from course_utils.grading.gradebook.decisions import Decision
 from course_utils.grading.gradebook.people import Appeal, Manual
 from course_utils.grading.names import whole
 from course_utils.grading.records import LONGEST_ANSWER, Mark, Outcome, Result, State
@@ -122,9 +123,32 @@ class Store:
         """Each student's current result, by assignment and student, with the points that people gave.
 
         A mark's outcome and feedback stay those of grading. A result is graded once people have filled its gaps.
+        Voided submissions and dropped items are left out.
         """
         with self._read():
-            return [result for result, _ in self._current(assignment)]
+            found = [result for result, _ in self._current(assignment)]
+            return decisions.applied(found, decisions.holding(self._file, assignment))
+
+    def decide(self, assignment: str, kind: str, about: str, why: str, by: str = "", undo: bool = False) -> None:
+        """Drop an item, give everybody its points, or void a student's submission; or take that back."""
+        if kind not in decisions.KINDS:
+            raise CourseError(
+                f"{kind!r} can't be decided: choose one of {', '.join(decisions.KINDS)}.", code="grading.no-decision"
+            )
+        if not why.strip():
+            raise CourseError("Say why: those who come after you will ask.", code="grading.no-reason")
+        with self._written():
+            there = [result for result, _ in self._current(assignment)]
+            known = {one.student for one in there} if kind == "void" else {m.item for one in there for m in one.marks}
+            if about not in known:
+                thing = "result of" if kind == "void" else "item"
+                raise CourseError(f"{assignment} has no {thing} {about!r}: nothing is decided.", code="grading.unknown")
+            decisions.add(self._file, kind, assignment, about, why, by, not undo)
+
+    def decisions(self, assignment: str | None = None) -> list[Decision]:
+        """What is decided and holds, oldest first."""
+        with self._read():
+            return decisions.holding(self._file, assignment)
 
     def _current(self, assignment: str | None, student: str | None = None) -> list[tuple[Result, list[int]]]:
         """Each current result with people's points, and the rows of its marks."""
@@ -224,8 +248,8 @@ class Store:
     def history(self, assignment: str, student: str, item: str) -> list[dict[str, Any]]:
         """All that was ever found or said about one item, oldest first.
 
-        Each has `what` ("graded", "mark" or "appeal"), `time`, `points`, `outcome`, `text` (feedback, comment or
-        appeal), `by`, and the `submission` and `environment` that it is about.
+        Each has `what` ("graded", "mark", "appeal" or what was decided), `time`, `points`, `outcome`, `text` (feedback,
+        comment, appeal or reason), `by`, and the `submission` and `environment` that it is about.
         """
         names = ("what", "time", "points", "outcome", "text", "by", "submission", "environment")
         with self._read():
@@ -237,6 +261,9 @@ class Store:
                 SELECT kind, a.time, a.points, m.outcome, text, by, s.digest, environment
                 FROM acts AS a JOIN marks AS m ON m.id = a.mark JOIN submissions AS s ON s.id = m.submission
                 WHERE a.assignment = ?1 AND a.student = ?2 AND a.item = ?3
+                UNION ALL
+                SELECT iif(holds, kind, 'undo ' || kind), time, NULL, NULL, why, by, NULL, NULL
+                FROM decisions WHERE assignment = ?1 AND about IN (?2, ?3)
                 ORDER BY 2""",
                 (assignment, student, item),
             )

@@ -169,6 +169,8 @@ def _shown(mark: Mark, item: GradedItem | None, stem: str, order_of: str, commen
     outcome = OUTCOMES[mark.outcome]
     if comment is not None:
         outcome = "marked by a person"
+    elif mark.outcome is not Outcome.RIGHT and mark.points is not None and mark.points >= mark.most:
+        outcome = "its points are given to everybody"
     elif mark.outcome is Outcome.WRONG and mark.points:
         outcome = "partly right"
     return {
