@@ -98,6 +98,8 @@ def _to_plain(image: Image.Image, name: str, levels: Levels | None, may_change: 
         if may_change:
             image.draft("RGB", (MAX_SIDE, MAX_SIDE))  # a JPEG can be decoded at 1/2, 1/4 or 1/8 of its size
         width, height = image.size
+        if not width * height:
+            raise _unreadable(f"{name} has no pixels ({width}×{height}): choose another image.")
         if width * height > MAX_PIXELS:
             raise _too_big(name, f"{width}×{height} pixels", f"{MAX_PIXELS // 10**6} million")
         image.load()
@@ -121,7 +123,7 @@ def _to_rgb(image: Image.Image, name: str, levels: Levels | None) -> Image.Image
         shares = (values - black) / max(white - black, 1e-9)
         return Image.fromarray((shares * 255).round().astype(np.uint8)).convert("RGB")
     if upright.has_transparency_data:
-        clear = upright.convert("RGBA")
+        clear = (upright.convert("LA") if upright.mode == "La" else upright).convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear).convert("RGB")
     return upright.convert("RGB")
 
@@ -170,13 +172,16 @@ def levels_of(kind: str, least: float, greatest: float) -> tuple[float, float]:
 
 
 def _from_array(values: np.ndarray) -> Image.Image:
+    flat = values[..., 0] if values.ndim == 3 and values.shape[-1] == 1 else values
     try:
-        return Image.fromarray(values)
+        if flat.ndim in (2, 3):
+            return Image.fromarray(flat)
     except (TypeError, ValueError, KeyError):
-        raise _unreadable(
-            f"An array of {values.dtype} with the shape {values.shape} is no image: give (height, width, 3) numbers "
-            "from 0 to 255 as uint8."
-        ) from None
+        pass
+    raise _unreadable(
+        f"An array of {values.dtype} with the shape {values.shape} is no image: give (height, width, 3) numbers "
+        "from 0 to 255 as uint8."
+    )
 
 
 def _unreadable(sentence: str) -> CourseError:

@@ -142,7 +142,19 @@ def test_one_odd_number_does_not_blacken_an_image(odd):
 
 def test_arrays_are_opened_as_pillow_takes_them():
     assert pixel(np.full((4, 4, 3), 9, np.uint8)) == (9, 9, 9) and pixel(np.full((4, 4), 65535, np.uint16))[0] == 255
-    assert "float64 with the shape (4, 4, 3)" in refusal(np.zeros((4, 4, 3)))
+    assert pixel(np.full((4, 4, 1), 9, np.uint8)) == (9, 9, 9)
+    for shape in ((4, 4, 3), (4,), (4, 4, 4, 4)):
+        assert f"float64 with the shape {shape}" in refusal(np.zeros(shape))
+    assert "has no pixels" in refusal(np.zeros((0, 5, 3), np.uint8)) and "has no pixels" in refusal(
+        Image.new("L", (3, 0))
+    )
+
+
+@pytest.mark.parametrize("mode", ["PA", "LA", "La", "RGBA", "RGBa", "RGBX", "LAB", "HSV", "YCbCr", "CMYK", "P"])
+def test_every_mode_of_pillow(mode):
+    through = {"La": "LA"}.get(mode, "RGBA" if mode in ("PA", "LA", "RGBa") else "RGB")
+    grey = Image.new("RGB", (8, 8), (102, 102, 102)).convert(through).convert(mode)
+    assert pixel(grey) == pytest.approx((102, 102, 102), abs=2)
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
