@@ -177,7 +177,7 @@ def renumber(split: Split) -> Split:
 
 def _check_none_missing(sets: dict[str, list[np.ndarray]], vocab: Sequence[str], needed: set[str]) -> None:
     """Refuse a set in which a class is missing: a share may round to nothing, or near-duplicates may leave nothing."""
-    for name in sorted(needed):
+    for name in (each for each in SPLITS if each in needed):
         missing = [repr(label) for label, items in zip(vocab, sets[name], strict=True) if not len(items)]
         if missing:
             more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""

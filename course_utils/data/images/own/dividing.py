@@ -44,6 +44,7 @@ def divide(examples: Examples, seed: int, split: Share) -> Split:
     if examples.groups is not None and there:
         _check_groups_apart(examples.groups, fixed)
     free = np.flatnonzero((fixed == "") | (fixed == "train"))
+    _refuse_missing("train", hot[free], examples)
     assigned = fixed.astype(object)
     assigned[free] = "train"
     if valid or test:
@@ -174,11 +175,16 @@ def check_sets(split: Split, examples: Examples) -> None:
     """Raise CourseError `data.missing-class` for a class that is missing in a set that was drawn, or in training."""
     hot, ready_made = examples.targets(), set(examples.sets or ())
     for name in SPLITS:
-        missing = np.flatnonzero(~hot[getattr(split, name)].any(0)).tolist()
-        if not missing or (name != "train" and name in ready_made):
-            continue
+        if name == "train" or name not in ready_made:
+            _refuse_missing(name, hot[getattr(split, name)], examples)
+
+
+def _refuse_missing(name: str, hot: np.ndarray, examples: Examples) -> None:
+    """Refuse a set of images with these targets that has none of some class."""
+    missing = np.flatnonzero(~hot.any(0)).tolist()
+    if missing:
         groups = "" if examples.groups is None else " from at least three groups"
-        advice = f"add images of it{groups}" + (" to train" if name in ready_made else ", or change split")
+        advice = f"add images of it{groups}" + (" to train" if name in (examples.sets or ()) else ", or change split")
         raise CourseError(
             f"There is no example of {first_few(repr(examples.vocab[index]) for index in missing)} in {name}, where "
             f"nothing could be {'learned' if name == 'train' else 'measured'}: {advice}.",

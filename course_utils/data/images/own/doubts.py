@@ -8,7 +8,9 @@ from course_utils.data.images.own.examples import Examples, first_few
 from course_utils.data.names import rough
 from course_utils.data.splits import SPLITS
 
-NO_LABEL = frozenset(("none", "null", "na", "n/a", "unknown", "unlabeled", "unlabelled", "unsup", "undefined", "?"))
+NO_LABEL = frozenset(
+    ("none", "null", "na", "n/a", "unknown", "unlabeled", "unlabelled", "unsup", "undefined", "?", "inf")
+)
 DELIMITERS = ";|,"  # not a space: "red apple" and "green pear" are names
 
 

@@ -29,6 +29,7 @@ def labels_of_values(values: Sequence[Any], files: Sequence[str], delimiter: str
     ------
     CourseError
         `data.missing-labels` where some are missing; `data.lists-as-text` where each is a list as text;
+        `data.one-hot-labels` where each is a row of 0 and 1;
         `data.bad-option` for an empty delimiter.
     """
     if delimiter is not None and (not isinstance(delimiter, str) or not delimiter):
@@ -50,7 +51,21 @@ def labels_of_values(values: Sequence[Any], files: Sequence[str], delimiter: str
             "table.label.map(ast.literal_eval) for example.",
             code="data.lists-as-text",
         )
+    if several and _are_one_hot(values):
+        raise CourseError(
+            f"The labels are rows of 0 and 1, such as {list(values[0])}: give the names of the classes that apply, "
+            "as a list for each image.",
+            code="data.one-hot-labels",
+        )
     return tuple(_split(value, delimiter) for value in values), several
+
+
+def _are_one_hot(values: Sequence[Any]) -> bool:
+    """Whether all values are rows of 0 and 1, equally long, that say which of several classes apply."""
+    rows = [value if isinstance(value, (list, tuple, np.ndarray)) else () for value in values]
+    if not rows or len(rows[0]) < 2 or len({len(row) for row in rows}) > 1:
+        return False
+    return all(not isinstance(each, str) and each in (0, 1) for row in rows for each in row)
 
 
 def _split(value: Any, delimiter: str | None) -> tuple[str, ...]:

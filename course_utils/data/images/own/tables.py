@@ -166,6 +166,12 @@ def _names(table: pd.DataFrame, column: str | None) -> list[str]:
 def _column(table: pd.DataFrame, name: str, what: str, given: Any, needed: bool = False) -> str | None:
     """Return the column that was named, or the one whose name is obvious; None where there need be none."""
     there = list(table.columns)
+    if isinstance(given, list):
+        raise CourseError(
+            f"{what} is a list of columns, and one was expected: join those that apply to an image, as in "
+            "table[names].apply(lambda row: [name for name in names if row[name]], axis=1).",
+            code="data.bad-option",
+        )
     if given is not None:
         if given in there:
             return given
@@ -198,7 +204,7 @@ def _sets(table: pd.DataFrame, column: str | None, name: str, files: Sequence[st
     """Return the set that a column gives each file; True and False are fastai's is_valid."""
     known = {"true": "valid", "1": "valid", "false": "train", "0": "train"}
     cells = _cells(table, column)
-    found = [which_set(cell) or known.get(str(cell).strip().lower()) for cell in cells]
+    found = [which_set(cell) or known.get(as_text(cell).lower()) for cell in cells]
     wrong = {str(cell) for cell, which in zip(cells, found, strict=True) if which is None}
     if wrong:
         raise CourseError(

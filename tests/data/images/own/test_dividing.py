@@ -151,3 +151,9 @@ def test_numbers_of_images_need_one_label_and_no_groups():
 def test_measurements_are_no_classes():
     with refused("data.measured-labels", "0.5, 1.5", "pandas.cut"):
         divide(examples(["0.5", "1.5", "2.25", "3"]), 0, SHARES)
+
+
+def test_a_class_that_only_a_ready_made_set_has():
+    for sets in (("train", "train", "valid", "valid"), ("train", "train", "valid", "test")):
+        with refused("data.missing-class", "'b'", "in train"):
+            divide(examples("aaab" * 3, sets=sets * 3), 0, SHARES)

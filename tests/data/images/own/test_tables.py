@@ -194,3 +194,20 @@ def test_a_csv_without_names_of_columns(folder):
         read(folder, pd.DataFrame({"cat/0.png": FILES[1:], "0": list("abb")}))
     with refused("data.unknown-column", "file=0"):
         read(folder, pd.DataFrame([["cat/0.png", "a"]]))
+
+
+@pytest.mark.parametrize("kind", [list, tuple, np.array])
+def test_rows_of_zeros_and_ones_are_no_lists_of_labels(folder, kind):
+    with refused("data.one-hot-labels", "names of the classes"):
+        read(folder, table(label=[kind(row) for row in ([1, 0], [0, 1], [1, 1], [0, 0])]))
+    assert read(folder, table(label=[[0], [1], [0, 1], []])).vocab == ["0", "1"]
+
+
+def test_columns_of_zeros_and_ones(folder):
+    with refused("data.bad-option", "label is a list of columns"):
+        read(folder, table(cat=[1, 1, 0, 0], dog=[0, 0, 1, 1]), label=["cat", "dog"])
+
+
+@pytest.mark.parametrize("known", [[1.0, 0.0, 1.0, 0.0], [1, 0, 1, 0], ["True", "false", "VALID", "train"]])
+def test_ways_to_say_is_valid(folder, known):
+    assert read(folder, table(is_valid=known)).sets == ("valid", "train", "valid", "train")
