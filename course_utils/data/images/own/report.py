@@ -40,8 +40,8 @@ class ImageReport:
     files: pd.DataFrame
 
     def __str__(self) -> str:
-        with pd.option_context("display.max_colwidth", None):
-            return self.table.to_string(index=False)
+        rows = self.table.itertuples(index=False, name=None)
+        return "\n".join(f"{finding}: {count:,}" + (f" ({told})" if told else "") for finding, count, told in rows)
 
     __repr__ = __str__
 
