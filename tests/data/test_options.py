@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from fastai.vision.augment import Flip, aug_transforms
 from support.errors import refused
 
 from course_utils.data.images.options import ImageOptions
@@ -24,3 +25,10 @@ def test_a_wrong_seed(seed):
 def test_no_set_is_empty(split, empty):
     with refused("data.bad-split", f"leaves {empty} empty"):
         ImageOptions(split=split)
+
+
+@pytest.mark.parametrize("augment", ["yes", 1, aug_transforms, Flip(), ["flip"]])
+def test_a_wrong_augmentation(augment):
+    with refused("data.bad-option", "augment is"):
+        ImageOptions(augment=augment)
+    assert ImageOptions(augment=np.False_).augment is False and ImageOptions(augment=[Flip()])

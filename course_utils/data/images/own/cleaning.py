@@ -17,7 +17,9 @@ LEAVE_OUT = ("unreadable", "contradictions", "near-duplicates")
 
 def check_leave_out(leave_out: str | Collection[str]) -> set[str]:
     """Return what is to be left out, or raise CourseError `data.bad-option` for what isn't in LEAVE_OUT."""
-    asked = {leave_out} if isinstance(leave_out, str) else set(leave_out)
+    asked = (
+        {leave_out} if isinstance(leave_out, (str, bytes)) or not isinstance(leave_out, Iterable) else set(leave_out)
+    )
     if asked - set(LEAVE_OUT):
         raise CourseError(
             f"leave_out is {leave_out!r}: choose one or more of {', '.join(map(repr, LEAVE_OUT))}.",

@@ -43,7 +43,7 @@ def images(
     split: tuple[float, float] | str = (0.2, 0.2),
     resize: str = "crop",
     leave_out: str | Collection[str] = (),
-    memory: int = MEMORY,
+    memory: float = MEMORY,
     **kwargs: Any,
 ) -> StoreLoaders:
     """Load your own images as fastai DataLoaders with a held-out `test`.
@@ -89,7 +89,7 @@ def images(
         What is left out rather than refused or only reported: "unreadable" files; "contradictions", all copies of an
         image that stand under different labels; "near-duplicates", images of train or valid that nearly equal one of
         another set.
-    memory : int
+    memory : number
         Bytes. Images that take less are decoded once and stay in memory, others are read from their files in every
         epoch.
     **kwargs
@@ -117,8 +117,10 @@ def images(
     check_known(kwargs, "images", ImageOptions)
     sizes = (0.2, 0.2) if isinstance(split, str) else split
     options = ImageOptions(n_per_class=n_per_class, split=sizes, **kwargs)
-    if resize not in RESIZE:
+    if not isinstance(resize, str) or resize not in RESIZE:
         raise CourseError(f"resize is {resize!r}: choose {', '.join(RESIZE)}.", code="data.bad-option")
+    if isinstance(memory, bool) or not isinstance(memory, (int, float, np.number)) or not memory >= 0:
+        raise CourseError(f"memory is {memory!r}: give a number of bytes, 0 or more.", code="data.bad-number")
     unwanted = check_leave_out(leave_out)
     examples = read_source(source, folder, file, label, group, split if isinstance(split, str) else None, delimiter)
     check_vocab(examples)

@@ -205,6 +205,22 @@ def test_what_may_be_left_out(folder):
         load(folder, leave_out="unreadable")
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"resize": ["crop"]}, {"resize": None}, {"leave_out": 3}, {"leave_out": None}, {"augment": "yes"}],
+    ids=str,
+)
+def test_options_of_a_wrong_kind(folder, options):
+    with refused("data.bad-option", f"{next(iter(options))} is"):
+        load(folder, **options)
+
+
+@pytest.mark.parametrize("memory", [None, -1, "1 GB", True])
+def test_a_wrong_amount_of_memory(folder, memory):
+    with refused("data.bad-number", "bytes"):
+        load(folder, memory=memory)
+
+
 def test_groups_from_files_to_loaders(folder, tmp_path):
     rows = [f"{kind}/{number}.png,{kind}{number // 2}" for kind in ("cat", "dog") for number in range(6)]
     (tmp_path / "animals.csv").write_text("\n".join(["file,animal", *rows]))
