@@ -108,7 +108,7 @@ class Zip:
     def entries(self) -> Iterator[Entry]:
         """Its files, under the names that they claim."""
         for number, member in enumerate(self._file.infolist()):
-            parts = tuple(part for part in member.filename.split("/") if part not in ("", "."))
+            parts = tuple(part for part in _name(member).split("/") if part not in ("", "."))
             if member.is_dir() or IGNORED.intersection(parts) or not parts or parts[-1].startswith("._"):
                 continue
             entry = Entry(parts, member.date_time, number)
@@ -137,6 +137,16 @@ class Zip:
             RuntimeError,
         ) as error:
             raise Unreadable(f"the zip is damaged there ({shown(str(error))})") from None
+
+
+def _name(member: zipfile.ZipInfo) -> str:
+    """A member's name; many programs write UTF-8 and don't say so, which is then read as an old code page."""
+    if member.flag_bits & 0x800 or member.filename.isascii():
+        return member.filename
+    try:
+        return member.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return member.filename
 
 
 def opened(path: Path) -> Folder | Zip:

@@ -10,7 +10,9 @@ from course_utils.grading.names import shown, student_id
 
 FORMS = ("notebooks", "canvas", "moodle", "nbgrader", "blackboard")
 ASSIGNMENT = re.compile(r"\d\d_\w")
+MOST_OUTER = 4  # folders around a class that are looked through
 TOPS = ("submitted", "submissions")
+ENDING = re.compile(r"\.ipynb(?:\.txt|\.json)?$", re.I)  # browsers and mail programs add the second
 # Canvas leaves no "_" in a name, so that nothing in a file's name can pass for the ids before it.
 CANVAS = re.compile(
     r"[^_]+(?:_LATE)?_(?P<student>\d+)_(?P<attempt>\d+)_(?P<file>.+?)(?:-(?P<again>\d+))?(?P<end>\.\w+)?"
@@ -49,7 +51,7 @@ class Found:
 
 def is_notebook(entry: Entry) -> bool:
     """By its name."""
-    return entry.name.lower().endswith(".ipynb")
+    return ENDING.search(entry.name) is not None
 
 
 def found(entries: Sequence[Entry], form: str | None = None) -> list[Found]:
@@ -64,11 +66,18 @@ def found(entries: Sequence[Entry], form: str | None = None) -> list[Found]:
         raise CourseError("Nothing was handed in: the folder or zip holds no files.")
     tops = {entry.parts[0] if len(entry.parts) > 1 else "" for entry in notebooks}
     top = tops.pop() if len(tops) == 1 else ""
-    below = int(bool(top) and (top in TOPS or (_is_platform(notebooks, 1) and not _is_platform(notebooks, 0))))
+    inner = max((n for n in range(1, MOST_OUTER) if _all_below(notebooks, n)), default=0)
+    below = inner or int(bool(top) and (_is_platform(notebooks, 1) and not _is_platform(notebooks, 0)))
     if top and not below and form is None:
         below = int(_is_around(notebooks, top))
     form = form or _recognised(notebooks, below)
     return [_whose(entry, entry.parts[below:] if len(entry.parts) > below else entry.parts, form) for entry in entries]
+
+
+def _all_below(notebooks: Sequence[Entry], depth: int) -> bool:
+    """Whether all lie in one folder at that depth that is known to hold a class, like nbgrader's `submitted`."""
+    tops = {entry.parts[:depth] if len(entry.parts) > depth else () for entry in notebooks}
+    return len(tops) == 1 and (top := tops.pop())[-1:] != () and top[-1] in TOPS
 
 
 def _is_around(notebooks: Sequence[Entry], top: str) -> bool:
@@ -140,4 +149,4 @@ def _whose(entry: Entry, path: tuple[str, ...], form: str) -> Found:
 
 
 def _stem(file: str) -> str:
-    return file[:-6] if file.lower().endswith(".ipynb") else file
+    return ENDING.sub("", file)

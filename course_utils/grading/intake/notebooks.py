@@ -10,6 +10,7 @@ from course_utils.grading.names import shown, whole
 
 KINDS = ("code", "markdown", "raw", "heading")
 MOST_CELLS = 5_000
+CONFLICT = (b"\n<<<<<<< ", b"\n>>>>>>> ")
 
 
 class Block(NamedTuple):
@@ -65,6 +66,8 @@ def _loaded(data: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise Unreadable(f"it isn't text (byte {error.start})") from None
     except json.JSONDecodeError as error:
+        if all(mark in data for mark in CONFLICT):
+            raise Unreadable("two versions of it were merged and the marks of that are left (<<<<<<<)") from None
         raise Unreadable(f"it is no notebook: line {error.lineno} isn't JSON") from None
     except RecursionError:
         raise Unreadable("it is nested too deeply") from None
@@ -104,10 +107,16 @@ def _block(cell: Any) -> Block:
 
 def _text(source: Any) -> str:
     try:
-        source = source if type(source) is str else "".join(_list(source, "the source"))
+        source = source if type(source) is str else _joined(_list(source, "the source"))
     except TypeError:
         raise Unreadable("the source is no text") from None
-    return whole(source.replace("\r\n", "\n") if "\r" in source else source)
+    return whole(source.replace("\r\n", "\n").replace("\r", "\n") if "\r" in source else source)
+
+
+def _joined(lines: list[Any]) -> str:
+    """A source's lines, each of which ends itself; some programs leave all their ends out."""
+    ended = any(line.endswith(("\n", "\r")) for line in lines[:-1] if type(line) is str)
+    return ("" if ended else "\n").join(lines)
 
 
 def _table(value: Any, what: str) -> dict[str, Any]:

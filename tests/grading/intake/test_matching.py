@@ -241,3 +241,24 @@ def test_blackboard(tmp_path, quiz, book):
         one.student: one for one in submissions(zipped(tmp_path / "b.zip", [(one, book) for one in names]), [quiz])
     }
     assert set(found) == {"ada", "bob"} and "2026-02-01" in found["ada"].source
+
+
+def test_a_second_ending_is_no_other_file(tmp_path, quiz, book):
+    write(tmp_path / "in" / "ada.ipynb.txt", book)
+    write(tmp_path / "in" / "bob" / "90_example.ipynb.json", book)
+    assert [(one.student, one.trouble) for one in submissions(tmp_path / "in", [quiz])] == [("ada", ""), ("bob", "")]
+
+
+def test_a_course_folder_around_what_was_submitted_is_looked_through(tmp_path, quiz, book):
+    names = [f"course/submitted/{who}/90_example/90_example.ipynb" for who in ("ada", "bob")]
+    found = submissions(zipped(tmp_path / "n.zip", [(name, book) for name in names]), [quiz])
+    assert [one.student for one in found] == ["ada", "bob"]
+
+
+def test_names_in_utf_8_are_read_where_a_zip_does_not_say_so(tmp_path, quiz, book):
+    place = zipped(tmp_path / "z.zip", [("Zoë/90_example.ipynb", book), ("ada/90_example.ipynb", book)])
+    data = place.read_bytes()
+    unsaid = data.replace(b"\x00\x08\x08\x00", b"\x00\x00\x08\x00")  # the flag that says it, of each header
+    assert unsaid != data
+    place.write_bytes(unsaid)
+    assert [one.student for one in submissions(place, [quiz])] == ["Zoë", "ada"]

@@ -214,3 +214,17 @@ def test_notebooks_of_nbformat_3_are_read(taken, book, quiz):
 def test_half_characters_end_as_question_marks(taken, book):
     answer(book, "1", 'answer_90_1 = "\ud800"')
     assert answers(taken(book))["90.1"] == 'answer_90_1 = "?"'
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        ["answer_90_1 = 'B'", "helper = 1"],
+        ["answer_90_1 = 'B'\r", "helper = 1"],
+        ["answer_90_1 = 'B'\r\n", "helper = 1"],
+        "answer_90_1 = 'B'\rhelper = 1",
+    ],
+)
+def test_lines_are_told_apart_however_they_end(taken, book, source):
+    answer(book, "1", source)
+    assert answers(taken(book))["90.1"] == "answer_90_1 = 'B'\nhelper = 1"

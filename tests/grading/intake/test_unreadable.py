@@ -108,3 +108,8 @@ def test_a_large_notebook_is_not_parsed(taken, book):
     data = json.dumps(book).encode()
     assert taken(data, largest=len(data)).trouble == ""
     assert "larger than" in taken(data, largest=len(data) - 1).trouble
+
+
+def test_the_marks_of_a_merge_are_named(taken):
+    (found) = taken(b'{"cells": [\n<<<<<<< HEAD\n1\n=======\n2\n>>>>>>> other\n]}')
+    assert "merged" in found.trouble
