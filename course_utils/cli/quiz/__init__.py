@@ -9,6 +9,7 @@ from course_utils.cli.quiz.handing_back import appeal, export, feedback, report
 from course_utils.cli.quiz.releasing import keygen, lock, release
 from course_utils.cli.quiz.reviewing import review
 from course_utils.cli.quiz.standing import mark, status
+from course_utils.cli.quiz.trying import try_out
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -35,3 +36,4 @@ for command in (
     export,
 ):
     app.command()(command)
+app.command("try")(try_out)
