@@ -101,6 +101,7 @@ class FeatureDL(DataLoader):
 
     def create_batches(self, samps: Iterator[int]) -> Iterator[tuple]:
         """Yield a batch of features and targets for each chunk of the order."""
+        self.it = None  # fastai deletes it at the end, and would find that of `source` where a look at a batch left it
         for chunk in chunked(samps, self.bs, self.drop_last):
             yield self._batch(chunk, self.turn % len(self.copies))
 
