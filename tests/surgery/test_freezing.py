@@ -6,7 +6,7 @@ from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
 from support.datasets import coloured_images, store_loaders
 from support.errors import refused
-from support.learners import noise_learner, silent
+from support.learners import noise_learner, silent, tiny, tiny_is_known
 from support.networks import STAGES
 from support.training import train
 from torch import nn
@@ -103,7 +103,8 @@ def statistics(learn) -> list[torch.Tensor]:
 def test_fixed_batchnorm_does_what_the_last_call_means_and_says_so_once(then, capsys):
     ends = []
     for fixed in (False, True):
-        learn = silent(noise_learner())
+        with tiny_is_known():
+            learn = silent(noise_learner(tiny))
         if fixed:
             surgery.freeze(learn, batchnorm="fixed")
         before = statistics(learn)
