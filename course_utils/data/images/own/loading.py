@@ -16,10 +16,10 @@ from course_utils.data.images.own.cleaning import check_leave_out, clean, withou
 from course_utils.data.images.own.decoding import decode
 from course_utils.data.images.own.dividing import check_sets, check_vocab, divide, take_of_each_class
 from course_utils.data.images.own.doubts import doubts
-from course_utils.data.images.own.examples import Examples
+from course_utils.data.images.own.examples import Examples, first_few, number
 from course_utils.data.images.own.folders import read_folder
 from course_utils.data.images.own.lazy import FileStore, make_file_loaders
-from course_utils.data.images.own.looking import common_levels, look_at, notes_on
+from course_utils.data.images.own.looking import common_levels, dark_images, look_at, notes_on
 from course_utils.data.images.own.tables import TABLES, groups_of_csv, read_csv, read_table
 from course_utils.data.images.squares import RESIZE, TOLD
 from course_utils.data.images.store import Store, StoreLoaders, make_loaders
@@ -142,6 +142,9 @@ def images(
     if decoded is None:
         notes += ("These images don't fit in memory: they are read anew in every epoch, and not compared.",)
     else:
+        dark = [examples.files[index] for index in dark_images(decoded)]
+        if dark:
+            notes += (f"{number(len(dark), 'image')} nearly black: {first_few(dark)}; look at the files.",)
         chosen, told = without_near_duplicates(chosen, decoded, examples, unwanted)
         check_sets(chosen, examples)
         notes += told

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
 from course_utils.data.images.opening import (
@@ -22,6 +23,7 @@ from course_utils.data.images.opening import (
 from course_utils.errors import CourseError
 
 CUT = 1.5  # an image longer than this times its shorter side loses more than a third
+DARK = 16  # an image whose brightest value isn't as much shows next to nothing
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,11 @@ def common_levels(looks: Iterable[Look]) -> Levels:
             least, greatest = ranges.get(look.kind, (look.least, look.greatest))
             ranges[look.kind] = min(least, look.least), max(greatest, look.greatest)
     return {kind: levels_of(kind, *found) for kind, found in ranges.items()}
+
+
+def dark_images(decoded: torch.Tensor) -> list[int]:
+    """Return the indices of images that are nearly black; Pillow leaves nothing else of 12 bits in 16-bit colours."""
+    return (decoded.flatten(1).amax(1) < DARK).nonzero().flatten().tolist()
 
 
 def notes_on(looks: Sequence[Look], levels: Levels, how: str) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from course_utils.data.images.own.decoding import decode, reason
 from course_utils.data.images.own.doubts import doubts
 from course_utils.data.images.own.examples import Examples, first_few
 from course_utils.data.images.own.loading import read_source
-from course_utils.data.images.own.looking import Look, common_levels, look_at, notes_on
+from course_utils.data.images.own.looking import Look, common_levels, dark_images, look_at, notes_on
 from course_utils.errors import CourseError
 
 SIDE = 64  # pixels of the copies that are compared
@@ -103,7 +103,7 @@ def image_report(
         _tally("modes", files["mode"][files.problem == ""]),
         _row("stored on their side", files.file[files.turned], few=True),
         *_identical(files),
-        _nearly_identical(files, decoded),
+        *_seen(files, decoded),
     ]
     odd = [
         *refusals,
@@ -186,11 +186,16 @@ def _identical(files: pd.DataFrame) -> list[Row]:
     ]
 
 
-def _nearly_identical(files: pd.DataFrame, decoded: torch.Tensor) -> Row:
-    """Return the row of pairs that look the same, beyond those of the same bytes."""
-    finding = "nearly identical pairs"
+def _seen(files: pd.DataFrame, decoded: torch.Tensor) -> list[Row]:
+    """Return the rows of images that are nearly black, and of pairs that look the same without being copies."""
+    alike, black = "nearly identical pairs", "nearly black"
     own = files.index[(files.problem == "") & (files.same_as == "")].to_numpy(copy=True)
     if len(files) > MOST_COMPARED:
-        return finding, 0, f"not looked for among more than {MOST_COMPARED:,} images"
+        told = f"not looked for among more than {MOST_COMPARED:,} images"
+        return [(black, 0, told), (alike, 0, told)]
     pairs = own[near_duplicates(decoded[torch.from_numpy(own)]).numpy()]
-    return _row(finding, (f"{files.file[one]} and {files.file[other]}" for one, other in pairs), few=True)
+    dark = [index for index in dark_images(decoded) if not files.problem[index]]
+    return [
+        _row(black, files.file[dark], few=True),
+        _row(alike, (f"{files.file[one]} and {files.file[other]}" for one, other in pairs), few=True),
+    ]

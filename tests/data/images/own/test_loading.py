@@ -265,3 +265,8 @@ def test_a_ready_made_folder(tmp_path):
     assert dls.about.endswith(": 4 train, 10 valid, 2 test.")
     assert {file.split("/")[0] for file in dls.factors.file[list(dls.test.items)]} == {"train"}
     assert (dls.factors.split == "unused").sum() == 4
+
+
+def test_images_that_are_nearly_black_are_told(folder):
+    Image.new("RGB", (9, 9), (3, 15, 0)).save(folder / "cat" / "dark.png")
+    assert "1 image nearly black: cat/dark.png; look at the files." in load(folder).notes

@@ -49,6 +49,7 @@ def test_all_that_is_wrong_is_found_at_once(folder):
     assert finding(report, "identical, with another label") == (1, "dog/copy.png = cat/1.png")
     assert finding(report, "stored on their side") == (1, "dog/phone.jpg")
     assert finding(report, "modes") == (3, "RGB: 10, I;16: 1, L: 1")
+    assert finding(report, "nearly black") == (1, "dog/phone.jpg")
     odd = " ".join(report.table.details[report.table.finding == "odd"])
     assert "bird" in odd and "1 file of other kinds (.txt)" in odd and "1,023 is white" in odd
     problems = report.files.set_index("file").problem
