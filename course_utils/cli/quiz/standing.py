@@ -25,11 +25,13 @@ NEXT = {
 def status(
     assignment: Annotated[str | None, typer.Option(help="One assignment, e.g. 04_frozen; all when left out.")] = None,
     store: StoreFile = Path("marks.sqlite"),
+    released: Annotated[Path, typer.Option(help="The folder that release wrote.")] = Path("released"),
 ) -> None:
     """Count the submissions by how they ended, and say what to do about each."""
     from collections import Counter
 
     from course_utils.grading.names import shown
+    from course_utils.grading.release.manifest import students_of
 
     with existing(store) as marks:
         results = marks.results(assignment)
@@ -51,6 +53,10 @@ def status(
             if waiting:
                 students = len({student for student, _ in waiting})
                 typer.echo(f"  {_several(len(waiting), 'item')} of {_several(students, 'student')} wait for a person.")
+            here = marks.current(name)
+            if absent := [who for who in students_of(name, released) if who not in here]:
+                named = ", ".join(map(shown, absent[:NAMED])) + (", …" if len(absent) > NAMED else "")
+                typer.echo(f"  {_several(len(absent), 'student')} handed in nothing: {named}")
             for one in marks.decisions(name):
                 typer.echo(f"  {one.kind} {shown(one.about)}: {shown(one.why)} ({shown(one.by) or 'unknown'})")
             if appeals := sum(appeal.open for appeal in marks.appeals(name)):

@@ -54,6 +54,15 @@ def older(file: Path, common: dict[str, Any]) -> dict[str, Any]:
     )
 
 
+def students_of(lesson: str, released: Path) -> list[str]:
+    """Who was handed a notebook of their own, as far as a manifest says; nobody without one."""
+    try:
+        content = json.loads((released / f"{lesson}.manifest.json").read_text(encoding="utf-8"))
+        return sorted({str(note["student"]) for note in content["notebooks"].values() if note["student"] is not None})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
+
+
 def is_personal(quiz: GradedQuiz, released: Path, course_key: bytes) -> bool:
     """Whether each student got a notebook of their own, by the manifest; CourseError as roster_of."""
     return roster_of(quiz, released, course_key) is not None

@@ -1,5 +1,7 @@
 """The commands that say where grading stands, and that mark by hand."""
 
+import json
+
 import pytest
 import typer
 from graded import NAME, marks, result
@@ -62,3 +64,13 @@ def test_missing_cells_are_marked_as_a_group_once_confirmed(course, store):
     assert course("mark", NAME, "--missing", "0", "--yes").exit_code == 0
     assert {key: one.points for key, one in store.manual(NAME).items()} == {("ada", "04.1"): 0, ("bob", "04.1"): 1}
     assert "nothing to mark" in course("mark", NAME, "--missing", "0", "--yes").output
+
+
+def test_who_handed_in_nothing_is_named(course, store, tmp_path):
+    notes = {f"{who}/{NAME}.ipynb": {"student": who} for who in ("ada", "bob", "cid")}
+    (tmp_path / f"{NAME}.manifest.json").write_text(json.dumps({"notebooks": notes}))
+    store.save([result()])
+    store.decide(NAME, "void", "ada", "not their own")
+    store.save([result("bob", "b")])
+    assert "1 student handed in nothing: cid" in course("status", "--released", str(tmp_path)).output
+    assert "nothing" not in course("status", "--released", str(tmp_path / "none")).output
