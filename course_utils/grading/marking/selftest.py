@@ -6,6 +6,7 @@ from course_utils.grading.marking.comparing import incomparable
 from course_utils.grading.marking.marker import Marker
 from course_utils.grading.records import Cell, Outcome, Submission
 from course_utils.grading.release.handout import handed_out, whose
+from course_utils.grading.sandbox.values import decode
 
 WHO = "self-test"
 _EXECUTED = (GradedCode, GradedModel)
@@ -41,8 +42,10 @@ async def faults(quiz: GradedQuiz, marker: Marker, course_key: bytes) -> list[st
 
 async def _comparable(item: GradedCode, marker: Marker) -> list[str]:
     """A reference whose results no answer could equal."""
-    expected = await marker.oracle.of(item, [WHO])
-    kind = incomparable(expected[WHO].values)
+    (expected,) = (await marker.oracle.of(item, [WHO])).values()
+    if item.inputs and (kind := incomparable(decode(expected.inputs))):
+        return [f"{item.id}: its inputs hold {kind!r}, which can't be sent: let them be numbers, texts, lists, tables."]
+    kind = incomparable(expected.values)
     said = (
         f"{item.id}: the reference gives {kind!r}, which can't be compared: let it give numbers, texts, lists, tables."
     )

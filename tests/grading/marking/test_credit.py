@@ -99,3 +99,24 @@ def test_a_wrong_number_is_not_repeated():
     item = EXAM.item("91.2")
     assert judged(item, 1234567, "") == (Outcome.WRONG, ("That is another number.",))
     assert judged(item, 32000, "") == (Outcome.WRONG, ("Those are bits.",))
+
+
+@bwrap
+def test_tables_are_inputs_and_results():
+    frame = "pd.DataFrame({'city': ['Ulm', 'Bonn', 'Ulm'], 'price': rng.normal(10, 3, 3)})"
+    setup = "import pandas as pd"
+    item = code(inputs=f"[({frame},) for _ in range(3)]", reference="def squares(t): return t.sort_values('price')")
+    quiz = EXAM.model_copy(update={"setup": setup, "items": [item]})
+    answers = ["return t.loc[t.price.argsort()]", "return t.sort_values('price', ascending=False)", "return t.price"]
+    each = [
+        Submission(f"s{n}", quiz.lesson, "here", f"{n}", (Cell(f"def squares(t):\n    {line}", item.id),))
+        for n, line in enumerate(answers)
+    ]
+
+    async def work():
+        async with Crew(2, ["pandas"]) as crew:
+            return await Marker(quiz, crew, KEY, False).mark(each)
+
+    found = [result.marks[0] for result in run(work())]
+    assert [mark.outcome for mark in found] == [Outcome.RIGHT, Outcome.WRONG, Outcome.WRONG]
+    assert "a Series, and a DataFrame is asked for" in found[2].feedback[0]
