@@ -69,7 +69,8 @@ def example_input(model: nn.Module, size: int | None = None, batch: int = 2) -> 
             ids = torch.randint(module.num_embeddings, (batch, WORDS), generator=rng)
             return (ids.to(weight.device),), {}
         if isinstance(module, nn.Linear):
-            return (noise(module.in_features),), {}
+            shape = _trained_on(model)  # some of timm's networks of images begin with a linear layer on patches
+            return (noise(*([shape[0], size or shape[1], size or shape[2]] if shape else [module.in_features])),), {}
     raise CourseError(
         f"What a {type(model).__name__} takes can't be told from its layers: give it a method example_input(batch).",
         code="surgery.unknown-input",
@@ -113,12 +114,12 @@ def _built_for(model: nn.Module) -> int | None:
     return None
 
 
-def _trained_on(model: nn.Module) -> int | None:
-    """Pixels a side that a network of timm's was made for, by its settings."""
+def _trained_on(model: nn.Module) -> tuple[int, ...] | None:
+    """Channels, height and width of the images that a network of timm's was made for, by its settings."""
     for module in model.modules():
         settings = getattr(module, "pretrained_cfg", None)
         if settings is not None and (shape := settings.get("input_size")):
-            return shape[-1]
+            return shape
     return None
 
 
@@ -154,7 +155,7 @@ def dummy_forward(model: nn.Module, size: int | None = None) -> Any:
             return model(*positional, **named)
     except (RuntimeError, ValueError, TypeError, AssertionError, IndexError) as problem:
         if size is None and _is_image(positional):  # some networks are too deep for small images
-            return dummy_forward(model, _trained_on(model) or LARGE)
+            return dummy_forward(model, (_trained_on(model) or (LARGE,))[-1])
         shapes = " and ".join(str(tuple(value.shape)) for value in (*positional, *named.values()))
         reason = (str(problem).splitlines() or [type(problem).__name__])[0].rstrip(". ")
         raise CourseError(

@@ -15,7 +15,7 @@ BATCHNORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 POOLING = (nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d)
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-HEADS = ("fc", "classifier", "head", "heads", "score", "last_linear")  # what libraries call the last part
+HEADS = ("fc", "classifier", "head", "heads", "head_dist", "score", "last_linear")  # what libraries call the last part
 # Layers between body and head: they get one vector for each input, or make it.
 BEFORE_HEAD = ("avgpool", "global_pool", "attn_pool", "pooler", "pre_classifier", "pre_logits", "fc_norm", "head_drop")
 ROWS = ("stages", "blocks", "layers", "features")  # what libraries call a row of stages

@@ -75,6 +75,10 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], list[str]]] = {
         lambda: timm.create_model("efficientnet_lite0"),
         ["stem", *(f"stage {i}" for i in range(1, 8)), "head"],
     ),
+    "timm naflexvit": (
+        lambda: timm.create_model("naflexvit_base_patch16_gap", embed_dim=32, num_heads=2, depth=2),
+        ["stem", *LAYERS[1:]],
+    ),
     "row of stages": (
         lambda: nn.Sequential(
             convolution(3, 8),
