@@ -14,7 +14,7 @@ from typing import Any, Literal
 import fastai.callback.all  # noqa: F401  (gives every Learner its fit_one_cycle)
 import torch
 from fastai.learner import Learner
-from fastcore.foundation import L
+from fastai.torch_core import L
 from torch import nn
 
 from course_utils.errors import CourseError
