@@ -322,9 +322,9 @@ effects = {name: runs.difference(name, "as it is") for name in names}
 plot_differences(effects, against="fine_tune(3, 1e-2)", title="One argument changed (test accuracy)")
 
 # %% [markdown]
-# Only the lower `base_lr` makes a difference that ten seeds can show, and it's a loss. All other intervals include zero.
-# Weight decay's rules out more than half a point. The others could hide a gain of three points or so (`epochs=6` takes
-# 35 steps) or, without dropout, a loss of almost five.
+# In these twenty seeds two intervals exclude zero: a lower `base_lr` loses one or two points, and six epochs gain about
+# two, with 35 steps in place of 20. (Of six intervals, one may miss the truth by luck.) For weight decay, more than a
+# quarter of a point is unlikely, and for the others more than about two points.
 
 # %%
 ask("06.4")
@@ -438,7 +438,7 @@ check("06.B", mine, fresh=fresh, apart=apart)
 # - `slice(x)` gives the last group `x` and all others a tenth; `slice(a, b)` goes from a to b by a constant factor.
 # - A pre-trained body needs a low learning rate: large steps carry its weights far from values that were good.
 # - A learning rate belongs to its optimiser: choose it again when you change from Adam to SGD.
-# - In a training as short as this one, choose the learning rate first.
+# - In a training as short as this one, choose the learning rate first, and then the number of epochs.
 
 # %% [markdown]
 # ## Quiz
