@@ -176,7 +176,7 @@ def test_controls_build_under_colabs_ipywidgets(request):
         install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder]
         subprocess.run([*install, f"ipywidgets=={COLAB}", "ipython_genutils"], check=True)
     tests = Path(__file__).parents[1]
-    rooms = [tests / "controls", tests / "quiz" / "test_widgets.py", tests / "grading" / "test_grading_review.py"]
+    rooms = [tests / "controls", tests / "quiz" / "test_widgets.py", tests / "grading" / "returning" / "test_review.py"]
     # Only what makes widgets, without unused plug-ins, and without tests of time, which loading beside others spoils.
     again = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:nbval", "-p", "no:xdist"]
     path = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
