@@ -16,7 +16,7 @@ CHUNK = 500  # images in floating point at once
 FINE = 32  # pixels a side of thumbnails, where what the images show isn't known
 MOST_MEASURED = 4000  # images that say what a set has in common
 LEAST_DETAIL = 0.5  # standard deviation of the pixels of an image that shows something, in grey levels
-MOST_ALIKE = 20  # images that one image is paired with
+MOST_ALIKE = 10  # images that one image is paired with
 STRAY = 6.5  # standard deviations of what unrelated images correlate by: beyond, no two are alike by chance
 ENOUGH = 0.9  # a correlation that is enough in any set; of a few images, unrelated ones correlate more by chance
 FIRST, SECOND = 0.8, 0.75  # the least correlation of near-duplicates, at the first look and at the second
@@ -75,7 +75,7 @@ def near_duplicates(images: torch.Tensor, sets: torch.Tensor | None = None) -> t
     -------
     (m, 2) int
         Indices of the two images of each pair, in order. An image that many others resemble, such as a frame of a
-        video, is paired with the 20 that are most like it, so that memory doesn't grow with the number of pairs.
+        video, is paired with the 10 that are most like it, so that memory doesn't grow with the number of pairs.
 
     Notes
     -----
