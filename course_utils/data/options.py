@@ -5,9 +5,8 @@ from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any
 
-import numpy as np
-
 from course_utils import environment
+from course_utils.arguments import whole
 from course_utils.errors import CourseError
 
 
@@ -48,9 +47,10 @@ class LoaderOptions:
 
 def check_whole_number(name: str, value: Any, least: int = 1) -> int:
     """Return the number as an int; raise CourseError `data.bad-number` unless it is whole and not below the least."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
+    number = whole(value, least)
+    if number is None:
         raise CourseError(f"{name} is {value!r}: give a whole number of at least {least}.", code="data.bad-number")
-    return int(value)
+    return number
 
 
 def _check_no_empty_set(split: Any) -> None:
@@ -71,7 +71,7 @@ def check_n_per_class(n_per_class: object) -> None:
     """Raise CourseError `data.bad-number` unless it is None or a whole number of at least 1."""
     if n_per_class is None:
         return
-    if isinstance(n_per_class, bool) or not isinstance(n_per_class, (int, np.integer)) or n_per_class < 1:
+    if whole(n_per_class) is None:
         raise CourseError(
             f"n_per_class is {n_per_class!r}: give a whole number from 1 upwards, or None for all.",
             code="data.bad-number",

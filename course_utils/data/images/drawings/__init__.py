@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from course_utils.arguments import whole
 from course_utils.data.images.drawings import other_subjects, vehicles
 from course_utils.data.images.drawings.raster import SIZE, Scene
 from course_utils.data.images.drawings.render import GRID, render
@@ -111,7 +112,7 @@ def _check(kinds: np.ndarray, seeds: list) -> None:
             f"There is no drawing of {unknown[0]!r}: choose one of {', '.join(KINDS)}.", code="data.unknown-kind"
         )
     for seed in seeds:
-        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        if whole(seed, 0) is None:
             raise CourseError(
                 f"A drawing's seed is {seed!r}: give a whole number from 0 upwards.", code="data.bad-number"
             )
