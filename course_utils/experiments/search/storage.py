@@ -17,6 +17,7 @@ from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.study import Study, StudyDirection
+from sqlalchemy import URL, make_url
 
 from course_utils.environment import data_dir
 from course_utils.errors import CourseError
@@ -78,13 +79,17 @@ def find_address(storage: str | Path | None, name: str) -> Address:
                 code="experiments.storage-unusable",
             )
         file = Path(os.path.expanduser(text))
-        return Address(f"sqlite:///{file}", str(file), file)
+        return Address(_render(URL.create("sqlite", database=str(file))), str(file), file)
     if re.match(r"sqlite[+:]", text) is None:
         return Address(text, without_password(text), None)
-    kind, slashes, rest = text.partition(":///")
-    path, mark, options = rest.partition("?")
-    file = Path(os.path.expanduser(path))
-    return Address(f"{kind}{slashes}{file if path else ''}{mark}{options}", without_password(text), file)
+    url = make_url(text)
+    file = Path(os.path.expanduser(url.database or ""))
+    return Address(_render(url.set(database=str(file)) if url.database else url), without_password(text), file)
+
+
+def _render(url: URL) -> str:
+    """A URL as text, in which signs such as % are written as SQLAlchemy reads them."""
+    return url.render_as_string(hide_password=False)
 
 
 def _own_file(name: str) -> Path:
