@@ -174,6 +174,8 @@ def explained(learn: Learner, problem: Exception) -> CourseError | None:
             "give the learner a loss for that.",
             code="training.several-outputs",
         )
+    if out_of_range := _target_out_of_range(put_out, getattr(learn, "yb", ())):
+        return out_of_range
     with evaluating(learn.model):
         failed = _failure(learn.model, inputs)
     if failed is None and "forward" not in vars(learn.model):  # it may fail in training only
@@ -191,6 +193,20 @@ def explained(learn: Learner, problem: Exception) -> CourseError | None:
         f"This network fails at {block!r} on a batch of shape {tuple(first_tensor(inputs).shape)} ({reason}): load "
         "images of the size that it is made for, or take another network.",
         code="training.network-fails",
+    )
+
+
+def _target_out_of_range(outputs: Tensor | None, targets: tuple) -> CourseError | None:
+    """Tell of class numbers for which the network has no output, such as the 255 of a black and white mask."""
+    if outputs is None or outputs.ndim < 2 or len(targets) != 1 or not isinstance(targets[0], Tensor):
+        return None
+    (numbers,), classes = targets, outputs.shape[1]
+    if numbers.is_floating_point() or not numbers.numel() or numbers.max() < classes:
+        return None
+    return CourseError(
+        f"The targets hold the class number {int(numbers.max())}, and the network has {classes} outputs, for 0 to "
+        f"{classes - 1}: number the classes from 0 (in a mask of 0 and 255, divide by 255), or give it more outputs.",
+        code="training.target-out-of-range",
     )
 
 

@@ -121,7 +121,8 @@ def run_phases(
         precision, "training.bad-data", "training.weights-lost", "training.lost-at-the-start"; later phases don't run),
         when memory runs out ("training.out-of-memory"), where the network can't take the data
         ("training.network-fails"), its head doesn't fit ("training.head-does-not-fit") or it gives no single tensor
-        ("training.several-outputs"), and for what the network doesn't have, such as an unknown block.
+        ("training.several-outputs"), where a target is no class of the network ("training.target-out-of-range"), and
+        for what the network doesn't have, such as an unknown block.
     """
     guard, before = StopWhenLost(), batches_seen(learn.model)
 

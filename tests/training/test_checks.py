@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from fastai.data.core import DataLoaders
+from fastai.data.load import DataLoader
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat, FocalLossFlat
 from fastai.metrics import accuracy, accuracy_multi, error_rate
@@ -152,8 +154,13 @@ class TwoOutputs(nn.Module):
         (lambda: nn.Sequential(Patches(12), create_head(6, 3)), "training.head-does-not-fit", "replace_head"),
         (lambda: nn.Sequential(Patches(20), nn.Linear(6, 3)), "training.network-fails", "the model is for 20"),
         (TwoOutputs, "training.several-outputs", "aux_logits=False"),
+        (
+            lambda: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2)),
+            "training.target-out-of-range",
+            "2 outputs",
+        ),
     ],
-    ids=["a head for maps", "another size", "two outputs"],
+    ids=["a head for maps", "another size", "two outputs", "a class too many"],
 )
 def test_a_network_that_can_not_train_on_the_data_is_told_why(make, code, fact):
     learn = silent(Learner(store_loaders(coloured_images(84), (48, 12, 24)), make(), loss_func=CrossEntropyLossFlat()))
@@ -161,3 +168,12 @@ def test_a_network_that_can_not_train_on_the_data_is_told_why(make, code, fact):
         training.Full(1).train(learn)
     if code == "training.head-does-not-fit":
         training.LinearProbe(1).train(learn)
+
+
+def test_a_mask_of_black_and_white_is_told_its_numbers():
+    images = [(torch.rand(3, 8, 8), torch.randint(2, (8, 8)) * 255) for _ in range(8)]
+    dls = DataLoaders(*(DataLoader(images, bs=4) for _ in range(2)))
+    learn = silent(Learner(dls, nn.Sequential(nn.Conv2d(3, 2, 1)), loss_func=CrossEntropyLossFlat(axis=1)))
+    for strategy in (training.Full(1), training.FineTune(2)):
+        with refused("training.target-out-of-range", "class number 255", "divide by 255"):
+            strategy.train(learn)
