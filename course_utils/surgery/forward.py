@@ -153,13 +153,14 @@ def dummy_forward(model: nn.Module, size: int | None = None) -> Any:
     try:
         with evaluating(model):
             return model(*positional, **named)
-    except (RuntimeError, ValueError, TypeError, AssertionError, IndexError) as problem:
+    except (RuntimeError, ValueError, TypeError, AssertionError, IndexError, AttributeError) as problem:
         if size is None and _is_image(positional):  # some networks are too deep for small images
             return dummy_forward(model, (_trained_on(model) or (LARGE,))[-1])
         shapes = " and ".join(str(tuple(value.shape)) for value in (*positional, *named.values()))
         reason = (str(problem).splitlines() or [type(problem).__name__])[0].rstrip(". ")
         raise CourseError(
-            f"This {type(model).__name__} doesn't take a batch of shape {shapes} ({reason}): give another size.",
+            f"This {type(model).__name__} doesn't take a batch of shape {shapes} ({reason}): give another size, or "
+            "the network a method example_input(batch).",
             code="surgery.forward-fails",
         ) from problem
 

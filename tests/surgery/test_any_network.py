@@ -3,6 +3,7 @@
 import pytest
 import torch
 import transformers as hf
+from fastai.tabular.model import TabularModel
 from support.errors import refused
 from support.networks import DISTIL, NETWORKS
 from torch import nn
@@ -93,3 +94,11 @@ def test_what_is_not_supported_says_so():
         surgery.blocks(pair)
     with refused("surgery.forward-fails", "(2, 3, 40, 40)"):
         surgery.describe(NETWORKS["torchvision vit"][0](), size=40)
+
+
+def test_a_network_of_tables_is_described_once_it_says_what_it_takes():
+    network = TabularModel([(4, 3), (5, 2)], n_cont=2, out_sz=2, layers=[6])
+    with refused("surgery.forward-fails", "example_input"):
+        surgery.describe(network)
+    network.example_input = lambda batch: (torch.randint(4, (batch, 2)), torch.rand(batch, 2))
+    assert surgery.describe(network)["block"].tolist() == ["stage 1", "head"]
