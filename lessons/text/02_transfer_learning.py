@@ -297,8 +297,8 @@ ask("02.7")
 gains("random, as created", "average")
 
 # %% [markdown]
-# On digits, random weights as created gain more at stages 2 to 4 than the detector did. So its gain there was one over
-# settled random weights only. (We recorded no detector that keeps averages of its own.)
+# On digits, random weights as created gain more at stages 2 to 4 than the detector did. So the detector gained there only
+# over settled random weights. (We recorded no detector that keeps averages of its own.)
 
 # %% [markdown]
 # ## What does the stem know?

@@ -294,9 +294,8 @@ for labels in (20, 60):
         print(f"{labels} labels: two layers on two stages minus {other}: {100 * gap:+.1f} ± {100 * half:.1f} points")
 
 # %% [markdown]
-# Every head is ahead of the SVM and of training from scratch. Between two layers on two stages and
-# fine-tuning, these runs don't decide. With 60 labels the multi-depth probe, which also learns from mirrored images, is
-# a little ahead.
+# Every head is ahead of the SVM and of training from scratch. These runs don't decide between two layers on two stages
+# and fine-tuning. With 60 labels the multi-depth probe, which also learns from mirrored images, is a little ahead.
 
 # %% [markdown]
 # ## Remove more than one layer
