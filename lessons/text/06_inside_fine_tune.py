@@ -426,8 +426,8 @@ check("06.B", mine, fresh=fresh, apart=apart)
 #
 # - **More steps.** Here there are 20. A learning rate that is too low for 20 steps may be right for 4,000, and weight
 #   decay and dropout have time to act.
-# - **Other networks.** How many groups there are is the splitter's choice; print them before you write a slice.
-# - **A used `dls`.** It has a random generator of its own for the order of the images. Make a new one to repeat a run.
+# - **Other networks.** Their splitters may make other groups; print them before you write a slice.
+# - **A used `dls`.** It has its own random generator for the order of images. Make a new one to repeat a run.
 # - **A GPU.** It may add numbers in another order each time, so weights are only nearly equal.
 # - **Another version of fastai.** Its defaults may differ; the schedules' figure shows yours.
 

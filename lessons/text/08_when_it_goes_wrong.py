@@ -772,8 +772,8 @@ check("08.B", stop, best=best)
 # - Every cure lowered the first run's loss. Apart from label smoothing, none did much more than a lower learning rate
 #   alone. We saw none raise the accuracy, and early stopping cost some.
 # - With a rare class, report recall and precision, and choose the threshold on validation photos.
-# - With smaller photos, small batches with added-up gradients, or fewer trained layers, a step needs less memory.
-# - An update on new classes alone made the network forget the old ones. Replaying a few old photos saved some of it.
+# - Smaller photos, small batches with added-up gradients, or fewer trained layers save memory.
+# - An update on new classes alone made the network forget the old ones. Replaying a few old photos saved some.
 
 # %% [markdown]
 # ## Quiz

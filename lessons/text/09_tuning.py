@@ -571,13 +571,13 @@ check("09.B", more, study=study)
 # %% [markdown]
 # ## What would break this
 #
-# - **Longer trials.** Ours stop after 16 steps, which leaves a long training much to gain. Where trainings are long
-#   enough already, settings may matter more.
+# - **Longer trials.** Ours stop after 16 steps, which leaves a long training much to gain. After a longer training,
+#   settings may matter more.
 # - **Worse defaults.** fastai's worked well here. Elsewhere, a search may be worth more.
 # - **More validation images.** With a hundred times as many, luck moves a score a tenth as far.
 # - **The labels themselves.** We validate on 100 photos and train on 40. Training on some of the 100 may bring more than
 #   any search; we haven't tried it.
-# - **One split in a study.** Its trials share one split and one seed. The best settings may suit only these.
+# - **One split in a study.** Its trials share one split and seed. The best settings may suit only these.
 
 # %% [markdown]
 # ## Recap
