@@ -1,4 +1,5 @@
-# The course's commands. Each first sets up .venv from requirements.lock, unless that was done since the lock changed.
+# The course's commands. Each first sets up .venv with the versions of requirements.lock, unless that was done since the
+# lock changed: with what learners and instructors need (.venv/ready), or with what tests need besides (.venv/tested).
 .PHONY: help setup lab lessons test quick lint durations bench lock
 
 # The first that fits of the Pythons named by PYTHON=, or of the usual ones; empty when none does.
@@ -14,7 +15,7 @@ AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 help: ## List the commands.
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
 
-setup: .venv/ready ## Set up .venv, and nothing more.
+setup: .venv/ready ## Set up .venv, and nothing more (TORCH=cpu or TORCH=default chooses the build of PyTorch).
 
 lab: .venv/ready ## Open JupyterLab at the first lesson; it serves until stopped (ARGS="--port=9999" hands it options).
 	@JUPYTER_CONFIG_PATH="$(CURDIR)" .venv/bin/jupyter lab --LabApp.default_url=/lab/tree/$(OPENING) \
@@ -30,42 +31,43 @@ PYTEST = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 COURSE_PROFILE=mini COURSE_P
 	.venv/bin/python -m pytest -n $(WORKERS)
 NBVAL = --nbval-lax --nbval-current-env --nbval-cell-timeout=300 --ignore=lessons/solutions
 
-test: .venv/ready ## Run every check and test, the lessons as nbval cells among them (ARGS="-k lock" hands pytest options).
+test: .venv/tested ## Run every check and test, the lessons as nbval cells among them (ARGS="-k lock" hands pytest options).
 	@$(MAKE) --no-print-directory -j2 lint pytest
 
 .PHONY: pytest
-pytest: .venv/ready
+pytest: .venv/tested
 	-@[ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || { command -v chromium && command -v bwrap; } >/dev/null || \
 		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium bubblewrap >/dev/null; }
 	$(PYTEST) $(NBVAL) tests lessons $(ARGS)
 
-quick: .venv/ready lint ## Run the checks, and the tests that take under two seconds each: no lessons, no browser, some minutes.
+quick: .venv/tested lint ## Run the checks, and the tests that take under two seconds each: no lessons, no browser, some minutes.
 	$(PYTEST) -m "not slow and not browser" tests $(ARGS)
 
-lint: .venv/ready ## Check style and docstrings, types, and that imports only go down the house.
+lint: .venv/tested ## Check style and docstrings, types, and that imports only go down the house.
 	.venv/bin/ruff check --quiet
 	.venv/bin/ruff format --check --quiet
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-cache
 
-durations: .venv/ready ## Run every test, and renew the seconds by which they are called slow and put in order.
+durations: .venv/tested ## Run every test, and renew the seconds by which they are called slow and put in order.
 	$(MAKE) test ARGS="--junitxml=.pytest_cache/durations.xml $(ARGS)"
 	.venv/bin/python tests/support/schedule.py .pytest_cache/durations.xml
 
-bench: .venv/ready ## Measure the course beside stock fastai and plain PyTorch, half an hour (ARGS="--quick" tries it).
+bench: .venv/tested ## Measure the course beside stock fastai and plain PyTorch, half an hour (ARGS="--quick" tries it).
 	@.venv/bin/python benchmarks/bench.py $(ARGS)
 
 lock: .venv/bin/uv ## Renew requirements.lock: the newest versions that pyproject.toml admits, on every system.
-	.venv/bin/uv pip compile --quiet --universal --upgrade --python-version 3.11 --extra lab --extra test \
+	.venv/bin/uv pip compile --quiet --universal --upgrade --python-version 3.11 --extra lab --extra grading --extra test \
 		--custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
 
-# uv installs several times as fast as pip, but pip alone knows a package index that is set in pip's own settings.
-# Compiled once here, in half a minute, torch and fastai import in 6 seconds; before, it takes 14.
+export TORCH
 .venv/ready: pyproject.toml requirements.lock | .venv/bin/uv
-	@echo "Installing the course into .venv: the first time, this takes some minutes and 7 GB of disk."
-	@.venv/bin/uv pip install --compile-bytecode --python .venv/bin/python --requirement requirements.lock --editable . || \
-		.venv/bin/python -m pip install --requirement requirements.lock --editable .
+	@.venv/bin/python tools/install.py lab grading
 	@touch .venv/ready
+
+.venv/tested: pyproject.toml requirements.lock | .venv/bin/uv
+	@.venv/bin/python tools/install.py lab grading test
+	@touch .venv/ready .venv/tested
 
 .venv/bin/uv:
 	$(if $(FOUND),,$(error $(NO_PYTHON)))

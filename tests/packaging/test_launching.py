@@ -53,7 +53,8 @@ def installed(clone) -> Path:
     """A clone whose environment is up to date; its tools write what they were asked to a file, calls."""
     for tool in ("python", "uv", "jupyter", "course", "ruff", "mypy", "lint-imports"):
         script(clone / ".venv" / "bin" / tool, f'echo "{tool} $*" >> "{clone}/calls"')
-    (clone / ".venv" / "ready").touch()
+    for stamp in ("ready", "tested"):
+        (clone / ".venv" / stamp).touch()
     return clone
 
 
@@ -87,19 +88,19 @@ def test_a_second_call_starts_working_at_once(installed):
 
 @pytest.mark.parametrize("changed", ["requirements.lock", "pyproject.toml"])
 def test_a_change_of_the_dependencies_is_installed_once(installed, changed):
-    os.utime(installed / changed, (time.time() + 5, time.time() + 5))
+    for name, second in {"requirements.lock": 1, "pyproject.toml": 1, ".venv/ready": 2, changed: 3}.items():
+        os.utime(installed / name, (second, second))
     os.utime(installed / ".venv" / "bin" / "uv", (0, 0))  # an old installer is no reason to start anew
     assert make(installed, "setup").returncode == 0
-    (call,) = calls(installed)
-    assert call.startswith("uv pip install") and "--requirement requirements.lock --editable ." in call
+    assert calls(installed) == ["python tools/install.py lab grading"]
+    assert make(installed, "setup").returncode == 0 and len(calls(installed)) == 1
 
 
-def test_pip_installs_where_uv_can_not(installed):
-    script(installed / ".venv" / "bin" / "uv", "exit 2")
-    (installed / ".venv" / "ready").unlink()
-    assert make(installed, "setup").returncode == 0
-    assert calls(installed) == ["python -m pip install --requirement requirements.lock --editable ."]
-    assert (installed / ".venv" / "ready").exists()
+def test_tests_install_what_they_need_besides(installed):
+    (installed / ".venv" / "tested").unlink()
+    assert make(installed, "lint").returncode == 0
+    assert calls(installed)[0] == "python tools/install.py lab grading test"
+    assert (installed / ".venv" / "tested").exists()
 
 
 def test_a_failed_installation_is_tried_again(installed):
