@@ -15,16 +15,16 @@ import psutil
 
 from course_utils.grading import exports
 from course_utils.grading.bank.items import GradedModel, GradedQuiz, VariedNumber, grade_id
-from course_utils.grading.bank.pool import open_pool
+from course_utils.grading.bank.reading import open_bank
 from course_utils.grading.bank.variants import PUBLIC
 from course_utils.grading.gradebook.store import Store
 from course_utils.grading.intake.submissions import submissions
 from course_utils.grading.marking.batches import imports_of
 from course_utils.grading.marking.marker import Marker
-from course_utils.grading.marking.run import grade_place
-from course_utils.grading.release.rehearsal import rehearse
+from course_utils.grading.marking.run import grade_submissions
 from course_utils.grading.release.releasing import release
-from course_utils.grading.sandbox.crew import Crew
+from course_utils.grading.release.sample_submissions import write_samples
+from course_utils.grading.sandbox.worker_pool import WorkerPool
 
 FOLDER = Path(__file__).parent
 BATCH = 20
@@ -42,8 +42,8 @@ for _ in range(100):
 
 
 def example(*, networks: bool) -> GradedQuiz:
-    """The example pool without what nbgrader can't grade, or its network alone."""
-    (whole,) = open_pool(FOLDER.parent / "docs" / "example_pool")
+    """The example item bank without what nbgrader can't grade, or its network alone."""
+    (whole,) = open_bank(FOLDER.parent / "docs" / "example_bank")
     items = [item for item in whole.items if isinstance(item, GradedModel) == networks]
     return whole.model_copy(update={"items": [item for item in items if not isinstance(item, VariedNumber)]})
 
@@ -51,15 +51,15 @@ def example(*, networks: bool) -> GradedQuiz:
 async def timed(quiz: GradedQuiz, place: Path) -> tuple[list[float], dict[str, dict[str, float | None]], str]:
     """(milliseconds a submission, batch by batch; student → item → points; the isolation), with one worker."""
     taken, points = [], {}
-    async with Crew(1, imports_of([quiz])) as crew:
-        marker = Marker(quiz, crew, PUBLIC, personal=False)
+    async with WorkerPool(1, imports_of([quiz])) as pool:
+        marker = Marker(quiz, pool, PUBLIC, personal=False)
         everything = list(submissions(place, [quiz]))
         for start in range(0, len(everything), BATCH):
             began = time.perf_counter()
             results = await marker.mark(everything[start : start + BATCH])
             taken.append(1000 * (time.perf_counter() - began) / len(results))
             points |= {result.student: {mark.item: mark.points for mark in result.marks} for result in results}
-        return taken, points, crew.tier.name
+        return taken, points, pool.tier.name
 
 
 def beside_nbgrader(folder: Path, ours: int, theirs: int) -> list[dict]:
@@ -68,7 +68,7 @@ def beside_nbgrader(folder: Path, ours: int, theirs: int) -> list[dict]:
 
     quiz = example(networks=False)
     place = folder / "honest"
-    rehearse(quiz, place, [f"s{number}" for number in range(ours)], PUBLIC, shares={"honest": 1.0})
+    write_samples(quiz, place, [f"s{number}" for number in range(ours)], PUBLIC, shares={"honest": 1.0})
     taken, points, tier = asyncio.run(timed(quiz, place))
     names = sorted(points)[:theirs]
     answers = {name: _answers(quiz, place / f"{name}.ipynb") for name in names}
@@ -103,7 +103,7 @@ def networks(folder: Path, count: int) -> list[dict]:
     """Submissions that train a network for 100 steps."""
     quiz = example(networks=True)
     place = folder / "networks"
-    rehearse(quiz, place, [f"s{number}" for number in range(count)], PUBLIC, shares={"honest": 1.0})
+    write_samples(quiz, place, [f"s{number}" for number in range(count)], PUBLIC, shares={"honest": 1.0})
     for file in place.iterdir():
         content = json.loads(file.read_bytes())
         for cell in content["cells"]:
@@ -120,12 +120,14 @@ def load(folder: Path, count: int) -> list[dict]:
     quiz = example(networks=False)
     place, store, released = folder / "load", folder / "marks.sqlite", folder / "released"
     release(quiz, released, PUBLIC)
-    rehearse(quiz, place, [f"s{number:05}" for number in range(count)], PUBLIC, shares={"honest": 0.95, "blank": 0.05})
+    write_samples(
+        quiz, place, [f"s{number:05}" for number in range(count)], PUBLIC, shares={"honest": 0.95, "blank": 0.05}
+    )
     asked = {"released": released, "keys": {quiz.lesson: PUBLIC}, "workers": joblib.cpu_count()}
     rows, peak = [], Peak()
     for run in ("first run", "second run"):
         began = time.perf_counter()
-        summary, _ = asyncio.run(grade_place(place, [quiz], store, **asked))
+        summary, _ = asyncio.run(grade_submissions(place, [quiz], store, **asked))
         seconds = time.perf_counter() - began
         notes = f"{seconds:.0f} s in all; " + ", ".join(f"{count} {state}" for state, count in summary.states.items())
         rows.append({"what": run, "n": summary.seen, "value": 1000 * seconds / count, "unit": "ms", "notes": notes})

@@ -1,4 +1,4 @@
-"""Grading: from a private pool of items to notebooks, marks, feedback and gradebooks.
+"""Grading: from a private item bank to notebooks, marks, feedback and gradebooks.
 
 The process that holds the keys never imports torch or fastai and never runs a student's code; see `docs/grading.md`.
 """

@@ -78,7 +78,7 @@ def test_a_misspelt_variable_is_named(monkeypatch, wrong, right):
 
 def test_variables_of_others_are_left_alone(monkeypatch):
     before = read_overrides()
-    for name in ("COURSE_ID", "COURSE_NAME", "COURSE_KEY", "COURSE_GRADED_POOL", "COURSE_DIR", "COURSEWARE_SEED"):
+    for name in ("COURSE_ID", "COURSE_NAME", "COURSE_KEY", "COURSE_ITEM_BANK", "COURSE_DIR", "COURSEWARE_SEED"):
         monkeypatch.setenv(name, "biology")
     assert read_overrides() == before
 

@@ -1,13 +1,13 @@
-"""The example pool's quiz, and changes to it."""
+"""The example item bank's quiz, and changes to it."""
 
 from pathlib import Path
 
 import nbformat
 
 from course_utils.grading.bank.items import GradedQuiz, VariedNumber
-from course_utils.grading.bank.pool import open_pool
+from course_utils.grading.bank.reading import open_bank
 
-POOL = Path(__file__).parents[2] / "docs" / "example_pool"
+BANK = Path(__file__).parents[2] / "docs" / "example_bank"
 KEY = bytes(range(32))
 
 
@@ -25,5 +25,5 @@ def sources(file) -> dict[str, str]:
 
 
 def varying(**parts) -> VariedNumber:
-    item = next(one for one in open_pool(POOL)[0].items if isinstance(one, VariedNumber))
+    item = next(one for one in open_bank(BANK)[0].items if isinstance(one, VariedNumber))
     return VariedNumber.model_validate(item.model_dump() | parts)

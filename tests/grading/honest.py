@@ -20,7 +20,7 @@ def _wrong(name, *bodies):
 EXAM = GradedQuiz.model_validate(
     {
         "lesson": "91_exam",
-        "pool": "graded",
+        "bank": "graded",
         "title": "Exam",
         "setup": "import numpy as np\nimport pandas as pd\nimport torch\n",
         "items": [

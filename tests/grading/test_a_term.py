@@ -16,14 +16,14 @@ import pytest
 from attacks import POINTS
 from needs import bwrap
 
-from course_utils.grading.bank.pool import open_pool
+from course_utils.grading.bank.reading import open_bank
 from course_utils.grading.bank.variants import read_course_key
 from course_utils.grading.gradebook.store import Store
 from course_utils.grading.records import Outcome, State
-from course_utils.grading.release.rehearsal import rehearse
+from course_utils.grading.release.sample_submissions import write_samples
 from course_utils.grading.returning.review import review
 
-EXAMPLE = Path(__file__).parents[2] / "docs" / "example_pool" / "90_example.yaml"
+EXAMPLE = Path(__file__).parents[2] / "docs" / "example_bank" / "90_example.yaml"
 COURSE = str(Path(sys.executable).with_name("course"))
 STUDENTS = [f"s{number:03}" for number in range(300)]
 HOSTILE = [source for name, source in POINTS.items() if not name.startswith(("endless and deaf", "asleep"))]
@@ -48,25 +48,25 @@ def rows(file: Path) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def term(tmp_path_factory):
-    """A course's folder with a locked pool, a course key, personal notebooks, and what came back."""
+    """A course's folder with a locked item bank, a course key, personal notebooks, and what came back."""
     folder = tmp_path_factory.mktemp("term")
     (folder / "plain").mkdir()
-    text = EXAMPLE.read_text(encoding="utf-8").replace("pool: example", "pool: graded").replace("limit: 20", "limit: 5")
+    text = EXAMPLE.read_text(encoding="utf-8").replace("bank: example", "bank: graded").replace("limit: 20", "limit: 5")
     (folder / "plain" / EXAMPLE.name).write_text(text.replace("limit: 2\n", "limit: 1\n"), encoding="utf-8")
     (folder / "roster.csv").write_text("student\n" + "\n".join(STUDENTS) + "\n")
     course("keygen", folder / "keys")
     course("keygen", folder / "keys", "--course")
     (public,) = (folder / "keys").glob("*.public.pem")
     course("lock", folder / "plain", "--for", public)
-    (folder / "pool").mkdir()
+    (folder / "bank").mkdir()
     for file in (folder / "plain").glob("*.locked"):
-        shutil.move(file, folder / "pool" / file.name)
+        shutil.move(file, folder / "bank" / file.name)
     (private,) = [file for file in (folder / "keys").glob("*.pem") if file != public]
     secret = folder / "keys" / "course.key"
-    access = ["--pool", folder / "pool", "--key", private, "--course-key", secret]
+    access = ["--bank", folder / "bank", "--key", private, "--course-key", secret]
     course("release", "90", *access, "--out", folder / "released", "--students", folder / "roster.csv")
-    (quiz,) = open_pool(folder / "pool", key=private)
-    told = rehearse(quiz, folder / "back", STUDENTS, read_course_key(secret, quiz), personal=True, hostile=HOSTILE)
+    (quiz,) = open_bank(folder / "bank", key=private)
+    told = write_samples(quiz, folder / "back", STUDENTS, read_course_key(secret, quiz), personal=True, hostile=HOSTILE)
     return folder, access, quiz, told
 
 

@@ -5,7 +5,7 @@ import typer
 from course_utils.cli.quiz.checking import check
 from course_utils.cli.quiz.deciding import decide
 from course_utils.cli.quiz.grading import grade, selftest
-from course_utils.cli.quiz.handing_back import appeal, export, feedback, report
+from course_utils.cli.quiz.handing_back import export, feedback, regrade_request, report
 from course_utils.cli.quiz.releasing import keygen, lock, release
 from course_utils.cli.quiz.reviewing import review
 from course_utils.cli.quiz.standing import mark, status
@@ -31,7 +31,7 @@ for command in (
     mark,
     feedback,
     report,
-    appeal,
+    regrade_request,
     decide,
     export,
 ):

@@ -1,4 +1,4 @@
-"""`course quiz selftest` and `grade`: prove a pool, and mark what was handed in."""
+"""`course quiz selftest` and `grade`: prove an item bank, and mark what was handed in."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,11 +8,11 @@ import typer
 from course_utils.errors import CourseError
 
 Numbers = Annotated[list[str] | None, typer.Argument(help="Assignments by number, e.g. 04; all when left out.")]
-PoolFolder = Annotated[
-    Path | None, typer.Option("--pool", help="The folder of the graded items.", envvar="COURSE_GRADED_POOL")
+BankFolder = Annotated[
+    Path | None, typer.Option("--bank", help="The folder of the graded items.", envvar="COURSE_ITEM_BANK")
 ]
 CourseKey = Annotated[Path | None, typer.Option(help="The course's key.", envvar="COURSE_KEY")]
-PrivateKey = Annotated[Path | None, typer.Option("--key", help="The private key that opens a locked pool.")]
+PrivateKey = Annotated[Path | None, typer.Option("--key", help="The private key that opens a locked item bank.")]
 Workers = Annotated[int | None, typer.Option(help="Submissions at a time; the machine's cores when left out.", min=1)]
 Unsafe = Annotated[
     bool,
@@ -22,7 +22,7 @@ Unsafe = Annotated[
 
 def selftest(
     numbers: Numbers = None,
-    pool: PoolFolder = None,
+    bank: BankFolder = None,
     course_key: CourseKey = None,
     key: PrivateKey = None,
     workers: Workers = None,
@@ -31,24 +31,24 @@ def selftest(
     """Prove the graded items: references get all points, blanks none, known mistakes their feedback."""
     import asyncio
 
-    from course_utils.grading.bank.pool import open_pool
+    from course_utils.grading.bank.reading import open_bank
     from course_utils.grading.bank.variants import read_course_key
     from course_utils.grading.marking import selftest as proof
     from course_utils.grading.marking.batches import imports_of
     from course_utils.grading.marking.marker import Marker
-    from course_utils.grading.sandbox.crew import Crew
+    from course_utils.grading.sandbox.worker_pool import WorkerPool
 
-    quizzes = open_pool(_named(pool), numbers, key)
+    quizzes = open_bank(_named(bank), numbers, key)
 
-    hidden = [path for path in (pool, key, course_key) if path]
+    hidden = [path for path in (bank, key, course_key) if path]
 
     async def proven() -> list[str]:
         found = []
-        async with Crew(_workers(workers), imports_of(quizzes), unsafe_local=unsafe_local, secrets=hidden) as crew:
+        async with WorkerPool(_workers(workers), imports_of(quizzes), None, unsafe_local, secrets=hidden) as pool:
             for quiz in quizzes:
                 secret = read_course_key(course_key, quiz)
                 for personal in (True, False):
-                    marker = Marker(quiz, crew, secret, personal)
+                    marker = Marker(quiz, pool, secret, personal)
                     found += [f"{quiz.lesson}: {fault}" for fault in await proof.faults(quiz, marker, secret)]
         return list(dict.fromkeys(found))
 
@@ -61,10 +61,10 @@ def selftest(
 
 
 def grade(
-    place: Annotated[Path, typer.Argument(help="A folder, an LMS's zip, or nbgrader's submitted/.")],
+    submissions: Annotated[Path, typer.Argument(help="A folder, an LMS's zip, or nbgrader's submitted/.")],
     numbers: Numbers = None,
     released: Annotated[Path, typer.Option(help="The folder that release wrote.")] = Path("released"),
-    pool: PoolFolder = None,
+    bank: BankFolder = None,
     store: Annotated[Path, typer.Option(help="The file of the marks.")] = Path("marks.sqlite"),
     course_key: CourseKey = None,
     key: PrivateKey = None,
@@ -78,13 +78,13 @@ def grade(
     """Mark what isn't marked yet; a second run does nothing, a killed one goes on where it stopped."""
     import asyncio
 
-    from course_utils.grading.bank.pool import open_pool
+    from course_utils.grading.bank.reading import open_bank
     from course_utils.grading.bank.variants import read_course_key
-    from course_utils.grading.marking.run import grade_place
+    from course_utils.grading.marking.run import grade_submissions
 
-    quizzes = open_pool(_named(pool), numbers, key)
-    work = grade_place(
-        place,
+    quizzes = open_bank(_named(bank), numbers, key)
+    work = grade_submissions(
+        submissions,
         quizzes,
         store,
         released=released,
@@ -95,7 +95,7 @@ def grade(
         memory=memory << 20,
         unsafe_local=unsafe_local,
         again=again,
-        secrets=[path for path in (pool, key, course_key) if path],
+        secrets=[path for path in (bank, key, course_key) if path],
     )
     try:
         summary, tier = asyncio.run(work)
@@ -110,10 +110,10 @@ def grade(
     typer.echo(f"{summary.rate:.0f} a second; next: course quiz status --store {store}")
 
 
-def _named(pool: Path | None) -> Path:
-    if pool is None:
-        raise CourseError("Name the folder of the graded items with --pool, or in COURSE_GRADED_POOL.")
-    return pool
+def _named(bank: Path | None) -> Path:
+    if bank is None:
+        raise CourseError("Name the folder of the graded items with --bank, or in COURSE_ITEM_BANK.")
+    return bank
 
 
 def _workers(asked: int | None) -> int:

@@ -1,4 +1,4 @@
-"""`course quiz export, feedback, report, appeal`: what happens with marks once they are there."""
+"""`course quiz export, feedback, report, regrade-request`: what happens with marks once they are there."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,10 +9,10 @@ from course_utils.errors import CourseError
 
 Numbers = Annotated[list[str] | None, typer.Argument(help="Assignments by number, e.g. 04; all when left out.")]
 StoreFile = Annotated[Path, typer.Option("--store", help="The file of the marks.")]
-Pool = Annotated[Path | None, typer.Option(help="The folder of the graded items.", envvar="COURSE_GRADED_POOL")]
+Bank = Annotated[Path | None, typer.Option(help="The folder of the graded items.", envvar="COURSE_ITEM_BANK")]
 Out = Annotated[Path, typer.Option(help="The folder to write to.")]
 Released = Annotated[Path, typer.Option(help="The folder that release wrote.")]
-Key = Annotated[Path | None, typer.Option("--key", help="The private key that opens a locked pool.")]
+Key = Annotated[Path | None, typer.Option("--key", help="The private key that opens a locked item bank.")]
 CourseKey = Annotated[Path | None, typer.Option(help="The course's key.", envvar="COURSE_KEY")]
 MARKS, RELEASED = Path("marks.sqlite"), Path("released")
 NAMED = 10  # students that a line names
@@ -50,7 +50,7 @@ def feedback(
     out: Out,
     numbers: Numbers = None,
     store: StoreFile = MARKS,
-    pool: Pool = None,
+    bank: Bank = None,
     released: Released = RELEASED,
     key: Key = None,
     course_key: CourseKey = None,
@@ -63,10 +63,10 @@ def feedback(
     from course_utils.grading.returning.feedback import feedback as write
 
     with Store(_there(store)) as marks:
-        quizzes = _graded(marks, pool, numbers, key)
-        course = read_course_key(course_key, next((quiz for quiz in quizzes if quiz.pool == "graded"), quizzes[0]))
+        quizzes = _graded(marks, bank, numbers, key)
+        course = read_course_key(course_key, next((quiz for quiz in quizzes if quiz.bank == "graded"), quizzes[0]))
         personal = [quiz.lesson for quiz in quizzes if is_personal(quiz, released, course)]
-        count = write(marks, quizzes, out, course, explain, personal, pool)
+        count = write(marks, quizzes, out, course, explain, personal, bank)
     typer.echo(f"{count} pages in {out}; {out / 'index.csv'} says whose is whose. Give each student their own alone.")
 
 
@@ -74,7 +74,7 @@ def report(
     out: Out,
     numbers: Numbers = None,
     store: StoreFile = MARKS,
-    pool: Pool = None,
+    bank: Bank = None,
     released: Released = RELEASED,
     key: Key = None,
     course_key: CourseKey = None,
@@ -86,40 +86,40 @@ def report(
     from course_utils.grading.returning.report import report as write
 
     with Store(_there(store)) as marks:
-        for quiz in _graded(marks, pool, numbers, key):
+        for quiz in _graded(marks, bank, numbers, key):
             results = marks.results(quiz.lesson)
             secret = read_course_key(course_key, quiz)
             page = write(results, quiz, out, is_personal(quiz, released, secret), secret)
             typer.echo(f"{page}: {len(results)} submissions. It names students: keep it private.")
 
 
-def appeal(
+def regrade_request(
     assignment: Annotated[str, typer.Argument(help="E.g. 04_frozen.")],
     student: Annotated[str, typer.Argument(help="The student's id.")],
     item: Annotated[str, typer.Argument(help="E.g. 04.2.")],
     text: Annotated[str, typer.Argument(help="What the student wrote.")],
     store: StoreFile = MARKS,
 ) -> None:
-    """Note a student's appeal; it waits in the review until a person has marked the item."""
+    """Note a student's regrade request; it waits in the review until a person has marked the item."""
     from course_utils.grading.gradebook.store import Store
     from course_utils.grading.names import shown
 
     if not text.strip():
-        raise CourseError("The appeal says nothing: give the student's own words.")
+        raise CourseError("The request says nothing: give the student's own words.")
     with Store(_there(store)) as marks:
-        marks.appeal(assignment, student, item, text)
+        marks.request_regrade(assignment, student, item, text)
     typer.echo(f"Noted: {item} of {shown(student)} waits in the review.")
 
 
-def _graded(marks, pool: Path | None, numbers: list[str] | None, key: Path | None) -> list:
-    """The pool's assignments that have results. CourseError when there are none."""
-    from course_utils.grading.bank.pool import open_pool
+def _graded(marks, bank: Path | None, numbers: list[str] | None, key: Path | None) -> list:
+    """The item bank's assignments that have results. CourseError when there are none."""
+    from course_utils.grading.bank.reading import open_bank
 
-    if pool is None:
-        raise CourseError("Name the folder of the graded items with --pool, or in COURSE_GRADED_POOL.")
-    if found := [quiz for quiz in open_pool(pool, numbers, key) if marks.results(quiz.lesson)]:
+    if bank is None:
+        raise CourseError("Name the folder of the graded items with --bank, or in COURSE_ITEM_BANK.")
+    if found := [quiz for quiz in open_bank(bank, numbers, key) if marks.results(quiz.lesson)]:
         return found
-    raise CourseError(f"{marks.path} has no results of the assignments in {pool}: grade the submissions first.")
+    raise CourseError(f"{marks.path} has no results of the assignments in {bank}: grade the submissions first.")
 
 
 def _there(store: Path) -> Path:

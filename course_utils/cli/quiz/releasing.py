@@ -8,7 +8,7 @@ import typer
 from course_utils.errors import CourseError
 
 Numbers = Annotated[list[str], typer.Argument(help="Lessons by number, e.g. 04.")]
-Pool = Annotated[Path | None, typer.Option(envvar="COURSE_GRADED_POOL", help="The folder of the graded items.")]
+Bank = Annotated[Path | None, typer.Option(envvar="COURSE_ITEM_BANK", help="The folder of the graded items.")]
 Out = Annotated[Path, typer.Option(help="The folder that the notebooks are written to.")]
 Students = Annotated[
     Path | None, typer.Option(help="A CSV file with a column `student`: each gets a notebook of their own.")
@@ -16,35 +16,35 @@ Students = Annotated[
 CourseKey = Annotated[
     Path | None, typer.Option(help="The course's key, from `course quiz keygen FOLDER --course`.", envvar="COURSE_KEY")
 ]
-Key = Annotated[Path | None, typer.Option(help="Your private key, when the pool is locked.")]
+Key = Annotated[Path | None, typer.Option(help="Your private key, when the item bank is locked.")]
 Holders = Annotated[list[Path], typer.Option("--for", help="Public keys, NAME.public.pem; may be given repeatedly.")]
 
 
 def release(
     numbers: Numbers,
-    pool: Pool = None,
+    bank: Bank = None,
     out: Out = Path("released"),
     students: Students = None,
     course_key: CourseKey = None,
     key: Key = None,
 ) -> None:
     """Write the students' notebooks of assignments, without any key."""
-    from course_utils.grading.bank.pool import open_pool
+    from course_utils.grading.bank.reading import open_bank
     from course_utils.grading.bank.variants import read_course_key
     from course_utils.grading.release import releasing
     from course_utils.grading.release.roster import read_roster
 
-    if pool is None:
-        raise CourseError("Name the folder of the graded items with --pool, or in COURSE_GRADED_POOL.")
-    quizzes = open_pool(pool, numbers, key)
+    if bank is None:
+        raise CourseError("Name the folder of the graded items with --bank, or in COURSE_ITEM_BANK.")
+    quizzes = open_bank(bank, numbers, key)
     roster, column = read_roster(students) if students else (None, "")
     for quiz in quizzes:
-        written = releasing.release(quiz, out, read_course_key(course_key, quiz, releasing=True), roster, figures=pool)
+        written = releasing.release(quiz, out, read_course_key(course_key, quiz, releasing=True), roster, figures=bank)
         if roster is None:
             typer.echo(f"{quiz.lesson}: {written[0]}, for everybody")
         else:
             typer.echo(f"{quiz.lesson}: {len(written)} notebooks, {out}/STUDENT/{quiz.lesson}.ipynb")
-        if quiz.pool == "example":
+        if quiz.bank == "example":
             typer.echo(
                 f"{quiz.lesson} is an example: its keys are public, so try things out with it and give no marks."
             )
@@ -59,7 +59,7 @@ def keygen(
     passphrase: Annotated[bool, typer.Option("--passphrase", help="Ask for one that the private key needs.")] = False,
     course: Annotated[bool, typer.Option("--course", help="Make the course's key instead; once for a course.")] = False,
 ) -> None:
-    """Make your pair of keys for locked pools, or the course's key for numbers that vary."""
+    """Make your pair of keys for locked item banks, or the course's key for numbers that vary."""
     from course_utils.grading.bank import locks, variants
 
     if course:
@@ -70,19 +70,19 @@ def keygen(
     said = typer.prompt("Passphrase", hide_input=True, confirmation_prompt=True) if passphrase else None
     private, public = locks.keygen(folder, name, said)
     typer.echo(f"{private}: keep it to yourself; who has it reads what is locked for you.")
-    typer.echo(f"{public}: give it to those who lock: `course quiz lock POOL --for {public}`.")
+    typer.echo(f"{public}: give it to those who lock: `course quiz lock BANK --for {public}`.")
 
 
 def lock(
-    path: Annotated[Path, typer.Argument(help="A file NN_slug.yaml, or the folder of a pool.")], holders: Holders
+    path: Annotated[Path, typer.Argument(help="A file NN_slug.yaml, or the folder of an item bank.")], holders: Holders
 ) -> None:
-    """Lock a pool, so that the holders of those keys alone can read it."""
+    """Lock an item bank, so that the holders of those keys alone can read it."""
     from course_utils.grading.bank import locks
 
-    written = locks.lock_pool(path, holders) if path.is_dir() else [locks.lock(path, holders)]
+    written = locks.lock_bank(path, holders) if path.is_dir() else [locks.lock(path, holders)]
     for file in written:
         typer.echo(str(file))
     typer.echo(
         f"Locked for {len(holders)} key{'s' if len(holders) > 1 else ''}. Next: keep the plain files out of what you "
-        "share, and lock again after each change: a pool that holds a file both plain and locked is refused."
+        "share, and lock again after each change: an item bank that holds a file both plain and locked is refused."
     )

@@ -16,7 +16,7 @@ NEXT = {
     "missing cell": "look into the notebooks, then mark the items: course quiz mark",
     "look at this": "see why with --assignment, and mark what waits: course quiz review",
     "unreadable": "see why with --assignment, and ask the student for another file",
-    "timeout": "look at their code, or raise the items' limit in the pool",
+    "timeout": "look at their code, or raise the items' limit in the item bank",
     "crashed": "look at their code, or grade --again with more --memory",
     "infrastructure error": "our failure, no mark yet: grade again",
 }
@@ -59,8 +59,8 @@ def status(
                 typer.echo(f"  {_several(len(absent), 'student')} handed in nothing: {named}")
             for one in marks.decisions(name):
                 typer.echo(f"  {one.kind} {shown(one.about)}: {shown(one.why)} ({shown(one.by) or 'unknown'})")
-            if appeals := sum(appeal.open for appeal in marks.appeals(name)):
-                typer.echo(f"  {_several(appeals, 'appeal')} open.")
+            if requests := sum(one.open for one in marks.regrade_requests(name)):
+                typer.echo(f"  {_several(requests, 'regrade request')} open.")
 
 
 def mark(

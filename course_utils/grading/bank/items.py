@@ -151,11 +151,11 @@ GradedItem = Annotated[
 class GradedQuiz(Quiz):
     """An assignment: the graded items of one lesson.
 
-    pool: "graded" stands in no public repository; the keys of an "example" are known to everybody
+    bank: "graded" stands in no public repository; the keys of an "example" are known to everybody
     setup: code that the notebook begins with, and that the grader runs in place of what the student made of it
     """
 
-    pool: Literal["graded", "example"]
+    bank: Literal["graded", "example"]
     title: Text
     setup: str = ""
     items: list[GradedItem] = Field(min_length=1)  # type: ignore[assignment]  # other kinds than a lesson's

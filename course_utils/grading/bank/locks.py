@@ -1,4 +1,4 @@
-"""Locks files of a pool to the instructors' public keys, so that one repository can hold them for all to see.
+"""Locks files of an item bank to the instructors' public keys, so that one repository can hold them for all to see.
 
 The content is sealed with AES-256-GCM under a key of its own; that key is wrapped for each instructor by X25519, HKDF
 and AES-256-GCM. A lock keeps a file secret and whole; it doesn't say who wrote it.
@@ -41,18 +41,18 @@ def keygen(folder: Path, name: str = "instructor", passphrase: str | None = None
 
 
 def lock(file: Path, public_keys: list[Path]) -> Path:
-    """Write NN_slug.yaml.locked beside a file of the pool, for the holders of those keys; an older one is replaced."""
+    """Write NN_slug.yaml.locked beside a file of the bank, for the holders of those keys; an older one is replaced."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     if not ASSIGNMENT.fullmatch(file.name):
-        raise CourseError(f"{file.name} is no file of a pool: lock files named NN_slug.yaml.")
+        raise CourseError(f"{file.name} is no file of an item bank: lock files named NN_slug.yaml.")
     if not public_keys:
         raise CourseError("Nobody could open it again: name at least one public key.")
     holders = [_public(one) for one in public_keys]
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise CourseError(f"{file} can't be read ({error.strerror}): name a file of the pool.") from None
+        raise CourseError(f"{file} can't be read ({error.strerror}): name a file of the item bank.") from None
     key, nonce = AESGCM.generate_key(256), secrets.token_bytes(12)
     envelope = {
         "form": FORM,
@@ -68,11 +68,11 @@ def lock(file: Path, public_keys: list[Path]) -> Path:
     return locked
 
 
-def lock_pool(folder: Path, public_keys: list[Path]) -> list[Path]:
+def lock_bank(folder: Path, public_keys: list[Path]) -> list[Path]:
     """Lock every assignment of a folder. CourseError when it has none."""
     files = sorted(file for file in folder.glob("*.yaml") if ASSIGNMENT.fullmatch(file.name))
     if not files:
-        raise CourseError(f"{folder} holds no file NN_slug.yaml: name the folder of the pool.")
+        raise CourseError(f"{folder} holds no file NN_slug.yaml: name the folder of the item bank.")
     return [lock(file, public_keys) for file in files]
 
 

@@ -1,4 +1,4 @@
-"""Answer cells that are right, and those that known mistakes lead to: for self-tests and rehearsals."""
+"""Answer cells that are right, and those that known mistakes lead to: for self-tests and sample submissions."""
 
 from collections.abc import Sequence
 from string import ascii_uppercase
@@ -9,9 +9,9 @@ from course_utils.quiz.items import Number, OneChoice, Order, SeveralChoices
 from course_utils.quiz.text import shuffled
 
 
-def _letters(item: OneChoice | SeveralChoices | Order, places: Sequence[int], order_of: str) -> str:
+def _letters(item: OneChoice | SeveralChoices | Order, positions: Sequence[int], order_of: str) -> str:
     order = shuffled(item, order_of)
-    return " ".join(ascii_uppercase[order.index(place)] for place in places)
+    return " ".join(ascii_uppercase[order.index(position)] for position in positions)
 
 
 def right(item: GradedItem, order_of: str, course_key: bytes, student: str) -> str:
@@ -43,11 +43,11 @@ def mistaken(item: GradedItem, order_of: str, course_key: bytes, student: str) -
     if isinstance(item, Number):
         return [(f"{name} = {mistake.answer!r}", mistake.feedback) for mistake in item.mistakes]
     if isinstance(item, OneChoice):
-        wrong = [place for place in range(len(item.options)) if place not in item.key]
-        return [(f"{name} = {_letters(item, [place], order_of)!r}", item.options[place].feedback) for place in wrong]
+        wrong = [n for n in range(len(item.options)) if n not in item.key]
+        return [(f"{name} = {_letters(item, [one], order_of)!r}", item.options[one].feedback) for one in wrong]
     if isinstance(item, SeveralChoices):
-        wrong = [place for place in range(len(item.options)) if place not in item.key]
-        return [(f"{name} = {_letters(item, [place], order_of)!r}", item.options[place].feedback) for place in wrong]
+        wrong = [n for n in range(len(item.options)) if n not in item.key]
+        return [(f"{name} = {_letters(item, [one], order_of)!r}", item.options[one].feedback) for one in wrong]
     if isinstance(item, Order):
         return [(f"{name} = {_letters(item, range(len(item.steps))[::-1], order_of)!r}", "")]
     if isinstance(item, FreeText):

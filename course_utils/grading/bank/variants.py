@@ -46,7 +46,7 @@ def varied(item: VariedNumber, course_key: bytes, student: str) -> Number:
         except Exception as error:
             raise CourseError(
                 f"The variant of {item.id} stops for the student {student!r} with {type(error).__name__}: {error}: "
-                "its code and its mistakes should give a number for every draw; mend them in the pool."
+                "its code and its mistakes should give a number for every draw; mend them in the item bank."
             ) from error
         if not math.isfinite(answer):
             raise CourseError(f"The variant of {item.id} gives {answer} for {student!r}: draw so that it is finite.")
@@ -72,7 +72,7 @@ def read_course_key(file: Path | None, quiz: GradedQuiz, releasing: bool = False
 
     releasing: nothing is out yet, so that a key may be made
     """
-    if file is None and quiz.pool == "example":
+    if file is None and quiz.bank == "example":
         return PUBLIC
     if file is None and releasing:
         raise CourseError(

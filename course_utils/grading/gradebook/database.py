@@ -33,7 +33,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
             digest TEXT NOT NULL, outcome TEXT NOT NULL, points REAL, most REAL NOT NULL, feedback TEXT NOT NULL,
             answer TEXT NOT NULL, time REAL NOT NULL)""",
         "CREATE INDEX marks_of_submission ON marks (submission, item)",
-        # what people did: "mark" or "appeal"; mark: the row of marks that they had in front of them
+        # what people did: "mark" or "regrade request"; mark: the row of marks that they had in front of them
         """CREATE TABLE acts (
             id INTEGER PRIMARY KEY, kind TEXT NOT NULL, assignment TEXT NOT NULL, student TEXT NOT NULL,
             item TEXT NOT NULL, points REAL, text TEXT NOT NULL, by TEXT NOT NULL, mark INTEGER NOT NULL,
@@ -195,12 +195,12 @@ def network(path: Path) -> str:
     """The kind of network file system that a path lies on, or ""."""
     import psutil
 
-    place = path.resolve()
+    real = path.resolve()
     try:
-        mounts = [one for one in psutil.disk_partitions(all=True) if place.is_relative_to(one.mountpoint)]
+        mounts = [one for one in psutil.disk_partitions(all=True) if real.is_relative_to(one.mountpoint)]
     except OSError:  # no list of mounts to be had
         return ""
-    # the deepest mount holds the path; of two at one place the later one is seen
+    # the deepest mount holds the path; of two on one folder the later one is seen
     here = max(enumerate(mounts), key=lambda one: (len(one[1].mountpoint), one[0]), default=None)
     if here is None:
         return ""

@@ -1,4 +1,4 @@
-"""What people add to the marks of a store: points given by hand, and students' appeals; none is ever overwritten."""
+"""What people add to the marks of a store: points given by hand, and regrade requests; none is ever overwritten."""
 
 import math
 import sqlite3
@@ -9,7 +9,7 @@ from course_utils.errors import CourseError
 from course_utils.grading.names import whole
 from course_utils.grading.records import Mark, Result
 
-LONGEST_TEXT = 10_000  # characters of a comment or an appeal
+LONGEST_TEXT = 10_000  # characters of a comment or a regrade request
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Manual:
 
 
 @dataclass(frozen=True)
-class Appeal:
+class RegradeRequest:
     """A student's objection to the mark of one item; open until a person marks the item after it."""
 
     student: str
@@ -53,7 +53,7 @@ def check_points(points: float | None, most: float = math.inf, item: str = "") -
 def add(
     file: sqlite3.Connection, kind: str, where: tuple[str, str, str], row: int, points: float | None, text: str, by: str
 ) -> None:
-    """Add a "mark" or an "appeal" about (assignment, student, item), whose row of marks was seen."""
+    """Add a "mark" or a "regrade request" about (assignment, student, item), whose row of marks was seen."""
     file.execute(
         """INSERT INTO acts (kind, assignment, student, item, mark, points, text, by, time)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
@@ -74,13 +74,13 @@ def manual(
     return {(row[0], row[1], row[2]): Manual(*row[3:]) for row in rows}
 
 
-def appeals(file: sqlite3.Connection, assignment: str) -> list[Appeal]:
-    """All appeals, oldest first."""
+def regrade_requests(file: sqlite3.Connection, assignment: str) -> list[RegradeRequest]:
+    """All regrade requests, oldest first."""
     rows = file.execute(
         """SELECT student, item, text, time, NOT EXISTS (SELECT 1 FROM acts AS later WHERE later.id > a.id
             AND kind = 'mark' AND later.assignment = a.assignment AND later.student = a.student
             AND later.item = a.item)
-        FROM acts AS a WHERE kind = 'appeal' AND assignment = ? ORDER BY id""",
+        FROM acts AS a WHERE kind = 'regrade request' AND assignment = ? ORDER BY id""",
         (assignment,),
     )
-    return [Appeal(student, item, text, time, bool(open_)) for student, item, text, time, open_ in rows]
+    return [RegradeRequest(student, item, text, time, bool(open_)) for student, item, text, time, open_ in rows]

@@ -1,4 +1,4 @@
-"""Keeps marks in one SQLite file: what grading found, what people marked, what students appealed, and all that was."""
+"""Marks in one SQLite file: what grading found, what people marked, what students objected to, and the history."""
 
 import json
 import time
@@ -12,11 +12,11 @@ from typing import Any
 from course_utils.errors import CourseError
 from course_utils.grading.gradebook import database, decisions, people
 from course_utils.grading.gradebook.decisions import Decision
-from course_utils.grading.gradebook.people import Appeal, Manual
+from course_utils.grading.gradebook.people import Manual, RegradeRequest
 from course_utils.grading.names import whole
 from course_utils.grading.records import LONGEST_ANSWER, Mark, Outcome, Result, State
 
-__all__ = ["Appeal", "Manual", "Store"]
+__all__ = ["Manual", "RegradeRequest", "Store"]
 
 MARK = "item, outcome, points, most, feedback, answer, digest"
 CURRENT = """FROM submissions AS s WHERE (?1 IS NULL OR assignment = ?1) AND (?2 IS NULL OR student = ?2) AND saved =
@@ -183,9 +183,9 @@ class Store:
         """Give the same points to several (student, item), all or none."""
         self._add("mark", assignment, list(chosen), points, comment, by)
 
-    def appeal(self, assignment: str, student: str, item: str, text: str) -> None:
+    def request_regrade(self, assignment: str, student: str, item: str, text: str) -> None:
         """Keep a student's objection; it waits until a person marks the item."""
-        self._add("appeal", assignment, [(student, item)], None, text, student)
+        self._add("regrade request", assignment, [(student, item)], None, text, student)
 
     def _add(
         self, kind: str, assignment: str, chosen: list[tuple[str, str]], points: float | None, text: str, by: str
@@ -219,24 +219,24 @@ class Store:
             one = people.manual(self._file, assignment, student).get((assignment, student, item))
         return one.comment if one else ""
 
-    def appeals(self, assignment: str) -> list[Appeal]:
-        """All appeals, oldest first."""
+    def regrade_requests(self, assignment: str) -> list[RegradeRequest]:
+        """All regrade requests, oldest first."""
         with self._read():
-            return people.appeals(self._file, assignment)
+            return people.regrade_requests(self._file, assignment)
 
     def waiting(self, assignment: str) -> list[tuple[str, Mark]]:
         """(student, mark) that wait for a person, by student.
 
         These are what only a person can mark and nobody has, what was marked by hand for an answer that the student has
-        changed since, and what a student appeals against.
+        changed since, and what a student asks to have regraded.
         """
         manual = self.manual(assignment)
-        appealed = {(one.student, one.item) for one in self.appeals(assignment) if one.open}
+        requested = {(one.student, one.item) for one in self.regrade_requests(assignment) if one.open}
 
         def waits(result: Result, mark: Mark) -> bool:
             key = (result.student, mark.item)
             given = manual.get(key)
-            return key in appealed or (given.outdated(result, mark) if given else mark.outcome in PEOPLES)
+            return key in requested or (given.outdated(result, mark) if given else mark.outcome in PEOPLES)
 
         return [
             (result.student, mark)
@@ -248,8 +248,8 @@ class Store:
     def history(self, assignment: str, student: str, item: str) -> list[dict[str, Any]]:
         """All that was ever found or said about one item, oldest first.
 
-        Each has `what` ("graded", "mark", "appeal" or what was decided), `time`, `points`, `outcome`, `text` (feedback,
-        comment, appeal or reason), `by`, and the `submission` and `environment` that it is about.
+        Each has `what` ("graded", "mark", "regrade request" or a decision), `time`, `points`, `outcome`, `text`
+        (feedback, comment, request or reason), `by`, and the `submission` and `environment` that it is about.
         """
         names = ("what", "time", "points", "outcome", "text", "by", "submission", "environment")
         with self._read():

@@ -12,7 +12,7 @@ from course_utils.errors import CourseError
 from course_utils.grading.names import shown
 
 MOST_FILES = 200_000
-DEEPEST = 8  # folders below the place
+DEEPEST = 8  # folders below the archive
 IGNORED = {".ipynb_checkpoints", "__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini", ".git", "__pycache__"}
 PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the other methods unpack without a limit
 
@@ -23,7 +23,7 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file: its path as parts, and when it was written, to be compared with others of the same place alone.
+    """A file: its path as parts, and when it was written, to be compared with others of the same archive alone.
 
     number: tells members of a zip from each other, which may share a name; plain: no link, pipe or closed folder
     """
@@ -35,7 +35,7 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """Its path below the place."""
+        """Its path below the archive."""
         return "/".join(self.parts)
 
 
@@ -150,7 +150,7 @@ def _name(member: zipfile.ZipInfo) -> str:
 
 
 def opened(path: Path) -> Folder | Zip:
-    """The place: a folder, a zip, or one notebook. CourseError when it is none."""
+    """The archive: a folder, a zip, or one notebook. CourseError when it is none."""
     if path.is_dir():
         return Folder(path)
     if path.suffix.lower() == ".ipynb" and path.is_file():
@@ -160,14 +160,14 @@ def opened(path: Path) -> Folder | Zip:
     return Zip(path)
 
 
-def listed(place: Folder | Zip, most: int = MOST_FILES) -> list[Entry]:
-    """All files of a place. CourseError when there are more than `most`, or the folder can't be read."""
+def listed(archive: Folder | Zip, most: int = MOST_FILES) -> list[Entry]:
+    """All files of a archive. CourseError when there are more than `most`, or the folder can't be read."""
     entries = []
     try:
-        for entry in place.entries():
+        for entry in archive.entries():
             entries.append(entry)
             if len(entries) > most:
-                raise CourseError(f"{place.path} holds more than {most} files: see what fills it, and hand in parts.")
+                raise CourseError(f"{archive.path} holds more than {most} files: see what fills it, and hand in parts.")
     except OSError as error:
-        raise CourseError(f"{place.path} can't be read ({error.strerror}): let yourself read it.") from None
+        raise CourseError(f"{archive.path} can't be read ({error.strerror}): let yourself read it.") from None
     return entries

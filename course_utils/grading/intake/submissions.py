@@ -26,7 +26,7 @@ HandedOut = Callable[[GradedQuiz, str], Mapping[str, str]]
 
 
 def submissions(
-    place: Path,
+    archive: Path,
     quizzes: Sequence[GradedQuiz],
     handed_out: HandedOut | None = None,
     form: str | None = None,
@@ -34,17 +34,17 @@ def submissions(
 ) -> "Submissions":
     """Each student's latest notebook for each quiz, by student; read one after another, as they are asked for.
 
-    place: a folder or zip of one of layouts.FORMS, which is recognised when `form` doesn't name it; or one notebook
+    archive: a folder or zip of one of layouts.FORMS, which is recognised when `form` doesn't name it; or one notebook
     handed_out: the cells as a student got them, grade id → source; edited and blank cells are told by them
     largest: bytes of a notebook
     What can't be read comes with its trouble; where the assignment isn't known either and there are several quizzes,
-    its `assignment` is "". CourseError when the place itself can't be read.
+    its `assignment` is "". CourseError when the archive itself can't be read.
     """
     if not quizzes:
         raise CourseError("No assignment is named that the notebooks could answer: name one.")
-    if (path := Path(place) / "submitted").is_dir():  # nbgrader's course folder
-        place = path
-    opened = archives.opened(Path(place))
+    if (path := Path(archive) / "submitted").is_dir():  # nbgrader's course folder
+        archive = path
+    opened = archives.opened(Path(archive))
     try:
         found = layouts.found(archives.listed(opened), form)
     except BaseException:
@@ -75,7 +75,7 @@ class Submissions(Iterator[Submission]):
         return next(self._all)
 
     def _read(self, intake: "_Intake", of_student: dict[str, list[Found]]) -> Iterator[Submission]:
-        with closing(intake.place):
+        with closing(intake.archive):
             for student, found in sorted(of_student.items()):
                 there = list(intake.of_student(student, found))
                 self.total += len(there) - self._expected[student]
@@ -84,9 +84,9 @@ class Submissions(Iterator[Submission]):
 
 class _Intake:
     def __init__(
-        self, place: Folder | Zip, quizzes: Sequence[GradedQuiz], handed_out: HandedOut | None, largest: int
+        self, archive: Folder | Zip, quizzes: Sequence[GradedQuiz], handed_out: HandedOut | None, largest: int
     ) -> None:
-        self.place = place
+        self.archive = archive
         self.plans = {quiz.lesson: Plan(quiz) for quiz in quizzes}
         self.handed_out = handed_out
         self.largest = largest
@@ -127,7 +127,7 @@ class _Intake:
         named = next((lesson for lesson in (self._named(name) for name in one.names) if lesson), "")
         empty = Submission(one.student, named, self._source(one), "", trouble=one.trouble)
         try:
-            data = self.place.read(one.entry, self.largest)
+            data = self.archive.read(one.entry, self.largest)
         except Unreadable as error:
             digest = _digest(f"{one.entry.name} {error}".encode("utf-8", "replace"))
             return replace(empty, digest=digest, trouble=one.trouble or f"The file can't be read: {error}.")
@@ -197,7 +197,7 @@ class _Intake:
         return Submission(one.student, "", self._source(one), _digest(trouble.encode()), trouble=trouble)
 
     def _source(self, one: Found) -> str:
-        return shown(f"{self.place.path.name}/{one.entry.name}", 300)
+        return shown(f"{self.archive.path.name}/{one.entry.name}", 300)
 
 
 def _beside_fuller(later: Submission, earlier: Submission) -> Submission:

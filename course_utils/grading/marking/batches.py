@@ -1,4 +1,4 @@
-"""Grades submissions: proves the pool, passes over what is done, marks batch by batch, and keeps each batch at once."""
+"""Grades submissions: proves the item bank, passes over what is done, and marks and keeps batch by batch."""
 
 import ast
 import asyncio
@@ -18,7 +18,7 @@ from course_utils.grading.gradebook.store import Store
 from course_utils.grading.marking import selftest
 from course_utils.grading.marking.marker import Marker
 from course_utils.grading.records import Mark, Outcome, Result, State, Submission
-from course_utils.grading.sandbox.crew import Crew
+from course_utils.grading.sandbox.worker_pool import WorkerPool
 
 STOPPED = (Outcome.TIMEOUT, Outcome.CRASHED)
 BATCH = 100  # submissions that are marked and kept together: what a kill can cost
@@ -74,28 +74,28 @@ def environment() -> str:
 class Grading:
     """A run of grading: quizzes, a sandbox, a store.
 
-    keys: lesson → course key; personal: lesson → whether its notebooks were personal; home: where the authors' own
-    code runs, which holds the keys: the sandbox of this machine when `crew` is a cluster
+    keys: lesson → course key; personal: lesson → whether its notebooks were personal; local: where the authors' own
+    code runs, which holds the keys: the sandbox of this machine when `pool` is a cluster
     again: mark anew what timed out or crashed
     """
 
     def __init__(
         self,
         quizzes: Iterable[GradedQuiz],
-        crew: Crew,
+        pool: WorkerPool,
         store: Store,
         keys: dict[str, bytes],
         personal: dict[str, bool],
-        home: Crew | None = None,
+        local: WorkerPool | None = None,
         again: bool = False,
     ):
         self.again = again
         self.store, self.environment, self.keys = store, environment(), keys
         self.markers = {
-            quiz.lesson: Marker(quiz, crew, keys[quiz.lesson], personal[quiz.lesson], self.environment, home)
+            quiz.lesson: Marker(quiz, pool, keys[quiz.lesson], personal[quiz.lesson], self.environment, local)
             for quiz in quizzes
         }
-        self.crew = crew
+        self.pool = pool
         self.batches = {
             name: TRAINED if any(isinstance(item, GradedModel) for item in marker.quiz.items) else BATCH
             for name, marker in self.markers.items()
@@ -105,12 +105,12 @@ class Grading:
         self.current: dict[str, dict[str, str]] = {}  # assignment → student → digest of what counts now
 
     async def prove(self) -> None:
-        """Run the self-test. CourseError with every fault: nothing is marked by a faulty pool."""
+        """Run the self-test. CourseError with every fault: nothing is marked by a faulty bank."""
         found = []
         for name, marker in self.markers.items():
             found += [f"{name}: {fault}" for fault in await selftest.faults(marker.quiz, marker, self.keys[name])]
         if found:
-            raise CourseError("\n".join(["The pool fails its self-test, and nothing was graded:", *found]))
+            raise CourseError("\n".join(["The item bank fails its self-test, and nothing was graded:", *found]))
 
     async def grade(
         self, submissions: Iterable[Submission], progress: Callable[[Summary], None] = lambda _: None
@@ -120,7 +120,7 @@ class Grading:
         under_way: set[asyncio.Task] = set()
         for name, part in self._batches(submissions):
             under_way.add(asyncio.create_task(self._mark(name, part, summary, progress)))
-            if len(under_way) >= self.crew.at_once:  # several, so that no worker waits for a batch's last one
+            if len(under_way) >= self.pool.at_once:  # several, so that no worker waits for a batch's last one
                 done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     task.result()

@@ -8,8 +8,8 @@ from typing import Any
 from course_utils.errors import CourseError
 from course_utils.grading.bank.items import GradedCode, GradedModel, GradedQuiz
 from course_utils.grading.bank.variants import seed
-from course_utils.grading.sandbox.crew import Crew, Replies
 from course_utils.grading.sandbox.values import decode
+from course_utils.grading.sandbox.worker_pool import Replies, WorkerPool
 
 # Or a network could tell the classes by the rows' places: an author may list one class after the other.
 _SHUFFLE = """import numpy
@@ -30,11 +30,11 @@ class Expected:
     values: Any = field(compare=False)
 
 
-class Oracle:
+class ExpectedResults:
     """Computes and keeps what is expected of a quiz's code and model items; the keys stay in this process."""
 
-    def __init__(self, quiz: GradedQuiz, crew: Crew, course_key: bytes):
-        self.quiz, self.crew, self.course_key = quiz, crew, course_key
+    def __init__(self, quiz: GradedQuiz, pool: WorkerPool, course_key: bytes):
+        self.quiz, self.pool, self.course_key = quiz, pool, course_key
         self.shared: dict[str, Expected] = {}  # of items that are the same for everybody
 
     def _seed(self, item: GradedCode | GradedModel, student: str) -> int:
@@ -111,7 +111,7 @@ class Oracle:
         return Expected(replies[-2]["value"], decode(replies[-1]["value"]))
 
     async def _do(self, item: GradedCode | GradedModel, steps: list[dict]) -> Replies:
-        return await self.crew.do(steps, seed=1 + self._seed(item, "") % 2**31, seconds=item.limit)
+        return await self.pool.do(steps, seed=1 + self._seed(item, "") % 2**31, seconds=item.limit)
 
     def _values(self, item: GradedCode | GradedModel, came: Replies) -> list[dict]:
         """The replies, when every step went well."""

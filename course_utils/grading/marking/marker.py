@@ -17,8 +17,8 @@ from course_utils.grading.bank.items import (
 )
 from course_utils.grading.bank.variants import seed, varied
 from course_utils.grading.marking import reasons
-from course_utils.grading.marking.expected import Expected, Oracle
-from course_utils.grading.marking.reading import places_of
+from course_utils.grading.marking.expected import Expected, ExpectedResults
+from course_utils.grading.marking.reading import positions_of
 from course_utils.grading.marking.running import Run, Runner
 from course_utils.grading.marking.scoring import (
     LETTERED,
@@ -34,8 +34,8 @@ from course_utils.grading.marking.scoring import (
 )
 from course_utils.grading.records import Cell, Mark, Outcome, Result, Submission
 from course_utils.grading.release.handout import whose
-from course_utils.grading.sandbox.crew import Crew
 from course_utils.grading.sandbox.values import NoValue, decode
+from course_utils.grading.sandbox.worker_pool import WorkerPool
 from course_utils.quiz.items import Order, SeveralChoices
 
 Judged = tuple[Outcome, tuple[str, ...]]
@@ -50,22 +50,22 @@ class Marker:
     """Marks the submissions of one assignment.
 
     personal: whether each student got a notebook of their own, with letters and numbers of their own
-    environment: digest of what the code runs with, for the results; home: where the author's code runs, if not in crew
+    environment: digest of what the code runs with, for the results; local: where the author's code runs, if not in pool
     """
 
     def __init__(
         self,
         quiz: GradedQuiz,
-        crew: Crew,
+        pool: WorkerPool,
         course_key: bytes,
         personal: bool,
         environment: str = "",
-        home: Crew | None = None,
+        local: WorkerPool | None = None,
     ):
-        self.quiz, self.crew, self.course_key, self.personal = quiz, crew, course_key, personal
+        self.quiz, self.pool, self.course_key, self.personal = quiz, pool, course_key, personal
         self.environment = environment
-        self.oracle = Oracle(quiz, home or crew, course_key)
-        self.runner = Runner(quiz, crew)
+        self.expected_results = ExpectedResults(quiz, local or pool, course_key)
+        self.runner = Runner(quiz, pool)
         self.digests = {item.id: digest(item, quiz.setup) for item in quiz.items}
 
     async def mark(
@@ -92,7 +92,7 @@ class Marker:
             asked = [n for n, one in enumerate(submissions) if not one.trouble and item in wanted[n]]
             if asked:
                 students = list(dict.fromkeys(submissions[n].student for n in asked))
-                of_each = await self.oracle.of(item, students)
+                of_each = await self.expected_results.of(item, students)
                 for n in asked:
                     found[n][item.id] = of_each[submissions[n].student]
         return found
@@ -125,7 +125,7 @@ class Marker:
             marks=tuple(marks),
             remarks=tuple(remarks),
             seconds=time.monotonic() - began,
-            tier=self.crew.tier.name,
+            tier=self.pool.tier.name,
             environment=self.environment,
         )
 
@@ -227,7 +227,7 @@ class Marker:
         assert not isinstance(item, FreeText), "a person marks sentences"
         order_of = whose(self.quiz, self.course_key, student if self.personal else None)
         if isinstance(item, (SeveralChoices, Order)):
-            run.shares[item.id] = share_of(item, places_of(item, value, order_of))
+            run.shares[item.id] = share_of(item, positions_of(item, value, order_of))
         return judged(item, value, order_of)
 
     async def _with_known_mistakes(self, results: Sequence[Result], runs: Sequence[Run]) -> list[Result]:
@@ -240,7 +240,7 @@ class Marker:
                 if not (wrong := [n for n, run in enumerate(runs) if item.id in run.wrong]):
                     break
                 students = list(dict.fromkeys(results[n].student for n in wrong))
-                found = await self.oracle.mistaken(item, mistake.code, students)
+                found = await self.expected_results.mistaken(item, mistake.code, students)
                 for n in wrong:
                     student = results[n].student
                     if student in found and agrees(item, found[student], runs[n].wrong[item.id]):

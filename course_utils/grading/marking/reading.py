@@ -16,8 +16,8 @@ LED = re.compile(r"\s*[(\[]?([A-Za-z])(?:\s*[)\].:—–]+|\s+[-=]+)\s*(\w\w.*)"
 LONGEST = 500  # characters of a written choice
 
 
-def places_of(item: Lettered, value: Any, whose: str) -> list[int]:
-    """The places in the author's order of what an answer names by letters; empty where it can't be told."""
+def positions_of(item: Lettered, value: Any, whose: str) -> list[int]:
+    """The positions in the author's order of what an answer names by letters; empty where it can't be told."""
     order = shuffled(item, whose)
     options = [step.text for step in item.steps] if isinstance(item, Order) else [one.text for one in item.options]
     letters = _letters(value, len(order))

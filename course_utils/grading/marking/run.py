@@ -16,12 +16,12 @@ from course_utils.grading.marking.batches import Grading, Summary, imports_of
 from course_utils.grading.records import Submission
 from course_utils.grading.release.handout import handed_out
 from course_utils.grading.release.manifest import roster_of
-from course_utils.grading.sandbox.crew import Crew
 from course_utils.grading.sandbox.shell import Tier
+from course_utils.grading.sandbox.worker_pool import WorkerPool
 
 
-async def grade_place(
-    place: Path,
+async def grade_submissions(
+    path: Path,
     quizzes: list[GradedQuiz],
     store: Path,
     released: Path,
@@ -34,9 +34,9 @@ async def grade_place(
     again: bool = False,
     secrets: Sequence[Path] = (),
 ) -> tuple[Summary, Tier | None]:
-    """Grade what lies in a place, with a progress bar; tell how it went, and how far code was shut in, if any was.
+    """Grade a folder or zip, with a progress bar; tell how it went, and how far code was shut in, if any was.
 
-    secrets: what students' code must not see beside the place, the store and the release: pool and keys
+    secrets: what students' code must not see beside that, the store and the release: bank and keys
     """
     rosters = {quiz.lesson: roster_of(quiz, released, keys[quiz.lesson]) for quiz in quizzes}
     personal = {lesson: roster is not None for lesson, roster in rosters.items()}
@@ -48,9 +48,9 @@ async def grade_place(
     def as_handed_out(quiz: GradedQuiz, student: str) -> dict[str, str]:
         return handed_out(quiz, keys[quiz.lesson], student) if personal[quiz.lesson] else everybodys(quiz.lesson)
 
-    hidden = [place, store, released, *secrets]
-    crew = Crew(workers, imports_of(quizzes), unsafe_local=unsafe_local, memory=memory, secrets=hidden)
-    found = submissions(place, quizzes, as_handed_out, form)
+    hidden = [path, store, released, *secrets]
+    pool = WorkerPool(workers, imports_of(quizzes), unsafe_local=unsafe_local, memory=memory, secrets=hidden)
+    found = submissions(path, quizzes, as_handed_out, form)
     with Store(store) as kept, tqdm(unit=" submissions", disable=None) as bar:
 
         def told(summary: Summary) -> None:
@@ -62,19 +62,19 @@ async def grade_place(
             if scheduler:
                 from course_utils.grading.sandbox.cluster import Cluster
 
-                abroad = Cluster(scheduler, crew)
-            # A Cluster does jobs as a Crew does.
-            grading = Grading(quizzes, abroad or crew, kept, keys, personal, crew, again)  # type: ignore[arg-type]
+                abroad = Cluster(scheduler, pool)
+            # A Cluster does jobs as a WorkerPool does.
+            grading = Grading(quizzes, abroad or pool, kept, keys, personal, pool, again)  # type: ignore[arg-type]
             undone = grading.undone(_of_the_roster(one, rosters.get(one.assignment)) for one in found)
             if (first := next(undone, None)) is None:  # nothing to do: no sandbox is needed
                 return grading.summary, None
-            await stack.enter_async_context(crew)
+            await stack.enter_async_context(pool)
             if abroad:
                 await stack.enter_async_context(abroad)
             await grading.prove()
             summary = await grading.grade(chain([first], undone), told)
         kept.backup()
-        return summary, crew.tier
+        return summary, pool.tier
 
 
 def _of_the_roster(one: Submission, roster: set[str] | None) -> Submission:

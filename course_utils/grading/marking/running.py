@@ -10,7 +10,7 @@ from typing import Any
 from course_utils.grading.bank.items import GradedCode, GradedItem, GradedModel, GradedQuiz, answer_name
 from course_utils.grading.marking.expected import Expected
 from course_utils.grading.records import Cell, Outcome, Submission
-from course_utils.grading.sandbox.crew import Crew, Replies
+from course_utils.grading.sandbox.worker_pool import Replies, WorkerPool
 
 LIMIT = 10.0  # seconds for a cell that answers no item with a limit of its own
 IMPORTS = 40.0  # seconds that the imports of all cells may take, beside the cells' own limits
@@ -43,10 +43,10 @@ class Run:
 
 
 class Runner:
-    """Runs submissions of one quiz in a crew."""
+    """Runs submissions of one quiz in a worker pool."""
 
-    def __init__(self, quiz: GradedQuiz, crew: Crew):
-        self.quiz, self.crew = quiz, crew
+    def __init__(self, quiz: GradedQuiz, pool: WorkerPool):
+        self.quiz, self.pool = quiz, pool
         self.own_limit = max(LIMIT, *(getattr(item, "limit", LIMIT) for item in quiz.items))
 
     async def run(
@@ -55,7 +55,7 @@ class Runner:
         wanted: Sequence[GradedItem],
         expected: Mapping[str, Expected],
         run: Run,
-        dice: int,
+        seed: int,
     ) -> None:
         """Run the cells in order and ask for each item after its own; begin again without what ends the process."""
         asked = {item.id: item for item in wanted if item.id not in submission.missing}
@@ -69,13 +69,13 @@ class Runner:
             if not still:
                 return
             steps, means = self._steps(submission, still, expected, run.barred)
-            came = await self.crew.do(steps, dice, LIMIT, left)
+            came = await self.pool.do(steps, seed, LIMIT, left)
             if not self._is_sound(came, means) and came.end != "infrastructure":
                 run.why = "the quiz's own setup failed"  # nothing of the student's had run
                 return
             if not run.tried_alone and _was_held_up(came):
                 run.tried_alone = True
-                came = await self.crew.do(steps, dice, LIMIT, left, alone=True)
+                came = await self.pool.do(steps, seed, LIMIT, left, alone=True)
             self._note(came, means, run)
             if came.end == "done":
                 return

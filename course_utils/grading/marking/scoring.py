@@ -6,7 +6,7 @@ from typing import Any
 
 from course_utils.grading.bank.items import FreeText, GradedCode, GradedItem, GradedModel, answer_name
 from course_utils.grading.marking.comparing import Rules, same
-from course_utils.grading.marking.reading import LETTERED, number_of, places_of
+from course_utils.grading.marking.reading import LETTERED, number_of, positions_of
 from course_utils.grading.records import LONGEST_ANSWER, Mark, Outcome, State
 from course_utils.quiz.answers import judge
 from course_utils.quiz.items import Number, OneChoice, Order, SeveralChoices, ShortText
@@ -25,7 +25,7 @@ def judged(
     """The outcome and the feedback of a question that practice knows as well."""
     if is_blank(value):
         return Outcome.BLANK, ()
-    verdict = judge(item, places_of(item, value, whose) if isinstance(item, LETTERED) else number_of(value))
+    verdict = judge(item, positions_of(item, value, whose) if isinstance(item, LETTERED) else number_of(value))
     if verdict.right is None:
         read_as = UNREAD.get(item.kind, "letters")
         return Outcome.LOOK, (f"The answer can't be read as {read_as} with certainty. A person looks at it.",)

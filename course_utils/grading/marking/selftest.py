@@ -1,4 +1,4 @@
-"""Proves a pool before it marks anybody: references get all points, blanks none, known mistakes their feedback."""
+"""Proves a bank before it marks anybody: references get all points, blanks none, known mistakes their feedback."""
 
 from course_utils.grading.bank.items import FreeText, GradedCode, GradedModel, GradedQuiz, grade_id
 from course_utils.grading.bank.sample_answers import mistaken, right
@@ -42,7 +42,7 @@ async def faults(quiz: GradedQuiz, marker: Marker, course_key: bytes) -> list[st
 
 async def _comparable(item: GradedCode, marker: Marker) -> list[str]:
     """A reference whose results no answer could equal."""
-    (expected,) = (await marker.oracle.of(item, [WHO])).values()
+    (expected,) = (await marker.expected_results.of(item, [WHO])).values()
     if item.inputs and (kind := incomparable(decode(expected.inputs))):
         return [f"{item.id}: its inputs hold {kind!r}, which can't be sent: let them be numbers, texts, lists, tables."]
     kind = incomparable(expected.values)
@@ -55,7 +55,9 @@ async def _comparable(item: GradedCode, marker: Marker) -> list[str]:
 async def _examples(item: GradedCode | GradedModel, marker: Marker) -> list[str]:
     """The examples that students see, where the reference doesn't keep them."""
     before = [source for source in (marker.quiz.setup, item.stand_in, item.reference) if source]
-    came = await marker.oracle.crew.do([{"do": "run", "source": source} for source in (*before, *item.examples)])
+    came = await marker.expected_results.pool.do(
+        [{"do": "run", "source": source} for source in (*before, *item.examples)]
+    )
     ended = [*came.replies[len(before) :], *[{"error": came.end}] * (len(item.examples) + len(before))]
     broken = [(example, reply) for example, reply in zip(item.examples, ended, strict=False) if "done" not in reply]
     return [f"{item.id}: the reference fails the example {example!r} ({reply})." for example, reply in broken]

@@ -1,1 +1,1 @@
-"""Assignments go out: notebooks without keys, rosters, manifests, and made-up classes to rehearse with."""
+"""Assignments go out: notebooks without keys, rosters, manifests, and sample submissions to try a term with."""

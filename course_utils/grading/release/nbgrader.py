@@ -72,7 +72,7 @@ def _tests(item: GradedItem, quiz: GradedQuiz, course_key: bytes | None) -> str:
     letters = f"[sign for sign in str({name}).upper() if sign.isalpha()]"
     if isinstance(item, Order):
         return f"assert {letters} == {[ascii_uppercase[shown.index(step)] for step in range(len(shown))]!r}"
-    right = [ascii_uppercase[n] for n, place in enumerate(shown) if place in item.key]
+    right = [ascii_uppercase[n] for n, option in enumerate(shown) if option in item.key]
     return f"assert sorted(set({letters})) == {right!r}"
 
 

@@ -34,7 +34,7 @@ def release(
     somebody's work.
     """
     students: list[str | None] = [None] if roster is None else list(checked(roster))
-    places = {student: out / (student or "") / f"{quiz.lesson}.ipynb" for student in students}
+    files = {student: out / (student or "") / f"{quiz.lesson}.ipynb" for student in students}
     pictures = {item.id: _picture(item, figures) for item in quiz.items if item.figure}
 
     def made(student: str | None) -> tuple[bytes, str]:
@@ -46,17 +46,17 @@ def release(
     key = read_course_key(None, quiz) if course_key is None else course_key
     common = shared(quiz, students[0], key)
     notes = older(manifest, common)
-    for student, place in places.items():
-        if place.exists() and place.read_bytes() != made(student)[0]:
-            raise CourseError(f"{place} is there and differs from what would be handed out: name another folder.")
-    for student, place in places.items():
+    for student, file in files.items():
+        if file.exists() and file.read_bytes() != made(student)[0]:
+            raise CourseError(f"{file} is there and differs from what would be handed out: name another folder.")
+    for student, file in files.items():
         content, number = made(student)
-        _write(place, content)
+        _write(file, content)
         digest = hashlib.sha256(content).hexdigest()
-        notes[place.relative_to(out).as_posix()] = {"student": student, "release": number, "sha256": digest}
+        notes[file.relative_to(out).as_posix()] = {"student": student, "release": number, "sha256": digest}
     noted = common | {"notebooks": dict(sorted(notes.items()))}
     _write(manifest, (json.dumps(noted, indent=1, ensure_ascii=False) + "\n").encode())
-    return list(places.values())
+    return list(files.values())
 
 
 def notebook(quiz: GradedQuiz, cells: list[Given], number: str, pictures: dict[str, str] | None = None) -> bytes:

@@ -49,25 +49,25 @@ def read_roster(file: Path) -> tuple[list[str], str]:
     """
     header, *rows = read_sheet(file, [], "a CSV file with a column `student`").rows
     names = [name.strip().casefold() for name in header]
-    place, named = _column(names)
-    if place is None and len(header) > 1:
+    column, named = _column(names)
+    if column is None and len(header) > 1:
         raise CourseError(
             f"{file} has no column that is known to hold ids: head that of the students' ids `student`.",
             code="grading.roster-column",
         )
     numbered = list(enumerate(rows, 2)) if named else list(enumerate([header, *rows], 1))
-    place, found = place or 0, []
+    column, found = column or 0, []
     for number, row in numbered:
         if any(entry.strip() for entry in row) and row[0].strip().casefold() not in NOBODY:
-            if place >= len(row) or not row[place].strip():
-                raise CourseError(f"Row {number} of {file} has no id, in the column {shown(header[place])!r}: add it.")
-            found.append(unicodedata.normalize("NFC", row[place].strip()).removeprefix("Participant "))
+            if column >= len(row) or not row[column].strip():
+                raise CourseError(f"Row {number} of {file} has no id, in the column {shown(header[column])!r}: add it.")
+            found.append(unicodedata.normalize("NFC", row[column].strip()).removeprefix("Participant "))
     _look_at_numbers(found, file)
-    return checked(found), header[place] if named else ""
+    return checked(found), header[column] if named else ""
 
 
 def _column(names: list[str]) -> tuple[int | None, bool]:
-    """(the place of the ids, whether the first row holds names at all); Canvas's `Student` holds no ids."""
+    """(the column of the ids, whether the first row holds names at all); Canvas's `Student` holds no ids."""
     if not KNOWN.intersection(names):
         return None, False
     if "id" in names and CANVAS.intersection(names):

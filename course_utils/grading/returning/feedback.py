@@ -10,7 +10,7 @@ from pathlib import Path
 
 from course_utils.grading.bank.items import GradedItem, GradedQuiz, VariedNumber
 from course_utils.grading.exports.cells import CONTROL, cell, id_cell, make_folder, points_text, safe_names, write_whole
-from course_utils.grading.marking.reading import LETTERED, places_of
+from course_utils.grading.marking.reading import LETTERED, positions_of
 from course_utils.grading.names import whole
 from course_utils.grading.records import Mark, Outcome, Result, State
 from course_utils.grading.release.handout import whose
@@ -111,7 +111,7 @@ def feedback(
     course_key: tells the order that options were shown in, and fills in what varies by student; an example has its own
     explain: show the explanations too, which tell the keys: once nobody can hand in any more
     personal: the quizzes, "04_frozen", that were released to a roster, each notebook with its own order of options
-    figures: the folder of the items' pictures, which is the pool's; the practice items' if left out
+    figures: the folder of the items' pictures, which is the item bank's; the practice items' if left out
     """
     found = [(quiz, store.results(quiz.lesson)) for quiz in quizzes]
     folder = figures or reading.FOLDER
@@ -198,12 +198,12 @@ def in_words(item: GradedItem | None, answer: str, order_of: str) -> str:
     """An answer with what its letters stand for, "B — the head's alone"; as it is where it holds no such letters."""
     if not isinstance(item, LETTERED):
         return answer
-    places = places_of(item, answer, order_of)
-    if not places:
+    positions = positions_of(item, answer, order_of)
+    if not positions:
         return answer
     order = text.shuffled(item, order_of)
     shown = _lettered(item, order_of)
-    numbers = [order.index(place) for place in places]
+    numbers = [order.index(position) for position in positions]
     return "\n".join(" — ".join(shown[n]) for n in (numbers if isinstance(item, Order) else sorted(set(numbers))))
 
 
@@ -220,7 +220,7 @@ def own_item(item: GradedItem | None, quiz: GradedQuiz, course_key: bytes | None
     """The item with the student's own numbers, where it varies and the key is there."""
     from course_utils.grading.bank.variants import PUBLIC, varied
 
-    key = PUBLIC if course_key is None and quiz.pool == "example" else course_key
+    key = PUBLIC if course_key is None and quiz.bank == "example" else course_key
     return varied(item, key, student) if isinstance(item, VariedNumber) and key is not None else item
 
 

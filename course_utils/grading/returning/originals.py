@@ -22,20 +22,20 @@ class Originals:
         self.path = path / "submitted" if (path / "submitted").is_dir() else path  # as grading reads it
 
     @cached_property
-    def _place(self) -> Folder | Zip:
+    def _archive(self) -> Folder | Zip:
         return archives.opened(self.path)
 
     @cached_property
     def _entries(self) -> dict[str, Entry]:
-        place = self._place
-        return {shown(f"{place.path.name}/{entry.name}", 300): entry for entry in archives.listed(place)}
+        archive = self._archive
+        return {shown(f"{archive.path.name}/{entry.name}", 300): entry for entry in archives.listed(archive)}
 
     def page(self, source: str) -> str:
         """A notebook's cells, folded up, by the source that its result names; a sentence when it can't be shown."""
         try:
             if source not in self._entries:
                 return "<p>The notebook isn't where it was graded any more.</p>"
-            notebook = read_notebook(self._place.read(self._entries[source], LARGEST))
+            notebook = read_notebook(self._archive.read(self._entries[source], LARGEST))
         except (CourseError, Unreadable) as error:
             return f"<p>The notebook can't be shown: {html.escape(str(error))}</p>"
         cells, left = [], LONGEST

@@ -1,4 +1,4 @@
-"""The page on which a person marks what no program can: answers in words, missing cells, appeals."""
+"""The page on which a person marks what no program can: answers in words, missing cells, regrade requests."""
 
 import hashlib
 import html
@@ -24,7 +24,7 @@ WIDE = {"description_width": "initial"}
 
 @dataclass(frozen=True)
 class Entry:
-    """One answer to mark. number: stands for the student where names are hidden; appeal: what the student wrote.
+    """One answer to mark. number: stands for the student where names are hidden; request: for a regrade.
 
     remarks: what was odd about the notebook; source: where it lies
     """
@@ -33,7 +33,7 @@ class Entry:
     student: str
     number: int
     mark: Mark
-    appeal: str = ""
+    request: str = ""
     remarks: tuple[str, ...] = ()
     source: str = ""
 
@@ -69,7 +69,7 @@ class Review:
         self.saved: dict[tuple, tuple[float, str]] = {}
         self.open: set[tuple] = set()
         self.entries = [entry for quiz in quizzes for entry in self._entries(quiz)]
-        self.place = next((n for n, entry in enumerate(self.entries) if entry.key in self.open), 0)
+        self.shown = next((n for n, entry in enumerate(self.entries) if entry.key in self.open), 0)
         self.boxes: list[widgets.Checkbox] = []
         self.progress, self.answer, self.said = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self.question = widgets.HTMLMath()
@@ -98,7 +98,7 @@ class Review:
     def _entries(self, quiz: GradedQuiz) -> list[Entry]:
         manual = self.store.manual(quiz.lesson)
         waiting = {(student, mark.item) for student, mark in self.store.waiting(quiz.lesson)}
-        appeals = {(one.student, one.item): one.text for one in self.store.appeals(quiz.lesson)}
+        requests = {(one.student, one.item): one.text for one in self.store.regrade_requests(quiz.lesson)}
         self.open |= {(quiz.lesson, *key) for key in waiting}
         self.saved |= {(quiz.lesson, *key): (one.points, one.comment) for key, one in manual.items()}
         results = sorted(self.store.results(quiz.lesson), key=lambda one: _shuffle(quiz.lesson, one.student))
@@ -108,7 +108,7 @@ class Review:
                 result.student,
                 number,
                 mark,
-                appeals.get((result.student, mark.item), ""),
+                requests.get((result.student, mark.item), ""),
                 result.remarks,
                 result.source,
             )
@@ -123,10 +123,10 @@ class Review:
     @property
     def entry(self) -> Entry:
         """The answer that is shown."""
-        return self.entries[self.place]
+        return self.entries[self.shown]
 
     def _show(self) -> None:
-        """Show the answer at `place`, with what was saved for it."""
+        """Show the answer that is shown, with what was saved for it."""
         shown = bool(self.entries)
         for widget in (self.points, self.comment, self.save, self.previous, self.skip, self.names):
             widget.disabled = not shown
@@ -160,7 +160,7 @@ class Review:
         self.points.description = f"Points (of {points_text(entry.mark.most)}):"
         self.points.value = points_text(points)
         self.comment.value = comment
-        self.previous.disabled = self.place == 0
+        self.previous.disabled = self.shown == 0
         first = self.boxes[0] if self.boxes else self.points
         if focus := getattr(first, "focus", None):  # ipywidgets 8 has it, 7 has not
             focus()
@@ -171,7 +171,7 @@ class Review:
             return
         who = clean(self.entry.student) if self.names.value else f"Student {self.entry.number}"
         self.progress.value = (
-            f'<p role="status"><strong>{self.place + 1} of {len(self.entries)}</strong>: {html.escape(who)}, '
+            f'<p role="status"><strong>{self.shown + 1} of {len(self.entries)}</strong>: {html.escape(who)}, '
             f"{html.escape(self.entry.quiz.title)}; {len(self.open)} wait</p>"
         )
 
@@ -207,14 +207,14 @@ class Review:
         self._go_on("Skipped: it still waits.")
 
     def _previous(self, _=None) -> None:
-        self.place = max(0, self.place - 1)
+        self.shown = max(0, self.shown - 1)
         self._say("")
         self._show()
 
     def _go_on(self, told: str) -> None:
         """On to the next one that waits, from the start again after the last."""
-        after = [*range(self.place + 1, len(self.entries)), *range(self.place)]
-        self.place = next((n for n in after if self.entries[n].key in self.open), self.place)
+        after = [*range(self.shown + 1, len(self.entries)), *range(self.shown)]
+        self.shown = next((n for n in after if self.entries[n].key in self.open), self.shown)
         self._say(told)
         self._show()
 
@@ -240,7 +240,7 @@ def review(
 
     by: who marks, for the store's history
     personal: the quizzes, "04_frozen", that were released to a roster
-    figures: the folder of the items' pictures, which is the pool's
+    figures: the folder of the items' pictures, which is the item bank's
     course_key: tells the order that options were shown in, and fills in the numbers that vary; an example has its own
     originals: the notebooks as they were handed in, one click away
     """
@@ -250,28 +250,28 @@ def review(
 
 def open_review(
     store: str,
-    pool: str,
+    bank: str,
     released: str = "released",
     key: str | None = None,
     course_key: str | None = None,
     by: str = "",
     submissions: str | None = None,
 ) -> Review:
-    """The page for all that waits in a store, from the places of its parts, as `course quiz review` writes them."""
-    from course_utils.grading.bank.pool import open_pool
+    """The page for all that waits in a store, from the paths of its parts, as `course quiz review` writes them."""
+    from course_utils.grading.bank.reading import open_bank
     from course_utils.grading.bank.variants import read_course_key
     from course_utils.grading.gradebook.store import Store
     from course_utils.grading.release.manifest import is_personal
 
     kept = Store(Path(store))
     seen = {result.assignment for result in kept.results()}
-    quizzes = [quiz for quiz in open_pool(Path(pool), key=Path(key) if key else None) if quiz.lesson in seen]
+    quizzes = [quiz for quiz in open_bank(Path(bank), key=Path(key) if key else None) if quiz.lesson in seen]
     if not quizzes:
-        raise CourseError(f"{store} holds no submission of the assignments in {pool}: grade first.")
+        raise CourseError(f"{store} holds no submission of the assignments in {bank}: grade first.")
     secret = read_course_key(Path(course_key) if course_key else None, quizzes[0])
     personal = [quiz.lesson for quiz in quizzes if is_personal(quiz, Path(released), secret)]
     originals = Originals(Path(submissions)) if submissions else None
-    return review(kept, quizzes, by, personal, Path(pool), secret, originals)
+    return review(kept, quizzes, by, personal, Path(bank), secret, originals)
 
 
 def _answer_html(entry: Entry, order_of: str) -> str:
@@ -284,8 +284,8 @@ def _answer_html(entry: Entry, order_of: str) -> str:
         parts.append(f"<p>Graded: {OUTCOMES[entry.mark.outcome]}, {found}. {_escaped(feedback)}</p>")
     if entry.remarks:
         parts.append(f"<p>Remarks on the notebook: {_escaped(' '.join(entry.remarks))}</p>")
-    if entry.appeal:
-        parts.append(f"<p style='white-space:pre-line'><strong>Appeal</strong>: {_escaped(entry.appeal)}</p>")
+    if entry.request:
+        parts.append(f"<p style='white-space:pre-line'><strong>Regrade request</strong>: {_escaped(entry.request)}</p>")
     return "".join(parts)
 
 

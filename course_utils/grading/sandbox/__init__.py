@@ -1,5 +1,5 @@
 """Runs students' code apart: a process with the imports and no secrets forks a confined worker for each submission.
 
-What runs inside the sandbox is this package alone, with nothing else of the course: `zygote`, `worker`, `confine`,
-`values`. `shell` and `crew` stand outside, with the keys.
+What runs inside the sandbox is this package alone, with nothing else of the course: `fork_server`, `worker`, `confine`,
+`values`. `shell` and `worker_pool` stand outside, with the keys.
 """

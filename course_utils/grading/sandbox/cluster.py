@@ -10,7 +10,7 @@ from typing import Any
 
 from course_utils.errors import CourseError
 from course_utils.grading.sandbox import shell
-from course_utils.grading.sandbox.crew import Crew, Replies
+from course_utils.grading.sandbox.worker_pool import Replies, WorkerPool
 
 TOGETHER = 50  # jobs that travel together: at some 20 ms a job, the cluster's own millisecond doesn't count
 WAIT = 0.02  # seconds that a job waits for others
@@ -18,14 +18,14 @@ RETRIES = 3  # times that jobs go to another worker when theirs is lost
 
 
 class Cluster:
-    """Does jobs as a Crew does, on the cluster of a Dask scheduler; an asynchronous context manager.
+    """Does jobs as a WorkerPool does, on the cluster of a Dask scheduler; an asynchronous context manager.
 
-    home: the crew whose settings (imports, memory, isolation) each worker's own crew gets
+    local: the worker pool whose settings (imports, memory, isolation) each worker's own worker pool gets
     CourseError when Dask isn't installed, the scheduler can't be reached, or a worker can't shut students' code in.
     """
 
-    def __init__(self, address: str, home: Crew):
-        self.address, self.home = address, home
+    def __init__(self, address: str, local: WorkerPool):
+        self.address, self.local = address, local
         self.open: list = []
         self.at_once = 2
 
@@ -38,9 +38,9 @@ class Cluster:
             self.client = await Client(self.address, asynchronous=True, timeout="20s")
         except (OSError, TimeoutError, ValueError) as error:
             raise CourseError(f"No Dask scheduler answers at {self.address} ({error}): start one there.") from None
-        home = self.home
-        self.tier = home.tier
-        self.settings = json.dumps([list(home.imports), home.tier.name, home.unsafe_local, home.memory])
+        local = self.local
+        self.tier = local.tier
+        self.settings = json.dumps([list(local.imports), local.tier.name, local.unsafe_local, local.memory])
         told = await self.client.run(_tried, self.settings)
         if not told or (bad := {worker: trouble for worker, trouble in told.items() if trouble}):
             await self.client.close()
@@ -56,7 +56,7 @@ class Cluster:
     async def do(
         self, steps: list[dict], seed: int = 0, seconds: float = 10.0, most: float | None = None, alone: bool = False
     ) -> Replies:
-        """As Crew.do, somewhere on the cluster, where each worker does one job at a time anyway."""
+        """As WorkerPool.do, somewhere on the cluster, where each worker does one job at a time anyway."""
         loop = asyncio.get_running_loop()
         came = loop.create_future()
         self.open.append(([steps, seed, seconds, most], came))
@@ -86,15 +86,15 @@ class Cluster:
 
 
 class _Here:
-    """A crew in a worker of the cluster, and the thread whose loop it lives in: its sandbox ends with that thread."""
+    """A worker pool within a worker of the cluster, and the thread whose loop it lives in and ends with."""
 
     def __init__(self, settings: str):
         imports, tier, unsafe_local, memory = json.loads(settings)
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
         asked = next(one for one in shell.TIERS if one.name == tier)
-        self.crew = Crew(1, imports, asked, unsafe_local, memory)
-        self.wait(self.crew.__aenter__())
+        self.pool = WorkerPool(1, imports, asked, unsafe_local, memory)
+        self.wait(self.pool.__aenter__())
 
     def wait(self, work: Coroutine) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result()
@@ -109,7 +109,7 @@ def _here(settings: str) -> _Here:
 
 
 def _tried(settings: str) -> str:
-    """Start this worker's crew; what is in its way, or ""."""
+    """Start this worker's pool; what is in its way, or ""."""
     try:
         with _lock:
             _here(settings)
@@ -119,11 +119,11 @@ def _tried(settings: str) -> str:
 
 
 def _done(settings: str, jobs: str) -> str:
-    """Do jobs one after another in this worker's crew."""
+    """Do jobs one after another in this worker's pool."""
     with _lock:
         here = _here(settings)
 
     async def each() -> list[dict]:
-        return [asdict(await here.crew.do(*job)) for job in json.loads(jobs)]
+        return [asdict(await here.pool.do(*job)) for job in json.loads(jobs)]
 
     return json.dumps(here.wait(each()))

@@ -1,4 +1,4 @@
-"""Starts the zygote in the best isolation that this machine allows, and names it."""
+"""Starts the fork server in the best isolation that this machine allows, and names it."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ import course_utils
 PACKAGE = Path(course_utils.__file__).parent
 START = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
-    "from course_utils.grading.sandbox.zygote import main; main(int(sys.argv[2]))"
+    "from course_utils.grading.sandbox.fork_server import main; main(int(sys.argv[2]))"
 )
 # What the C library, fonts and BLAS look up; nothing of it is secret.
 LOOKED_UP = tuple(
@@ -53,8 +53,8 @@ SHARED = Tier(
 )
 CONTAINER = Tier(
     "container",
-    "a system-call filter, no network; one submission at a time: the code can read what is mounted, the pool and the "
-    "course's key among it",
+    "a system-call filter, no network; one submission at a time: the code can read what is mounted, the item bank "
+    "and the course's key among it",
     filter=True,
 )
 BARE = Tier(
@@ -76,7 +76,7 @@ def candidates() -> list[Tier]:
 
 
 def start(tier: Tier, scratch: Path) -> tuple[subprocess.Popen, socket.socket]:
-    """The zygote's process and the channel to it. `scratch` is its working folder where there is no shell."""
+    """The fork server's process and the channel to it. `scratch` is its working folder where there is no shell."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     python = [sys.executable, "-I", "-B", "-W", "ignore", "-c", START]
     shell = _bubblewrap() if tier.shell else []

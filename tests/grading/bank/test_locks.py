@@ -1,4 +1,4 @@
-"""Locked pools: who can open them, what a damaged one says; and that no key is tracked by git."""
+"""Locked item banks: who can open them, what a damaged one says; and that no key is tracked by git."""
 
 import io
 import json
@@ -14,10 +14,10 @@ import yaml
 
 from course_utils.errors import CourseError
 from course_utils.grading.bank import locks
-from course_utils.grading.bank.pool import open_pool
+from course_utils.grading.bank.reading import open_bank
 
 REPOSITORY = Path(__file__).parents[3]
-POOL = REPOSITORY / "docs" / "example_pool"
+BANK = REPOSITORY / "docs" / "example_bank"
 
 
 @pytest.fixture
@@ -152,22 +152,22 @@ def test_other_files_are_no_keys(locked, keys, tmp_path):
             locks.lock(locked.with_suffix(""), [wrong])
     with pytest.raises(CourseError, match="at least one"):
         locks.lock(locked.with_suffix(""), [])
-    with pytest.raises(CourseError, match="no file of a pool"):
+    with pytest.raises(CourseError, match="no file of an item bank"):
         locks.lock(locked, [keys["ada"][1]])
 
 
 def test_a_locked_pool_opens_as_the_plain_one(tmp_path, keys):
-    folder = tmp_path / "pool"
+    folder = tmp_path / "bank"
     folder.mkdir()
-    (folder / "90_example.yaml").write_bytes((POOL / "90_example.yaml").read_bytes())
+    (folder / "90_example.yaml").write_bytes((BANK / "90_example.yaml").read_bytes())
     (folder / "notes.yaml").write_text("mine")
-    assert [file.name for file in locks.lock_pool(folder, [keys["ada"][1]])] == ["90_example.yaml.locked"]
+    assert [file.name for file in locks.lock_bank(folder, [keys["ada"][1]])] == ["90_example.yaml.locked"]
     (folder / "90_example.yaml").unlink()
-    assert open_pool(folder, key=keys["ada"][0]) == open_pool(POOL)
+    assert open_bank(folder, key=keys["ada"][0]) == open_bank(BANK)
     with pytest.raises(CourseError, match="--key"):
-        open_pool(folder)
+        open_bank(folder)
     with pytest.raises(CourseError, match="no file NN_slug"):
-        locks.lock_pool(tmp_path / "keys", [keys["ada"][1]])
+        locks.lock_bank(tmp_path / "keys", [keys["ada"][1]])
 
 
 def tracked_keys(repository: Path) -> list[str]:
@@ -189,8 +189,8 @@ def tracked_keys(repository: Path) -> list[str]:
             top = yaml.safe_load(text)
         except yaml.YAMLError:
             top = None
-        graded = isinstance(top, dict) and top.get("pool") == "graded"
-        if graded or re.search(r"^[\"']?pool[\"']?\s*:\s*[\"']?graded", text, re.M):
+        graded = isinstance(top, dict) and top.get("bank") == "graded"
+        if graded or re.search(r"^[\"']?bank[\"']?\s*:\s*[\"']?graded", text, re.M):
             found.append(name)
     return found
 
@@ -204,11 +204,11 @@ def test_no_key_is_tracked():
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("pool/04_frozen.yaml", "# ours\nlesson: 04_frozen\npool: graded\nitems: []\n"),
-        ("a.yml", '{"lesson": "04_frozen", "pool": "graded"}\n'),
-        ("broken.yaml", 'pool: "graded"\n  x: [\n'),
-        ("über weg.yaml", "pool: graded\n"),
-        ("windows.yaml", "lesson: 04_frozen\r\npool: graded\r\n"),
+        ("bank/04_frozen.yaml", "# ours\nlesson: 04_frozen\nbank: graded\nitems: []\n"),
+        ("a.yml", '{"lesson": "04_frozen", "bank": "graded"}\n'),
+        ("broken.yaml", 'bank: "graded"\n  x: [\n'),
+        ("über weg.yaml", "bank: graded\n"),
+        ("windows.yaml", "lesson: 04_frozen\r\nbank: graded\r\n"),
         ("key.txt", "mine\n-----BEGIN " + "ENCRYPTED PRIVATE KEY-----\nMC4C\n"),
         ("course.key", "0f" * 32 + "\n"),
         ("course.key", "0f" * 32 + "\r\n"),
@@ -217,8 +217,8 @@ def test_no_key_is_tracked():
 def test_a_tracked_key_is_noticed(tmp_path, name, content):
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     harmless = {
-        "quiz.yaml": "lesson: 04\nitems:\n- topic: 'pool: graded'\n  pool: graded\n",
-        "example.yaml": "pool: example # not graded\n",
+        "quiz.yaml": "lesson: 04\nitems:\n- topic: 'bank: graded'\n  bank: graded\n",
+        "example.yaml": "bank: example # not graded\n",
         "sums.txt": "0f" * 32 + "\n" + "f0" * 32 + "\n",
         "code.py": "text = '-----BEGIN " + "PRIVATE KEY-----'\n",
         name + ".untracked": content,

@@ -145,14 +145,14 @@ def test_a_gap_that_is_left_keeps_the_state(store):
 def test_a_later_mark_takes_the_place_and_history_has_both(store):
     store.save([result()])
     store.mark(NAME, "ada", "04.2", 1, "half", "prof")
-    store.appeal(NAME, "ada", "04.2", "more")
+    store.request_regrade(NAME, "ada", "04.2", "more")
     store.mark(NAME, "ada", "04.2", 2, "granted", "prof")
     assert store.results()[0].marks[1].points == 2
     events = store.history(NAME, "ada", "04.2")
     assert [(event["what"], event["points"], event["text"]) for event in events] == [
         ("graded", 0.0, "It is wrong."),
         ("mark", 1.0, "half"),
-        ("appeal", None, "more"),
+        ("regrade request", None, "more"),
         ("mark", 2.0, "granted"),
     ]
     assert events == sorted(events, key=lambda event: event["time"])
@@ -185,12 +185,12 @@ def test_points_that_cannot_be_given_are_refused(store, points):
 
 
 @pytest.mark.parametrize("where", [("05_other", "ada", "04.7"), (NAME, "eve", "04.7"), (NAME, "ada", "04.9")])
-def test_a_mark_or_appeal_of_nothing_is_refused(store, where):
+def test_a_mark_or_regrade_request_of_nothing_is_refused(store, where):
     store.save([result()])
     with pytest.raises(CourseError):
         store.mark(*where, 1)
     with pytest.raises(CourseError):
-        store.appeal(*where, "why?")
+        store.request_regrade(*where, "why?")
 
 
 def test_many_marks_are_all_or_none(store):
@@ -202,15 +202,15 @@ def test_many_marks_are_all_or_none(store):
     assert {key: one.points for key, one in store.manual(NAME).items()} == {("ada", "04.7"): 1, ("bob", "04.7"): 1}
 
 
-def test_an_appeal_waits_until_a_person_marks(store):
+def test_a_regrade_request_waits_until_a_person_marks(store):
     store.save([result(given=marks(Outcome.RIGHT, Outcome.WRONG, Outcome.RIGHT), state=State.GRADED)])
     assert store.waiting(NAME) == []
-    store.appeal(NAME, "ada", "04.2", "<b>It is B</b>\ud800")
-    (appeal,) = store.appeals(NAME)
-    assert (appeal.student, appeal.item, appeal.text, appeal.open) == ("ada", "04.2", "<b>It is B</b>?", True)
+    store.request_regrade(NAME, "ada", "04.2", "<b>It is B</b>\ud800")
+    (request,) = store.regrade_requests(NAME)
+    assert (request.student, request.item, request.text, request.open) == ("ada", "04.2", "<b>It is B</b>?", True)
     assert [mark.item for _, mark in store.waiting(NAME)] == ["04.2"]
     store.mark(NAME, "ada", "04.2", 0, "no")
-    assert store.waiting(NAME) == [] and not store.appeals(NAME)[0].open
-    store.appeal(NAME, "ada", "04.2", "still")
-    assert [one.open for one in store.appeals(NAME)] == [False, True]
+    assert store.waiting(NAME) == [] and not store.regrade_requests(NAME)[0].open
+    store.request_regrade(NAME, "ada", "04.2", "still")
+    assert [one.open for one in store.regrade_requests(NAME)] == [False, True]
     assert store.results()[0].marks[1].points == 0

@@ -27,12 +27,12 @@ def course(path):
 def test_status_counts_and_says_what_to_do(course, store):
     whole = marks(Outcome.RIGHT, Outcome.RIGHT, Outcome.RIGHT)
     store.save([result(), result("bob", given=whole, state=State.GRADED), result("cid", state=State.INFRASTRUCTURE)])
-    store.appeal(NAME, "bob", "04.1", "!")
+    store.request_regrade(NAME, "bob", "04.1", "!")
     said = course("status").output
     assert "04_frozen: 3 submissions" in said
     for line in ("1 graded: ", "1 partial: ", "1 infrastructure error: our failure, no mark yet: grade again"):
         assert line in said
-    assert "3 items of 3 students wait" in said and "1 appeal open" in said
+    assert "3 items of 3 students wait" in said and "1 regrade request open" in said
     store.save([result("dan", state=State.UNREADABLE, remarks=("It is \x1b[2J no notebook.",))])
     said = course("status", "--assignment", NAME).output
     assert "  dan: unreadable. It is \\x1b[2J no notebook.\n" in said and "ada:" not in said

@@ -7,7 +7,7 @@ import yaml
 from handed_in import KEY, write
 
 from course_utils.grading.bank.items import GradedQuiz
-from course_utils.grading.bank.pool import open_pool
+from course_utils.grading.bank.reading import open_bank
 from course_utils.grading.intake.submissions import submissions
 from course_utils.grading.release.handout import given, handed_out
 from course_utils.grading.release.releasing import notebook
@@ -15,7 +15,7 @@ from course_utils.grading.release.releasing import notebook
 
 @pytest.fixture(scope="module")
 def quiz(request):
-    (one,) = open_pool(request.config.rootpath / "docs" / "example_pool")
+    (one,) = open_bank(request.config.rootpath / "docs" / "example_bank")
     return one
 
 

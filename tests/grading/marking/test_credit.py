@@ -9,7 +9,7 @@ from course_utils.grading.bank.items import GradedCode, GradedOrder, GradedSever
 from course_utils.grading.marking.marker import Marker
 from course_utils.grading.marking.scoring import judged, share_of
 from course_utils.grading.records import Cell, Outcome, Submission
-from course_utils.grading.sandbox.crew import Crew
+from course_utils.grading.sandbox.worker_pool import WorkerPool
 
 SHARED = {"topic": "t", "section": "s", "difficulty": "easy", "hints": ["h"], "explanation": "e", "source": "measured"}
 FIVE = {"inputs": "[(n,) for n in (1, 2, 3, 4, 5)]"}
@@ -52,8 +52,8 @@ def marked(item, source):
     one = Submission("eve", quiz.lesson, "here", "1", (Cell(source, item.id),))
 
     async def work():
-        async with Crew(1, []) as crew:
-            (result,) = await Marker(quiz, crew, KEY, False).mark([one])
+        async with WorkerPool(1, []) as pool:
+            (result,) = await Marker(quiz, pool, KEY, False).mark([one])
             return result.marks[0]
 
     return run(work())
@@ -114,8 +114,8 @@ def test_tables_are_inputs_and_results():
     ]
 
     async def work():
-        async with Crew(2, ["pandas"]) as crew:
-            return await Marker(quiz, crew, KEY, False).mark(each)
+        async with WorkerPool(2, ["pandas"]) as pool:
+            return await Marker(quiz, pool, KEY, False).mark(each)
 
     found = [result.marks[0] for result in run(work())]
     assert [mark.outcome for mark in found] == [Outcome.RIGHT, Outcome.WRONG, Outcome.WRONG]

@@ -13,7 +13,7 @@ from course_utils.grading.marking.batches import imports_of
 from course_utils.grading.marking.marker import Marker
 from course_utils.grading.records import Cell, Outcome, State, Submission
 from course_utils.grading.release.handout import handed_out
-from course_utils.grading.sandbox.crew import Crew
+from course_utils.grading.sandbox.worker_pool import WorkerPool
 
 pytestmark = [bwrap, pytest.mark.timeout(120)]
 
@@ -139,8 +139,8 @@ def results(tmp_path_factory):
     found = list(submissions(place, [EXAM], handed_out_to))
 
     async def work():
-        async with Crew(2, imports_of([EXAM])) as crew:
-            return await Marker(EXAM, crew, KEY, True).mark(found)
+        async with WorkerPool(2, imports_of([EXAM])) as pool:
+            return await Marker(EXAM, pool, KEY, True).mark(found)
 
     return {names[result.student]: result for result in run(work())}
 
@@ -203,9 +203,9 @@ def test_a_blank_copy_does_not_hide_a_full_one(tmp_path):
 LIGHT = EXAM.model_copy(update={"setup": "import time", "items": [EXAM.item("91.A")]})
 
 
-def marked(*cells, quiz=LIGHT, crew=None):
+def marked(*cells, quiz=LIGHT, pool=None):
     async def work():
-        async with Crew(2, []) as made:
+        async with WorkerPool(2, []) as made:
             one = Submission("eve", quiz.lesson, "here", "1", cells)
             done = []
             do = made.do

@@ -7,21 +7,21 @@ from needs import bwrap, run
 
 from course_utils.errors import CourseError
 from course_utils.grading.bank.items import digest
-from course_utils.grading.bank.pool import open_pool
+from course_utils.grading.bank.reading import open_bank
 from course_utils.grading.bank.sample_answers import mistaken, right
 from course_utils.grading.bank.variants import PUBLIC
 from course_utils.grading.gradebook.store import Store
 from course_utils.grading.marking import selftest
 from course_utils.grading.marking.batches import Grading, imports_of
-from course_utils.grading.marking.expected import Oracle
+from course_utils.grading.marking.expected import ExpectedResults
 from course_utils.grading.marking.marker import Marker
 from course_utils.grading.records import Cell, Outcome, State, Submission
 from course_utils.grading.release.handout import whose
-from course_utils.grading.sandbox.crew import Crew, Replies
 from course_utils.grading.sandbox.shell import SANDBOX
+from course_utils.grading.sandbox.worker_pool import Replies, WorkerPool
 
-POOL = Path(__file__).parents[3] / "docs" / "example_pool"
-(QUIZ,) = open_pool(POOL)
+BANK = Path(__file__).parents[3] / "docs" / "example_bank"
+(QUIZ,) = open_bank(BANK)
 LIGHT = QUIZ.model_copy(update={"items": [item for item in QUIZ.items if item.kind != "model"]})
 
 pytestmark = [
@@ -56,8 +56,8 @@ def handed_in(quiz=LIGHT, student="ada", answers=None, **more):
 
 def marked(*submissions, quiz=LIGHT, known=None, personal=False):
     async def work():
-        async with Crew(2, ["numpy"]) as crew:
-            return await Marker(quiz, crew, PUBLIC, personal).mark(submissions, known)
+        async with WorkerPool(2, ["numpy"]) as pool:
+            return await Marker(quiz, pool, PUBLIC, personal).mark(submissions, known)
 
     return run(work())
 
@@ -101,8 +101,8 @@ def test_a_known_mistake_gets_its_feedback_whatever_the_inputs():
 
 def test_inputs_differ_from_student_to_student_and_not_from_run_to_run():
     async def drawn():
-        async with Crew(1, ["numpy"]) as crew:
-            return [await Oracle(LIGHT, crew, PUBLIC).of(LIGHT.item("90.A"), ["ada", "eve"]) for _ in range(2)]
+        async with WorkerPool(1, ["numpy"]) as pool:
+            return [await ExpectedResults(LIGHT, pool, PUBLIC).of(LIGHT.item("90.A"), ["ada", "eve"]) for _ in range(2)]
 
     first, second = run(drawn())
     assert first["ada"].inputs != first["eve"].inputs and first["ada"].inputs == second["ada"].inputs
@@ -119,28 +119,28 @@ def test_what_is_missing_or_unreadable_has_no_points():
 
 
 class Failing:
-    """A crew that fails for our own reasons, from its nth job on."""
+    """A worker pool that fails for our own reasons, from its nth job on."""
 
     def __init__(self, good=0):
         self.good, self.tier, self.at_once = good, SANDBOX, 2
 
     async def do(self, steps, seed=0, seconds=10.0, most=None):
-        return Replies([], "infrastructure", "the zygote is gone")
+        return Replies([], "infrastructure", "the fork server is gone")
 
 
 def test_our_own_failure_is_no_zero_and_is_tried_again(tmp_path):
     async def work():
-        async with Crew(2, ["numpy"]) as home:
-            first = await Marker(LIGHT, Failing(), PUBLIC, False, home=home).mark([handed_in()])
+        async with WorkerPool(2, ["numpy"]) as local:
+            first = await Marker(LIGHT, Failing(), PUBLIC, False, local=local).mark([handed_in()])
             with Store(tmp_path / "marks.sqlite") as store:
                 store.save(first)
                 known = store.known(LIGHT.lesson, "")
-            again = await Marker(LIGHT, home, PUBLIC, False).mark([handed_in()], known)
+            again = await Marker(LIGHT, local, PUBLIC, False).mark([handed_in()], known)
             return first[0], known, again[0]
 
     first, known, again = run(work())
     assert first.state is State.INFRASTRUCTURE and first.points is None
-    assert "the zygote is gone" in first.remarks[0]
+    assert "the fork server is gone" in first.remarks[0]
     assert all(mark.points is None for mark in first.marks)
     assert set(known[("ada", first.digest)]) == {digest(LIGHT.item("90.7"), LIGHT.setup)}
     assert again.state is State.PARTIAL and outcomes(again)["90.A"] is Outcome.RIGHT
@@ -159,20 +159,20 @@ def test_only_the_changed_item_is_run_again(tmp_path):
     ran = []
 
     async def work():
-        async with Crew(2, ["numpy"]) as crew:
-            do = crew.do
+        async with WorkerPool(2, ["numpy"]) as pool:
+            do = pool.do
 
             async def seen(steps, *more, **others):
                 ran.append([step["name"] for step in steps if step["do"] == "read"])
                 return await do(steps, *more, **others)
 
-            before = await Marker(LIGHT, crew, PUBLIC, False).mark([handed_in()])
+            before = await Marker(LIGHT, pool, PUBLIC, False).mark([handed_in()])
             known = {("ada", before[0].digest): {mark.digest: mark for mark in before[0].marks}}
-            crew.do = seen
-            same = await Marker(LIGHT, crew, PUBLIC, False).mark([handed_in()], known)
+            pool.do = seen
+            same = await Marker(LIGHT, pool, PUBLIC, False).mark([handed_in()], known)
             assert ran == [] and same[0].marks == before[0].marks
             stricter = changed(LIGHT, "90.3", answer=10.0, tolerance=0.1)
-            return await Marker(stricter, crew, PUBLIC, False).mark([handed_in()], known)
+            return await Marker(stricter, pool, PUBLIC, False).mark([handed_in()], known)
 
     after = run(work())[0]
     assert ran == [["answer_90_3"]]
@@ -197,9 +197,9 @@ def test_only_the_changed_item_is_run_again(tmp_path):
 )
 def test_the_self_test_finds_what_an_author_may_do_wrong(name, parts, told):
     async def work():
-        async with Crew(2, ["numpy"]) as crew:
+        async with WorkerPool(2, ["numpy"]) as pool:
             quiz = changed(LIGHT, name, **parts)
-            return await selftest.faults(quiz, Marker(quiz, crew, PUBLIC, True), PUBLIC)
+            return await selftest.faults(quiz, Marker(quiz, pool, PUBLIC, True), PUBLIC)
 
     found = run(work())
     assert any(told in fault for fault in found) and all(fault.startswith(name) for fault in found)
@@ -214,8 +214,8 @@ def test_nothing_is_graded_by_a_faulty_pool(tmp_path):
     quiz = changed(LIGHT, "90.3", answer=13.33)
 
     async def work(store):
-        async with Crew(2, ["numpy"]) as crew:
-            await Grading([quiz], crew, store, {quiz.lesson: PUBLIC}, {quiz.lesson: False}).prove()
+        async with WorkerPool(2, ["numpy"]) as pool:
+            await Grading([quiz], pool, store, {quiz.lesson: PUBLIC}, {quiz.lesson: False}).prove()
 
     with Store(tmp_path / "marks.sqlite") as store, pytest.raises(CourseError, match="nothing was graded"):
         run(work(store))
@@ -230,8 +230,8 @@ def test_a_network_is_judged_by_inputs_whose_truth_it_never_sees():
     subs = [Submission(f"s{n}", quiz.lesson, "", f"{n}", (Cell(code, "90.B"),)) for n, code in enumerate(answers)]
 
     async def work():
-        async with Crew(2, imports_of([quiz])) as crew:
-            return await Marker(quiz, crew, PUBLIC, False).mark(subs)
+        async with WorkerPool(2, imports_of([quiz])) as pool:
+            return await Marker(quiz, pool, PUBLIC, False).mark(subs)
 
     results = run(work())
     assert [result.marks[0].points for result in results] == [3, 0, 0, 0, 0, 0, 0]

@@ -11,20 +11,19 @@ from pathlib import Path
 import pytest
 from needs import bwrap, run
 
-from course_utils.grading.bank.pool import open_pool
+from course_utils.grading.bank.reading import open_bank
 from course_utils.grading.bank.variants import PUBLIC
 from course_utils.grading.intake.archives import Unreadable
 from course_utils.grading.intake.notebooks import read_notebook
-from course_utils.grading.marking.expected import Oracle
+from course_utils.grading.marking.expected import ExpectedResults
 from course_utils.grading.marking.marker import Marker
 from course_utils.grading.marking.scoring import written
 from course_utils.grading.records import Cell, Outcome, State, Submission
-from course_utils.grading.sandbox import crew as crews
-from course_utils.grading.sandbox import shell
-from course_utils.grading.sandbox.crew import Crew, Replies
+from course_utils.grading.sandbox import shell, worker_pool
 from course_utils.grading.sandbox.values import MOST_ALIKE, MOST_PARTS, NoValue, decode, encode
+from course_utils.grading.sandbox.worker_pool import Replies, WorkerPool
 
-(QUIZ,) = open_pool(Path(__file__).parents[3] / "docs" / "example_pool")
+(QUIZ,) = open_bank(Path(__file__).parents[3] / "docs" / "example_bank")
 CODE = QUIZ.item("90.A").model_copy(update={"limit": 1.0})
 HONEST = "def balanced(t, g):\n    return float(np.mean([np.mean(g[t == one] == one) for one in np.unique(t)]))"
 PRIME = (1 << 61) - 1  # its multiples have the same hash
@@ -33,19 +32,19 @@ MANY = [0] * (MOST_PARTS + 1)
 pytestmark = pytest.mark.timeout(60)
 
 
-def in_crew(work):
+def in_pool(work):
     async def whole():
-        async with Crew(2, ["numpy"], tier=shell.SANDBOX) as crew:
-            return await work(crew)
+        async with WorkerPool(2, ["numpy"], tier=shell.SANDBOX) as pool:
+            return await work(pool)
 
     return run(whole())
 
 
-def marked(crew, *sources):
+def marked(pool, *sources):
     """The result of cells of one's own and, last, an answer to CODE."""
     cells = [Cell("import numpy as np"), *map(Cell, sources[:-1]), Cell(sources[-1], CODE.id)]
     submission = Submission("eve", QUIZ.lesson, "here", "1", tuple(cells))
-    return Marker(QUIZ.model_copy(update={"items": [CODE]}), crew, PUBLIC, False).mark([submission])
+    return Marker(QUIZ.model_copy(update={"items": [CODE]}), pool, PUBLIC, False).mark([submission])
 
 
 @pytest.mark.parametrize(
@@ -97,10 +96,10 @@ def test_a_reply_may_not_be_long_where_no_value_is_asked_for():
     said = "import os\nline = b'{\"x\": \"' + b'a' * 200_000 + b'\"}\\n'\nwhile line: line = line[os.write(3, line):]"
     value = [{"do": "run", "source": "one = 'a' * 200_000"}, {"do": "read", "name": "one"}]
 
-    async def work(crew):
-        return await crew.do([{"do": "run", "source": said}]), await crew.do(value)
+    async def work(pool):
+        return await pool.do([{"do": "run", "source": said}]), await pool.do(value)
 
-    forged, honest = in_crew(work)
+    forged, honest = in_pool(work)
     assert (forged.end, forged.replies) == ("crashed", [])
     assert (honest.end, honest.replies[1]) == ("done", {"value": "a" * 200_000})
 
@@ -110,8 +109,8 @@ def test_a_reply_of_millions_of_parts_is_not_unpacked(monkeypatch):
     said = "import os\nos.write(3, b'{}\\n')\nline = b'{\"value\": [' + b'[],' * 1_000_000 + b'[]]}\\n'\n"
     said += "while line: line = line[os.write(3, line):]"
     loads, unpacked = json.loads, []
-    monkeypatch.setattr(crews.json, "loads", lambda text: unpacked.append(len(text)) or loads(text))
-    came = in_crew(lambda crew: crew.do([{"do": "run", "source": said}, {"do": "read", "name": "one"}]))
+    monkeypatch.setattr(worker_pool.json, "loads", lambda text: unpacked.append(len(text)) or loads(text))
+    came = in_pool(lambda pool: pool.do([{"do": "run", "source": said}, {"do": "read", "name": "one"}]))
     assert (came.end, came.replies) == ("crashed", [{}]) and max(unpacked) < 10**6
 
 
@@ -119,27 +118,27 @@ def test_a_reply_of_millions_of_parts_is_not_unpacked(monkeypatch):
 def test_a_submission_has_an_end_however_many_cells_it_has(monkeypatch):
     monkeypatch.setattr("course_utils.grading.marking.running.AT_LEAST", 1.0)  # and twice the item's limit: 3 seconds
 
-    async def work(crew):
+    async def work(pool):
         began = time.monotonic()
-        (result,) = await marked(crew, *["import time\ntime.sleep(0.9)"] * 20, HONEST)
-        (crashing,) = await marked(crew, *["import os, time\ntime.sleep(0.9)\nos._exit(1)"] * 20, HONEST)
+        (result,) = await marked(pool, *["import time\ntime.sleep(0.9)"] * 20, HONEST)
+        (crashing,) = await marked(pool, *["import os, time\ntime.sleep(0.9)\nos._exit(1)"] * 20, HONEST)
         return result, crashing, time.monotonic() - began
 
-    result, crashing, took = in_crew(work)
+    result, crashing, took = in_pool(work)
     assert [one.marks[0].outcome for one in (result, crashing)] == [Outcome.TIMEOUT] * 2
     assert result.marks[0].points == 0 and took < 12
 
 
 @bwrap
 def test_a_reply_that_was_there_in_time_counts_when_the_grader_itself_was_late():
-    async def work(crew):
+    async def work(pool):
         step = {"do": "run", "source": "import time\ntime.sleep(0.5)", "seconds": 1.0}
-        job = asyncio.create_task(crew.do([step]))
+        job = asyncio.create_task(pool.do([step]))
         await asyncio.sleep(0.3)
         time.sleep(3)  # the loop stands still, as when a large value is judged
         return await job
 
-    assert in_crew(work).end == "done"
+    assert in_pool(work).end == "done"
 
 
 def children(process):
@@ -147,13 +146,13 @@ def children(process):
     return [int(one) for one in told.split()]
 
 
-async def killed(crew, times, worker):
-    """Kill the first worker, or the zygote, that many times from outside."""
+async def killed(pool, times, worker):
+    """Kill the first worker, or the fork server, that many times from outside."""
     for _ in range(times):
         for _ in range(50):
             await asyncio.sleep(0.2)  # the one before is gone, and the next one at work
-            found = children(crew.process.pid)
-            found = [one for zygote in found for one in children(zygote)] if worker else found
+            found = children(pool.process.pid)
+            found = [one for fork_server in found for one in children(fork_server)] if worker else found
             if found:
                 os.kill(found[0], 9)
                 break
@@ -163,36 +162,36 @@ async def killed(crew, times, worker):
 @pytest.mark.parametrize(
     ("worker", "times", "outcome"),
     [(True, 1, Outcome.RIGHT), (False, 1, Outcome.RIGHT), (True, 3, Outcome.UNKNOWN)],
-    ids=["a worker", "the zygote", "a worker each time"],
+    ids=["a worker", "the fork server", "a worker each time"],
 )
 def test_what_is_killed_from_outside_is_tried_again_and_never_a_zero(worker, times, outcome):
-    async def work(crew):
-        killing = asyncio.create_task(killed(crew, times, worker))
-        (result,) = await marked(crew, "import time\ntime.sleep(2)", HONEST)
+    async def work(pool):
+        killing = asyncio.create_task(killed(pool, times, worker))
+        (result,) = await marked(pool, "import time\ntime.sleep(2)", HONEST)
         await killing
         return result
 
-    result = in_crew(work)
+    result = in_pool(work)
     assert result.marks[0].outcome is outcome
     assert (result.state is State.INFRASTRUCTURE) == (result.points is None) == (outcome is Outcome.UNKNOWN)
 
 
 @bwrap
 @pytest.mark.parametrize("busy", [True, False], ids=["with a worker", "before a job"])
-def test_a_zygote_that_answers_no_more_is_started_again(monkeypatch, busy):
-    monkeypatch.setattr(crews, "FIRST_WORD", 2.0)
+def test_a_fork_server_that_answers_no_more_is_started_again(monkeypatch, busy):
+    monkeypatch.setattr(worker_pool, "FIRST_WORD", 2.0)
 
-    async def work(crew):
+    async def work(pool):
         task = (
-            asyncio.create_task(marked(crew, "import os, time\ntime.sleep(0.5)\nos._exit(1)", HONEST)) if busy else None
+            asyncio.create_task(marked(pool, "import os, time\ntime.sleep(0.5)\nos._exit(1)", HONEST)) if busy else None
         )
         await asyncio.sleep(0.3 if busy else 0)
-        (zygote,) = children(crew.process.pid)
-        os.kill(zygote, signal.SIGSTOP)
-        (result,) = await (task or marked(crew, HONEST))
+        (fork_server,) = children(pool.process.pid)
+        os.kill(fork_server, signal.SIGSTOP)
+        (result,) = await (task or marked(pool, HONEST))
         return result
 
-    assert in_crew(work).marks[0].outcome is Outcome.RIGHT
+    assert in_pool(work).marks[0].outcome is Outcome.RIGHT
 
 
 LEFT = {
@@ -210,9 +209,9 @@ def test_a_shared_scratch_is_emptied_whatever_was_made_of_it(tier, how):
     look = [{"do": "run", "source": "import os\nthere = os.listdir('.')"}, {"do": "read", "name": "there"}]
 
     async def work():
-        async with Crew(1, [], tier=tier, unsafe_local=True) as crew:
-            first = crew.process.pid
-            return await crew.do([{"do": "run", "source": LEFT[how]}]), await crew.do(look), crew.process.pid == first
+        async with WorkerPool(1, [], tier=tier, unsafe_local=True) as pool:
+            first = pool.process.pid
+            return await pool.do([{"do": "run", "source": LEFT[how]}]), await pool.do(look), pool.process.pid == first
 
     left, found, same = run(work())
     assert left.end == "done" and left.replies == [{"done": True}] and same
@@ -236,8 +235,8 @@ def test_workers_that_share_namespaces_cannot_touch_the_memory_of_others(monkeyp
     monkeypatch.setattr(shell, "_bubblewrap", lambda: [part for part in made() if part not in parts])
 
     async def work():
-        async with Crew(1, [], tier=shell.SHARED) as crew:
-            return await crew.do([{"do": "run", "source": OTHERS}, {"do": "read", "name": "loot"}])
+        async with WorkerPool(1, [], tier=shell.SHARED) as pool:
+            return await pool.do([{"do": "run", "source": OTHERS}, {"do": "read", "name": "loot"}])
 
     assert run(work()).replies == [{"done": True}, {"value": {"list": []}}]
 
@@ -250,9 +249,9 @@ def test_the_places_of_held_out_inputs_tell_nothing():
     held_out = "import torch\ntruth = torch.arange(200) // 100\ninputs = torch.stack([truth, truth], 1).float()"
 
     async def work():
-        async with Crew(1, ["numpy", "torch"], tier=shell.SANDBOX) as crew:
+        async with WorkerPool(1, ["numpy", "torch"], tier=shell.SANDBOX) as pool:
             asked = item.model_copy(update={"held_out": held_out})
-            return (await Oracle(QUIZ, crew, PUBLIC).of(asked, ["ada"]))["ada"]
+            return (await ExpectedResults(QUIZ, pool, PUBLIC).of(asked, ["ada"]))["ada"]
 
     expected = run(work())
     truth = expected.values
@@ -286,8 +285,8 @@ def test_what_one_notebook_does_to_the_judge_costs_no_other(monkeypatch):
         for who in ("mallory", "ada")
     ]
 
-    async def work(crew):
-        marker = Marker(quiz, crew, PUBLIC, False)
+    async def work(pool):
+        marker = Marker(quiz, pool, PUBLIC, False)
         judged = marker._judged
 
         def odd(submission, *rest):
@@ -298,15 +297,15 @@ def test_what_one_notebook_does_to_the_judge_costs_no_other(monkeypatch):
         monkeypatch.setattr(marker, "_judged", odd)
         return await marker.mark(both)
 
-    first, second = in_crew(work)
+    first, second = in_pool(work)
     assert first.state is State.INFRASTRUCTURE and first.points is None and "MemoryError" in first.remarks[0]
     assert second.marks[0].outcome is Outcome.RIGHT
 
 
 @bwrap
 def test_all_of_a_submissions_replies_together_have_a_bound(monkeypatch):
-    monkeypatch.setattr(crews, "MOST_ALL", 100_000)
+    monkeypatch.setattr(worker_pool, "MOST_ALL", 100_000)
     value = {"do": "read", "name": "one"}
     steps = [{"do": "run", "source": "one = 'a' * 40_000"}, value, value, value]
-    came = in_crew(lambda crew: crew.do(steps))
+    came = in_pool(lambda pool: pool.do(steps))
     assert came.end == "crashed" and len(came.replies) == 3

@@ -1,14 +1,14 @@
-"""The example pool's quiz, whole and without what varies."""
+"""The example item bank's quiz, whole and without what varies."""
 
 import pytest
-from example_quiz import POOL, changed
+from example_quiz import BANK, changed
 
-from course_utils.grading.bank.pool import open_pool
+from course_utils.grading.bank.reading import open_bank
 
 
 @pytest.fixture
 def quiz():
-    (whole,) = open_pool(POOL)
+    (whole,) = open_bank(BANK)
     return whole
 
 

@@ -9,7 +9,7 @@ import sys
 
 import nbformat
 import pytest
-from example_quiz import KEY, POOL, changed, sources, with_item
+from example_quiz import BANK, KEY, changed, sources, with_item
 
 from course_utils.errors import CourseError
 from course_utils.grading.bank.items import GradedQuiz
@@ -100,13 +100,13 @@ def test_no_secret_changes_a_byte(quiz, tmp_path):
 def test_the_same_bytes_in_another_process(quiz, tmp_path):
     release(quiz, tmp_path / "here", PUBLIC, ["ada"])
     code = (
-        "import sys; from pathlib import Path; from course_utils.grading.bank.pool import open_pool\n"
+        "import sys; from pathlib import Path; from course_utils.grading.bank.reading import open_bank\n"
         "from course_utils.grading.release.releasing import release\n"
-        "release(open_pool(Path(sys.argv[1]))[0], Path(sys.argv[2]), None, ['ada'])\n"
+        "release(open_bank(Path(sys.argv[1]))[0], Path(sys.argv[2]), None, ['ada'])\n"
         "assert not {'torch', 'fastai', 'nbformat', 'pandas'} & set(sys.modules)"
     )
     environment = os.environ | {"PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "LC_ALL": "C"}
-    subprocess.run([sys.executable, "-c", code, POOL, tmp_path / "there"], check=True, env=environment)
+    subprocess.run([sys.executable, "-c", code, BANK, tmp_path / "there"], check=True, env=environment)
     for file in (tmp_path / "here").rglob("*.*"):
         assert file.read_bytes() == (tmp_path / "there" / file.relative_to(tmp_path / "here")).read_bytes()
 
@@ -115,7 +115,7 @@ def test_a_varied_number_needs_names_and_the_course_key(quiz, tmp_path):
     with pytest.raises(CourseError, match=r"90\.4 .* --students"):
         release(quiz, tmp_path, KEY)
     with pytest.raises(CourseError, match="--course-key"):
-        release(changed(quiz, pool="graded"), tmp_path, None, ["ada"])
+        release(changed(quiz, bank="graded"), tmp_path, None, ["ada"])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -202,11 +202,11 @@ def test_a_function_that_is_hard_to_find_needs_its_starter(alike):
 
 
 def test_figures_travel_in_the_notebook(alike, tmp_path):
-    (tmp_path / "pool").mkdir()
-    (tmp_path / "pool" / "dot.png").write_bytes(PIXEL)
+    (tmp_path / "bank").mkdir()
+    (tmp_path / "bank" / "dot.png").write_bytes(PIXEL)
     (tmp_path / "secret.png").write_bytes(PIXEL)
     shown = with_item(alike, "90.1", figure={"file": "dot.png", "alt": "a [dot]\nalone"})
-    (file,) = release(shown, tmp_path / "out", figures=tmp_path / "pool")
+    (file,) = release(shown, tmp_path / "out", figures=tmp_path / "bank")
     nbformat.validate(nbformat.read(file, 4))
     cells = sources(file)
     assert list(cells)[2:5] == ["90-1-question", "90-1-figure", "90-1-answer"]
@@ -215,6 +215,6 @@ def test_figures_travel_in_the_notebook(alike, tmp_path):
     for bad in ("../secret.png", str(tmp_path / "secret.png"), "missing.png", "90_example.yaml"):
         with pytest.raises(CourseError, match=r"figure .* 90\.1"):
             release(
-                with_item(alike, "90.1", figure={"file": bad, "alt": "x"}), tmp_path / "o", figures=tmp_path / "pool"
+                with_item(alike, "90.1", figure={"file": bad, "alt": "x"}), tmp_path / "o", figures=tmp_path / "bank"
             )
     assert not (tmp_path / "o").exists()

@@ -11,14 +11,14 @@ from needs import bwrap, run
 
 from course_utils.errors import CourseError
 from course_utils.grading.bank.items import FreeText, GradedModel, VariedNumber
-from course_utils.grading.bank.pool import open_pool
+from course_utils.grading.bank.reading import open_bank
 from course_utils.grading.bank.variants import PUBLIC
 from course_utils.grading.intake.submissions import submissions
 from course_utils.grading.marking.marker import Marker
 from course_utils.grading.release.handout import whose
 from course_utils.grading.release.nbgrader import release_source
 from course_utils.grading.release.releasing import release
-from course_utils.grading.sandbox.crew import Crew
+from course_utils.grading.sandbox.worker_pool import WorkerPool
 from course_utils.quiz.text import shuffled
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))  # its modules are scripts beside each other
@@ -26,12 +26,12 @@ sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))  # its modules
 # Looked for, not imported: every worker collects this file, and nbgrader's import takes seconds.
 pytestmark = pytest.mark.skipif(not find_spec("nbgrader"), reason="nbgrader isn't installed")
 
-POOL = Path(__file__).parents[3] / "docs" / "example_pool"
+BANK = Path(__file__).parents[3] / "docs" / "example_bank"
 
 
 @pytest.fixture(scope="module")
 def quiz():
-    (whole,) = open_pool(POOL)
+    (whole,) = open_bank(BANK)
     return whole.model_copy(
         update={"items": [item for item in whole.items if not isinstance(item, (VariedNumber, GradedModel))]}
     )
@@ -49,7 +49,7 @@ def test_each_cell_keeps_nbgraders_form(tmp_path):
     from nbgrader.utils import compute_checksum
 
     schema = json.loads((Path(nbgrader.__file__).parent / "nbgraderformat" / "v3.json").read_text())
-    (whole,) = open_pool(POOL)
+    (whole,) = open_bank(BANK)
     (file,) = release(whole, tmp_path, None, ["ada"])
     with file.open(encoding="utf-8") as opened:
         cells = read(opened, as_version=4).cells  # its own validator, or a ValidationError
@@ -75,7 +75,7 @@ def test_its_validator_finds_an_edited_cell(quiz, tmp_path):
 
 
 def test_kinds_beyond_assertions_are_refused():
-    (whole,) = open_pool(POOL)
+    (whole,) = open_bank(BANK)
     with pytest.raises(CourseError, match=r"90\.4 \(varied number\), 90\.B \(model\)"):
         release_source(whole, Path("nowhere"))
     assert not Path("nowhere").exists()
@@ -129,8 +129,8 @@ def test_our_marks_are_its_marks(quiz, graded):
     folder, theirs = graded
 
     async def marked():
-        async with Crew(1, ["numpy"]) as crew:
-            return await Marker(quiz, crew, PUBLIC, personal=False).mark(
+        async with WorkerPool(1, ["numpy"]) as pool:
+            return await Marker(quiz, pool, PUBLIC, personal=False).mark(
                 list(submissions(folder / "submitted", [quiz]))
             )
 

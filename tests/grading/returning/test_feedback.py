@@ -10,13 +10,13 @@ import pytest
 
 from course_utils.errors import CourseError
 from course_utils.grading.bank.items import GradedCode, GradedModel
-from course_utils.grading.bank.pool import open_pool
+from course_utils.grading.bank.reading import open_bank
 from course_utils.grading.gradebook.store import Store
 from course_utils.grading.records import Mark, Outcome, Result, State
 from course_utils.grading.returning.feedback import OUTCOMES, STATES, feedback, in_words, page
 from course_utils.quiz.text import lettered, shuffled
 
-(QUIZ,) = open_pool(Path(__file__).parents[3] / "docs" / "example_pool")
+(QUIZ,) = open_bank(Path(__file__).parents[3] / "docs" / "example_bank")
 NASTY = "</pre><script>alert(1)</script><img src=http://evil/x onerror=alert(2)>{{ 7 * 7 }}"
 VOID = {"meta", "img", "br", "hr", "rect"}
 
@@ -125,7 +125,7 @@ def test_a_page_of_a_roster_has_the_students_own_numbers():
     assert stem.search(ada).groups() != stem.search(grace).groups()
     secret = page(QUIZ, result("ada"), {}, course_key=b"secret" * 6)
     assert stem.search(secret).groups() != stem.search(ada).groups()
-    graded = QUIZ.model_copy(update={"pool": "graded"})
+    graded = QUIZ.model_copy(update={"bank": "graded"})
     with pytest.raises(CourseError, match="needs the course's key"):
         page(graded, result("ada"), {})
 
@@ -207,10 +207,10 @@ def test_a_figure_is_within_the_page_or_told_in_words(tmp_path):
     from course_utils.quiz.items import Figure
 
     (tmp_path / "dot.svg").write_text("<svg/>")
-    (tmp_path / "pool").mkdir()
+    (tmp_path / "bank").mkdir()
     for file, held in (("dot.svg", True), ("gone.png", False), ("../dot.svg", False)):
         item = QUIZ.item("90.3").model_copy(update={"figure": Figure(file=file, alt="A dot <b>.")})
         quiz = QUIZ.model_copy(update={"items": [item]})
-        folder = tmp_path if held else tmp_path / "pool"
+        folder = tmp_path if held else tmp_path / "bank"
         text = page(quiz, replace(result(), marks=result().marks[2:3]), {}, figures=folder)
         assert ("data:image/svg+xml;base64," in text) is held and "A dot &lt;b&gt;." in text

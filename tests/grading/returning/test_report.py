@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from course_utils.grading.bank.pool import open_pool
+from course_utils.grading.bank.reading import open_bank
 from course_utils.grading.records import Mark, Outcome, Result, State
 from course_utils.grading.release.handout import whose
 from course_utils.grading.returning.report import alike, report, statistics
 from course_utils.grading.returning.similarity import GRAM, WINDOW, fingerprints, similar
 from course_utils.quiz.text import lettered, shuffled
 
-(QUIZ,) = open_pool(Path(__file__).parents[3] / "docs" / "example_pool")
+(QUIZ,) = open_bank(Path(__file__).parents[3] / "docs" / "example_bank")
 MOST = {item.id: float(item.points) for item in QUIZ.items}
 OWN = """
 def balanced(truth, guess):

@@ -10,13 +10,13 @@ from typer.testing import CliRunner
 from course_utils.cli.quiz import handing_back
 from course_utils.errors import CourseError
 from course_utils.grading.bank.items import answer_name
-from course_utils.grading.bank.pool import open_pool
+from course_utils.grading.bank.reading import open_bank
 from course_utils.grading.gradebook.store import Store
 from course_utils.grading.records import Mark, Outcome, Result, State
 from course_utils.grading.returning.review import review
 
-POOL = Path(__file__).parents[3] / "docs" / "example_pool"
-(QUIZ,) = open_pool(POOL)
+BANK = Path(__file__).parents[3] / "docs" / "example_bank"
+(QUIZ,) = open_bank(BANK)
 NASTY = "<script>alert(1)</script>"
 STUDENTS = ["ada", "grace", "emmy"]
 
@@ -154,19 +154,19 @@ def test_the_order_tells_nothing_of_names(tmp_path):
         assert order == [entry.student for entry in review(store, QUIZ).entries]
 
 
-def test_an_appeal_waits_with_what_was_found(store):
-    store.appeal(QUIZ.lesson, "grace", "90.1", f"But B is right! {NASTY}")
+def test_a_regrade_request_waits_with_what_was_found(store):
+    store.request_regrade(QUIZ.lesson, "grace", "90.1", f"But B is right! {NASTY}")
     page = review(store, QUIZ)
     assert page.entry.key == (QUIZ.lesson, "grace", "90.1")
     assert "But B is right! &lt;script&gt;" in page.answer.value and "right, 1 of 1 points" in page.answer.value
     page.points.value = "1"
     page.save.click()
-    assert not [one for one in store.appeals(QUIZ.lesson) if one.open] and len(page.open) == 4
+    assert not [one for one in store.regrade_requests(QUIZ.lesson) if one.open] and len(page.open) == 4
 
 
-def test_an_appeal_shows_the_students_own_numbers(store):
+def test_a_regrade_request_shows_the_students_own_numbers(store):
     for student in ("ada", "grace"):
-        store.appeal(QUIZ.lesson, student, "90.4", "No.")
+        store.request_regrade(QUIZ.lesson, student, "90.4", "No.")
     page = review(store, QUIZ)
     first = page.question.value
     page.skip.click()
@@ -191,7 +191,7 @@ def test_with_nothing_to_do_it_says_so(tmp_path):
 def course():
     """Run `course quiz ...` with the commands of handing_back alone."""
     app = typer.Typer()
-    for command in (handing_back.export, handing_back.feedback, handing_back.report, handing_back.appeal):
+    for command in (handing_back.export, handing_back.feedback, handing_back.report, handing_back.regrade_request):
         app.command()(command)
 
     def run(*words, fails=False):
@@ -211,14 +211,14 @@ def test_the_commands_hand_marks_back(store, course, tmp_path):
     where = ("--store", store.path, "--out")
     said = course("export", "nbgrader", *where, tmp_path / "g.csv")
     assert "3 students, 3 of them without points yet" in said and (tmp_path / "g.csv").is_file()
-    pool = ("--pool", POOL, "--released", tmp_path / "released")
-    assert course("feedback", "90", *where, tmp_path / "f", *pool).startswith("3 pages in")
+    bank = ("--bank", BANK, "--released", tmp_path / "released")
+    assert course("feedback", "90", *where, tmp_path / "f", *bank).startswith("3 pages in")
     assert (tmp_path / "f" / "ada" / "90_example.html").is_file()
-    assert "3 submissions" in course("report", *where, tmp_path / "r", *pool)
+    assert "3 submissions" in course("report", *where, tmp_path / "r", *bank)
     assert (tmp_path / "r" / "90_example_report.html").is_file()
-    said = course("appeal", "90_example", "ada", "90.1", "Look again.", "--store", store.path)
+    said = course("regrade-request", "90_example", "ada", "90.1", "Look again.", "--store", store.path)
     assert said == "Noted: 90.1 of ada waits in the review.\n"
-    assert store.appeals("90_example")[0].text == "Look again."
+    assert store.regrade_requests("90_example")[0].text == "Look again."
 
 
 def test_the_commands_name_who_matched_nobody(store, course, tmp_path):
@@ -235,9 +235,13 @@ def test_the_commands_tell_what_is_missing(store, course, tmp_path):
     nowhere = tmp_path / "typo.sqlite"
     assert "isn't there" in course("export", "lti", "--store", nowhere, "--out", tmp_path / "x", fails=True)
     assert not nowhere.exists()  # a typo makes no empty store
-    assert "--pool" in course("report", "--store", store.path, "--out", tmp_path, fails=True)
-    assert "no result" in course("appeal", "90_example", "nobody", "90.1", "x", "--store", store.path, fails=True)
-    assert "says nothing" in course("appeal", "90_example", "ada", "90.1", " ", "--store", store.path, fails=True)
+    assert "--bank" in course("report", "--store", store.path, "--out", tmp_path, fails=True)
+    assert "no result" in course(
+        "regrade-request", "90_example", "nobody", "90.1", "x", "--store", store.path, fails=True
+    )
+    assert "says nothing" in course(
+        "regrade-request", "90_example", "ada", "90.1", " ", "--store", store.path, fails=True
+    )
 
 
 def test_the_command_writes_a_notebook_that_opens_the_page(tmp_path):
@@ -246,12 +250,12 @@ def test_the_command_writes_a_notebook_that_opens_the_page(tmp_path):
     from course_utils.cli.quiz import app
     from course_utils.grading.release.releasing import release
 
-    (quiz,) = open_pool(POOL)
+    (quiz,) = open_bank(BANK)
     release(quiz, tmp_path / "released", roster=["ada"])
     marks = tuple(Mark(item.id, Outcome.WAITING, None, float(item.points), answer="x") for item in quiz.items)
     with Store(tmp_path / "marks.sqlite") as store:
         store.save([Result("ada", quiz.lesson, "d", "here", State.PARTIAL, marks)])
-    asked = ["--pool", POOL, "--store", tmp_path / "marks.sqlite", "--released", tmp_path / "released"]
+    asked = ["--bank", BANK, "--store", tmp_path / "marks.sqlite", "--released", tmp_path / "released"]
     command = ["review", *map(str, asked), "--out", str(tmp_path / "review.ipynb")]
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0 and "jupyter lab" in done.output

@@ -12,14 +12,14 @@ import pytest
 from attacks import LOOT, POINTS, SEARCH
 from needs import bwrap
 
-from course_utils.grading.bank.pool import open_pool
+from course_utils.grading.bank.reading import open_bank
 from course_utils.grading.bank.variants import PUBLIC
 from course_utils.grading.marking.marker import Marker
 from course_utils.grading.records import Cell, Outcome, State, Submission
 from course_utils.grading.sandbox import shell
-from course_utils.grading.sandbox.crew import Crew
+from course_utils.grading.sandbox.worker_pool import WorkerPool
 
-POOL = Path(__file__).parents[3] / "docs" / "example_pool"
+BANK = Path(__file__).parents[3] / "docs" / "example_bank"
 KEY_MARK = "KEY-MARK-7f3a"
 HONEST = "def balanced(t, g):\n    return float(np.mean([np.mean(g[t == one] == one) for one in np.unique(t)]))"
 ANYBODY = ["bwrap", "--dev-bind", "/", "/", "--unshare-user", "--uid", "1000", "--gid", "1000", "--"]
@@ -31,42 +31,42 @@ pytestmark = [
 
 
 class Running:
-    """A crew that serves synchronous tests from a loop in a thread of its own."""
+    """A worker pool that serves synchronous tests from a loop in a thread of its own."""
 
     def __init__(self, **settings):
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
-        self.crew = Crew(2, ["numpy"], tier=shell.SANDBOX, memory=300 << 20, **settings)
-        self(self.crew.__aenter__())
+        self.pool = WorkerPool(2, ["numpy"], tier=shell.SANDBOX, memory=300 << 20, **settings)
+        self(self.pool.__aenter__())
 
     def __call__(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(110)
 
     def close(self):
-        self(self.crew.__aexit__(None, None, None))
+        self(self.pool.__aexit__(None, None, None))
         self.loop.call_soon_threadsafe(self.loop.stop)
 
 
 @pytest.fixture(scope="module", params=["as it is", "as anybody"])
 def running(request):
-    """A crew in the full sandbox, started by whoever runs the tests and by a user without privileges."""
+    """A worker pool in the full sandbox, started by whoever runs the tests and by a user without privileges."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("GRADING_SECRET", "CANARY-5d1e")
         if request.param == "as anybody":
             made = shell._bubblewrap
             patched.setattr(shell, "_bubblewrap", lambda: [*ANYBODY, *made()])
-        crew = Running()
-        yield crew
-        crew.close()
+        pool = Running()
+        yield pool
+        pool.close()
 
 
 @pytest.fixture(scope="module")
 def marker(running):
-    (quiz,) = open_pool(POOL)
+    (quiz,) = open_bank(BANK)
     (item,) = [item for item in quiz.items if item.id == "90.A"]
     reference = f"# {KEY_MARK}\n{item.reference}"
     items = [item.model_copy(update={"reference": reference, "limit": 1.0}), *quiz.items[:3]]
-    made = Marker(quiz.model_copy(update={"items": items}), running.crew, PUBLIC, personal=False)
+    made = Marker(quiz.model_copy(update={"items": items}), running.pool, PUBLIC, personal=False)
     assert marked(running, made, HONEST).marks[0].points == 3  # the key has been at work
     return made
 
@@ -103,8 +103,8 @@ def test_nothing_is_got_hold_of(running, marker, place, attack):
     for name, value in place.items():
         source = source.replace(f"{{{name}!r}}", repr(value)).replace(f"{{{name}}}", str(value))
     trace = {"do": "run", "source": "note = 'PREVIOUS-STUDENT'; open('left', 'w').write(note)"}
-    before = running(running.crew.do([trace], seconds=2))
-    came = running(running.crew.do([{"do": "run", "source": source}, {"do": "read", "name": "loot"}], seconds=9))
+    before = running(running.pool.do([trace], seconds=2))
+    came = running(running.pool.do([{"do": "run", "source": source}, {"do": "read", "name": "loot"}], seconds=9))
     assert before.end == "done" and came.end in ("done", "crashed")
     assert not any("value" in reply and reply["value"] not in (None, False, {"list": []}) for reply in came.replies)
     if came.end == "done":
@@ -124,7 +124,7 @@ def test_no_point_is_earned_and_the_next_is_unharmed(running, marker, attack):
 
 def test_the_search_would_find_a_key(running):
     steps = [{"do": "run", "source": f"kept = '{KEY_MARK}' * 3"}, {"do": "run", "source": SEARCH}]
-    came = running(running.crew.do([*steps, {"do": "read", "name": "loot"}], seconds=9))
+    came = running(running.pool.do([*steps, {"do": "read", "name": "loot"}], seconds=9))
     assert came.replies[-1] == {"value": True}
 
 
@@ -139,10 +139,10 @@ def test_an_item_that_ends_the_process_costs_no_other(running, marker):
 
 def test_nothing_is_left_running(running):
     deaf = "import signal\nsignal.setitimer(signal.ITIMER_REAL, 0)\nwhile True: pass"
-    came = running(running.crew.do([{"do": "run", "source": deaf}], seconds=0.5))
+    came = running(running.pool.do([{"do": "run", "source": deaf}], seconds=0.5))
     assert came.end == "timeout"
     children = subprocess.run(
-        ["ps", "-o", "pid=,stat=,time=", "--ppid", str(running.crew.process.pid)], capture_output=True, text=True
+        ["ps", "-o", "pid=,stat=,time=", "--ppid", str(running.pool.process.pid)], capture_output=True, text=True
     ).stdout
     assert all(" R" not in line for line in children.splitlines())
 
@@ -150,11 +150,11 @@ def test_nothing_is_left_running(running):
 def test_workers_draw_different_numbers(running):
     steps = [{"do": "run", "source": "import random\none = (random.random(), np.random.rand())"}]
     steps = [{"do": "run", "source": "import numpy as np"}, *steps, {"do": "read", "name": "one"}]
-    drawn = [str(running(running.crew.do(steps)).replies[-1]) for _ in range(4)]
+    drawn = [str(running(running.pool.do(steps)).replies[-1]) for _ in range(4)]
     assert len(set(drawn)) == 4
-    assert len({str(running(running.crew.do(steps, seed=7)).replies[-1]) for _ in range(2)}) == 1
+    assert len({str(running(running.pool.do(steps, seed=7)).replies[-1]) for _ in range(2)}) == 1
 
 
 def test_a_sandbox_that_dies_is_started_again(running, marker):
-    os.kill(running.crew.process.pid, 9)
+    os.kill(running.pool.process.pid, 9)
     assert marked(running, marker, HONEST).marks[0].points == 3

@@ -8,14 +8,14 @@ import pytest
 from needs import bwrap, run
 
 from course_utils.errors import CourseError
-from course_utils.grading.bank.pool import open_pool
+from course_utils.grading.bank.reading import open_bank
 from course_utils.grading.bank.variants import PUBLIC
 from course_utils.grading.marking.marker import Marker
 from course_utils.grading.records import Cell, Submission
 from course_utils.grading.sandbox import cluster
-from course_utils.grading.sandbox.crew import Crew
+from course_utils.grading.sandbox.worker_pool import WorkerPool
 
-POOL = Path(__file__).parents[3] / "docs" / "example_pool"
+BANK = Path(__file__).parents[3] / "docs" / "example_bank"
 RIGHT = "def balanced(t, g):\n    return float(np.mean([np.mean(g[t == one] == one) for one in np.unique(t)]))"
 ANSWERS = [
     RIGHT,
@@ -38,7 +38,7 @@ def submissions():
 
 
 def quiz():
-    (whole,) = open_pool(POOL)
+    (whole,) = open_bank(BANK)
     items = [item.model_copy(update={"limit": 1.0}) if item.id == "90.A" else item for item in whole.items]
     return whole.model_copy(update={"items": [item for item in items if item.id in ("90.A", "90.1")]})
 
@@ -55,11 +55,11 @@ def test_the_cluster_marks_as_this_machine_does_even_when_a_worker_is_lost(monke
     monkeypatch.setattr(cluster.Cluster, "_fetch", lambda self, jobs: sent.append(str(jobs)) or fetch(self, jobs))
 
     async def marked():
-        async with Crew(2, ["numpy"]) as home:
-            here = await Marker(quiz(), home, PUBLIC, False).mark(list(submissions()))
+        async with WorkerPool(2, ["numpy"]) as local:
+            here = await Marker(quiz(), local, PUBLIC, False).mark(list(submissions()))
             address = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, asynchronous=True)
-            async with address as machines, cluster.Cluster(machines.scheduler_address, home) as abroad:
-                work = asyncio.create_task(Marker(quiz(), abroad, PUBLIC, False, home=home).mark(list(submissions())))
+            async with address as machines, cluster.Cluster(machines.scheduler_address, local) as abroad:
+                work = asyncio.create_task(Marker(quiz(), abroad, PUBLIC, False, local=local).mark(list(submissions())))
                 await asyncio.sleep(0.5)
                 lost = next(iter(machines.workers.values()))
                 await lost.kill()
@@ -74,7 +74,7 @@ def test_the_cluster_marks_as_this_machine_does_even_when_a_worker_is_lost(monke
 
 def test_a_scheduler_that_is_not_there_is_told():
     async def tried():
-        async with Crew(1) as home, cluster.Cluster("tcp://127.0.0.1:9", home):
+        async with WorkerPool(1) as local, cluster.Cluster("tcp://127.0.0.1:9", local):
             pass
 
     with pytest.raises(CourseError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"):

@@ -10,7 +10,7 @@ from support.errors import refused
 
 from course_utils.errors import CourseError
 from course_utils.grading.sandbox import shell
-from course_utils.grading.sandbox.crew import Crew
+from course_utils.grading.sandbox.worker_pool import WorkerPool
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="isolation is Linux's own")
 
@@ -19,12 +19,12 @@ READ = f"loot = len(open({str(Path(__file__))!r}).read())"
 
 
 def in_tier(tier, *sources, **settings):
-    """The last reply of each source's job, all of them in one crew."""
+    """The last reply of each source's job, all of them in one pool."""
 
     async def work():
-        async with Crew(2, [], tier=tier, **settings) as crew:
+        async with WorkerPool(2, [], tier=tier, **settings) as pool:
             asked = [[{"do": "run", "source": one}, {"do": "read", "name": "loot"}] for one in sources]
-            return [(await crew.do(steps, seconds=5)).replies[-1] for steps in asked], crew.tier
+            return [(await pool.do(steps, seconds=5)).replies[-1] for steps in asked], pool.tier
 
     return run(work())
 
@@ -91,7 +91,7 @@ def test_the_container_says_so(monkeypatch):
 @bwrap
 def test_what_lies_in_pythons_own_folder_would_be_seen_and_is_refused(tmp_path):
     async def started(secret):
-        async with Crew(1, [], secrets=[secret]):
+        async with WorkerPool(1, [], secrets=[secret]):
             return True
 
     (tmp_path / "course.key").write_text("secret")

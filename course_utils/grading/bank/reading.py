@@ -1,4 +1,4 @@
-"""Reads a pool of graded items: a private folder of files like those of course_utils/quizzes/, plain or locked."""
+"""Reads an item bank: a private folder of files like those of course_utils/quizzes/, plain or locked."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ from course_utils.grading.bank.items import GradedQuiz
 from course_utils.quiz.reading import read
 
 
-def open_pool(folder: Path, numbers: list[str] | None = None, key: Path | None = None) -> list[GradedQuiz]:
-    """The assignments of a pool, in order; those of some lessons by their numbers, ["04"].
+def open_bank(folder: Path, numbers: list[str] | None = None, key: Path | None = None) -> list[GradedQuiz]:
+    """The assignments of an item bank, in order; those of some lessons by their numbers, ["04"].
 
     key: the private key that opens locked files (NN_slug.yaml.locked). CourseError when there is none, when a file is
     faulty (each fault with its line and item), when a lesson has no file.

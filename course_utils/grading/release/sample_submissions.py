@@ -1,4 +1,4 @@
-"""Makes up a class, so that a term can be rehearsed and a machine's speed measured before anybody hands in."""
+"""Sample submissions of a made-up class, to try a term out and measure a machine before anybody hands in."""
 
 import json
 import random
@@ -16,7 +16,7 @@ RIGHT = 0.7  # share of right answers among an honest student's
 BROKEN = ("no JSON", "cut off", "an empty file", "a missing cell", "no Python", "endless")
 
 
-def rehearse(
+def write_samples(
     quiz: GradedQuiz,
     out: Path,
     students: Sequence[str],
@@ -35,10 +35,10 @@ def rehearse(
     parts = shares or KINDS
     everybody = {} if personal else _pieces(quiz, course_key, None)
     for student in students:
-        dice = random.Random(f"{quiz.lesson} {student}")
-        kind = dice.choices(list(parts), list(parts.values()))[0]
+        rng = random.Random(f"{quiz.lesson} {student}")
+        kind = rng.choices(list(parts), list(parts.values()))[0]
         pieces = _pieces(quiz, course_key, student) if personal else everybody
-        content, told[student] = _handed_in(quiz, pieces, dice, kind, hostile)
+        content, told[student] = _handed_in(quiz, pieces, rng, kind, hostile)
         (out / f"{student}.ipynb").write_bytes(content)
     return told
 
@@ -56,25 +56,23 @@ def _pieces(quiz: GradedQuiz, course_key: bytes, student: str | None) -> dict:
 
 
 def _handed_in(
-    quiz: GradedQuiz, pieces: dict, dice: random.Random, kind: str, hostile: Sequence[str]
+    quiz: GradedQuiz, pieces: dict, rng: random.Random, kind: str, hostile: Sequence[str]
 ) -> tuple[bytes, dict]:
     content = json.loads(pieces["blank"])
     cells = {cell["id"]: cell for cell in content["cells"]}
-    knows = {
-        item.id: kind != "blank" and (not pieces["wrong"][item.id] or dice.random() < RIGHT) for item in quiz.items
-    }
+    knows = {item.id: kind != "blank" and (not pieces["wrong"][item.id] or rng.random() < RIGHT) for item in quiz.items}
     if kind != "blank":
         for item in quiz.items:
             wrong = pieces["wrong"][item.id]
-            source = pieces["right"][item.id] if knows[item.id] else dice.choice(wrong)
+            source = pieces["right"][item.id] if knows[item.id] else rng.choice(wrong)
             cells[grade_id(item, "answer")]["source"] = source
     told = {"kind": kind, "right": [name for name, known in knows.items() if known]}
     codes = [item for item in quiz.items if hasattr(item, "reference")]
     if kind == "hostile" and hostile and codes:
-        cells[grade_id(codes[0], "answer")]["source"] = dice.choice(hostile)
+        cells[grade_id(codes[0], "answer")]["source"] = rng.choice(hostile)
         told["right"] = [name for name in told["right"] if name != codes[0].id]
     if kind == "broken":
-        return _broken(quiz, content, dice.choice(BROKEN), told)
+        return _broken(quiz, content, rng.choice(BROKEN), told)
     return json.dumps(content).encode(), told
 
 

@@ -50,7 +50,7 @@ class Replies:
 
 
 class Broken(Exception):
-    """The zygote is gone, or could not do its part."""
+    """The fork server is gone, or could not do its part."""
 
 
 @dataclass
@@ -58,7 +58,7 @@ class _Job:
     ended: asyncio.Future = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
-class Crew:
+class WorkerPool:
     """Workers in a sandbox, as an asynchronous context manager.
 
     workers: how many at a time; imports: modules that are there before the fork; tier: the isolation, else the best
@@ -88,7 +88,7 @@ class Crew:
         self.calm.set()
         self.process: subprocess.Popen | None = None
 
-    async def __aenter__(self) -> "Crew":
+    async def __aenter__(self) -> "WorkerPool":
         self.scratch = tempfile.TemporaryDirectory(prefix="grading-")
         reasons = []
         for tier in [self.asked] if self.asked else shell.candidates():
@@ -199,7 +199,7 @@ class Crew:
                 job.ended.set_result(told)
         for job in self.jobs.values():
             if not job.ended.done():
-                job.ended.set_result({"refused": "the zygote is gone"})
+                job.ended.set_result({"refused": "the fork server is gone"})
         self.jobs.clear()
 
     async def do(
@@ -252,7 +252,7 @@ class Crew:
                 self.calm.set()
 
     def _is_gone(self) -> bool:
-        """Whether there is no zygote; bubblewrap, which stands around it, ends a moment later."""
+        """Whether there is no fork server; bubblewrap, which stands around it, ends a moment later."""
         return self.process is None or self.process.poll() is not None or self.listener.done()
 
     async def _restart(self, attempt: int) -> None:
@@ -276,7 +276,7 @@ class Crew:
                 socket.send_fds(self.control, [json.dumps({"job": number}).encode()], [theirs.fileno()])
             except OSError as error:
                 ours.close()
-                return Replies([], "infrastructure", f"the zygote takes no job: {error}")
+                return Replies([], "infrastructure", f"the fork server takes no job: {error}")
         self.jobs[number] = job
         reader, writer = await asyncio.open_connection(sock=ours, limit=MOST_REPLY)
         steps = [{"seconds": seconds} | step for step in steps]
@@ -316,7 +316,7 @@ class Crew:
             self.process.kill()  # it answers no more, and is started again
             self.process.wait()
         told: dict[str, Any] = (
-            job.ended.result() if job.ended.done() else {"refused": "the zygote is gone, or answers no more"}
+            job.ended.result() if job.ended.done() else {"refused": "the fork server is gone, or answers no more"}
         )
         if "refused" in told:
             return Replies(replies, "infrastructure", told["refused"])
@@ -354,5 +354,5 @@ class Crew:
     def _kill(self, number: int) -> None:
         try:
             self.control.send(json.dumps({"kill": number}).encode())
-        except OSError:  # the zygote is gone, and its workers with it
+        except OSError:  # the fork server is gone, and its workers with it
             return

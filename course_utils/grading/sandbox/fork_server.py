@@ -23,7 +23,7 @@ from course_utils.grading.sandbox import confine, worker
 LARGEST_ORDER = 4096
 
 
-class Zygote:
+class ForkServer:
     """Forks the workers.
 
     settings: `namespaces` (bool), `filter` (BPF as hex, or ""), `folder`, `memory` and `scratch` (bytes), `seconds`
@@ -156,8 +156,8 @@ def main(descriptor: int) -> None:
         os.dup2(null, descriptor)
     gc.collect()
     gc.freeze()  # or each worker's first collection would copy the parent's pages
-    zygote = Zygote(control, settings)
+    fork_server = ForkServer(control, settings)
     with contextlib.suppress(OSError, AttributeError):  # not Linux
         confine.hide_memory()  # where they share namespaces, a worker could write into it through /proc
-    zygote._tell(ready=True, missing=missing)
-    zygote.serve()
+    fork_server._tell(ready=True, missing=missing)
+    fork_server.serve()
