@@ -42,6 +42,11 @@ def judge(item: OneChoice | SeveralChoices | Number | ShortText | Order, answer:
         The set of the chosen options' indices for the choices, the list of the steps' indices for an order, what was
         typed for a number and a short text (a number may also be an int or a float).
     """
+    verdict = _judged(item, answer)
+    return Verdict(verdict.right, tuple(filter(None, verdict.feedback)))  # a graded item's author may leave them out
+
+
+def _judged(item: OneChoice | SeveralChoices | Number | ShortText | Order, answer: object) -> Verdict:
     match item:
         case OneChoice():
             return _one(item, answer)

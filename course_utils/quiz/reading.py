@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from course_utils import lessons
 from course_utils.errors import CourseError
+from course_utils.quiz.faults import fields_at, of_field, of_yaml
 from course_utils.quiz.items import AnyItem, Quiz
 
 Lines = dict[tuple, int]  # the line, from 1, of each part of a file: ("items", 0, "options", 1) and so on
@@ -98,9 +100,9 @@ def read(text: str, name: str, form: type[BaseModel] = Quiz) -> Any:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{name}:{mark.line + 1}" if mark else name
-        raise CourseError(
-            f"{where}: this isn't YAML ({getattr(error, 'problem', error)}): mend that line.", code="quiz.not-yaml"
-        ) from None
+        problem = str(getattr(error, "problem", None) or error)
+        todo = of_yaml(problem, str(getattr(error, "context", "")))
+        raise CourseError(f"{where}: this isn't YAML ({problem}): {todo}.", code="quiz.not-yaml") from None
     lines: Lines = {(): 1}
     twice = list(_walk(node, (), lines)) if node else []
     if twice:
@@ -111,8 +113,9 @@ def read(text: str, name: str, form: type[BaseModel] = Quiz) -> Any:
     try:
         return form.model_validate(content)
     except ValidationError as error:
+        faults = _without_twins(error.errors(), form)
         raise CourseError(
-            "\n".join(_told(name, content, lines, fault) for fault in error.errors()), code="quiz.faulty-items"
+            "\n".join(_told(name, text, content, lines, fault, form) for fault in faults), code="quiz.faulty-items"
         ) from None
 
 
@@ -146,24 +149,30 @@ def _walk(node: yaml.Node, path: tuple, lines: Lines) -> Iterator[tuple[str, int
             yield from _walk(value, (*path, number), lines)
 
 
-def _told(name: str, content: Any, lines: Lines, fault: Mapping[str, Any]) -> str:
+def _without_twins(faults: list[Any], form: type[BaseModel]) -> list[Any]:
+    """The faults without the missing fields that stand there misspelt."""
+    misspelt = [fault["loc"] for fault in faults if fault["type"] == "extra_forbidden"]
+    meant = {
+        (*place[:-1], near[0])
+        for place in misspelt
+        if (near := get_close_matches(str(place[-1]), fields_at(form, place[:-1]), n=1))
+    }
+    return [fault for fault in faults if fault["type"] != "missing" or fault["loc"] not in meant]
+
+
+def _told(name: str, text: str, content: Any, lines: Lines, fault: Mapping[str, Any], form: type[BaseModel]) -> str:
     """One fault in a sentence: file, line, item, what."""
-    location = fault["loc"]
     path: tuple = ()
-    for part in location:  # pydantic names the kind among the parts, the file doesn't
+    for part in fault["loc"]:  # pydantic names the kind among the parts, the file doesn't
         if (*path, part) in lines:
             path = (*path, part)
-    message = fault["msg"].removeprefix("Value error, ").rstrip(".")
-    if fault["type"] == "missing":
-        message = f"`{location[-1]}` is missing"
-    elif fault["type"] == "union_tag_not_found":
-        message = "`kind` is missing"
-    elif fault["type"] == "union_tag_invalid":
+    if fault["type"] == "union_tag_invalid":
         path = (*path, "kind")
-        message = f"`kind` is {fault['ctx']['tag']!r}: give one of {fault['ctx']['expected_tags']}"
-    elif path and isinstance(path[-1], str):
-        message = f"`{path[-1]}`: {message}"
-    return f"{name}:{lines[path]}{_whose(content, path)}: {message}."
+    line = lines[path]
+    if fault["type"] == "no_python" and re.search(r"[|>][-+\d]*\s*$", text.splitlines()[line - 1]):
+        line += fault["ctx"]["line"]  # the code stands below the field's name
+    said = of_field(fault, form)
+    return f"{name}:{line}{_whose(content, path)}: {said}{'' if said.endswith('?') else '.'}"
 
 
 def _whose(content: Any, path: tuple) -> str:

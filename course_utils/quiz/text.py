@@ -109,7 +109,7 @@ def right_answer(item: Item, whose: str) -> str:
 
 def explanation_html(item: Item) -> str:
     """Render the explanation and where the fact stands."""
-    source = "" if item.source == "measured" else f'<p style="{MARGIN}">Source: {inline(item.source)}</p>'
+    source = "" if item.source in ("", "measured") else f'<p style="{MARGIN}">Source: {inline(item.source)}</p>'
     return markdown(item.explanation) + source
 
 

@@ -19,20 +19,23 @@ FAULTY = {
     "kind missing": (without("order", "kind"), "`kind` is missing"),
     "kind unknown": (item("order") | {"kind": "riddle"}, "`kind` is 'riddle'"),
     "field missing": (without("order", "section"), "`section` is missing"),
-    "field unknown": (item("order", colour="red"), "`colour`: Extra inputs are not permitted"),
-    "stem empty": (item("order", stem="  "), "`stem`: String should have at least 1 character"),
-    "wrong type": (item("number", tolerance="a little"), "`tolerance`: Input should be a valid number"),
-    "a number as text": (item("number", answer="15"), "`answer`: Input should be a valid number"),
-    "no finite answer": (item("number", answer=math.nan), "`answer`: Input should be a finite number"),
-    "no finite tolerance": (item("number", tolerance=math.inf), "`tolerance`: Input should be a finite number"),
-    "negative tolerance": (item("number", tolerance=-1.0), "`tolerance`: Input should be greater than or equal to 0"),
-    "no hint": (item("order", hints=[]), "`hints`: List should have at least 1 item"),
+    "field unknown": (item("order", colour="red"), "there is no field `colour` here: there are id, kind, topic"),
+    "stem empty": (item("order", stem="  "), "`stem` should be a text, and is empty"),
+    "wrong type": (item("number", tolerance="a little"), "`tolerance` should be a number, and is the text 'a little'"),
+    "a number as text": (
+        item("number", answer="15"),
+        "`answer` should be a number, and is the text '15': take away",
+    ),
+    "no finite answer": (item("number", answer=math.nan), "`answer` should be a finite number"),
+    "no finite tolerance": (item("number", tolerance=math.inf), "`tolerance` should be a finite number"),
+    "negative tolerance": (item("number", tolerance=-1.0), "`tolerance` should be at least 0, and is -1.0"),
+    "no hint": (item("order", hints=[]), "`hints` should have at least 1 part, and has 0"),
     "difficulty unknown": (
         item("order", difficulty="nasty"),
-        "`difficulty`: Input should be 'easy', 'medium' or 'hard'",
+        "`difficulty` should be one of 'easy', 'medium', 'hard', and is the text 'nasty'",
     ),
-    "too many points": (item("order", points=11), "`points`: Input should be less than or equal to 10"),
-    "an id of no form": (item("order", id="4.1"), "`id`: String should match pattern"),
+    "too many points": (item("order", points=11), "`points` should be at most 10, and is 11"),
+    "an id of no form": (item("order", id="4.1"), "`id` should be the assignment's number and the item's"),
     "a letter for a question": (item("order", id="04.A"), "'04.A' should end in a number"),
     "a number for an exercise": (item("code", id="04.1"), "'04.1' should end in a letter"),
     "nothing right": (changed("one choice", "options", 0, right=False), "0 options are right"),
@@ -43,27 +46,36 @@ FAULTY = {
     ),
     "all true": (changed("several choices", "options", 1, right=True), "all options are right"),
     "two options alike": (changed("one choice", "options", 1, text=" An  APPLE"), "two options say 'an apple'"),
-    "one option": (item("one choice", options=[{"text": "a", "right": True, "feedback": "b"}]), "at least 2 items"),
+    "one option": (
+        item("one choice", options=[{"text": "a", "right": True, "feedback": "b"}]),
+        "at least 2 parts, and has 1",
+    ),
     "seven options": (
         item("one choice", options=[{"text": t, "right": t == "a", "feedback": "b"} for t in "abcdefg"]),
-        "at most 6 items",
+        "`options` should have at most 6 parts, and has 7",
     ),
-    "option without feedback": (changed("one choice", "options", 1, feedback=""), "`feedback`: String should have"),
+    "option without feedback": (
+        changed("one choice", "options", 1, feedback=""),
+        "`feedback` should be a text, and is empty",
+    ),
     "mistake that is right": (changed("number", "mistakes", 0, answer=16.0), "the mistake 16 would count as right"),
-    "no mistake": (item("number", mistakes=[]), "`mistakes`: List should have at least 1 item"),
+    "no mistake": (item("number", mistakes=[]), "`mistakes` should have at least 1 part"),
     "accepted mistake": (
         changed("short text", "mistakes", 0, answers=["`Train`."]),
         "'train' stands among the accepted",
     ),
-    "two steps": (item("order", steps=item("order")["steps"][:2]), "`steps`: List should have at least 3 items"),
+    "two steps": (item("order", steps=item("order")["steps"][:2]), "`steps` should have at least 3 parts, and has 2"),
     "two steps alike": (changed("order", "steps", 1, text="To  make it"), "two steps say 'to make it'"),
     "every guess near": (item("prediction", within=50.0), "every guess would be near"),
-    "two mistakes in code": (item("code", mistakes=item("code")["mistakes"][:2]), "at least 3 items"),
+    "two mistakes in code": (
+        item("code", mistakes=item("code")["mistakes"][:2]),
+        "at least 3 parts, and has 2",
+    ),
     "inputs alone": (item("code", reference=None, expect="assert double"), "`inputs` are there for a `reference`"),
     "nothing at all": (item("code", inputs=None, reference=None), "nothing is checked"),
-    "no name": (item("code", name="Double me"), "`name`: String should match pattern"),
-    "no time": (item("code", limit=0.0), "`limit`: Input should be greater than 0"),
-    "no share": (item("model", at_least=1.5), "`at_least`: Input should be less than 1"),
+    "no name": (item("code", name="Double me"), "`name` should be a name of Python"),
+    "no time": (item("code", limit=0.0), "`limit` should be more than 0"),
+    "no share": (item("model", at_least=1.5), "`at_least` should be less than 1"),
 }
 
 
@@ -74,7 +86,7 @@ def test_a_fault_is_told_with_file_line_and_item(name):
     first = next(n for n, line in enumerate(text.splitlines(), start=1) if faulty["id"] in line)
     told = trouble(text)
     place, _, said = told.partition(": ")
-    assert place.endswith(f" (item {faulty['id']})") and words in said and said.endswith(".") and "\n" not in told
+    assert place.endswith(f" (item {faulty['id']})") and words in said and said[-1] in ".?" and "\n" not in told
     line = int(place.removeprefix("04_freezing.yaml:").split()[0])
     assert first <= line <= len(text.splitlines())
 
@@ -83,7 +95,7 @@ def test_the_line_is_that_of_the_part_itself():
     lines = text_of(item("order", id="04.7"), changed("one choice", "options", 2, right="yes")).splitlines()
     number = next(n for n, line in enumerate(lines, start=1) if "right: 'yes'" in line)
     assert trouble("\n".join(lines)).startswith(
-        f"04_freezing.yaml:{number} (item 04.1): `right`: Input should be a valid b"
+        f"04_freezing.yaml:{number} (item 04.1): `right` should be true or false, and is the text 'yes'"
     )
 
 
@@ -114,12 +126,12 @@ def test_ids_are_unique_and_the_lessons_own():
         ("lesson: 04_freezing\n\titems: 1\n", "04_freezing.yaml:2: this isn't YAML"),
         ("lesson: \x00", "this isn't YAML"),
         ("? [a]\n: b\n", "04_freezing.yaml:1: this isn't YAML"),
-        ("", "04_freezing.yaml:1: Input should be a valid dictionary"),
-        ("- a\n- b\n", "04_freezing.yaml:1: Input should be a valid dictionary"),
-        ("lesson: 04_freezing\nitems: []\n", "04_freezing.yaml:2: `items`: List should have at least 1 item"),
-        ("lesson: 04_freezing\nitems:\n  a: b\n", "04_freezing.yaml:2: `items`: Input should be a valid list"),
-        ("lesson: 04_freezing\nitems:\n- 5\n", "04_freezing.yaml:3 (item number 1): Input should be a valid"),
-        ("lesson: four\nitems: 5\n", "04_freezing.yaml:1: `lesson`: String should match pattern"),
+        ("", "04_freezing.yaml:1: the file should have fields of its own (lesson, items)"),
+        ("- a\n- b\n", "04_freezing.yaml:1: the file should have fields of its own (lesson, items)"),
+        ("lesson: 04_freezing\nitems: []\n", "04_freezing.yaml:2: `items` should have at least 1 part"),
+        ("lesson: 04_freezing\nitems:\n  a: b\n", "04_freezing.yaml:2: `items` should be a list"),
+        ("lesson: 04_freezing\nitems:\n- 5\n", "04_freezing.yaml:3 (item number 1): a part of `items` should be"),
+        ("lesson: four\nitems: 5\n", "04_freezing.yaml:1: `lesson` should be two digits and a name"),
         ("items: 5\n", "04_freezing.yaml:1: `lesson` is missing"),
         ("5: x\n", "04_freezing.yaml:1: "),
     ],
