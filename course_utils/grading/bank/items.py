@@ -1,12 +1,18 @@
-"""The graded kinds of items: those of practice that can be judged from values alone, and three of their own."""
+"""The graded kinds of items: those of practice that can be judged from values alone, and three of their own.
+
+`docs/items.md` lists their fields. What practice asks for and an exam needs not is optional: section, source,
+difficulty, hints, explanation, feedback and known mistakes.
+"""
 
 import ast
 import hashlib
 import json
+import math
 import re
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, PlainSerializer, model_validator
+from pydantic_core import PydanticCustomError
 
 from course_utils.quiz.items import (
     Code,
@@ -14,18 +20,113 @@ from course_utils.quiz.items import (
     Model,
     Number,
     OneChoice,
+    Option,
     Order,
     Part,
     Quiz,
     SeveralChoices,
     ShortText,
+    Step,
     Text,
+    WrongCode,
+    WrongNumber,
+    WrongText,
 )
 
+
+def _is_python(code: str) -> str:
+    """The code. A fault of the file when it is no Python."""
+    try:
+        ast.parse(code)
+    except (SyntaxError, ValueError) as error:
+        said, line = getattr(error, "msg", str(error)), getattr(error, "lineno", None) or 1
+        raise PydanticCustomError("no_python", "{said}", {"said": said, "line": line}) from None
+    return code
+
+
+def _is_expression(code: str) -> str:
+    try:
+        ast.parse(code.strip(), mode="eval")
+    except (SyntaxError, ValueError):
+        _is_python(code)  # its fault is told better there
+        raise ValueError("it should be one expression, such as a list of argument tuples") from None
+    return code
+
+
+Python = Annotated[str, AfterValidator(_is_python)]
+Lines = Annotated[Text, AfterValidator(_is_python)]
+Points = Annotated[
+    float,
+    Field(gt=0, le=100),
+    AfterValidator(lambda points: int(points) if points % 1 == 0 else points),
+    PlainSerializer(lambda points: points),  # a whole number stays one: digests and notebooks hold it as written
+]
 Credit = Literal["all", "shares"]  # all points or none, or a share of them for what is right
 
 
-class GradedCode(Code):
+class Graded(Item):
+    """What an exam needs not, and practice does."""
+
+    section: str = ""
+    difficulty: Literal["", "easy", "medium", "hard"] = ""  # type: ignore[assignment]  # one more than in practice
+    points: Points = 1  # type: ignore[assignment]  # halves too
+    hints: list[Text] = Field(default_factory=list)
+    explanation: str = ""
+    source: str = ""
+
+
+class GradedOption(Option):
+    """One answer to choose; its feedback may be left out."""
+
+    feedback: str = ""
+
+
+class GradedStep(Step):
+    """One of the steps to be ordered; its feedback may be left out, and `cue` is for practice."""
+
+    cue: str = ""
+    feedback: str = ""
+
+
+class GradedWrongCode(WrongCode):
+    """Code that a known mistake leads to."""
+
+    code: Lines
+
+
+class GradedOneChoice(Graded, OneChoice):
+    """One right option among two to six."""
+
+    options: list[GradedOption] = Field(min_length=2, max_length=6)  # type: ignore[assignment]
+
+
+class GradedSeveral(Graded, SeveralChoices):
+    """Several choices; with credit "shares", each right one gives a share and each wrong one takes one away."""
+
+    options: list[GradedOption] = Field(min_length=2, max_length=6)  # type: ignore[assignment]
+    credit: Credit = "all"
+
+
+class GradedNumber(Graded, Number):
+    """A number within a tolerance."""
+
+    mistakes: list[WrongNumber] = Field(default_factory=list)
+
+
+class GradedText(Graded, ShortText):
+    """A word or two: any of `accept`."""
+
+    mistakes: list[WrongText] = Field(default_factory=list)
+
+
+class GradedOrder(Graded, Order):
+    """Steps to be ordered; with credit "shares", each step at its place gives a share."""
+
+    steps: list[GradedStep] = Field(min_length=3, max_length=6)  # type: ignore[assignment]
+    credit: Credit = "all"
+
+
+class GradedCode(Graded, Code):
     """Code, judged by its results alone: they are compared outside the process that the student's code ran in.
 
     examples: lines that the student sees and may run, `assert double(2) == 4`
@@ -37,7 +138,11 @@ class GradedCode(Code):
     credit: "shares" gives a share of the points for each hidden input that is right; weights: of the inputs, in order
     """
 
-    examples: list[Text] = Field(default_factory=list)
+    stand_in: Python = ""
+    mistakes: list[GradedWrongCode] = Field(default_factory=list)  # type: ignore[assignment]
+    inputs: Annotated[str, AfterValidator(_is_expression)] | None = None
+    reference: Python | None = None
+    examples: list[Lines] = Field(default_factory=list)
     starter: str = ""
     absolute: float = Field(1e-9, ge=0)
     exact: bool = False
@@ -55,14 +160,17 @@ class GradedCode(Code):
         return self
 
 
-class GradedModel(Model):
+class GradedModel(Graded, Model):
     """A trained network, judged by its scores on pictures whose truth it never sees.
 
     reference: code that binds `name` to something that passes
     """
 
-    reference: Text
-    examples: list[Text] = Field(default_factory=list)
+    stand_in: Python = ""
+    mistakes: list[GradedWrongCode] = Field(default_factory=list)  # type: ignore[assignment]
+    held_out: Lines
+    reference: Lines
+    examples: list[Lines] = Field(default_factory=list)
     starter: str = ""
 
     @model_validator(mode="after")
@@ -79,7 +187,7 @@ class WrongVaried(Part):
     feedback: Text
 
 
-class VariedNumber(Item):
+class VariedNumber(Graded):
     """A number that is another for each student: `variant` draws what the stem names in braces.
 
     variant: code that binds those names and `answer`; `rng` is a numpy Generator of the student's own
@@ -87,10 +195,10 @@ class VariedNumber(Item):
     """
 
     kind: Literal["varied number"]
-    variant: Text
+    variant: Lines
     tolerance: float = Field(ge=0)
     unit: str = ""
-    mistakes: list[WrongVaried] = Field(min_length=1)
+    mistakes: list[WrongVaried] = Field(default_factory=list)
 
     @property
     def names(self) -> list[str]:
@@ -99,27 +207,12 @@ class VariedNumber(Item):
 
     @model_validator(mode="after")
     def _bound(self):
-        try:
-            bound = {node.id for node in ast.walk(ast.parse(self.variant)) if isinstance(node, ast.Name)}
-        except SyntaxError as error:
-            raise ValueError(f"`variant` is no Python ({error.msg}, line {error.lineno})") from None
+        bound = {node.id for node in ast.walk(ast.parse(self.variant)) if isinstance(node, ast.Name)}
         if unbound := [name for name in (*self.names, "answer") if name not in bound]:
             raise ValueError(f"`variant` should bind {', '.join(unbound)}")
         if not self.names:
             raise ValueError("the stem names nothing of `variant`: write a name in braces, like {n}")
         return self
-
-
-class GradedSeveral(SeveralChoices):
-    """Several choices; with credit "shares", each right one gives a share and each wrong one takes one away."""
-
-    credit: Credit = "all"
-
-
-class GradedOrder(Order):
-    """Steps to be ordered; with credit "shares", each step at its place gives a share."""
-
-    credit: Credit = "all"
 
 
 class Criterion(Part):
@@ -129,7 +222,7 @@ class Criterion(Part):
     points: float = Field(gt=0)
 
 
-class FreeText(Item):
+class FreeText(Graded):
     """An answer in sentences, marked by a person along the rubric, whose points add up to the item's."""
 
     kind: Literal["free text"]
@@ -137,13 +230,21 @@ class FreeText(Item):
 
     @model_validator(mode="after")
     def _adds_up(self):
-        if (total := sum(criterion.points for criterion in self.rubric)) != self.points:
-            raise ValueError(f"the rubric's points add up to {total:g} and the item's are {self.points}")
+        if not math.isclose(total := sum(criterion.points for criterion in self.rubric), self.points):
+            raise ValueError(f"the rubric's points add up to {total:g} and the item's are {self.points:g}")
         return self
 
 
 GradedItem = Annotated[
-    OneChoice | GradedSeveral | Number | VariedNumber | ShortText | GradedOrder | GradedCode | GradedModel | FreeText,
+    GradedOneChoice
+    | GradedSeveral
+    | GradedNumber
+    | VariedNumber
+    | GradedText
+    | GradedOrder
+    | GradedCode
+    | GradedModel
+    | FreeText,
     Field(discriminator="kind"),
 ]
 
@@ -157,7 +258,7 @@ class GradedQuiz(Quiz):
 
     bank: Literal["graded", "example"]
     title: Text
-    setup: str = ""
+    setup: Python = ""
     items: list[GradedItem] = Field(min_length=1)  # type: ignore[assignment]  # other kinds than a lesson's
 
     @model_validator(mode="after")

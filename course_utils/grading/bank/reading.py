@@ -34,5 +34,12 @@ def _read(file: Path, key: Path | None) -> GradedQuiz:
     if file.suffix == ".locked":
         from course_utils.grading.bank.locks import unlock
 
-        return read(unlock(file, key).decode(), file.name, GradedQuiz)
-    return read(file.read_text(encoding="utf-8"), file.name, GradedQuiz)
+        content = unlock(file, key)
+    else:
+        content = file.read_bytes()
+    try:
+        return read(content.decode("utf-8-sig"), file.name, GradedQuiz)
+    except UnicodeDecodeError as error:
+        raise CourseError(
+            f"{file.name}: byte {error.start} isn't UTF-8: save the file as UTF-8.", code="grading.encoding"
+        ) from None

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from course_utils.errors import CourseError
-from course_utils.grading.bank.items import GradedQuiz, VariedNumber
+from course_utils.grading.bank.items import GradedNumber, GradedQuiz, VariedNumber
 from course_utils.grading.bank.locks import write_private
-from course_utils.quiz.items import Item, Number, WrongNumber
+from course_utils.quiz.items import Item, WrongNumber
 
 PUBLIC = hashlib.sha256(b"the public course key of example pools").digest()  # known to everybody
 DRAWS = 100  # tries until a known mistake leads to another number than the right one
@@ -26,7 +26,7 @@ def seed(course_key: bytes, student: str, item: str) -> int:
     return int.from_bytes(hmac.digest(course_key, json.dumps([student, item]).encode(), "sha256"), "big")
 
 
-def varied(item: VariedNumber, course_key: bytes, student: str) -> Number:
+def varied(item: VariedNumber, course_key: bytes, student: str) -> GradedNumber:
     """The item as an ordinary number: stem and explanation filled in, the answer and the mistakes computed.
 
     Runs the author's own code, which is trusted; `rng`, `np` and `math` are at hand. A mistake that is no finite
@@ -50,10 +50,11 @@ def varied(item: VariedNumber, course_key: bytes, student: str) -> Number:
             ) from error
         if not math.isfinite(answer):
             raise CourseError(f"The variant of {item.id} gives {answer} for {student!r}: draw so that it is finite.")
-        if mistakes := [wrong for value, said in given if (wrong := _wrong(item, answer, value, said))]:
+        mistakes = [wrong for value, said in given if (wrong := _wrong(item, answer, value, said))]
+        if mistakes or not item.mistakes:
             shared = item.model_dump(include=set(Item.model_fields))
             shared |= {text: _filled(shared[text], item.names, space) for text in ("stem", "explanation")}
-            return Number(
+            return GradedNumber(
                 kind="number", answer=answer, tolerance=item.tolerance, unit=item.unit, mistakes=mistakes, **shared
             )
     raise CourseError(

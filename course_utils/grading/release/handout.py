@@ -36,7 +36,7 @@ class Given:
     source: str
     code: bool = False
     locked: bool = True
-    points: int | None = None
+    points: float | None = None
 
     @property
     def nbgrader(self) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def whose(quiz: GradedQuiz, course_key: bytes | None = None, student: str | None
 
 
 def _cells(item: GradedItem, order_of: str) -> Iterator[Given]:
-    parts = [f"### {item.label} ({item.points} point{'s' if item.points > 1 else ''})", item.stem]
+    parts = [f"### {item.label} ({item.points} point{'' if item.points == 1 else 's'})", item.stem]
     if isinstance(item, (OneChoice, SeveralChoices, Order)):
         shown = lettered(item, shuffled(item, order_of))
         parts.append("\n".join(f"- **{letter}** — {textwrap.indent(text, '  ').lstrip()}" for letter, text in shown))
