@@ -141,6 +141,7 @@ class Marker:
             dice = seed(self.course_key, submission.student, "worker") % 2**62
             asked = [item for item in wanted if not isinstance(item, FreeText)]
             await self.runner.run(submission, asked, expected, run, dice)
+            await self.runner.run_in_public(submission, asked, run, dice)
         return [
             self._marked(submission, item, expected, run) if item in wanted else old[self.digests[item.id]]
             for item in self.quiz.items
@@ -198,7 +199,7 @@ class Marker:
             if isinstance(item, LETTERED) and (letters := bare_letters(item, source)):
                 return self._valued(item, letters, expected, submission.student, run)
             written_in = item.id in submission.changed and not is_stub(item, source)
-            return reasons.without_value(item, reply, own, run.strays, written_in)
+            return reasons.without_value(item, reply, own, run.strays, written_in, run.public_of(item.id))
         try:
             value = decode(reply["value"])
         except NoValue:
@@ -207,9 +208,9 @@ class Marker:
         if _is_large(reply["value"]):  # it is kept until the batch is done
             run.wrong.pop(item.id, None)
         if found[0] is Outcome.WRONG and own and ("error" in own or own.get("timeout") is True):
-            return reasons.wrong_after_error(item, found, own)
+            return reasons.wrong_after_error(own, run.public_of(item.id))
         if found[0] is Outcome.WRONG and "error" in reply:
-            return Outcome.RAISED, (reasons.stopped(item, reply["error"]),)
+            return Outcome.RAISED, (reasons.stopped(item, run.public_of(item.id)),)
         return found
 
     def _valued(self, item: GradedItem, value: Any, expected: dict[str, Expected], student: str, run: Run) -> Judged:

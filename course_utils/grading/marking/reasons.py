@@ -1,6 +1,8 @@
 """Why an item has no points, in sentences that tell a student what to do and no hidden input.
 
-A worker's own words are never shown: they are sorted into the sentences below.
+A worker's own words are never shown: they are sorted into the sentences below, which are few, since code that has seen
+its hidden inputs chooses among them. What may be any word (an error's name, a package) comes from a run without hidden
+inputs.
 """
 
 import builtins
@@ -43,26 +45,32 @@ def ended(item: GradedItem, outcome: Outcome) -> str:
     return _ENDED[outcome].format(name=named(item))
 
 
-def elsewhere(error: Any) -> str:
-    """What is missing here and was there on the student's machine, going by an error; "" when it is the code's own."""
+def elsewhere(error: Any, told: bool = False) -> str:
+    """What is missing here and was there on the student's machine, going by an error; "" when it is the code's own.
+
+    told: whether the error comes from a run without hidden inputs, so that a package may be named
+    """
     if type(error) is not str:
         return ""
     if package := PACKAGE.match(error):
-        return f"the package {package[1]} isn't installed here"
+        return f"the package {package[1]} isn't installed here" if told else "a package isn't installed here"
     return next((said for pattern, said in ELSEWHERE if pattern.search(error)), "")
 
 
-def without_value(item: GradedItem, reply: dict, own: dict | None, strays: Sequence[dict], written_in: bool) -> Judged:
+def without_value(
+    item: GradedItem, reply: dict, own: dict | None, strays: Sequence[dict], written_in: bool, public: Sequence[str]
+) -> Judged:
     """The outcome of an item that gave no value: what its cell replied comes before what it was asked for.
 
     own: what its cell replied when it failed; strays: what cells of the student's own replied when they did;
-    written_in: whether its cell is known to differ from the blank one
+    written_in: whether its cell is known to differ from the blank one; public: errors of a run without hidden inputs,
+    the item's own first ("" where it had none), then those of other cells
     """
     cell = own or reply
     if reply.get("timeout") is True or cell.get("timeout") is True:
         return Outcome.TIMEOUT, (ended(item, Outcome.TIMEOUT),)
     if "error" in cell and cell.get("blank") is not True and cell.get("unbound") is not True:
-        return _raised(item, cell["error"], strays)
+        return _raised(item, cell["error"], strays, public)
     if reply.get("none") is True and written_in:
         return Outcome.WRONG, (_nothing(item, reply),)
     if reply.get("blank") is True or cell.get("blank") is True or reply.get("unbound") is True:
@@ -70,14 +78,14 @@ def without_value(item: GradedItem, reply: dict, own: dict | None, strays: Seque
             return Outcome.LOOK, (f"Its cell is written in and binds no {named(item)}. A person looks at it.",)
         if reply.get("unbound") is not True:
             return Outcome.BLANK, ()
-    return _raised(item, reply.get("error"), strays)
+    return _raised(item, reply.get("error"), strays, public)
 
 
-def _raised(item: GradedItem, error: Any, strays: Sequence[dict]) -> Judged:
-    why = elsewhere(error) or next((said for one in strays if (said := elsewhere(one.get("error")))), "")
-    if why:
+def _raised(item: GradedItem, error: Any, strays: Sequence[dict], public: Sequence[str]) -> Judged:
+    if why := next((said for one in (error, *(one.get("error") for one in strays)) if (said := elsewhere(one))), ""):
+        why = next((said for one in public if (said := elsewhere(one, told=True))), why)
         return Outcome.LOOK, (f"{named(item)} could not be run: {why}. A person looks at it.",)
-    return Outcome.RAISED, (stopped(item, error),)
+    return Outcome.RAISED, (stopped(item, public),)
 
 
 def _nothing(item: GradedItem, reply: dict) -> str:
@@ -85,18 +93,20 @@ def _nothing(item: GradedItem, reply: dict) -> str:
     return f"{named(item)} {done}: end it with `return`."
 
 
-def wrong_after_error(item: GradedItem, found: Judged, own: dict) -> Judged:
+def wrong_after_error(own: dict, public: Sequence[str]) -> Judged:
     """A wrong result of a cell that stopped halfway: a person sees how far it came."""
     why = (
         "its time was up"
         if own.get("timeout") is True
-        else elsewhere(own["error"]) or f"it stopped with {_error(own.get('error'))}"
+        else elsewhere(own["error"]) or f"it stopped with {_error(next(iter(public), ''))}"
     )
-    return Outcome.LOOK, (*found[1], f"Its cell didn't run to its end: {why}. A person looks at it.")
+    return Outcome.LOOK, (f"Its cell didn't run to its end: {why}. A person looks at it.",)
 
 
-def stopped(item: GradedItem, error: Any) -> str:
-    """An error of the student's code in a sentence."""
+def stopped(item: GradedItem, public: Sequence[str]) -> str:
+    """An error of the student's code in a sentence, named where a run without hidden inputs ends with one too."""
+    if not (error := next(iter(public), "")):
+        return f"{named(item)} stopped with an error that the examples don't show: try it with data of your own."
     return f"{named(item)} stopped with {_error(error)}."
 
 
@@ -111,8 +121,8 @@ def other_results(item: GradedCode, wanted: Any, given: Any) -> str:
     return f"{item.name} gives other results than it should."
 
 
-def _error(said: Any) -> str:
-    """The kind of an error that a worker reports, when it is one of Python's own: its text could tell hidden inputs."""
-    name = said.partition(":")[0] if type(said) is str else ""
+def _error(said: str) -> str:
+    """The kind of an error that a worker reports, when it is one of Python's own."""
+    name = said.partition(":")[0]
     known = isinstance(kind := getattr(builtins, name, None), type) and issubclass(kind, BaseException)
     return f"{'an' if name[:1] in 'AEIOU' else 'a'} {name}" if known else "an error"

@@ -28,6 +28,7 @@ class Run:
 
     replies: after the item's own cell, and `late` at the end of the notebook
     failed: what the item's own cell replied, when it didn't end well; strays: the same of cells of the student's own
+    public: item → the error of its cell or examples in a run that was given no hidden input, "" → that of other cells
     """
 
     replies: dict[str, dict] = field(default_factory=dict)
@@ -38,8 +39,13 @@ class Run:
     barred: set[int] = field(default_factory=set)
     wrong: dict[str, Any] = field(default_factory=dict)  # item → what its code gave instead
     shares: dict[str, float] = field(default_factory=dict)  # item → the part of its points that a wrong one earns
+    public: dict[str, str] = field(default_factory=dict)
     tried_alone: bool = False
     why: str = ""
+
+    def public_of(self, item: str) -> list[str]:
+        """What may be told of errors: the item's own, "" where there is none, then those of other cells."""
+        return [self.public.get(item, ""), *self.public.values()]
 
 
 class Runner:
@@ -96,6 +102,28 @@ class Runner:
             if name not in run.replies:
                 run.ended.setdefault(name, outcome)
 
+    async def run_in_public(self, submission: Submission, wanted: Sequence[GradedItem], run: Run, seed: int) -> None:
+        """Run the cells and the examples again without hidden inputs, for what may be told of an error."""
+        told = [*run.replies.items(), *run.late.items(), *run.failed.items()]
+        stopped = {name for name, reply in told if "error" in reply and not {"blank", "unbound"} & reply.keys()}
+        items = {item.id: item for item in wanted if item.id in stopped}
+        if not items:
+            return
+        steps: list[dict] = [{"do": "run", "source": source} for source in self._begin(items)]
+        means = ["" for _ in steps]
+        for number, cell in enumerate(submission.cells):
+            if number not in run.barred and cell.source:
+                steps.append(self._cell_step(number, cell, items))
+                means.append(cell.item or "")
+                for example in getattr(items.get(cell.item or ""), "examples", ()):
+                    steps.append({"do": "run", "source": example, "seconds": LIMIT})
+                    means.append(cell.item or "")
+        came = await self.pool.do(steps, seed, LIMIT, AT_LEAST)
+        for reply, item in zip(came.replies, means, strict=False):
+            error = reply.get("error")
+            if type(error) is str and not error.startswith("AssertionError"):
+                run.public.setdefault(item, error)
+
     @staticmethod
     def _is_sound(came: Replies, means: Sequence[tuple[int | None, str | None]]) -> bool:
         """Whether the author's own code, which comes first, ended well."""
@@ -124,8 +152,7 @@ class Runner:
         """The job, and what each step is: (cell, item) for one that runs, (None, item) for one that asks."""
         steps: list[dict] = []
         means: list[tuple[int | None, str | None]] = []
-        begin = [self.quiz.setup, *(item.stand_in for item in asked.values() if hasattr(item, "stand_in"))]
-        for source in filter(None, begin):
+        for source in self._begin(asked):
             steps.append({"do": "run", "source": source})
             means.append((None, None))
         late = [name for name in asked if name in submission.elsewhere]
@@ -145,6 +172,11 @@ class Runner:
             steps.append(_question(asked[name], expected))
             means.append((LATE, name))
         return steps, means
+
+    def _begin(self, asked: Mapping[str, GradedItem]) -> list[str]:
+        """The author's code that comes first."""
+        begin = [self.quiz.setup, *(item.stand_in for item in asked.values() if hasattr(item, "stand_in"))]
+        return [source for source in begin if source]
 
     def _cell_step(self, number: int, cell: Cell, asked: Mapping[str, GradedItem]) -> dict:
         limit = getattr(asked.get(cell.item or ""), "limit", self.own_limit)

@@ -3,12 +3,14 @@
 import base64
 import csv
 import io
+import math
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from functools import cache, lru_cache
 from pathlib import Path
 
-from course_utils.grading.bank.items import GradedItem, GradedQuiz, VariedNumber
+from course_utils.grading.bank.items import GradedCode, GradedItem, GradedQuiz, VariedNumber
 from course_utils.grading.exports.cells import CONTROL, cell, id_cell, make_folder, points_text, safe_names, write_whole
 from course_utils.grading.marking.reading import LETTERED, positions_of
 from course_utils.grading.names import whole
@@ -27,6 +29,7 @@ STATES = {
     State.CRASHED: ("Stopped", "Python stopped before any item could be judged: too much memory is a frequent cause."),
     State.INFRASTRUCTURE: ("Not graded yet", "Something failed on our side. It is graded again; you need do nothing."),
 }
+FLOOR = "at least "  # before points that are rounded down
 OUTCOMES = {
     Outcome.RIGHT: "right",
     Outcome.WRONG: "not right",
@@ -60,7 +63,7 @@ pre {white-space: pre-wrap; overflow-wrap: anywhere; background: #f3f3f3; paddin
 <h1>{{ title }}</h1>
 <p>Feedback for <bdi>{{ student }}</bdi>.</p>
 <p><strong>{{ state }}.</strong> {{ meaning }}</p>
-<p>{% if points %}You have <strong>{{ points }} of {{ most }} points</strong>.
+<p>{% if points %}You have <strong>{{ floor }}{{ points }} of {{ most }} points</strong>.
 {% else %}There is <strong>no sum yet</strong>: some points are still to come. That is not a zero.{% endif %}</p>
 <svg role="img" aria-labelledby="bar-title bar-said" width="320" height="20" viewBox="0 0 320 20">
 <title id="bar-title">Share of the points</title>
@@ -73,7 +76,7 @@ pre {white-space: pre-wrap; overflow-wrap: anywhere; background: #f3f3f3; paddin
 <thead><tr><th scope="col">Item</th><th scope="col">Result</th><th scope="col">Points</th></tr></thead>
 <tbody>
 {% for one in items %}<tr><th scope="row">{{ one.label }}</th><td>{{ one.outcome }}</td>
-<td>{{ one.points or "not yet" }} of {{ one.most }}</td></tr>
+<td>{{ one.floor }}{{ one.points or "not yet" }} of {{ one.most }}</td></tr>
 {% endfor %}</tbody>
 </table>{% endif %}
 
@@ -83,7 +86,8 @@ pre {white-space: pre-wrap; overflow-wrap: anywhere; background: #f3f3f3; paddin
 {{ one.stem }}
 <p>Your answer{{ ":" if one.answer else " is empty." }}</p>
 {% if one.answer %}<pre dir="auto">{{ one.answer }}</pre>{% endif %}
-<p><strong>{{ one.points or "No points yet, out" }} of {{ one.most }} points</strong>: {{ one.outcome }}.</p>
+<p><strong>{{ one.floor }}{{ one.points or "No points yet, out" }} of {{ one.most }} points</strong>:
+{{ one.outcome }}.</p>
 {% for line in one.feedback %}<p>{{ line }}</p>
 {% endfor %}
 {% if one.hints %}<p>To think on:</p><ul>{% for hint in one.hints %}<li>{{ hint }}</li>{% endfor %}</ul>{% endif %}
@@ -109,7 +113,8 @@ def feedback(
     """Write `out/STUDENT/NN_slug.html` for each result of these quizzes, and out/index.csv; how many pages it were.
 
     course_key: tells the order that options were shown in, and fills in what varies by student; an example has its own
-    explain: show the explanations too, which tell the keys: once nobody can hand in any more
+    explain: show the explanations and exact shares of points too, which tell keys and hidden inputs: once nobody can
+    hand in any more
     personal: the quizzes, "04_frozen", that were released to a roster, each notebook with its own order of options
     figures: the folder of the items' pictures, which is the item bank's; the practice items' if left out
     """
@@ -148,10 +153,15 @@ def page(
     order_of = whose(quiz, course_key, whole(result.student) if varies else None)
     items = {item.id: item for item in quiz.items}
     shown = []
+    floors: set[str] = set() if explain else {one.item for one in result.marks if _is_share(one, items.get(one.item))}
+    floors -= comments.keys()
+    marks = [_in_quarters(mark) if mark.item in floors else mark for mark in result.marks]
+    result = replace(result, marks=tuple(marks))
     for mark in result.marks:
         item = own_item(items.get(mark.item), quiz, course_key, result.student)
         stem = question_html(item, order_of, figures) if item else ""
-        shown.append(_shown(mark, item, stem, order_of, comments.get(mark.item), explain))
+        one = _shown(mark, item, stem, order_of, comments.get(mark.item), explain)
+        shown.append(one | {"floor": FLOOR if mark.item in floors else ""})
     state, meaning = STATES[result.state]
     return _template().render(
         title=quiz.title,
@@ -159,6 +169,7 @@ def page(
         state=state,
         meaning=meaning,
         points=points_text(result.points),
+        floor=FLOOR if floors else "",
         most=points_text(result.most),
         share=min(1.0, (result.points or 0) / result.most) if result.most else 0.0,
         items=shown,
@@ -185,6 +196,19 @@ def _shown(mark: Mark, item: GradedItem | None, stem: str, order_of: str, commen
         "comment": clean(comment or ""),
         "explanation": _explanation(item) if item and explain else "",
     }
+
+
+def _is_share(mark: Mark, item: GradedItem | None) -> bool:
+    """Whether a mark tells for how many hidden inputs code is right."""
+    if not isinstance(item, GradedCode) or item.credit != "shares" or mark.points is None:
+        return False
+    return mark.outcome in (Outcome.WRONG, Outcome.RAISED) and mark.points < mark.most
+
+
+def _in_quarters(mark: Mark) -> Mark:
+    """The mark, rounded down to a quarter of its points: the exact share, over several hand-ins, would tell inputs."""
+    assert mark.points is not None, "it has a share"
+    return replace(mark, points=math.floor(4 * mark.points / mark.most + 1e-9) * mark.most / 4)
 
 
 def _hints(item: GradedItem | None, mark: Mark) -> list[str]:
