@@ -33,7 +33,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
             digest TEXT NOT NULL, outcome TEXT NOT NULL, points REAL, most REAL NOT NULL, feedback TEXT NOT NULL,
             answer TEXT NOT NULL, time REAL NOT NULL)""",
         "CREATE INDEX marks_of_submission ON marks (submission, item)",
-        # what people did: "mark" or "regrade request"; mark: the row of marks that they had in front of them
+        # what people did: "mark", "regrade request" or "undo"; mark: the row of marks that they had in front of them
         """CREATE TABLE acts (
             id INTEGER PRIMARY KEY, kind TEXT NOT NULL, assignment TEXT NOT NULL, student TEXT NOT NULL,
             item TEXT NOT NULL, points REAL, text TEXT NOT NULL, by TEXT NOT NULL, mark INTEGER NOT NULL,
@@ -46,6 +46,11 @@ STEPS: tuple[tuple[str, ...], ...] = (
             id INTEGER PRIMARY KEY, kind TEXT NOT NULL, assignment TEXT NOT NULL, about TEXT NOT NULL,
             why TEXT NOT NULL, by TEXT NOT NULL, time REAL NOT NULL, holds INTEGER NOT NULL)""",
         "CREATE INDEX decisions_about ON decisions (assignment, kind, about)",
+    ),
+    (
+        # of an act of kind "undo": the row of acts that it takes back
+        "ALTER TABLE acts ADD COLUMN undoes INTEGER REFERENCES acts",
+        "CREATE INDEX acts_undone ON acts (undoes) WHERE undoes IS NOT NULL",
     ),
 )
 

@@ -10,13 +10,14 @@ from course_utils.grading.names import whole
 from course_utils.grading.records import Mark, Result
 
 LONGEST_TEXT = 10_000  # characters of a comment or a regrade request
+HOLDS = "NOT EXISTS (SELECT 1 FROM acts AS back WHERE back.undoes = {act}.id)"  # nobody took it back
 
 
 @dataclass(frozen=True)
 class Manual:
     """A person's mark of one item.
 
-    seen, digest: the answer and the submission that the person had in front of them
+    seen, digest: the answer and the submission that the person had in front of them; act: its row of acts
     """
 
     points: float
@@ -25,6 +26,7 @@ class Manual:
     time: float
     seen: str = ""
     digest: str = ""
+    act: int = 0
 
     def outdated(self, result: Result, mark: Mark) -> bool:
         """Whether the student has handed in another answer since."""
@@ -42,6 +44,26 @@ class RegradeRequest:
     open: bool
 
 
+@dataclass(frozen=True)
+class Seen:
+    """How an item of a student's stood when a person looked: the submission's digest, and the latest act about it."""
+
+    digest: str
+    act: int
+
+
+def overtaken(item: str, given: Manual | None, newer: bool) -> CourseError:
+    """What a person is told who marks an item that stands otherwise than when they looked at it."""
+    if newer:
+        why = "the student has handed in a newer notebook meanwhile"
+    elif given:
+        points, by = f"{given.points:g} points", given.by or "somebody"
+        why = f"{by} gave it {points} meanwhile, or the student has asked for a regrade"
+    else:
+        why = "somebody took a mark back meanwhile, or the student has asked for a regrade"
+    return CourseError(f"{item} isn't as you saw it: {why}. Look again.", code="grading.overtaken")
+
+
 def check_points(points: float | None, most: float = math.inf, item: str = "") -> None:
     """CourseError when a person can't give that."""
     if isinstance(points, bool) or not isinstance(points, (int, float)) or not 0 <= points < math.inf:
@@ -51,14 +73,36 @@ def check_points(points: float | None, most: float = math.inf, item: str = "") -
 
 
 def add(
-    file: sqlite3.Connection, kind: str, where: tuple[str, str, str], row: int, points: float | None, text: str, by: str
-) -> None:
-    """Add a "mark" or a "regrade request" about (assignment, student, item), whose row of marks was seen."""
-    file.execute(
-        """INSERT INTO acts (kind, assignment, student, item, mark, points, text, by, time)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-        (kind, *map(whole, where), row, points, whole(text[:LONGEST_TEXT]), whole(by), time.time()),
+    file: sqlite3.Connection,
+    kind: str,
+    where: tuple[str, str, str],
+    row: int,
+    points: float | None,
+    text: str,
+    by: str,
+    undoes: int | None = None,
+) -> int:
+    """Add a "mark", a "regrade request" or an "undo" about (assignment, student, item); the row of acts that it got.
+
+    row: of marks, which was seen; undoes: the row of the act that is taken back
+    """
+    number = file.execute(
+        """INSERT INTO acts (kind, assignment, student, item, mark, points, text, by, time, undoes)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        (kind, *map(whole, where), row, points, whole(text[:LONGEST_TEXT]), whole(by), time.time(), undoes),
+    ).lastrowid
+    assert number is not None, "SQLite names the row of every insertion"
+    return number
+
+
+def latest(file: sqlite3.Connection, assignment: str, student: str | None = None) -> dict[tuple[str, str], int]:
+    """(student, item) → the row of the latest act about it, of any kind."""
+    rows = file.execute(
+        """SELECT student, item, max(id) FROM acts WHERE assignment = ?1 AND (?2 IS NULL OR student = ?2)
+        GROUP BY student, item""",
+        (assignment, student),
     )
+    return {(who, item): number for who, item, number in rows}
 
 
 def manual(
@@ -66,9 +110,11 @@ def manual(
 ) -> dict[tuple[str, str, str], Manual]:
     """(assignment, student, item) → the person's mark that holds, the latest."""
     rows = file.execute(
-        """SELECT a.assignment, a.student, a.item, a.points, a.text, a.by, a.time, m.answer, s.digest
+        f"""SELECT a.assignment, a.student, a.item, a.points, a.text, a.by, a.time, m.answer, s.digest, a.id
         FROM acts AS a JOIN marks AS m ON m.id = a.mark JOIN submissions AS s ON s.id = m.submission
-        WHERE a.kind = 'mark' AND (?1 IS NULL OR a.assignment = ?1) AND (?2 IS NULL OR a.student = ?2) ORDER BY a.id""",
+        WHERE a.kind = 'mark' AND {HOLDS.format(act="a")} AND (?1 IS NULL OR a.assignment = ?1)
+            AND (?2 IS NULL OR a.student = ?2)
+        ORDER BY a.id""",
         (assignment, student),
     )
     return {(row[0], row[1], row[2]): Manual(*row[3:]) for row in rows}
@@ -77,9 +123,9 @@ def manual(
 def regrade_requests(file: sqlite3.Connection, assignment: str) -> list[RegradeRequest]:
     """All regrade requests, oldest first."""
     rows = file.execute(
-        """SELECT student, item, text, time, NOT EXISTS (SELECT 1 FROM acts AS later WHERE later.id > a.id
-            AND kind = 'mark' AND later.assignment = a.assignment AND later.student = a.student
-            AND later.item = a.item)
+        f"""SELECT student, item, text, time, NOT EXISTS (SELECT 1 FROM acts AS later WHERE later.id > a.id
+            AND kind = 'mark' AND {HOLDS.format(act="later")} AND later.assignment = a.assignment
+            AND later.student = a.student AND later.item = a.item)
         FROM acts AS a WHERE kind = 'regrade request' AND assignment = ? ORDER BY id""",
         (assignment,),
     )

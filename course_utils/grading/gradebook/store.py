@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
@@ -12,11 +12,11 @@ from typing import Any
 from course_utils.errors import CourseError
 from course_utils.grading.gradebook import database, decisions, people
 from course_utils.grading.gradebook.decisions import Decision
-from course_utils.grading.gradebook.people import Manual, RegradeRequest
+from course_utils.grading.gradebook.people import Manual, RegradeRequest, Seen
 from course_utils.grading.names import whole
 from course_utils.grading.records import LONGEST_ANSWER, Mark, Outcome, Result, State
 
-__all__ = ["Manual", "RegradeRequest", "Store"]
+__all__ = ["Manual", "RegradeRequest", "Seen", "Store"]
 
 MARK = "item, outcome, points, most, feedback, answer, digest"
 CURRENT = """FROM submissions AS s WHERE (?1 IS NULL OR assignment = ?1) AND (?2 IS NULL OR student = ?2) AND saved =
@@ -178,40 +178,91 @@ class Store:
         self.mark_many(assignment, [(student, item)], points, comment, by)
 
     def mark_many(
-        self, assignment: str, chosen: Iterable[tuple[str, str]], points: float, comment: str = "", by: str = ""
-    ) -> None:
-        """Give the same points to several (student, item), all or none."""
-        self._add("mark", assignment, list(chosen), points, comment, by)
+        self,
+        assignment: str,
+        chosen: Iterable[tuple[str, str]],
+        points: float,
+        comment: str = "",
+        by: str = "",
+        seen: Mapping[tuple[str, str], Seen] | None = None,
+    ) -> dict[tuple[str, str], Seen]:
+        """Give the same points to several (student, item), all or none; what is seen of them from now on.
+
+        seen: how each stood when the person looked at it; CourseError "grading.overtaken" when one stands otherwise now
+        """
+        return self._add("mark", assignment, list(chosen), points, comment, by, seen)
+
+    def undo(
+        self,
+        assignment: str,
+        chosen: Iterable[tuple[str, str]],
+        by: str = "",
+        seen: Mapping[tuple[str, str], Seen] | None = None,
+    ) -> dict[tuple[str, str], Seen]:
+        """Take back the marks that hold, all or none: what was there before them holds again. seen: as for marking."""
+        return self._add("undo", assignment, list(chosen), None, "", by, seen)
 
     def request_regrade(self, assignment: str, student: str, item: str, text: str) -> None:
         """Keep a student's objection; it waits until a person marks the item."""
         self._add("regrade request", assignment, [(student, item)], None, text, student)
 
     def _add(
-        self, kind: str, assignment: str, chosen: list[tuple[str, str]], points: float | None, text: str, by: str
-    ) -> None:
+        self,
+        kind: str,
+        assignment: str,
+        chosen: list[tuple[str, str]],
+        points: float | None,
+        text: str,
+        by: str,
+        seen: Mapping[tuple[str, str], Seen] | None = None,
+    ) -> dict[tuple[str, str], Seen]:
+        added = {}
         with self._written():
-            one = chosen[0][0] if len(chosen) == 1 else None  # one student's rows are found at once
+            students = {student for student, _ in chosen}
+            one = students.pop() if len(students) == 1 else None  # one student's rows are found at once
             there = {
-                result.student: {mark.item: (mark, row) for mark, row in zip(result.marks, rows, strict=True)}
+                result.student: (result, {mark.item: (mark, row) for mark, row in zip(result.marks, rows, strict=True)})
                 for result, rows in self._current(assignment, one)
             }
+            latest = people.latest(self._file, assignment, one)
+            manual = people.manual(self._file, assignment, one)
             for student, item in chosen:
                 if student not in there:
                     raise CourseError(
                         f"{assignment} has no result of {student!r}: write both names as the submissions have them."
                     )
-                if item not in there[student]:
-                    raise CourseError(f"{assignment} has no item {item!r}: choose one of {', '.join(there[student])}.")
-                mark, row = there[student][item]
+                result, marks = there[student]
+                if item not in marks:
+                    raise CourseError(f"{assignment} has no item {item!r}: choose one of {', '.join(marks)}.")
+                mark, row = marks[item]
+                given = manual.get((assignment, student, item))
+                stands = Seen(result.digest, latest.get((student, item), 0))
+                if seen is not None and seen[student, item] != stands:
+                    raise people.overtaken(item, given, newer=seen[student, item].digest != stands.digest)
                 if kind == "mark":
                     people.check_points(points, mark.most, item)
-                people.add(self._file, kind, (assignment, student, item), row, points, text, by)
+                if kind == "undo" and given is None:
+                    raise CourseError(f"{item} of {student!r} has no mark to take back.", code="grading.no-mark")
+                undoes = given.act if kind == "undo" and given else None
+                number = people.add(self._file, kind, (assignment, student, item), row, points, text, by, undoes)
+                added[student, item] = Seen(result.digest, number)
+        return added
 
-    def manual(self, assignment: str) -> dict[tuple[str, str], Manual]:
-        """(student, item) → the person's mark that holds."""
+    def seen(self, assignment: str) -> dict[tuple[str, str], int]:
+        """(student, item) → the number of what a person did last about it, for `Seen`; others have 0."""
         with self._read():
-            return {key[1:]: one for key, one in people.manual(self._file, assignment).items()}
+            return people.latest(self._file, assignment)
+
+    @property
+    def version(self) -> int:
+        """Another number whenever somebody else has written to the file."""
+        with database.told(self.path):
+            return self._file.execute("PRAGMA data_version").fetchone()[0]
+
+    def manual(self, assignment: str, student: str | None = None) -> dict[tuple[str, str], Manual]:
+        """(student, item) → the person's mark that holds, of one student or of all."""
+        with self._read():
+            return {key[1:]: one for key, one in people.manual(self._file, assignment, student).items()}
 
     def comment_of(self, assignment: str, student: str, item: str) -> str:
         """The comment of the person's mark that holds; "" without one."""

@@ -214,3 +214,98 @@ def test_a_regrade_request_waits_until_a_person_marks(store):
     store.request_regrade(NAME, "ada", "04.2", "still")
     assert [one.open for one in store.regrade_requests(NAME)] == [False, True]
     assert store.results()[0].marks[1].points == 0
+
+
+# Taken back, and overtaken by others
+
+
+ITEM = "04.7"
+
+
+def held(store, student="ada"):
+    return store.manual(NAME).get((student, ITEM))
+
+
+def waits(store):
+    return sorted((student, mark.item) for student, mark in store.waiting(NAME))
+
+
+def test_an_undone_mark_waits_again_and_history_has_all(store):
+    store.save([result()])
+    store.mark(NAME, "ada", ITEM, 2, "Good.", "tutor")
+    store.undo(NAME, [("ada", ITEM)], "tutor")
+    assert held(store) is None and waits(store) == [("ada", ITEM)] and store.results()[0].points is None
+    assert [one["what"] for one in store.history(NAME, "ada", ITEM)] == ["graded", "mark", "undo"]
+    with pytest.raises(CourseError, match="no mark to take back") as told:
+        store.undo(NAME, [("ada", ITEM)])
+    assert told.value.code == "grading.no-mark"
+
+
+def test_undoing_gives_back_what_held_before_with_who_gave_it(store):
+    store.save([result()])
+    for points, by in ((1, "first"), (2, "second"), (0, "third")):
+        store.mark(NAME, "ada", ITEM, points, f"said by {by}", by)
+    left = []
+    for _ in range(2):
+        store.undo(NAME, [("ada", ITEM)], "fourth")
+        left.append((held(store).points, held(store).by, held(store).comment))
+    assert left == [(2, "second", "said by second"), (1, "first", "said by first")]
+    store.mark(NAME, "ada", ITEM, 1.5, by="fifth")
+    store.undo(NAME, [("ada", ITEM)], "fifth")
+    assert held(store).by == "first"
+
+
+def test_undoing_the_mark_that_settled_a_regrade_request_opens_it(store):
+    store.save([result()])
+    store.mark(NAME, "ada", ITEM, 1)
+    store.request_regrade(NAME, "ada", ITEM, "Please look again.")
+    store.mark(NAME, "ada", ITEM, 2)
+    assert waits(store) == []
+    store.undo(NAME, [("ada", ITEM)])
+    assert waits(store) == [("ada", ITEM)] and held(store).points == 1
+    assert [one.open for one in store.regrade_requests(NAME)] == [True]
+
+
+def overtake(store, how):
+    if how == "mark":
+        store.mark(NAME, "emmy", ITEM, 2, by="B. Tutor")
+    elif how == "request":
+        store.request_regrade(NAME, "emmy", ITEM, "Look.")
+    elif how == "undo":
+        store.undo(NAME, [("emmy", ITEM)])
+    else:
+        store.save([result("emmy", "newer")])
+
+
+@pytest.mark.parametrize("how", ["mark", "request", "undo", "newer notebook"])
+@pytest.mark.parametrize("act", ["mark_many", "undo"])
+def test_who_marks_what_stands_otherwise_now_is_told_and_nothing_is_lost(store, how, act):
+    store.save([result("ada"), result("emmy")])
+    both = [("ada", ITEM), ("emmy", ITEM)]
+    seen = store.mark_many(NAME, both, 1, "mine", "me")
+    overtake(store, how)
+    before = store.history(NAME, "emmy", ITEM), held(store), held(store, "emmy")
+    with pytest.raises(CourseError, match="isn't as you saw it") as told:
+        store.mark_many(NAME, both, 0, by="me", seen=seen) if act == "mark_many" else store.undo(NAME, both, seen=seen)
+    assert told.value.code == "grading.overtaken"
+    assert ("B. Tutor gave it 2 points" in str(told.value)) == (how == "mark")
+    assert (store.history(NAME, "emmy", ITEM), held(store), held(store, "emmy")) == before
+
+
+def test_what_was_seen_is_the_last_thing_that_was_done(store):
+    store.save([result("ada"), result("emmy")])
+    assert store.seen(NAME) == {}
+    seen = store.mark_many(NAME, [("ada", ITEM)], 1)
+    assert store.seen(NAME) == {("ada", ITEM): seen["ada", ITEM].act} and seen["ada", ITEM].digest == "a"
+    again = store.mark_many(NAME, [("ada", ITEM)], 2, seen=seen)
+    assert again["ada", ITEM].act > seen["ada", ITEM].act and held(store).points == 2
+
+
+def test_the_version_changes_with_what_others_write_alone(store, path):
+    store.save([result()])
+    before = store.version
+    store.mark(NAME, "ada", ITEM, 1)
+    assert store.version == before
+    with Store(path) as other:
+        other.mark(NAME, "ada", ITEM, 2)
+    assert store.version != before
