@@ -30,14 +30,18 @@ class Originals:
         archive = self._archive
         return {shown(f"{archive.path.name}/{entry.name}", 300): entry for entry in archives.listed(archive)}
 
+    def read(self, source: str) -> bytes:
+        """A notebook's bytes, by the source that its result names. Unreadable or CourseError when they can't be had."""
+        if source not in self._entries:
+            raise Unreadable("it isn't where it was graded any more")
+        return self._archive.read(self._entries[source], LARGEST)
+
     def page(self, source: str) -> str:
         """A notebook's cells, folded up, by the source that its result names; a sentence when it can't be shown."""
         try:
-            if source not in self._entries:
-                return "<p>The notebook isn't where it was graded any more.</p>"
-            notebook = read_notebook(self._archive.read(self._entries[source], LARGEST))
+            notebook = read_notebook(self.read(source))
         except (CourseError, Unreadable) as error:
-            return f"<p>The notebook can't be shown: {html.escape(str(error))}</p>"
+            return f"<p>The notebook can't be shown: {html.escape(str(error), quote=False)}</p>"
         cells, left = [], LONGEST
         for number, block in enumerate(notebook.blocks, 1):
             text = CONTROL.sub("\N{REPLACEMENT CHARACTER}", block.source[:left].replace("\r", "\n"))

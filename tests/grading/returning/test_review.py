@@ -175,7 +175,7 @@ def test_a_regrade_request_shows_the_students_own_numbers(store):
 
 def test_what_could_not_be_saved_is_kept_on_the_page(store, monkeypatch):
     page = review(store, QUIZ)
-    monkeypatch.setattr(store, "mark", lambda *_: (_ for _ in ()).throw(CourseError("The disk is full.")))
+    monkeypatch.setattr(store, "mark_many", lambda *_, **__: (_ for _ in ()).throw(CourseError("The disk is full.")))
     page.points.value, page.comment.value = "1", "long thought"
     page.save.click()
     assert page.told == "Not saved: The disk is full." and page.comment.value == "long thought" and len(page.open) == 4
