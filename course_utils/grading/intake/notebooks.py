@@ -1,6 +1,7 @@
 """Reads the cells of a notebook that somebody else made: plain JSON, every type checked, nothing run or unpickled."""
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ from course_utils.grading.names import shown, whole
 
 KINDS = ("code", "markdown", "raw", "heading")
 MOST_CELLS = 5_000
-CONFLICT = (b"\n<<<<<<< ", b"\n>>>>>>> ")
+CONFLICT = (re.compile(rb"^<<<<<<< ", re.M), re.compile(rb"^>>>>>>> ", re.M))
 
 
 class Block(NamedTuple):
@@ -66,7 +67,7 @@ def _loaded(data: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise Unreadable(f"it isn't text (byte {error.start})") from None
     except json.JSONDecodeError as error:
-        if all(mark in data for mark in CONFLICT):
+        if all(mark.search(data) for mark in CONFLICT):
             raise Unreadable("two versions of it were merged and the marks of that are left (<<<<<<<)") from None
         raise Unreadable(f"it is no notebook: line {error.lineno} isn't JSON") from None
     except RecursionError:

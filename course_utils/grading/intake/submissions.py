@@ -11,9 +11,10 @@ from pathlib import Path
 from course_utils.errors import CourseError
 from course_utils.grading.bank.items import GradedQuiz
 from course_utils.grading.intake import archives, layouts
-from course_utils.grading.intake.archives import Folder, Unreadable, Zip
+from course_utils.grading.intake.archives import Unreadable
 from course_utils.grading.intake.layouts import Found
 from course_utils.grading.intake.matching import Plan, match
+from course_utils.grading.intake.nested import Nested
 from course_utils.grading.intake.notebooks import Notebook, read_notebook
 from course_utils.grading.names import shown
 from course_utils.grading.records import Submission
@@ -44,7 +45,7 @@ def submissions(
         raise CourseError("No assignment is named that the notebooks could answer: name one.")
     if (path := Path(archive) / "submitted").is_dir():  # nbgrader's course folder
         archive = path
-    opened = archives.opened(Path(archive))
+    opened = Nested(archives.opened(Path(archive)))
     try:
         found = layouts.found(archives.listed(opened), form)
     except BaseException:
@@ -84,7 +85,7 @@ class Submissions(Iterator[Submission]):
 
 class _Intake:
     def __init__(
-        self, archive: Folder | Zip, quizzes: Sequence[GradedQuiz], handed_out: HandedOut | None, largest: int
+        self, archive: Nested, quizzes: Sequence[GradedQuiz], handed_out: HandedOut | None, largest: int
     ) -> None:
         self.archive = archive
         self.plans = {quiz.lesson: Plan(quiz) for quiz in quizzes}
@@ -191,7 +192,7 @@ class _Intake:
         return ""
 
     def _without_notebook(self, found: list[Found]) -> Submission:
-        names = ", ".join(shown(one.entry.parts[-1], 60) for one in found[:5])
+        names = ", ".join(_named_closed(one) for one in found[:5])
         one = found[-1]
         trouble = one.trouble or f"No notebook (.ipynb) was handed in, but {names}."
         return Submission(one.student, "", self._source(one), _digest(trouble.encode()), trouble=trouble)
@@ -217,6 +218,12 @@ def _told(submission: Submission) -> str:
     """A file in a remark."""
     name = submission.source.rpartition("/")[2]
     return f"{name} ({submission.trouble.rstrip('.')})" if submission.trouble else name
+
+
+def _named_closed(one: Found) -> str:
+    """A file that is no notebook, with the reason why it stays closed when it is an archive."""
+    name = shown(one.entry.parts[-1], 60)
+    return f"{name} ({one.entry.why})" if one.entry.why else name
 
 
 def _digest(data: bytes) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 from course_utils.errors import CourseError
 from course_utils.grading.exports.cells import CONTROL
 from course_utils.grading.intake import archives
-from course_utils.grading.intake.archives import Entry, Folder, Unreadable, Zip
+from course_utils.grading.intake.archives import Entry, Unreadable
+from course_utils.grading.intake.nested import Nested
 from course_utils.grading.intake.notebooks import read_notebook
 from course_utils.grading.names import shown
 
@@ -22,8 +23,8 @@ class Originals:
         self.path = path / "submitted" if (path / "submitted").is_dir() else path  # as grading reads it
 
     @cached_property
-    def _archive(self) -> Folder | Zip:
-        return archives.opened(self.path)
+    def _archive(self) -> Nested:
+        return Nested(archives.opened(self.path))
 
     @cached_property
     def _entries(self) -> dict[str, Entry]:

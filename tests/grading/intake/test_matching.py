@@ -97,13 +97,14 @@ def test_a_form_can_be_named(tmp_path, quiz, book, form):
         "moodle": "X_5_assignsubmission_file_/90_example.ipynb",
         "nbgrader": "5/90_example/90_example.ipynb",
         "blackboard": "X_5_attempt_2026-01-31-10-00-00_90_example.ipynb",
+        "ilias": "Exam/Abgaben/Love_Lace_Ada_ada_5/90_example.ipynb",
     }
     place = zipped(tmp_path / "one.zip", [(names[form], book)])
     for named in (form, None):
         (found,) = submissions(place, [quiz], form=named)
         assert (found.student, found.trouble) == ("5", "")
     with pytest.raises(CourseError, match="canvas"):
-        submissions(place, [quiz], form="ilias")
+        submissions(place, [quiz], form="olat")
 
 
 def test_a_folder_around_the_platforms_files_is_looked_through(tmp_path, quiz, book):
