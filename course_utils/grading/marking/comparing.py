@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.grading.sandbox.values import Other, Parts, Raised, Record, Table
+from course_utils.grading.sandbox.functions import Function
+from course_utils.grading.sandbox.tables import Table, Time
+from course_utils.grading.sandbox.values import Other, Parts, Raised, Record
 
-ATOMS = (str, bytes, bool, type(None), int, float, complex)
+ATOMS = (str, bytes, bool, type(None), int, float, complex, Time)
 NUMBERS = (int, float, complex)
 KINDS = (
     "list",
@@ -93,7 +95,7 @@ def kind_of(value: Any) -> str:
         return value.kind if value.kind.isidentifier() else "thing"
     if type(value) is np.ndarray:
         return "array"
-    return {type(None): "None"}.get(type(value), type(value).__name__)
+    return {type(None): "None", Time: "time"}.get(type(value), type(value).__name__)
 
 
 def incomparable(value: Any) -> str:
@@ -104,6 +106,8 @@ def incomparable(value: Any) -> str:
         inside = list(value.values())
     elif type(value) is Record:
         inside = list(value.fields.values())
+    elif type(value) is Function:
+        inside = value.parts
     elif type(value) is Table:
         inside = [value.index, *value.columns]
     else:

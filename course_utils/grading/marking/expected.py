@@ -83,7 +83,7 @@ class ExpectedResults:
         begun = len(steps)
         for student in students:
             steps += [self._draw(item, student), {"do": "run", "source": f"inputs = list({item.inputs})"}]
-            steps += [{"do": "read", "name": "inputs"}, _asked(item)]
+            steps += [{"do": "read", "name": "inputs", "functions": True}, _asked(item)]
         replies = self._values(item, await self._do(item, steps))
         self._check_weights(item, [replies[begun + 4 * n + 2]["value"] for n in range(len(students))])
         return {

@@ -1,14 +1,27 @@
 """Proves a bank before it marks anybody: references get all points, blanks none, known mistakes their feedback."""
 
+from course_utils.errors import CourseError
 from course_utils.grading.bank.items import FreeText, GradedCode, GradedModel, GradedQuiz, grade_id
 from course_utils.grading.bank.sample_answers import mistaken, right
 from course_utils.grading.marking.comparing import incomparable
 from course_utils.grading.marking.marker import Marker
 from course_utils.grading.records import Cell, Outcome, Submission
 from course_utils.grading.release.handout import handed_out, whose
-from course_utils.grading.sandbox.values import decode
+from course_utils.grading.sandbox.values import NoValue, decode
 
 WHO = "self-test"
+INSTEAD = "let it be numbers, texts, lists, dicts, arrays, tables, or a dataclass of these"
+TODO = {
+    ("function", "method", "builtin_function_or_method", "type", "partial"): "call it, and give what comes out",
+    ("module",): "give a value from it",
+    (
+        "TextIOWrapper",
+        "BufferedReader",
+        "BufferedWriter",
+        "BufferedRandom",
+        "FileIO",
+    ): "read it, and give what it holds",
+}
 _EXECUTED = (GradedCode, GradedModel)
 
 
@@ -24,6 +37,8 @@ async def faults(quiz: GradedQuiz, marker: Marker, course_key: bytes) -> list[st
         for number, (source, feedback) in enumerate(mistaken(item, order_of, course_key, WHO), 1):
             cases.append((f"mistake {number}", {item.id: source}, {item.id: feedback}))
     found = [fault for item in quiz.items if isinstance(item, GradedCode) for fault in await _comparable(item, marker)]
+    if found:  # nothing else can be judged before they are mended
+        return found
     results = await marker.mark([_submission(quiz, number, answers) for number, (_, answers, _) in enumerate(cases)])
     found += [fault for item in quiz.items if isinstance(item, _EXECUTED) for fault in await _examples(item, marker)]
     for (case, answers, told), result in zip(cases, results, strict=True):
@@ -41,15 +56,27 @@ async def faults(quiz: GradedQuiz, marker: Marker, course_key: bytes) -> list[st
 
 
 async def _comparable(item: GradedCode, marker: Marker) -> list[str]:
-    """A reference whose results no answer could equal."""
-    (expected,) = (await marker.expected_results.of(item, [WHO])).values()
+    """A reference whose results no answer could equal, inputs that can't be sent, or code that fails."""
+    try:
+        (expected,) = (await marker.expected_results.of(item, [WHO])).values()
+    except CourseError as error:
+        return [str(error).removeprefix(f"{marker.quiz.lesson}, item ")]
+    except NoValue as error:
+        return [f"{item.id}: the reference gives what can't be compared ({error}): {INSTEAD}."]
     if item.inputs and (kind := incomparable(decode(expected.inputs))):
-        return [f"{item.id}: its inputs hold {kind!r}, which can't be sent: let them be numbers, texts, lists, tables."]
+        return [f"{item.id}: its inputs hold {named(kind)}, which can't be sent: {INSTEAD}."]
     kind = incomparable(expected.values)
-    said = (
-        f"{item.id}: the reference gives {kind!r}, which can't be compared: let it give numbers, texts, lists, tables."
-    )
-    return [said] if kind else []
+    return [f"{item.id}: the reference gives {named(kind)}, which can't be compared: {_todo(kind)}."] if kind else []
+
+
+def named(kind: str) -> str:
+    """A type's name in a sentence."""
+    return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind!r}"
+
+
+def _todo(kind: str) -> str:
+    """What to give in place of something that can't be compared."""
+    return next((todo for kinds, todo in TODO.items() if kind in kinds), INSTEAD)
 
 
 async def _examples(item: GradedCode | GradedModel, marker: Marker) -> list[str]:

@@ -7,7 +7,8 @@ classes of their own below, so that nothing but numpy is needed where they are c
 
 import base64
 import dataclasses
-import datetime
+import enum
+import io
 import math
 import sys
 from collections import Counter, deque
@@ -18,6 +19,18 @@ from fractions import Fraction
 from itertools import accumulate, islice
 from operator import mul
 from typing import Any
+
+from course_utils.grading.sandbox.functions import KINDS, Packer, Unpacker
+from course_utils.grading.sandbox.functions import inside as inside_function
+from course_utils.grading.sandbox.tables import (
+    Table,
+    Time,
+    encoded_table,
+    encoded_time,
+    is_a,
+    native_time,
+    pandas_table,
+)
 
 MOST_DEEP = 20
 MOST_PARTS = 200_000  # parts of lists, dicts and sets, all together; rows of an array
@@ -66,35 +79,37 @@ class Raised:
 
 @dataclass(eq=False)
 class Record:
-    """A dataclass's instance, or a time: its class's name and its fields."""
+    """A dataclass's instance or a member of an enumeration: its class's name and its fields."""
 
     kind: str
     fields: dict
 
 
-@dataclass(eq=False)
-class Table:
-    """A pandas table: its columns' labels, its index, and each column as an array or a list.
+@dataclass
+class Limits:
+    """What is left of a value that is written or read. functions: how those are sent or rebuilt, where they may be."""
 
-    A series is a table of one column without a label.
+    parts: int = MOST_PARTS
+    functions: Packer | Unpacker | None = None
+
+
+def encode(value: Any, functions: bool = False) -> Any:
+    """A value as JSON takes it. NoValue when it is too large or too deep.
+
+    functions: send them too, as an author's inputs; else they are no values
     """
-
-    is_series: bool
-    labels: list
-    index: list
-    columns: list
+    return _encode(value, 0, Limits(functions=Packer() if functions else None))
 
 
-def encode(value: Any) -> Any:
-    """A value as JSON takes it. NoValue when it is too large or too deep."""
-    return _encode(value, 0, [MOST_PARTS])
-
-
-def _encode(value: Any, depth: int, left: list[int]) -> Any:
+def _encode(value: Any, depth: int, left: Limits) -> Any:
     kind = type(value)
-    left[0] -= 1
-    if depth > MOST_DEEP or left[0] < 0:
-        raise NoValue("it is too deep" if depth > MOST_DEEP else "it has too many parts")
+    left.parts -= 1
+    if depth > MOST_DEEP or left.parts < 0:
+        raise NoValue(
+            f"it is nested deeper than {MOST_DEEP} levels, or holds itself"
+            if depth > MOST_DEEP
+            else f"it has more than {MOST_PARTS} parts, or never ends"
+        )
     if kind in _PLAIN:
         return value
     array = _as_array(value)
@@ -132,60 +147,52 @@ def _encode_number(value: Any) -> Any:
     return None
 
 
-def _encode_array(value: Any, data: Any, name: str, depth: int, left: list[int]) -> Any:
+def _encode_array(value: Any, data: Any, name: str, depth: int, left: Limits) -> Any:
+    if data.dtype.kind in "mM":
+        times = [encoded_time(one) for one in data.ravel()]
+        return {"times": [str(data.dtype), list(data.shape), times]} if data.shape else encoded_time(data[()])
     if str(data.dtype) not in DTYPES:
-        data = data.astype(str) if data.dtype.kind in "mM" else data
-        return _encode(data.tolist(), depth + 1, left)  # texts, times, objects
+        return _encode(data.tolist(), depth + 1, left)  # texts, objects
     if data.nbytes > MOST_BYTES:
         raise NoValue(f"an array of {data.nbytes / 1e6:.0f} MB is too large")
-    if not data.shape and name == "numpy" and not _is(value, "numpy", "ndarray"):
+    if not data.shape and name == "numpy" and not is_a(value, "numpy", "ndarray"):
         return _encode(data.item(), depth + 1, left)  # numpy's numbers
     return {"array": [str(data.dtype), list(data.shape), base64.b64encode(data.tobytes()).decode(), name]}
 
 
-def _encode_rest(value: Any, kind: type, depth: int, left: list[int]) -> Any:
+def _encode_rest(value: Any, kind: type, depth: int, left: Limits) -> Any:
     """Tables, records, iterators; the others by their type's name."""
-    if _is(value, "pandas", "DataFrame"):
-        columns = [value.iloc[:, n] for n in range(value.shape[1])]
-        return _encode_table(value, list(value.columns), columns, depth, left)
-    if _is(value, "pandas", "Series"):
-        return _encode_table(value, None, [value], depth, left)
-    if _is(value, "pandas", "Index"):
-        return {"parts": ["Index", [_encode(part, depth + 1, left) for part in value]]}
-    if isinstance(value, (datetime.date, datetime.time, datetime.timedelta)):
-        text = str(value) if isinstance(value, datetime.timedelta) else value.isoformat()
-        return {"record": ["time", {"dict": [["iso", text]]}]}
+
+    def inside(part: Any) -> Any:
+        return _encode(part, depth + 1, left)
+
+    if (table := encoded_table(value, inside, DTYPES)) is not None:
+        return table
+    if is_a(value, "pandas", "Index"):
+        return {"parts": ["Index", [inside(part) for part in value]]}
+    if (time := encoded_time(value)) is not None:
+        return time
+    if left.functions and (sent := left.functions.packed(value, inside)) is not None:  # type: ignore[union-attr]
+        return sent
+    if isinstance(value, enum.Enum):
+        return {"record": [str(kind.__name__)[:100], inside({"name": value.name})]}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {one.name: getattr(value, one.name) for one in dataclasses.fields(value)}
         return {"record": [str(kind.__name__)[:100], _encode(fields, depth + 1, left)]}
-    if isinstance(value, ITERATED):
-        parts = list(islice(value, left[0] + 1))
+    if isinstance(value, ITERATED) and not isinstance(value, io.IOBase):
+        parts = list(islice(value, left.parts + 1))
         return {"parts": [str(kind.__name__)[:100], [_encode(part, depth + 1, left) for part in parts]]}
     return {"other": kind.__name__[:100] if type(kind.__name__) is str else "thing"}
 
 
-def _encode_table(value: Any, labels: list | None, columns: list, depth: int, left: list[int]) -> Any:
-    encoded = []
-    for column in columns:
-        plain = str(column.dtype) in DTYPES
-        encoded.append(_encode(column.to_numpy() if plain else column.tolist(), depth + 1, left))
-    index = _encode(list(value.index), depth + 1, left)
-    return {"table": [labels is None, _encode(labels or [], depth + 1, left), index, encoded]}
-
-
-def _is(value: Any, module: str, name: str) -> bool:
-    found = getattr(sys.modules.get(module), name, None)
-    return isinstance(found, type) and isinstance(value, found)
-
-
 def _as_array(value: Any) -> tuple[Any, str] | None:
     """(numpy array, where it came from) of arrays, tensors and numpy's numbers."""
-    if _is(value, "torch", "Tensor"):
+    if is_a(value, "torch", "Tensor"):
         import torch
 
         plain = torch.Tensor.as_subclass(value, torch.Tensor).detach().cpu().resolve_conj().resolve_neg()
         return (plain.float() if plain.dtype == torch.bfloat16 else plain).contiguous().numpy(), "torch"
-    if _is(value, "numpy", "ndarray") or _is(value, "numpy", "generic"):
+    if is_a(value, "numpy", "ndarray") or is_a(value, "numpy", "generic"):
         import numpy as np
 
         return np.asarray(value), "numpy"
@@ -195,19 +202,20 @@ def _as_array(value: Any) -> tuple[Any, str] | None:
 def decode(sent: Any, native: bool = False) -> Any:
     """The value of what `encode` gave; nothing in it has a class but Python's own, numpy's arrays and those above.
 
-    native: rebuild torch's tensors and pandas' tables as such: where the keys are, neither is imported
+    native: rebuild torch's tensors, pandas' tables, times and functions as such: in a worker alone, never where the
+    keys are
     """
     try:
-        return _decode(sent, 0, native, [MOST_PARTS])
+        return _decode(sent, 0, native, Limits(functions=Unpacker() if native else None))
     except NoValue:
         raise
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError, AttributeError) as error:
         raise NoValue(f"this is no value: {type(error).__name__}") from None
 
 
-def _decode(sent: Any, depth: int, native: bool, left: list[int]) -> Any:
-    left[0] -= 1
-    if left[0] < 0:
+def _decode(sent: Any, depth: int, native: bool, left: Limits) -> Any:
+    left.parts -= 1
+    if left.parts < 0:
         raise NoValue("it has too many parts")
     if type(sent) in _PLAIN:
         return sent
@@ -225,7 +233,9 @@ def _decode(sent: Any, depth: int, native: bool, left: list[int]) -> Any:
         return base64.b64decode(content, validate=True)
     if kind in _MANY and type(content) is list:
         parts = [_decode(part, depth + 1, native, left) for part in content]
-        return _MANY[kind](parts if kind in ("list", "tuple") else _unlike(parts))
+        if kind in ("list", "tuple"):
+            return _MANY[kind](parts)
+        return next((one for one in parts if type(one) is Other), None) or _MANY[kind](_unlike(parts))
     if kind == "dict" and type(content) is list:
         pairs = [[_decode(part, depth + 1, native, left) for part in pair] for pair in content]
         keys = _unlike([key for key, _ in pairs])
@@ -237,7 +247,7 @@ def _decode(sent: Any, depth: int, native: bool, left: list[int]) -> Any:
     return _decode_rest(kind, content, depth, native, left)
 
 
-def _decode_rest(kind: Any, content: Any, depth: int, native: bool, left: list[int]) -> Any:
+def _decode_rest(kind: Any, content: Any, depth: int, native: bool, left: Limits) -> Any:
     if kind == "raised" and type(content) is list:
         return Raised([_text(name) for name in content[:100]])
     if kind == "parts":
@@ -249,18 +259,22 @@ def _decode_rest(kind: Any, content: Any, depth: int, native: bool, left: list[i
         found = _decode(fields, depth + 1, native, left)
         if type(found) is dict:
             return Record(_text(name), found)
+
+    def inside(part: Any) -> Any:
+        return _decode(part, depth + 1, native, left)
+
+    if kind == "time":
+        name, text = map(_text, content)
+        return native_time(name, text) if native else Time(text)
+    if kind == "times":
+        dtype, shape, times = content
+        return _times(dtype, shape, [inside(one) for one in times], native)
     if kind == "table":
-        is_series, labels, index, columns = content
-        labels, index = (_decode(part, depth + 1, native, left) for part in (labels, index))
-        columns = [_decode(part, depth + 1, False, left) for part in columns]
-        if not (
-            type(labels) is type(index) is list and all(type(one) is list or hasattr(one, "dtype") for one in columns)
-        ):
-            raise NoValue("no table has that form")
-        if any(len(one) != len(index) for one in columns) or len(columns) != (1 if is_series else len(labels)):
-            raise NoValue("a table's columns differ in length")
-        table = Table(is_series is True, labels, index, columns)
-        return _pandas(table) if native else table
+        is_series, labels, index, columns, form = content
+        table = _table(is_series is True, inside(labels), inside(index), [inside(one) for one in columns])
+        return pandas_table(table, form, inside) if native else table
+    if kind in KINDS:
+        return left.functions.unpacked(kind, content, inside) if native else inside_function(kind, content, inside)  # type: ignore[union-attr]
     raise NoValue(f"there is no kind of value {str(kind)[:20]!r}")
 
 
@@ -270,15 +284,25 @@ def _text(content: Any) -> str:
     return content[:100]
 
 
-def _pandas(table: Table) -> Any:
-    import pandas as pd
+def _table(is_series: bool, labels: Any, index: Any, columns: list) -> Table:
+    if not (type(labels) is type(index) is list and all(type(one) is list or hasattr(one, "dtype") for one in columns)):
+        raise NoValue("no table has that form")
+    if any(len(one) != len(index) for one in columns) or len(columns) != (1 if is_series else len(labels)):
+        raise NoValue("a table's columns differ in length")
+    return Table(is_series, labels, index, columns)
 
-    columns = [pd.Series(one, index=pd.Index(table.index, tupleize_cols=True)) for one in table.columns]
-    if table.is_series:
-        return columns[0]
-    made = pd.concat(columns, axis=1) if columns else pd.DataFrame(index=table.index)
-    made.columns = pd.Index(table.labels)
-    return made
+
+def _times(dtype: str, shape: list[int], found: list, native: bool) -> Any:
+    """An array of times: as such, or as lists."""
+    if native:
+        import numpy as np
+
+        return np.array([one if one == one else "NaT" for one in found], dtype).reshape(shape)
+    if type(shape) is not list or not all(type(one) is int and one > 0 for one in shape) or len(shape) > MOST_DEEP:
+        return found
+    for length in shape[:0:-1]:
+        found = [found[start : start + length] for start in range(0, len(found), length)]
+    return found
 
 
 def _unlike(keys: list) -> list:

@@ -94,7 +94,7 @@ def _bound(step: dict, kernel: Kernel) -> tuple[Any, dict | None]:
 
 def _read(step: dict, kernel: Kernel) -> dict:
     value, nothing = _bound(step, kernel)
-    return nothing or {"value": encode(value)}
+    return nothing or {"value": encode(value, functions=step.get("functions") is True)}
 
 
 def _call(step: dict, kernel: Kernel) -> dict:

@@ -187,10 +187,10 @@ def test_only_the_changed_item_is_run_again(tmp_path):
         ("90.A", {"inputs": "[(np.zeros(3), np.zeros(3))]"}, "90.A: mistake 1 gets 3.0 of 3 points"),
         (
             "90.A",
-            {"inputs": "[(len, 1)]", "reference": "def balanced(t, g): return 1"},
-            "90.A: its inputs hold 'builtin",
+            {"inputs": "[(object(), 1)]", "reference": "def balanced(t, g): return 1"},
+            "90.A: its inputs hold an 'object'",
         ),
-        ("90.A", {"reference": "def balanced(t, g): return len"}, "90.A: the reference gives 'builtin"),
+        ("90.A", {"reference": "def balanced(t, g): return len"}, "90.A: the reference gives a 'builtin"),
         ("90.5", {"accept": ["train", "training"]}, "90.5: mistake 1 gets 1.0 of 1 points"),
         ("90.3", {"unit": "%", "answer": 13.33}, "90.3: mistake 1 gets 1.0 of 1 points"),
     ],
