@@ -14,6 +14,7 @@ import pandas as pd
 import psutil
 
 from course_utils.grading import exports
+from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.items import GradedModel, GradedQuiz, VariedNumber, grade_id
 from course_utils.grading.bank.reading import open_bank
 from course_utils.grading.bank.variants import PUBLIC
@@ -52,7 +53,7 @@ async def timed(quiz: GradedQuiz, place: Path) -> tuple[list[float], dict[str, d
     """(milliseconds a submission, batch by batch; student → item → points; the isolation), with one worker."""
     taken, points = [], {}
     async with WorkerPool(1, imports_of([quiz])) as pool:
-        marker = Marker(quiz, pool, PUBLIC, personal=False)
+        marker = Marker(Assignment(quiz), pool)
         everything = list(submissions(place, [quiz]))
         for start in range(0, len(everything), BATCH):
             began = time.perf_counter()
@@ -68,7 +69,7 @@ def beside_nbgrader(folder: Path, ours: int, theirs: int) -> list[dict]:
 
     quiz = example(networks=False)
     place = folder / "honest"
-    write_samples(quiz, place, [f"s{number}" for number in range(ours)], PUBLIC, shares={"honest": 1.0})
+    write_samples(Assignment(quiz), place, [f"s{number}" for number in range(ours)], shares={"honest": 1.0})
     taken, points, tier = asyncio.run(timed(quiz, place))
     names = sorted(points)[:theirs]
     answers = {name: _answers(quiz, place / f"{name}.ipynb") for name in names}
@@ -103,7 +104,7 @@ def networks(folder: Path, count: int) -> list[dict]:
     """Submissions that train a network for 100 steps."""
     quiz = example(networks=True)
     place = folder / "networks"
-    write_samples(quiz, place, [f"s{number}" for number in range(count)], PUBLIC, shares={"honest": 1.0})
+    write_samples(Assignment(quiz), place, [f"s{number}" for number in range(count)], shares={"honest": 1.0})
     for file in place.iterdir():
         content = json.loads(file.read_bytes())
         for cell in content["cells"]:
@@ -121,7 +122,7 @@ def load(folder: Path, count: int) -> list[dict]:
     place, store, released = folder / "load", folder / "marks.sqlite", folder / "released"
     release(quiz, released, PUBLIC)
     write_samples(
-        quiz, place, [f"s{number:05}" for number in range(count)], PUBLIC, shares={"honest": 0.95, "blank": 0.05}
+        Assignment(quiz), place, [f"s{number:05}" for number in range(count)], shares={"honest": 0.95, "blank": 0.05}
     )
     asked = {"released": released, "keys": {quiz.lesson: PUBLIC}, "workers": joblib.cpu_count()}
     rows, peak = [], Peak()

@@ -4,9 +4,10 @@ import json
 
 from handed_in import after, cell, code, text
 
+from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.items import GradedQuiz
 from course_utils.grading.bank.sample_answers import right
-from course_utils.grading.release.handout import given, whose
+from course_utils.grading.release.handout import given
 from course_utils.grading.release.releasing import notebook
 
 KEY = b"h" * 32
@@ -111,21 +112,22 @@ EXAM = GradedQuiz.model_validate(
         ],
     }
 )
+OURS = Assignment(EXAM, KEY, personal=True)
 NET = EXAM.item("91.E").reference
 SQUARES = EXAM.item("91.A").reference
 
 
 def blank(student="ada"):
     """The notebook as it was handed out."""
-    return json.loads(notebook(EXAM, given(EXAM, KEY, student), "release"))
+    return json.loads(notebook(EXAM, given(OURS.for_student(student)), "release"))
 
 
 def answered(student="ada"):
     """The notebook with every item right."""
     book = blank(student)
-    asked = (whose(EXAM, KEY, student), KEY, student)
+    version = OURS.for_student(student)
     for item in EXAM.items:
-        cell(book, f"{item.id.replace('.', '-')}-answer")["source"] = right(item, *asked)
+        cell(book, f"{item.id.replace('.', '-')}-answer")["source"] = right(item, version)
     return book
 
 

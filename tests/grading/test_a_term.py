@@ -16,6 +16,7 @@ import pytest
 from attacks import POINTS
 from needs import bwrap
 
+from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.reading import open_bank
 from course_utils.grading.bank.variants import read_course_key
 from course_utils.grading.gradebook.store import Store
@@ -66,7 +67,7 @@ def term(tmp_path_factory):
     access = ["--bank", folder / "bank", "--key", private, "--course-key", secret]
     course("release", "90", *access, "--out", folder / "released", "--students", folder / "roster.csv")
     (quiz,) = open_bank(folder / "bank", key=private)
-    told = write_samples(quiz, folder / "back", STUDENTS, read_course_key(secret, quiz), personal=True, hostile=HOSTILE)
+    told = write_samples(Assignment(quiz, read_course_key(secret, quiz), True), folder / "back", STUDENTS, HOSTILE)
     return folder, access, quiz, told
 
 
@@ -136,9 +137,7 @@ def right_points(results, told, quiz):
 
 def reviewed_and_told(folder, access, quiz, results):
     with Store(folder / "marks.sqlite") as store:
-        page = review(
-            store, [quiz], personal=[quiz.lesson], course_key=read_course_key(folder / "keys" / "course.key", quiz)
-        )
+        page = review(store, [Assignment(quiz, read_course_key(folder / "keys" / "course.key", quiz), personal=True)])
         waiting = len(store.waiting(quiz.lesson))
         assert page is not None and waiting > 100
         for student, mark in store.waiting(quiz.lesson):

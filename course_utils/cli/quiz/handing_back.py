@@ -59,14 +59,13 @@ def feedback(
     """Write a page for each student, and index.csv, which says whose is whose."""
     from course_utils.grading.bank.variants import read_course_key
     from course_utils.grading.gradebook.store import Store
-    from course_utils.grading.release.manifest import is_personal
+    from course_utils.grading.release.manifest import as_released
     from course_utils.grading.returning.feedback import feedback as write
 
     with Store(_there(store)) as marks:
         quizzes = _graded(marks, bank, numbers, key)
-        course = read_course_key(course_key, next((quiz for quiz in quizzes if quiz.bank == "graded"), quizzes[0]))
-        personal = [quiz.lesson for quiz in quizzes if is_personal(quiz, released, course)]
-        count = write(marks, quizzes, out, course, explain, personal, bank)
+        assignments = [as_released(quiz, released, read_course_key(course_key, quiz)) for quiz in quizzes]
+        count = write(marks, assignments, out, explain, bank)
     typer.echo(f"{count} pages in {out}; {out / 'index.csv'} says whose is whose. Give each student their own alone.")
 
 
@@ -82,14 +81,13 @@ def report(
     """Write a report on the class for each assignment: states, points, items to look at, similar code."""
     from course_utils.grading.bank.variants import read_course_key
     from course_utils.grading.gradebook.store import Store
-    from course_utils.grading.release.manifest import is_personal
+    from course_utils.grading.release.manifest import as_released
     from course_utils.grading.returning.report import report as write
 
     with Store(_there(store)) as marks:
         for quiz in _graded(marks, bank, numbers, key):
             results = marks.results(quiz.lesson)
-            secret = read_course_key(course_key, quiz)
-            page = write(results, quiz, out, is_personal(quiz, released, secret), secret)
+            page = write(results, as_released(quiz, released, read_course_key(course_key, quiz)), out)
             typer.echo(f"{page}: {len(results)} submissions. It names students: keep it private.")
 
 

@@ -249,6 +249,12 @@ GradedItem = Annotated[
 ]
 
 
+Executed = GradedCode | GradedModel
+EXECUTED = (GradedCode, GradedModel)  # kinds that are answered in code, which is run
+Lettered = GradedOneChoice | GradedSeveral | GradedOrder
+LETTERED = (GradedOneChoice, GradedSeveral, GradedOrder)  # kinds whose parts are shown in an order of their own
+
+
 class GradedQuiz(Quiz):
     """An assignment: the graded items of one lesson.
 
@@ -263,7 +269,7 @@ class GradedQuiz(Quiz):
 
     @model_validator(mode="after")
     def _names_differ(self):
-        names = [item.name for item in self.items if isinstance(item, (GradedCode, GradedModel))]
+        names = [item.name for item in self.executed]
         if twice := next((one for one in names if names.count(one) > 1), None):
             raise ValueError(f"two items bind {twice!r}: the second would judge the first one's answer")
         return self
@@ -272,6 +278,11 @@ class GradedQuiz(Quiz):
     def number(self) -> str:
         """The lesson's number, "04"."""
         return self.lesson[:2]
+
+    @property
+    def executed(self) -> list[Executed]:
+        """The items that are answered in code."""
+        return [item for item in self.items if isinstance(item, EXECUTED)]
 
     def item(self, identifier: str) -> GradedItem:
         """The item with that id. KeyError when there is none."""

@@ -1,55 +1,119 @@
 """Answer cells that are right, and those that known mistakes lead to: for self-tests and sample submissions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from functools import singledispatch
 from string import ascii_uppercase
 
-from course_utils.grading.bank.items import FreeText, GradedCode, GradedItem, GradedModel, VariedNumber, answer_name
-from course_utils.grading.bank.variants import varied
-from course_utils.quiz.items import Number, OneChoice, Order, SeveralChoices
-from course_utils.quiz.text import shuffled
+from course_utils.grading.bank.assignments import Version
+from course_utils.grading.bank.items import (
+    FreeText,
+    GradedCode,
+    GradedItem,
+    GradedModel,
+    GradedNumber,
+    GradedOneChoice,
+    GradedOrder,
+    GradedSeveral,
+    GradedText,
+    Lettered,
+    VariedNumber,
+    answer_name,
+)
 
 
-def _letters(item: OneChoice | SeveralChoices | Order, positions: Sequence[int], order_of: str) -> str:
-    order = shuffled(item, order_of)
-    return " ".join(ascii_uppercase[order.index(position)] for position in positions)
+@singledispatch
+def right(item: GradedItem, version: Version) -> str:
+    """An answer cell that should get all points of the student whose version it is."""
+    raise TypeError(f"no kind of item: {item!r}")
 
 
-def right(item: GradedItem, order_of: str, course_key: bytes, student: str) -> str:
-    """An answer cell that should get all points."""
-    if isinstance(item, (GradedCode, GradedModel)):
-        return item.reference or ""
-    if isinstance(item, FreeText):
-        return "Words."
-    if isinstance(item, VariedNumber):
-        item = varied(item, course_key, student)
-    if isinstance(item, (OneChoice, SeveralChoices)):
-        value: str | float = _letters(item, sorted(item.key), order_of)
-    elif isinstance(item, Order):
-        value = _letters(item, range(len(item.steps)), order_of)
-    else:
-        value = item.answer if isinstance(item, Number) else item.accept[0]
+@singledispatch
+def mistaken(item: GradedItem, version: Version) -> list[tuple[str, str]]:
+    """(answer cell, feedback that it should get) of each mistake that the author names."""
+    raise TypeError(f"no kind of item: {item!r}")
+
+
+def _bound(item: GradedItem, value: object) -> str:
     return f"{answer_name(item)} = {value!r}"
 
 
-def mistaken(item: GradedItem, order_of: str, course_key: bytes, student: str) -> list[tuple[str, str]]:
-    """(answer cell, feedback that it should get) of each mistake that the author names."""
-    name = answer_name(item)
-    if isinstance(item, VariedNumber):
-        item = varied(item, course_key, student)
-    if isinstance(item, GradedCode):
-        return [(mistake.code, mistake.feedback) for mistake in item.mistakes]
-    if isinstance(item, GradedModel):  # judged by the share that is right: each share is told alike
-        return [(mistake.code, "") for mistake in item.mistakes]
-    if isinstance(item, Number):
-        return [(f"{name} = {mistake.answer!r}", mistake.feedback) for mistake in item.mistakes]
-    if isinstance(item, OneChoice):
-        wrong = [n for n in range(len(item.options)) if n not in item.key]
-        return [(f"{name} = {_letters(item, [one], order_of)!r}", item.options[one].feedback) for one in wrong]
-    if isinstance(item, SeveralChoices):
-        wrong = [n for n in range(len(item.options)) if n not in item.key]
-        return [(f"{name} = {_letters(item, [one], order_of)!r}", item.options[one].feedback) for one in wrong]
-    if isinstance(item, Order):
-        return [(f"{name} = {_letters(item, range(len(item.steps))[::-1], order_of)!r}", "")]
-    if isinstance(item, FreeText):
-        return []
-    return [(f"{name} = {text!r}", mistake.feedback) for mistake in item.mistakes for text in mistake.answers]
+def _letters(item: Lettered, parts: Iterable[int], version: Version) -> str:
+    """An answer cell that names those options or steps."""
+    order = version.order(item)
+    return _bound(item, " ".join(ascii_uppercase[order.index(part)] for part in parts))
+
+
+@right.register
+def _(item: GradedOneChoice | GradedSeveral, version: Version) -> str:
+    return _letters(item, sorted(item.key), version)
+
+
+@mistaken.register
+def _(item: GradedOneChoice | GradedSeveral, version: Version) -> list[tuple[str, str]]:
+    wrong = [(n, option) for n, option in enumerate(item.options) if n not in item.key]
+    return [(_letters(item, [n], version), option.feedback) for n, option in wrong]
+
+
+@right.register
+def _(item: GradedOrder, version: Version) -> str:
+    return _letters(item, range(len(item.steps)), version)
+
+
+@mistaken.register
+def _(item: GradedOrder, version: Version) -> list[tuple[str, str]]:
+    return [(_letters(item, reversed(range(len(item.steps))), version), "")]
+
+
+@right.register
+def _(item: GradedNumber, version: Version) -> str:
+    return _bound(item, item.answer)
+
+
+@mistaken.register
+def _(item: GradedNumber, version: Version) -> list[tuple[str, str]]:
+    return [(_bound(item, mistake.answer), mistake.feedback) for mistake in item.mistakes]
+
+
+@right.register
+def _(item: VariedNumber, version: Version) -> str:
+    return right(version.number(item), version)
+
+
+@mistaken.register
+def _(item: VariedNumber, version: Version) -> list[tuple[str, str]]:
+    return mistaken(version.number(item), version)
+
+
+@right.register
+def _(item: GradedText, version: Version) -> str:
+    return _bound(item, item.accept[0])
+
+
+@mistaken.register
+def _(item: GradedText, version: Version) -> list[tuple[str, str]]:
+    return [(_bound(item, text), mistake.feedback) for mistake in item.mistakes for text in mistake.answers]
+
+
+@right.register
+def _(item: GradedCode | GradedModel, version: Version) -> str:
+    return item.reference or ""
+
+
+@mistaken.register
+def _(item: GradedCode, version: Version) -> list[tuple[str, str]]:
+    return [(mistake.code, mistake.feedback) for mistake in item.mistakes]
+
+
+@mistaken.register
+def _(item: GradedModel, version: Version) -> list[tuple[str, str]]:
+    return [(mistake.code, "") for mistake in item.mistakes]  # each share that is right is told alike
+
+
+@right.register
+def _(item: FreeText, version: Version) -> str:
+    return "Words."
+
+
+@mistaken.register
+def _(item: FreeText, version: Version) -> list[tuple[str, str]]:
+    return []

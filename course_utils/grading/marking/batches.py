@@ -13,7 +13,8 @@ from importlib import metadata
 from importlib.util import find_spec
 
 from course_utils.errors import CourseError
-from course_utils.grading.bank.items import GradedCode, GradedModel, GradedQuiz
+from course_utils.grading.bank.assignments import Assignment
+from course_utils.grading.bank.items import GradedModel, GradedQuiz
 from course_utils.grading.gradebook.store import Store
 from course_utils.grading.marking import selftest
 from course_utils.grading.marking.marker import Marker
@@ -46,9 +47,8 @@ def imports_of(quizzes: Iterable[GradedQuiz]) -> list[str]:
     sources = []
     for quiz in quizzes:
         sources.append(quiz.setup)
-        for item in quiz.items:
-            if isinstance(item, (GradedCode, GradedModel)):
-                sources += [item.stand_in, item.reference or "", item.starter, getattr(item, "held_out", "")]
+        for item in quiz.executed:
+            sources += [item.stand_in, item.reference or "", item.starter, getattr(item, "held_out", "")]
     names = {"numpy"}
     for source in sources:
         for node in ast.walk(ast.parse(source)):
@@ -72,28 +72,24 @@ def environment() -> str:
 
 
 class Grading:
-    """A run of grading: quizzes, a sandbox, a store.
+    """A run of grading: assignments, a sandbox, a store.
 
-    keys: lesson → course key; personal: lesson → whether its notebooks were personal; local: where the authors' own
-    code runs, which holds the keys: the sandbox of this machine when `pool` is a cluster
+    local: where the authors' own code runs, which holds the keys: the sandbox of this machine when `pool` is a cluster
     again: mark anew what timed out or crashed
     """
 
     def __init__(
         self,
-        quizzes: Iterable[GradedQuiz],
+        assignments: Iterable[Assignment],
         pool: WorkerPool,
         store: Store,
-        keys: dict[str, bytes],
-        personal: dict[str, bool],
         local: WorkerPool | None = None,
         again: bool = False,
     ):
         self.again = again
-        self.store, self.environment, self.keys = store, environment(), keys
+        self.store, self.environment = store, environment()
         self.markers = {
-            quiz.lesson: Marker(quiz, pool, keys[quiz.lesson], personal[quiz.lesson], self.environment, local)
-            for quiz in quizzes
+            assignment.name: Marker(assignment, pool, self.environment, local) for assignment in assignments
         }
         self.pool = pool
         self.batches = {
@@ -108,7 +104,7 @@ class Grading:
         """Run the self-test. CourseError with every fault: nothing is marked by a faulty bank."""
         found = []
         for name, marker in self.markers.items():
-            found += [f"{name}: {fault}" for fault in await selftest.faults(marker.quiz, marker, self.keys[name])]
+            found += [f"{name}: {fault}" for fault in await selftest.faults(marker)]
         if found:
             raise CourseError("\n".join(["The item bank fails its self-test, and nothing was graded:", *found]))
 

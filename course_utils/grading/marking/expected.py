@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from course_utils.errors import CourseError
-from course_utils.grading.bank.items import GradedCode, GradedModel, GradedQuiz
-from course_utils.grading.bank.variants import seed
+from course_utils.grading.bank.assignments import Assignment
+from course_utils.grading.bank.items import Executed, GradedCode, GradedModel
 from course_utils.grading.sandbox.values import decode
 from course_utils.grading.sandbox.worker_pool import Replies, WorkerPool
 
@@ -33,20 +33,20 @@ class Expected:
 class ExpectedResults:
     """Computes and keeps what is expected of a quiz's code and model items; the keys stay in this process."""
 
-    def __init__(self, quiz: GradedQuiz, pool: WorkerPool, course_key: bytes):
-        self.quiz, self.pool, self.course_key = quiz, pool, course_key
+    def __init__(self, assignment: Assignment, pool: WorkerPool):
+        self.assignment, self.quiz, self.pool = assignment, assignment.quiz, pool
         self.shared: dict[str, Expected] = {}  # of items that are the same for everybody
 
-    def _seed(self, item: GradedCode | GradedModel, student: str) -> int:
-        return seed(self.course_key, student, item.id)
-
-    def _begin(self, item: GradedCode | GradedModel) -> list[dict]:
+    def _begin(self, item: Executed) -> list[dict]:
         return [{"do": "run", "source": source} for source in (self.quiz.setup, item.stand_in) if source]
 
-    def _draw(self, item: GradedCode | GradedModel, student: str) -> dict:
+    def _seed(self, item: Executed, student: str) -> int:
+        return self.assignment.for_student(student).seed(item.id)
+
+    def _draw(self, item: Executed, student: str) -> dict:
         return {"do": "run", "source": f"import numpy\nrng = numpy.random.default_rng({self._seed(item, student)})"}
 
-    async def of(self, item: GradedCode | GradedModel, students: Sequence[str]) -> dict[str, Expected]:
+    async def of(self, item: Executed, students: Sequence[str]) -> dict[str, Expected]:
         """What is expected of each student. CourseError when the author's own code fails."""
         if isinstance(item, GradedModel) or item.inputs is None:
             if item.id not in self.shared:
@@ -110,10 +110,10 @@ class ExpectedResults:
         replies = self._values(item, await self._do(item, steps))
         return Expected(replies[-2]["value"], decode(replies[-1]["value"]))
 
-    async def _do(self, item: GradedCode | GradedModel, steps: list[dict]) -> Replies:
+    async def _do(self, item: Executed, steps: list[dict]) -> Replies:
         return await self.pool.do(steps, seed=1 + self._seed(item, "") % 2**31, seconds=item.limit)
 
-    def _values(self, item: GradedCode | GradedModel, came: Replies) -> list[dict]:
+    def _values(self, item: Executed, came: Replies) -> list[dict]:
         """The replies, when every step went well."""
         raises = isinstance(item, GradedCode) and item.raises
         wrong = next(

@@ -6,22 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.items import (
+    EXECUTED,
+    LETTERED,
     FreeText,
     GradedCode,
     GradedItem,
     GradedModel,
-    GradedQuiz,
-    VariedNumber,
     digest,
 )
-from course_utils.grading.bank.variants import seed, varied
 from course_utils.grading.marking import reasons
 from course_utils.grading.marking.expected import Expected, ExpectedResults
 from course_utils.grading.marking.reading import positions_of
 from course_utils.grading.marking.running import Run, Runner
 from course_utils.grading.marking.scoring import (
-    LETTERED,
     agrees,
     bare_letters,
     is_stub,
@@ -33,10 +32,9 @@ from course_utils.grading.marking.scoring import (
     written,
 )
 from course_utils.grading.records import Cell, Mark, Outcome, Result, Submission
-from course_utils.grading.release.handout import whose
 from course_utils.grading.sandbox.values import NoValue, decode
 from course_utils.grading.sandbox.worker_pool import WorkerPool
-from course_utils.quiz.items import Order, SeveralChoices
+from course_utils.quiz.items import Number, Order, SeveralChoices, ShortText
 
 Judged = tuple[Outcome, tuple[str, ...]]
 
@@ -49,24 +47,21 @@ LOST = (Outcome.WRONG, Outcome.BLANK, Outcome.RAISED, Outcome.TIMEOUT, Outcome.C
 class Marker:
     """Marks the submissions of one assignment.
 
-    personal: whether each student got a notebook of their own, with letters and numbers of their own
     environment: digest of what the code runs with, for the results; local: where the author's code runs, if not in pool
     """
 
     def __init__(
         self,
-        quiz: GradedQuiz,
+        assignment: Assignment,
         pool: WorkerPool,
-        course_key: bytes,
-        personal: bool,
         environment: str = "",
         local: WorkerPool | None = None,
     ):
-        self.quiz, self.pool, self.course_key, self.personal = quiz, pool, course_key, personal
+        self.assignment, self.quiz, self.pool = assignment, assignment.quiz, pool
         self.environment = environment
-        self.expected_results = ExpectedResults(quiz, local or pool, course_key)
-        self.runner = Runner(quiz, pool)
-        self.digests = {item.id: digest(item, quiz.setup) for item in quiz.items}
+        self.expected_results = ExpectedResults(assignment, local or pool)
+        self.runner = Runner(self.quiz, pool)
+        self.digests = {item.id: digest(item, self.quiz.setup) for item in self.quiz.items}
 
     async def mark(
         self, submissions: Sequence[Submission], known: Mapping[tuple[str, str], Mapping[str, Mark]] | None = None
@@ -86,9 +81,7 @@ class Marker:
         self, submissions: Sequence[Submission], wanted: Sequence[Sequence[GradedItem]]
     ) -> list[dict[str, Expected]]:
         found: list[dict[str, Expected]] = [{} for _ in submissions]
-        for item in self.quiz.items:
-            if not isinstance(item, (GradedCode, GradedModel)):
-                continue
+        for item in self.quiz.executed:
             asked = [n for n, one in enumerate(submissions) if not one.trouble and item in wanted[n]]
             if asked:
                 students = list(dict.fromkeys(submissions[n].student for n in asked))
@@ -138,10 +131,10 @@ class Marker:
         run: Run,
     ) -> list[Mark]:
         if not submission.trouble:
-            dice = seed(self.course_key, submission.student, "worker") % 2**62
+            seed = self.assignment.for_student(submission.student).seed("worker") % 2**62
             asked = [item for item in wanted if not isinstance(item, FreeText)]
-            await self.runner.run(submission, asked, expected, run, dice)
-            await self.runner.run_in_public(submission, asked, run, dice)
+            await self.runner.run(submission, asked, expected, run, seed)
+            await self.runner.run_in_public(submission, asked, run, seed)
         return [
             self._marked(submission, item, expected, run) if item in wanted else old[self.digests[item.id]]
             for item in self.quiz.items
@@ -172,7 +165,7 @@ class Marker:
         first = self._of_reply(submission, item, cell, run.replies[item.id], expected, run)
         if item.id not in run.late:
             return first
-        executed = isinstance(item, (GradedCode, GradedModel))
+        executed = isinstance(item, EXECUTED)
         if first[0] is Outcome.RIGHT and executed:
             return first  # a later cell may use the name for something else
         late = self._of_reply(submission, item, cell, run.late[item.id], expected, run)
@@ -223,13 +216,12 @@ class Marker:
             run.wrong[item.id] = value
             run.shares[item.id] = share_of(item, value, wanted)
             return Outcome.WRONG, (reasons.other_results(item, wanted, value),)
-        if isinstance(item, VariedNumber):
-            item = varied(item, self.course_key, student)
-        assert not isinstance(item, FreeText), "a person marks sentences"
-        order_of = whose(self.quiz, self.course_key, student if self.personal else None)
+        version = self.assignment.for_student(student)
+        item = version.item(item)
+        assert isinstance(item, (*LETTERED, Number, ShortText)), "no other kind is left"
         if isinstance(item, (SeveralChoices, Order)):
-            run.shares[item.id] = share_of(item, positions_of(item, value, order_of))
-        return judged(item, value, order_of)
+            run.shares[item.id] = share_of(item, positions_of(item, value, version.order(item)))
+        return judged(item, value, version)
 
     async def _with_known_mistakes(self, results: Sequence[Result], runs: Sequence[Run]) -> list[Result]:
         """Give who made a known mistake its author's feedback in place of the general one."""

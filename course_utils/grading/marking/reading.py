@@ -5,24 +5,24 @@ from collections.abc import Sequence
 from string import ascii_uppercase
 from typing import Any
 
-from course_utils.quiz.items import OneChoice, Order, SeveralChoices, plain
-from course_utils.quiz.text import shuffled
+from course_utils.grading.bank.items import Lettered
+from course_utils.quiz.items import OneChoice, Order, plain
 
-Lettered = OneChoice | SeveralChoices | Order
-LETTERED = (OneChoice, SeveralChoices, Order)
 BETWEEN = re.compile(r"[\s,;.()\[\]{}'\"/&+<>→]+|\band\b|\bund\b|->", re.I)
 # "B — Adam", "B) Adam", "(B) Adam", "B: Adam"
 LED = re.compile(r"\s*[(\[]?([A-Za-z])(?:\s*[)\].:—–]+|\s+[-=]+)\s*(\w\w.*)", re.S)
 LONGEST = 500  # characters of a written choice
 
 
-def positions_of(item: Lettered, value: Any, whose: str) -> list[int]:
-    """The positions in the author's order of what an answer names by letters; empty where it can't be told."""
-    order = shuffled(item, whose)
+def positions_of(item: Lettered, value: Any, order: Sequence[int]) -> list[int]:
+    """The positions in the author's order of what an answer names by letters; empty where it can't be told.
+
+    order: the author's positions in the order that the student saw
+    """
     options = [step.text for step in item.steps] if isinstance(item, Order) else [one.text for one in item.options]
     letters = _letters(value, len(order))
     if not letters and isinstance(item, OneChoice) and type(value) is str:
-        letters = _led(value[:LONGEST], [options[place] for place in order])
+        letters = _led(value[:LONGEST], [options[n] for n in order])
     if isinstance(item, OneChoice) and len(letters) != 1:
         return []
     return [order[ascii_uppercase.index(letter)] for letter in letters]

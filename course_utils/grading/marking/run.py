@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.items import GradedQuiz
 from course_utils.grading.gradebook.store import Store
 from course_utils.grading.intake.submissions import submissions
@@ -39,14 +40,17 @@ async def grade_submissions(
     secrets: what students' code must not see beside that, the store and the release: bank and keys
     """
     rosters = {quiz.lesson: roster_of(quiz, released, keys[quiz.lesson]) for quiz in quizzes}
-    personal = {lesson: roster is not None for lesson, roster in rosters.items()}
+    assignments = {
+        quiz.lesson: Assignment(quiz, keys[quiz.lesson], personal=rosters[quiz.lesson] is not None) for quiz in quizzes
+    }
 
     @cache
     def everybodys(lesson: str) -> dict[str, str]:
-        return handed_out(next(quiz for quiz in quizzes if quiz.lesson == lesson), keys[lesson])
+        return handed_out(assignments[lesson].for_student(None))
 
     def as_handed_out(quiz: GradedQuiz, student: str) -> dict[str, str]:
-        return handed_out(quiz, keys[quiz.lesson], student) if personal[quiz.lesson] else everybodys(quiz.lesson)
+        assignment = assignments[quiz.lesson]
+        return handed_out(assignment.for_student(student)) if assignment.personal else everybodys(quiz.lesson)
 
     hidden = [path, store, released, *secrets]
     pool = WorkerPool(workers, imports_of(quizzes), unsafe_local=unsafe_local, memory=memory, secrets=hidden)
@@ -64,7 +68,7 @@ async def grade_submissions(
 
                 abroad = Cluster(scheduler, pool)
             # A Cluster does jobs as a WorkerPool does.
-            grading = Grading(quizzes, abroad or pool, kept, keys, personal, pool, again)  # type: ignore[arg-type]
+            grading = Grading(assignments.values(), abroad or pool, kept, pool, again)  # type: ignore[arg-type]
             undone = grading.undone(_of_the_roster(one, rosters.get(one.assignment)) for one in found)
             if (first := next(undone, None)) is None:  # nothing to do: no sandbox is needed
                 return grading.summary, None

@@ -4,12 +4,21 @@ import ast
 from collections.abc import Sequence
 from typing import Any
 
-from course_utils.grading.bank.items import FreeText, GradedCode, GradedItem, GradedModel, answer_name
+from course_utils.grading.bank.assignments import Version
+from course_utils.grading.bank.items import (
+    LETTERED,
+    FreeText,
+    GradedCode,
+    GradedItem,
+    GradedModel,
+    Lettered,
+    answer_name,
+)
 from course_utils.grading.marking.comparing import Rules, same
-from course_utils.grading.marking.reading import LETTERED, number_of, positions_of
+from course_utils.grading.marking.reading import number_of, positions_of
 from course_utils.grading.records import LONGEST_ANSWER, Mark, Outcome, State
 from course_utils.quiz.answers import judge
-from course_utils.quiz.items import Number, OneChoice, Order, SeveralChoices, ShortText
+from course_utils.quiz.items import Number, Order, SeveralChoices, ShortText
 
 LUCK = 0.1  # beyond the most frequent class's share: what a network may reach that has learned nothing
 UNREAD = {"number": "a number", "short text": "a word or two"}  # what an answer of that kind is read as, else letters
@@ -20,13 +29,13 @@ def is_blank(value: Any) -> bool:
     return value is None or value is ... or (type(value) is str and not value.strip())
 
 
-def judged(
-    item: OneChoice | SeveralChoices | Number | ShortText | Order, value: Any, whose: str
-) -> tuple[Outcome, tuple[str, ...]]:
+def judged(item: Lettered | Number | ShortText, value: Any, version: Version) -> tuple[Outcome, tuple[str, ...]]:
     """The outcome and the feedback of a question that practice knows as well."""
     if is_blank(value):
         return Outcome.BLANK, ()
-    verdict = judge(item, positions_of(item, value, whose) if isinstance(item, LETTERED) else number_of(value))
+    verdict = judge(
+        item, positions_of(item, value, version.order(item)) if isinstance(item, LETTERED) else number_of(value)
+    )
     if verdict.right is None:
         read_as = UNREAD.get(item.kind, "letters")
         return Outcome.LOOK, (f"The answer can't be read as {read_as} with certainty. A person looks at it.",)

@@ -1,12 +1,12 @@
 """Proves a bank before it marks anybody: references get all points, blanks none, known mistakes their feedback."""
 
 from course_utils.errors import CourseError
-from course_utils.grading.bank.items import FreeText, GradedCode, GradedModel, GradedQuiz, grade_id
+from course_utils.grading.bank.items import Executed, FreeText, GradedCode, GradedQuiz, grade_id
 from course_utils.grading.bank.sample_answers import mistaken, right
 from course_utils.grading.marking.comparing import incomparable
 from course_utils.grading.marking.marker import Marker
 from course_utils.grading.records import Cell, Outcome, Submission
-from course_utils.grading.release.handout import handed_out, whose
+from course_utils.grading.release.handout import handed_out
 from course_utils.grading.sandbox.values import NoValue, decode
 
 WHO = "self-test"
@@ -22,25 +22,24 @@ TODO = {
         "FileIO",
     ): "read it, and give what it holds",
 }
-_EXECUTED = (GradedCode, GradedModel)
 
 
-async def faults(quiz: GradedQuiz, marker: Marker, course_key: bytes) -> list[str]:
-    """What is wrong with a quiz's items, each in a sentence that begins with the item's id."""
-    order_of = whose(quiz, course_key, WHO if marker.personal else None)
+async def faults(marker: Marker) -> list[str]:
+    """What is wrong with an assignment's items, each in a sentence that begins with the item's id."""
+    quiz, version = marker.quiz, marker.assignment.for_student(WHO)
     cases: list[tuple[str, dict[str, str], dict[str, str]]] = [
-        ("the reference", {item.id: right(item, order_of, course_key, WHO) for item in quiz.items}, {})
+        ("the reference", {item.id: right(item, version) for item in quiz.items}, {})
     ]
-    blank = handed_out(quiz, course_key, WHO)
+    blank = handed_out(version)
     cases.append(("the blank", {item.id: blank[grade_id(item, "answer")] for item in quiz.items}, {}))
     for item in quiz.items:
-        for number, (source, feedback) in enumerate(mistaken(item, order_of, course_key, WHO), 1):
+        for number, (source, feedback) in enumerate(mistaken(item, version), 1):
             cases.append((f"mistake {number}", {item.id: source}, {item.id: feedback}))
     found = [fault for item in quiz.items if isinstance(item, GradedCode) for fault in await _comparable(item, marker)]
     if found:  # nothing else can be judged before they are mended
         return found
     results = await marker.mark([_submission(quiz, number, answers) for number, (_, answers, _) in enumerate(cases)])
-    found += [fault for item in quiz.items if isinstance(item, _EXECUTED) for fault in await _examples(item, marker)]
+    found += [fault for item in quiz.executed for fault in await _examples(item, marker)]
     for (case, answers, told), result in zip(cases, results, strict=True):
         for mark in result.marks:
             if mark.item not in answers or mark.outcome is Outcome.WAITING:
@@ -79,7 +78,7 @@ def _todo(kind: str) -> str:
     return next((todo for kinds, todo in TODO.items() if kind in kinds), INSTEAD)
 
 
-async def _examples(item: GradedCode | GradedModel, marker: Marker) -> list[str]:
+async def _examples(item: Executed, marker: Marker) -> list[str]:
     """The examples that students see, where the reference doesn't keep them."""
     before = [source for source in (marker.quiz.setup, item.stand_in, item.reference) if source]
     came = await marker.expected_results.pool.do(

@@ -9,19 +9,17 @@ from functools import lru_cache
 from typing import Any
 
 from course_utils.errors import CourseError
+from course_utils.grading.bank.assignments import Version
 from course_utils.grading.bank.items import (
+    EXECUTED,
+    LETTERED,
+    Executed,
     FreeText,
-    GradedCode,
     GradedItem,
-    GradedModel,
-    GradedQuiz,
-    VariedNumber,
     answer_name,
     grade_id,
 )
-from course_utils.grading.bank.variants import read_course_key, seed, varied
 from course_utils.quiz.items import Number, OneChoice, Order, SeveralChoices
-from course_utils.quiz.text import lettered, shuffled
 
 HOW = """Write each answer into the cell below its question, and run your cells from the top once before you hand in.
 You may add cells of your own. Leave the answer cells in place: don't delete, copy or split them. The questions and the
@@ -57,50 +55,30 @@ class Given:
         } | ({"points": self.points} if graded else {})
 
 
-def given(quiz: GradedQuiz, course_key: bytes | None = None, student: str | None = None) -> list[Given]:
-    """The notebook's cells, without pictures."""
-    varying = next((one for one in quiz.items if isinstance(one, VariedNumber)), None)
-    if student is None and varying:
-        raise CourseError(
-            f"{varying.id} is another for each student: name them, with --students and a CSV file that has a column "
-            "`student`."
-        )
-    order_of = whose(quiz, course_key, student)
+def given(version: Version) -> list[Given]:
+    """The notebook's cells, without pictures. CourseError when numbers vary and it is nobody's."""
+    quiz = version.assignment.quiz
     cells = [Given("title", f"# {quiz.title}\n\n{' '.join(HOW.split())}")]
     if quiz.setup:
         cells.append(Given("setup", quiz.setup.rstrip("\n"), code=True))
     for item in quiz.items:
-        if isinstance(item, VariedNumber):
-            key = read_course_key(None, quiz) if course_key is None else course_key
-            assert student is not None, "a varied number without a student was refused above"
-            cells += _cells(varied(item, key, student), order_of)
-        else:
-            cells += _cells(item, order_of)
+        cells += _cells(version.item(item), version)
     return cells
 
 
-def handed_out(quiz: GradedQuiz, course_key: bytes | None = None, student: str | None = None) -> dict[str, str]:
-    """grade_id → source of every cell of the notebook, in its order; a student's own, or everybody's without one.
+def handed_out(version: Version) -> dict[str, str]:
+    """grade_id → source of every cell of the notebook, in its order.
 
     The answer cells, "04-2-answer", are those that a student fills in; all others were handed out locked.
     """
-    return {cell.id: cell.source for cell in given(quiz, course_key, student)}
+    return {cell.id: cell.source for cell in given(version)}
 
 
-def whose(quiz: GradedQuiz, course_key: bytes | None = None, student: str | None = None) -> str:
-    """Whose order of the options and steps it is, as `shuffled` takes it; everybody's without a student.
-
-    It comes from the course's key: from names alone, whoever has this package could tell the order that was shuffled.
-    """
-    key = read_course_key(None, quiz) if course_key is None else course_key
-    return f"{seed(key, student or '', quiz.lesson):x}"
-
-
-def _cells(item: GradedItem, order_of: str) -> Iterator[Given]:
+def _cells(item: GradedItem, version: Version) -> Iterator[Given]:
     parts = [f"### {item.label} ({item.points} point{'' if item.points == 1 else 's'})", item.stem]
-    if isinstance(item, (OneChoice, SeveralChoices, Order)):
-        shown = lettered(item, shuffled(item, order_of))
-        parts.append("\n".join(f"- **{letter}** — {textwrap.indent(text, '  ').lstrip()}" for letter, text in shown))
+    if isinstance(item, LETTERED):
+        rows = (f"- **{letter}** — {textwrap.indent(text, '  ').lstrip()}" for letter, text in version.lettered(item))
+        parts.append("\n".join(rows))
     yield Given(grade_id(item, "question"), "\n\n".join(parts))
     answer = grade_id(item, "answer")
     if isinstance(item, FreeText):
@@ -113,7 +91,7 @@ def _cells(item: GradedItem, order_of: str) -> Iterator[Given]:
 def _blank(item: GradedItem) -> str:
     """The answer cell as it is handed out."""
     name = answer_name(item)
-    if isinstance(item, (GradedCode, GradedModel)):
+    if isinstance(item, EXECUTED):
         return (item.starter or _starter(item)).rstrip("\n")
     if isinstance(item, Number):
         return f"{name} = None  # a number{f', in {item.unit}' if item.unit else ''}"
@@ -124,7 +102,7 @@ def _blank(item: GradedItem) -> str:
     return f'{name} = ""  # the letters in order' if isinstance(item, Order) else f'{name} = ""'
 
 
-def _starter(item: GradedCode | GradedModel) -> str:
+def _starter(item: Executed) -> str:
     """What the reference binds, without its body, its annotations and whatever it imports."""
     try:
         body = ast.parse(item.reference or "").body

@@ -7,32 +7,37 @@ from pathlib import Path
 from typing import Any
 
 from course_utils.errors import CourseError
-from course_utils.grading.bank.items import GradedQuiz, VariedNumber, grade_id
+from course_utils.grading.bank.assignments import Assignment, Version
+from course_utils.grading.bank.items import LETTERED, GradedQuiz, VariedNumber, grade_id
 from course_utils.grading.release.handout import Given, given
-from course_utils.quiz.items import OneChoice, Order, SeveralChoices
 
 FORM = 1
 PROVEN = 3  # notebooks of different students that are held against the manifest
-OWN = (VariedNumber, OneChoice, SeveralChoices, Order)  # kinds whose questions differ from student to student
+OWN = (VariedNumber, *LETTERED)  # kinds whose questions differ from student to student
 
 
-def release_id(cells: list[Given], student: str | None) -> str:
-    """What a notebook's metadata names: tells a student's notebook from another's, and today's from last year's."""
-    content = json.dumps([student, [[cell.id, cell.source, cell.points] for cell in cells]])
+def release_id(version: Version, cells: list[Given] | None = None) -> str:
+    """What a notebook's metadata names: tells a student's notebook from another's, and today's from last year's.
+
+    cells: the version's, where they are at hand
+    """
+    listed = given(version) if cells is None else cells
+    content = json.dumps([version.owner, [[cell.id, cell.source, cell.points] for cell in listed]])
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def shared(quiz: GradedQuiz, student: str | None, course_key: bytes) -> dict[str, Any]:
+def shared(version: Version) -> dict[str, Any]:
     """What a manifest says of all its notebooks: sha256 of the cells that are the same for everybody."""
-    differing = {grade_id(item, "question") for item in quiz.items if student is not None and isinstance(item, OWN)}
+    assignment, personal = version.assignment, version.owner is not None
+    differing = _differing(assignment.quiz) if personal else set()
     return {
         "form": FORM,
-        "assignment": quiz.lesson,
-        "personal": student is not None,
-        "key": _mark_of(course_key),
+        "assignment": assignment.name,
+        "personal": personal,
+        "key": _mark_of(assignment.course_key),
         "cells": {
             cell.id: {"locked": cell.locked, "sha256": hashlib.sha256(cell.source.encode()).hexdigest()}
-            for cell in given(quiz, course_key, student)
+            for cell in given(version)
             if cell.id not in differing
         },
     }
@@ -63,9 +68,9 @@ def students_of(lesson: str, released: Path) -> list[str]:
         return []
 
 
-def is_personal(quiz: GradedQuiz, released: Path, course_key: bytes) -> bool:
-    """Whether each student got a notebook of their own, by the manifest; CourseError as roster_of."""
-    return roster_of(quiz, released, course_key) is not None
+def as_released(quiz: GradedQuiz, released: Path, course_key: bytes) -> Assignment:
+    """The assignment as it was handed out, by the manifest; CourseError as roster_of."""
+    return Assignment(quiz, course_key, personal=roster_of(quiz, released, course_key) is not None)
 
 
 def roster_of(quiz: GradedQuiz, released: Path, course_key: bytes) -> set[str] | None:
@@ -86,9 +91,12 @@ def roster_of(quiz: GradedQuiz, released: Path, course_key: bytes) -> set[str] |
         ) from None
     if key is not None and key != _mark_of(course_key):
         raise _other_key(quiz)
+    assignment = Assignment(quiz, course_key, personal)
     for student in list(notes)[:PROVEN]:
-        if changed := _changed(quiz, student, course_key, notes[student], cells):
-            if key is None and all(one in _lettered(quiz) for one in changed):  # a manifest from before keys were noted
+        if changed := _changed(assignment.for_student(student), notes[student], cells):
+            if key is None and all(
+                one in _differing(quiz) for one in changed
+            ):  # a manifest from before keys were noted
                 raise _other_key(quiz)
             raise CourseError(
                 f"{quiz.lesson} isn't what was released any more ({', '.join(changed[:5])}): put back what students "
@@ -98,18 +106,16 @@ def roster_of(quiz: GradedQuiz, released: Path, course_key: bytes) -> set[str] |
     return set(notes) if personal else None
 
 
-def _changed(
-    quiz: GradedQuiz, student: str | None, course_key: bytes, release: str, cells: dict[str, Any]
-) -> list[str]:
+def _changed(version: Version, release: str, cells: dict[str, Any]) -> list[str]:
     """The cells that a student would get otherwise now; of those that differ by student, all that may."""
-    if release_id(given(quiz, course_key, student), student) == release:
+    if release_id(version) == release:
         return []
-    now, own = shared(quiz, student, course_key)["cells"], _lettered(quiz)
+    now, own = shared(version)["cells"], _differing(version.assignment.quiz)
     differing = [one for one in cells.keys() | now.keys() if cells.get(one) != now.get(one)]
     return sorted(set(differing) - own) or sorted(own)
 
 
-def _lettered(quiz: GradedQuiz) -> set[str]:
+def _differing(quiz: GradedQuiz) -> set[str]:
     """The questions that differ from student to student."""
     return {grade_id(item, "question") for item in quiz.items if isinstance(item, OWN)}
 

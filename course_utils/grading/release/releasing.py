@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from course_utils.errors import CourseError
+from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.items import GradedItem, GradedQuiz
-from course_utils.grading.bank.variants import read_course_key
 from course_utils.grading.release.handout import Given, given
 from course_utils.grading.release.manifest import older, release_id, shared
 from course_utils.grading.release.roster import checked
@@ -22,7 +22,7 @@ from course_utils.quiz.text import TYPES
 def release(
     quiz: GradedQuiz,
     out: Path,
-    course_key: bytes | None = None,
+    course_key: bytes = b"",
     roster: list[str] | None = None,
     figures: Path = reading.FOLDER,
 ) -> list[Path]:
@@ -34,17 +34,18 @@ def release(
     somebody's work.
     """
     students: list[str | None] = [None] if roster is None else list(checked(roster))
+    assignment = Assignment(quiz, course_key, personal=roster is not None)
     files = {student: out / (student or "") / f"{quiz.lesson}.ipynb" for student in students}
     pictures = {item.id: _picture(item, figures) for item in quiz.items if item.figure}
 
     def made(student: str | None) -> tuple[bytes, str]:
-        cells = given(quiz, course_key, student)
-        number = release_id(cells, student)
+        version = assignment.for_student(student)
+        cells = given(version)
+        number = release_id(version, cells)
         return notebook(quiz, cells, number, pictures), number
 
     manifest = out / f"{quiz.lesson}.manifest.json"
-    key = read_course_key(None, quiz) if course_key is None else course_key
-    common = shared(quiz, students[0], key)
+    common = shared(assignment.for_student(students[0]))
     notes = older(manifest, common)
     for student, file in files.items():
         if file.exists() and file.read_bytes() != made(student)[0]:

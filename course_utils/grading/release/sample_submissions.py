@@ -5,9 +5,10 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
+from course_utils.grading.bank.assignments import Assignment, Version
 from course_utils.grading.bank.items import FreeText, GradedQuiz, grade_id
 from course_utils.grading.bank.sample_answers import mistaken, right
-from course_utils.grading.release.handout import given, whose
+from course_utils.grading.release.handout import given
 from course_utils.grading.release.manifest import release_id
 from course_utils.grading.release.releasing import notebook
 
@@ -17,11 +18,9 @@ BROKEN = ("no JSON", "cut off", "an empty file", "a missing cell", "no Python", 
 
 
 def write_samples(
-    quiz: GradedQuiz,
+    assignment: Assignment,
     out: Path,
     students: Sequence[str],
-    course_key: bytes,
-    personal: bool = False,
     hostile: Sequence[str] = (),
     shares: dict[str, float] | None = None,
 ) -> dict[str, dict]:
@@ -33,25 +32,23 @@ def write_samples(
     out.mkdir(parents=True, exist_ok=True)
     told = {}
     parts = shares or KINDS
-    everybody = {} if personal else _pieces(quiz, course_key, None)
+    everybody = {} if assignment.personal else _pieces(assignment.for_student(None))
     for student in students:
-        rng = random.Random(f"{quiz.lesson} {student}")
+        rng = random.Random(f"{assignment.name} {student}")
         kind = rng.choices(list(parts), list(parts.values()))[0]
-        pieces = _pieces(quiz, course_key, student) if personal else everybody
-        content, told[student] = _handed_in(quiz, pieces, rng, kind, hostile)
+        pieces = _pieces(assignment.for_student(student)) if assignment.personal else everybody
+        content, told[student] = _handed_in(assignment.quiz, pieces, rng, kind, hostile)
         (out / f"{student}.ipynb").write_bytes(content)
     return told
 
 
-def _pieces(quiz: GradedQuiz, course_key: bytes, student: str | None) -> dict:
+def _pieces(version: Version) -> dict:
     """The blank notebook, and the right and the mistaken cells of each item."""
-    cells = given(quiz, course_key, student)
-    order_of = whose(quiz, course_key, student)
-    asked = (order_of, course_key, student or "")
+    quiz, cells = version.assignment.quiz, given(version)
     return {
-        "blank": notebook(quiz, cells, release_id(cells, student)),
-        "right": {item.id: right(item, *asked) for item in quiz.items},
-        "wrong": {item.id: [source for source, _ in mistaken(item, *asked)] for item in quiz.items},
+        "blank": notebook(quiz, cells, release_id(version, cells)),
+        "right": {item.id: right(item, version) for item in quiz.items},
+        "wrong": {item.id: [source for source, _ in mistaken(item, version)] for item in quiz.items},
     }
 
 
@@ -67,7 +64,7 @@ def _handed_in(
             source = pieces["right"][item.id] if knows[item.id] else rng.choice(wrong)
             cells[grade_id(item, "answer")]["source"] = source
     told = {"kind": kind, "right": [name for name, known in knows.items() if known]}
-    codes = [item for item in quiz.items if hasattr(item, "reference")]
+    codes = quiz.executed
     if kind == "hostile" and hostile and codes:
         cells[grade_id(codes[0], "answer")]["source"] = rng.choice(hostile)
         told["right"] = [name for name in told["right"] if name != codes[0].id]
@@ -79,7 +76,7 @@ def _handed_in(
 def _broken(quiz: GradedQuiz, content: dict, how: str, told: dict) -> tuple[bytes, dict]:
     told["how"] = how
     item = next(item for item in quiz.items if not isinstance(item, FreeText))
-    code = next((item for item in quiz.items if hasattr(item, "reference")), item)
+    code = next(iter(quiz.executed), item)
     answer = {"a missing cell": item}.get(how, code)
     if how in ("no Python", "endless", "a missing cell"):
         told["right"] = [name for name in told["right"] if name != answer.id]

@@ -5,19 +5,18 @@ import csv
 import io
 import math
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, lru_cache
 from pathlib import Path
 
-from course_utils.grading.bank.items import GradedCode, GradedItem, GradedQuiz, VariedNumber
+from course_utils.grading.bank.assignments import Assignment, Version
+from course_utils.grading.bank.items import LETTERED, GradedCode, GradedItem
 from course_utils.grading.exports.cells import CONTROL, cell, id_cell, make_folder, points_text, safe_names, write_whole
-from course_utils.grading.marking.reading import LETTERED, positions_of
-from course_utils.grading.names import whole
+from course_utils.grading.marking.reading import positions_of
 from course_utils.grading.records import Mark, Outcome, Result, State
-from course_utils.grading.release.handout import whose
 from course_utils.quiz import reading, text
-from course_utils.quiz.items import OneChoice, Order, SeveralChoices
+from course_utils.quiz.items import Order
 
 STATES = {
     State.GRADED: ("Graded", "Every item has its points."),
@@ -103,36 +102,32 @@ pre {white-space: pre-wrap; overflow-wrap: anywhere; background: #f3f3f3; paddin
 
 def feedback(
     store,
-    quizzes: Sequence[GradedQuiz],
+    assignments: Sequence[Assignment],
     out: Path,
-    course_key: bytes | None = None,
     explain: bool = False,
-    personal: Collection[str] = (),
     figures: Path | None = None,
 ) -> int:
-    """Write `out/STUDENT/NN_slug.html` for each result of these quizzes, and out/index.csv; how many pages it were.
+    """Write `out/STUDENT/NN_slug.html` for each result of these assignments, and out/index.csv; how many pages it were.
 
-    course_key: tells the order that options were shown in, and fills in what varies by student; an example has its own
     explain: show the explanations and exact shares of points too, which tell keys and hidden inputs: once nobody can
     hand in any more
-    personal: the quizzes, "04_frozen", that were released to a roster, each notebook with its own order of options
     figures: the folder of the items' pictures, which is the item bank's; the practice items' if left out
     """
-    found = [(quiz, store.results(quiz.lesson)) for quiz in quizzes]
+    found = [(assignment, store.results(assignment.name)) for assignment in assignments]
     folder = figures or reading.FOLDER
     folders = safe_names(result.student for _, results in found for result in results)
     make_folder(out)
     rows = [("student", "assignment", "file")]
-    for quiz, results in found:
-        manual = store.manual(quiz.lesson)
+    for assignment, results in found:
+        manual = store.manual(assignment.name)
         for result in results:
             comments = {
                 mark.item: given.comment for mark in result.marks if (given := manual.get((result.student, mark.item)))
             }
-            name = f"{folders[result.student]}/{quiz.lesson}.html"
+            name = f"{folders[result.student]}/{assignment.name}.html"
             make_folder(out / folders[result.student])
-            write_whole(out / name, page(quiz, result, comments, course_key, explain, quiz.lesson in personal, folder))
-            rows.append((id_cell(result.student), cell(quiz.lesson), name))
+            write_whole(out / name, page(assignment, result, comments, explain, folder))
+            rows.append((id_cell(result.student), cell(assignment.name), name))
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerows(rows)
     write_whole(out / "index.csv", buffer.getvalue(), "utf-8" if buffer.getvalue().isascii() else "utf-8-sig")
@@ -140,31 +135,28 @@ def feedback(
 
 
 def page(
-    quiz: GradedQuiz,
+    assignment: Assignment,
     result: Result,
     comments: dict[str, str],
-    course_key: bytes | None = None,
     explain: bool = False,
-    personal: bool = False,
     figures: Path = reading.FOLDER,
 ) -> str:
     """One student's page. comments: item → the comment of the person who marked it, "" for a mark without one."""
-    varies = personal or any(isinstance(item, VariedNumber) for item in quiz.items)
-    order_of = whose(quiz, course_key, whole(result.student) if varies else None)
-    items = {item.id: item for item in quiz.items}
+    version = assignment.for_student(result.student)
+    items = {item.id: item for item in assignment.quiz.items}
     shown = []
     floors: set[str] = set() if explain else {one.item for one in result.marks if _is_share(one, items.get(one.item))}
     floors -= comments.keys()
     marks = [_in_quarters(mark) if mark.item in floors else mark for mark in result.marks]
     result = replace(result, marks=tuple(marks))
     for mark in result.marks:
-        item = own_item(items.get(mark.item), quiz, course_key, result.student)
-        stem = question_html(item, order_of, figures) if item else ""
-        one = _shown(mark, item, stem, order_of, comments.get(mark.item), explain)
+        item = version.item(items[mark.item]) if mark.item in items else None
+        stem = question_html(item, version, figures) if item else ""
+        one = _shown(mark, item, stem, version, comments.get(mark.item), explain)
         shown.append(one | {"floor": FLOOR if mark.item in floors else ""})
     state, meaning = STATES[result.state]
     return _template().render(
-        title=quiz.title,
+        title=assignment.quiz.title,
         student=clean(result.student),
         state=state,
         meaning=meaning,
@@ -176,7 +168,9 @@ def page(
     )
 
 
-def _shown(mark: Mark, item: GradedItem | None, stem: str, order_of: str, comment: str | None, explain: bool) -> dict:
+def _shown(
+    mark: Mark, item: GradedItem | None, stem: str, version: Version, comment: str | None, explain: bool
+) -> dict:
     outcome = OUTCOMES[mark.outcome]
     if comment is not None:
         outcome = "marked by a person"
@@ -190,7 +184,7 @@ def _shown(mark: Mark, item: GradedItem | None, stem: str, order_of: str, commen
         "points": points_text(mark.points),
         "most": points_text(mark.most),
         "stem": stem,
-        "answer": clean(in_words(item, mark.answer, order_of)),
+        "answer": clean(in_words(item, mark.answer, version)),
         "feedback": [_inline(line) for line in mark.feedback],
         "hints": [_inline(hint) for hint in _hints(item, mark)],
         "comment": clean(comment or ""),
@@ -218,21 +212,17 @@ def _hints(item: GradedItem | None, mark: Mark) -> list[str]:
     return item.hints[: 1 if mark.points else 2]
 
 
-def in_words(item: GradedItem | None, answer: str, order_of: str) -> str:
+def in_words(item: GradedItem | None, answer: str, version: Version) -> str:
     """An answer with what its letters stand for, "B — the head's alone"; as it is where it holds no such letters."""
     if not isinstance(item, LETTERED):
         return answer
-    positions = positions_of(item, answer, order_of)
+    order = version.order(item)
+    positions = positions_of(item, answer, order)
     if not positions:
         return answer
-    order = text.shuffled(item, order_of)
-    shown = _lettered(item, order_of)
+    shown = text.lettered(item, order)
     numbers = [order.index(position) for position in positions]
     return "\n".join(" — ".join(shown[n]) for n in (numbers if isinstance(item, Order) else sorted(set(numbers))))
-
-
-def _lettered(item: OneChoice | SeveralChoices | Order, order_of: str) -> list[tuple[str, str]]:
-    return text.lettered(item, text.shuffled(item, order_of))
 
 
 def clean(words: str) -> str:
@@ -240,19 +230,11 @@ def clean(words: str) -> str:
     return CONTROL.sub("\N{REPLACEMENT CHARACTER}", words.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def own_item(item: GradedItem | None, quiz: GradedQuiz, course_key: bytes | None, student: str) -> GradedItem | None:
-    """The item with the student's own numbers, where it varies and the key is there."""
-    from course_utils.grading.bank.variants import PUBLIC, varied
-
-    key = PUBLIC if course_key is None and quiz.bank == "example" else course_key
-    return varied(item, key, student) if isinstance(item, VariedNumber) and key is not None else item
-
-
-def question_html(item: GradedItem, order_of: str, figures: Path = reading.FOLDER):
-    """The stem, its figure, and the options or steps in the order that `order_of` names: the author's text, escaped."""
+def question_html(item: GradedItem, version: Version, figures: Path = reading.FOLDER):
+    """The stem, its figure, and the options or steps in the student's order: the author's text, escaped."""
     parts = [_markdown(item.stem), _picture(item, figures)]
     if isinstance(item, LETTERED):
-        rows = (f"<li>{letter} — {_inline(option)}</li>" for letter, option in _lettered(item, order_of))
+        rows = (f"<li>{letter} — {_inline(option)}</li>" for letter, option in version.lettered(item))
         parts.append(f'<ul style="list-style:none">{"".join(rows)}</ul>')
     return _safe("".join(parts))
 

@@ -2,20 +2,19 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from course_utils.errors import CourseError
-from course_utils.grading.bank.items import GradedItem, GradedQuiz, VariedNumber
+from course_utils.grading.bank.assignments import Assignment, Version
+from course_utils.grading.bank.items import LETTERED, GradedItem, GradedQuiz, VariedNumber
 from course_utils.grading.exports.cells import points_text
 from course_utils.grading.gradebook.people import Manual, Seen
 from course_utils.grading.gradebook.store import Store
-from course_utils.grading.marking.reading import LETTERED
 from course_utils.grading.records import Mark, Outcome
-from course_utils.grading.release.handout import whose
-from course_utils.grading.returning.feedback import OUTCOMES, clean, in_words, own_item, question_html
+from course_utils.grading.returning.feedback import OUTCOMES, clean, in_words, question_html
 from course_utils.grading.returning.originals import Originals
 from course_utils.quiz import reading
 from course_utils.quiz.answers import read_number
@@ -30,14 +29,23 @@ class Entry:
     remarks: what was odd about the notebook; source: where it lies; by_hand: whether a person had given its points
     """
 
-    quiz: GradedQuiz
-    student: str
+    version: Version
     number: int
     mark: Mark
     request: str = ""
     remarks: tuple[str, ...] = ()
     source: str = ""
     by_hand: bool = False
+
+    @property
+    def quiz(self) -> GradedQuiz:
+        """The quiz that the item is of."""
+        return self.version.assignment.quiz
+
+    @property
+    def student(self) -> str:
+        """Whose answer it is."""
+        return self.version.student or ""
 
     @property
     def item(self) -> GradedItem:
@@ -63,25 +71,21 @@ class Queue:
     """All answers that wait for a person or were marked by one, in an order that says nothing of the students.
 
     by: who marks, for the store's history
-    personal: the quizzes, "04_frozen", that were released to a roster
     figures: the folder of the items' images, which is the item bank's
-    course_key: tells the order that options were shown in, and fills in the numbers that vary; an example has its own
     originals: the notebooks as they were handed in
     """
 
     def __init__(
         self,
         store: Store,
-        quizzes: Sequence[GradedQuiz],
+        assignments: Sequence[Assignment],
         by: str = "",
-        personal: Collection[str] = (),
         figures: Path = reading.FOLDER,
-        course_key: bytes | None = None,
         originals: Originals | None = None,
     ):
-        self.store, self.quizzes, self.by, self.originals = store, list(quizzes), by, originals
-        self.personal, self.figures, self.course_key = personal, figures, course_key
-        self._numbers: dict[str, dict[str, int]] = {quiz.lesson: {} for quiz in self.quizzes}
+        self.store, self.assignments, self.by, self.originals = store, list(assignments), by, originals
+        self.figures = figures
+        self._numbers: dict[str, dict[str, int]] = {assignment.name: {} for assignment in self.assignments}
         self.load()
 
     def load(self) -> None:
@@ -91,15 +95,15 @@ class Queue:
         self.given: dict[Key, Manual] = {}
         self.seen: dict[Key, Seen] = {}
         self.gone: Counter[str] = Counter()  # items that the bank has no more → how many answers to them wait
-        self.entries = [entry for quiz in self.quizzes for entry in self._entries(quiz)]
+        self.entries = [entry for assignment in self.assignments for entry in self._entries(assignment)]
 
     def refresh(self) -> None:
         """Load again where somebody else has written to the store since."""
         if self.store.version != self.version:
             self.load()
 
-    def _entries(self, quiz: GradedQuiz) -> list[Entry]:
-        lesson, order = quiz.lesson, {item.id: n for n, item in enumerate(quiz.items)}
+    def _entries(self, assignment: Assignment) -> list[Entry]:
+        lesson, order = assignment.name, {item.id: n for n, item in enumerate(assignment.quiz.items)}
         given, latest = self.store.manual(lesson), self.store.seen(lesson)
         waiting = {(student, mark.item) for student, mark in self.store.waiting(lesson)}
         requests = {(one.student, one.item): one.text for one in self.store.regrade_requests(lesson)}
@@ -120,7 +124,7 @@ class Queue:
                     self.given[key] = given[about]
                 self.seen[key] = Seen(result.digest, latest.get(about, 0))
                 odd = (requests.get(about, ""), result.remarks, result.source, about in given)
-                entries.append(Entry(quiz, result.student, number, mark, *odd))
+                entries.append(Entry(assignment.for_student(result.student), number, mark, *odd))
         return sorted(entries, key=lambda entry: (order[entry.mark.item], entry.number))
 
     def mark(self, entries: Iterable[Entry], points: float, comment: str = "") -> None:
@@ -150,28 +154,22 @@ class Queue:
         given = self.store.manual(lesson, pairs[0][0] if len(pairs) == 1 else None)
         self.given |= {(lesson, *pair): given[pair] for pair in pairs if pair in given}
 
-    def whose(self, entry: Entry) -> str:
-        """Whose order of the options it is."""
-        return whose(entry.quiz, self.course_key, entry.student if entry.quiz.lesson in self.personal else None)
-
     def differs(self, entry: Entry) -> bool:
         """Whether each student saw this question otherwise: in another order, or with other numbers."""
-        lettered = isinstance(entry.item, LETTERED) and entry.quiz.lesson in self.personal
+        lettered = isinstance(entry.item, LETTERED) and entry.version.assignment.personal
         return lettered or isinstance(entry.item, VariedNumber)
 
     def own_item(self, entry: Entry) -> GradedItem:
         """The item as the student saw it."""
-        item = own_item(entry.item, entry.quiz, self.course_key, entry.student)
-        assert item is not None, "every entry is of an item of its quiz"
-        return item
+        return entry.version.item(entry.item)
 
     def question(self, entry: Entry) -> str:
         """The question as the student saw it, as HTML."""
-        return question_html(self.own_item(entry), self.whose(entry), self.figures)
+        return question_html(self.own_item(entry), entry.version, self.figures)
 
     def words(self, entry: Entry) -> str:
         """The answer as text, letters with what they stand for."""
-        return clean(in_words(entry.item, entry.mark.answer, self.whose(entry)))
+        return clean(in_words(entry.item, entry.mark.answer, entry.version))
 
 
 def read_points(typed: str, most: float) -> tuple[float, str]:
@@ -196,7 +194,7 @@ def open_queue(
     """All that waits in a store, from the paths of its parts."""
     from course_utils.grading.bank.reading import open_bank
     from course_utils.grading.bank.variants import read_course_key
-    from course_utils.grading.release.manifest import is_personal
+    from course_utils.grading.release.manifest import as_released
 
     if not Path(store).is_file():
         raise CourseError(f"{store} isn't there: grade first, or name the file of the marks with --store.")
@@ -205,10 +203,10 @@ def open_queue(
     quizzes = [quiz for quiz in open_bank(Path(bank), key=Path(key) if key else None) if quiz.lesson in seen]
     if not quizzes:
         raise CourseError(f"{store} holds no submission of the assignments in {bank}: grade first.")
-    secret = read_course_key(Path(course_key) if course_key else None, quizzes[0])
-    personal = [quiz.lesson for quiz in quizzes if is_personal(quiz, Path(released), secret)]
+    secret = Path(course_key) if course_key else None
+    assignments = [as_released(quiz, Path(released), read_course_key(secret, quiz)) for quiz in quizzes]
     originals = Originals(Path(submissions)) if submissions else None
-    return Queue(kept, quizzes, by, personal, Path(bank), secret, originals)
+    return Queue(kept, assignments, by, Path(bank), originals)
 
 
 def _shuffle(lesson: str, student: str) -> str:

@@ -3,16 +3,15 @@
 import base64
 import io
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from course_utils.grading.bank.items import FreeText, GradedCode, GradedItem, GradedModel, GradedQuiz, VariedNumber
+from course_utils.grading.bank.assignments import Assignment
+from course_utils.grading.bank.items import EXECUTED, FreeText, GradedItem, GradedQuiz, VariedNumber
 from course_utils.grading.exports.cells import make_folder, write_whole
-from course_utils.grading.names import whole
 from course_utils.grading.records import Mark, Outcome, Result, State
-from course_utils.grading.release.handout import whose
 from course_utils.grading.returning.feedback import clean, in_words
 from course_utils.grading.returning.similarity import Pair, similar
 from course_utils.quiz.items import plain
@@ -127,17 +126,9 @@ class ItemStatistics(NamedTuple):
     flags: list[str]
 
 
-def report(
-    results: Sequence[Result],
-    quiz: GradedQuiz,
-    out: Path,
-    personal: bool = False,
-    course_key: bytes | None = None,
-) -> Path:
-    """Write the report as one static page, `out` itself or out/NN_slug_report.html in a folder; where it is.
-
-    personal: the notebooks were released to a roster, each with its own order of options; course_key: tells that order
-    """
+def report(results: Sequence[Result], assignment: Assignment, out: Path) -> Path:
+    """Write the report as one static page, `out` itself or out/NN_slug_report.html in a folder; where it is."""
+    quiz = assignment.quiz
     path = out if out.suffix == ".html" else out / f"{quiz.lesson}_report.html"
     results = [result for result in results if result.assignment == quiz.lesson]
     totals = [result.points for result in results if result.points is not None]
@@ -153,7 +144,7 @@ def report(
         picture=picture,
         alt=alt,
         enough=ENOUGH,
-        items=statistics(results, quiz, personal, course_key),
+        items=statistics(results, assignment),
         similar=alike(results, quiz),
     )
     make_folder(path.parent)
@@ -167,43 +158,34 @@ def _odd(result: Result) -> str:
     return " ".join((*result.remarks, *looks))
 
 
-def statistics(
-    results: Sequence[Result], quiz: GradedQuiz, personal: bool = False, course_key: bytes | None = None
-) -> list[ItemStatistics]:
+def statistics(results: Sequence[Result], assignment: Assignment) -> list[ItemStatistics]:
     """Each item's statistics, in the quiz's order."""
-    personal = personal or any(isinstance(item, VariedNumber) for item in quiz.items)
+    quiz = assignment.quiz
     marks: dict[str, list[tuple[Mark, Result]]] = {item.id: [] for item in quiz.items}
     for result in results:
         for mark in result.marks:
             if mark.item in marks:
                 marks[mark.item].append((mark, result))
-
-    def order_of(student: str) -> str:
-        return whose(quiz, course_key, whole(student) if personal else None)
-
-    return [_statistics(item, marks[item.id], personal, order_of) for item in quiz.items]
+    return [_statistics(item, marks[item.id], assignment) for item in quiz.items]
 
 
 def alike(results: Sequence[Result], quiz: GradedQuiz, most: int = 200) -> list[tuple[str, list[Pair]]]:
     """(item's label, its similar pairs), of the items that are answered in code; names are cleaned for showing."""
     found = []
-    for item in quiz.items:
-        if isinstance(item, (GradedCode, GradedModel)):
-            answers = {
-                result.student: mark.answer
-                for result in results
-                for mark in result.marks
-                if mark.item == item.id and mark.outcome is not Outcome.BLANK
-            }
-            pairs = similar(answers, item.starter, most=most)
-            named = [pair._replace(first=clean(pair.first), second=clean(pair.second)) for pair in pairs]
-            found.append((item.label, named))
+    for item in quiz.executed:
+        answers = {
+            result.student: mark.answer
+            for result in results
+            for mark in result.marks
+            if mark.item == item.id and mark.outcome is not Outcome.BLANK
+        }
+        pairs = similar(answers, item.starter, most=most)
+        named = [pair._replace(first=clean(pair.first), second=clean(pair.second)) for pair in pairs]
+        found.append((item.label, named))
     return found
 
 
-def _statistics(
-    item: GradedItem, marks: Sequence[tuple[Mark, Result]], personal: bool, order_of: Callable[[str], str]
-) -> ItemStatistics:
+def _statistics(item: GradedItem, marks: Sequence[tuple[Mark, Result]], assignment: Assignment) -> ItemStatistics:
     all_of_them = max(1, len(marks))
     ended = Counter(mark.outcome for mark, _ in marks)
     points = [mark.points / mark.most for mark, _ in marks if mark.points is not None and mark.most]
@@ -216,7 +198,7 @@ def _statistics(
     mean = sum(points) / len(points) if points else None
     stopped = (ended[Outcome.TIMEOUT] + ended[Outcome.CRASHED]) / all_of_them
     raised, blank = ended[Outcome.RAISED] / all_of_them, ended[Outcome.BLANK] / all_of_them
-    differs = isinstance(item, (GradedCode, GradedModel, VariedNumber))  # from student to student
+    differs = isinstance(item, (*EXECUTED, VariedNumber))  # from student to student
     checks = (
         (rest is not None and rest < 0, "Negative correlation: look at its key."),
         (mean is not None and len(points) >= ENOUGH and mean < 0.2, "Few points: is it clear what is asked?"),
@@ -234,26 +216,26 @@ def _statistics(
         blank,
         raised,
         stopped,
-        [] if isinstance(item, FreeText) else _wrong(item, marks, personal, order_of),
+        [] if isinstance(item, FreeText) else _wrong(item, marks, assignment),
         "what was found in wrong ones" if differs else "wrong answers",
         [flag for applies, flag in checks if applies],
     )
 
 
-def _wrong(
-    item: GradedItem, marks: Sequence[tuple[Mark, Result]], personal: bool, order_of: Callable[[str], str]
-) -> list[tuple[str, int]]:
+def _wrong(item: GradedItem, marks: Sequence[tuple[Mark, Result]], assignment: Assignment) -> list[tuple[str, int]]:
     """The most frequent wrong answers, in one form each; of those that are never the same twice, their feedback."""
-    differs = isinstance(item, (GradedCode, GradedModel, VariedNumber))  # from student to student
+    differs = isinstance(item, (*EXECUTED, VariedNumber))  # from student to student
     counted: Counter[str] = Counter()
     for mark, result in marks:
         if mark.outcome in (Outcome.WRONG, Outcome.RAISED):
             if differs:
                 counted.update(mark.feedback[:1])
             else:
-                words = in_words(item, mark.answer[:1000], order_of(result.student))
+                words = in_words(item, mark.answer[:1000], assignment.for_student(result.student))
                 if words != mark.answer:  # letters differ from student to student, and what they stand for doesn't
-                    words = "; ".join(line.partition(" — ")[2] if personal else line for line in words.splitlines())
+                    words = "; ".join(
+                        line.partition(" — ")[2] if assignment.personal else line for line in words.splitlines()
+                    )
                 counted[words if words != mark.answer else plain(words)] += 1
     return [(clean(what)[:WIDEST] or "(nothing)", count) for what, count in counted.most_common(WRONG_SHOWN)]
 

@@ -1,14 +1,15 @@
 """The page in JupyterLab on which a person marks what no program can: one answer after the other."""
 
 import html
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import ipywidgets as widgets
 
 from course_utils.display.widgets import show_control
 from course_utils.errors import CourseError
-from course_utils.grading.bank.items import FreeText, GradedQuiz
+from course_utils.grading.bank.assignments import Assignment
+from course_utils.grading.bank.items import FreeText
 from course_utils.grading.exports.cells import points_text
 from course_utils.grading.returning.feedback import clean
 from course_utils.grading.returning.originals import Originals
@@ -176,19 +177,16 @@ class Review:
 
 def review(
     store,
-    quizzes: GradedQuiz | Sequence[GradedQuiz],
+    assignments: Sequence[Assignment],
     by: str = "",
-    personal: Collection[str] = (),
     figures: Path = reading.FOLDER,
-    course_key: bytes | None = None,
     originals: Originals | None = None,
 ) -> Review:
-    """The page for what waits in these quizzes; each mark is saved at once, and opening it again goes on.
+    """The page for what waits in these assignments; each mark is saved at once, and opening it again goes on.
 
     The other arguments are those of `Queue`; with originals, each notebook is one click away.
     """
-    quizzes = [quizzes] if isinstance(quizzes, GradedQuiz) else list(quizzes)
-    return Review(Queue(store, quizzes, by, personal, figures, course_key, originals))
+    return Review(Queue(store, assignments, by, figures, originals))
 
 
 def open_review(

@@ -6,6 +6,7 @@ from example_quiz import BANK
 from needs import bwrap, run
 
 from course_utils.errors import CourseError
+from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.items import GradedQuiz
 from course_utils.grading.bank.reading import open_bank
 from course_utils.grading.bank.variants import PUBLIC
@@ -164,11 +165,12 @@ items:
 def test_an_exam_needs_no_section_source_difficulty_hints_or_feedback():
     quiz = read(MINIMAL, "91_exam.yaml", GradedQuiz)
     assert [item.points for item in quiz.items] == [1, 0.5, 1, 1, 1, 1, 1, 1, 1.5]
-    cells = handed_out(quiz, PUBLIC, "ada")
+    assignment = Assignment(quiz, PUBLIC, personal=True)
+    cells = handed_out(assignment.for_student("ada"))
     assert "(0.5 points)" in cells["91-2-question"] and "(1 point)" in cells["91-1-question"]
 
     async def proven():
         async with WorkerPool(1, ["numpy"]) as pool:
-            return await faults_of(quiz, Marker(quiz, pool, PUBLIC, personal=True), PUBLIC)
+            return await faults_of(Marker(assignment, pool))
 
     assert run(proven()) == []

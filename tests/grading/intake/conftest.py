@@ -6,6 +6,7 @@ import pytest
 import yaml
 from handed_in import KEY, write
 
+from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.items import GradedQuiz
 from course_utils.grading.bank.reading import open_bank
 from course_utils.grading.intake.submissions import submissions
@@ -29,12 +30,12 @@ def other(quiz):
 @pytest.fixture
 def book(quiz):
     """The notebook as it was handed out, as JSON has it."""
-    return json.loads(notebook(quiz, given(quiz, KEY, "ada"), "release"))
+    return json.loads(notebook(quiz, given(Assignment(quiz, KEY, personal=True).for_student("ada")), "release"))
 
 
 @pytest.fixture
 def handed(quiz):
-    return lambda quiz, student: handed_out(quiz, KEY, "ada")
+    return lambda quiz, student: handed_out(Assignment(quiz, KEY, personal=True).for_student("ada"))
 
 
 @pytest.fixture

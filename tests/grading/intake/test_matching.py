@@ -10,6 +10,7 @@ from handed_in import KEY, answer, answers, cell, write, zipped
 from support.errors import refused
 
 from course_utils.errors import CourseError
+from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.intake import layouts
 from course_utils.grading.intake.submissions import submissions
 from course_utils.grading.names import LONGEST_ID, shown
@@ -18,7 +19,7 @@ from course_utils.grading.release.releasing import notebook
 
 
 def test_a_folder_of_students(tmp_path, quiz, other, book):
-    second = json.loads(notebook(other, given(other, KEY, "ada"), "release"))
+    second = json.loads(notebook(other, given(Assignment(other, KEY, personal=True).for_student("ada")), "release"))
     write(tmp_path / "in" / "ada.ipynb", book)
     write(tmp_path / "in" / "bob" / "90_example.ipynb", book)
     write(tmp_path / "in" / "bob" / "91_other.ipynb", second)

@@ -6,6 +6,7 @@ import json
 import pytest
 from handed_in import KEY, after, answer, answers, cell, code, text, write
 
+from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.intake.submissions import submissions
 from course_utils.grading.records import LONGEST_ANSWER, Cell
 from course_utils.grading.release.handout import handed_out
@@ -49,7 +50,9 @@ def test_an_edited_locked_cell_is_not_run(taken, book, handed, known):
 def test_another_students_notebook_is_told(tmp_path, quiz, book):
     write(tmp_path / "in" / "bob.ipynb", book)
     write(tmp_path / "in" / "ada.ipynb", book)
-    ada, bob = submissions(tmp_path / "in", [quiz], lambda quiz, student: handed_out(quiz, KEY, student))
+    ada, bob = submissions(
+        tmp_path / "in", [quiz], lambda quiz, student: handed_out(Assignment(quiz, KEY).for_student(student))
+    )
     assert ada.remarks == () and ada.trouble == bob.trouble == ""
     assert len(bob.remarks) == 1 and "90-4-question. Were they edited" in bob.remarks[0].replace(", 90-6-question", "")
     assert bob.remarks[0].startswith("Questions differ from this student's: ")

@@ -5,6 +5,7 @@ from honest import EXAM, KEY
 from needs import bwrap, run
 from support.errors import refused
 
+from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.items import GradedCode, GradedOrder, GradedSeveral
 from course_utils.grading.marking.marker import Marker
 from course_utils.grading.marking.scoring import judged, share_of
@@ -53,7 +54,7 @@ def marked(item, source):
 
     async def work():
         async with WorkerPool(1, []) as pool:
-            (result,) = await Marker(quiz, pool, KEY, False).mark([one])
+            (result,) = await Marker(Assignment(quiz, KEY), pool).mark([one])
             return result.marks[0]
 
     return run(work())
@@ -115,7 +116,7 @@ def test_tables_are_inputs_and_results():
 
     async def work():
         async with WorkerPool(2, ["pandas"]) as pool:
-            return await Marker(quiz, pool, KEY, False).mark(each)
+            return await Marker(Assignment(quiz, KEY), pool).mark(each)
 
     found = [result.marks[0] for result in run(work())]
     assert [mark.outcome for mark in found] == [Outcome.RIGHT, Outcome.WRONG, Outcome.WRONG]

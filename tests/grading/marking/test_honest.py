@@ -7,6 +7,7 @@ from handed_in import write
 from honest import EXAM, KEY, NET, SQUARES, answered, bare, beside, blank, cell, inside, noted, put
 from needs import bwrap, run
 
+from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.intake.submissions import submissions
 from course_utils.grading.marking import running
 from course_utils.grading.marking.batches import imports_of
@@ -124,7 +125,7 @@ CASES = {
 
 
 def handed_out_to(quiz, student):
-    return handed_out(quiz, KEY, student)
+    return handed_out(Assignment(quiz, KEY, personal=True).for_student(student))
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +141,7 @@ def results(tmp_path_factory):
 
     async def work():
         async with WorkerPool(2, imports_of([EXAM])) as pool:
-            return await Marker(EXAM, pool, KEY, True).mark(found)
+            return await Marker(Assignment(EXAM, KEY, personal=True), pool).mark(found)
 
     return {names[result.student]: result for result in run(work())}
 
@@ -215,7 +216,7 @@ def marked(*cells, quiz=LIGHT, pool=None):
                 return await do(steps, *more, alone=alone, **others)
 
             made.do = seen
-            (result,) = await Marker(quiz, made, KEY, False).mark([one])
+            (result,) = await Marker(Assignment(quiz, KEY), made).mark([one])
             return result.marks[0], done.count(True)
 
     return run(work())

@@ -10,6 +10,7 @@ import pytest
 from honest import EXAM, KEY
 from needs import bwrap, run
 
+from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.items import GradedCode, GradedModel
 from course_utils.grading.bank.reading import open_bank
 from course_utils.grading.marking.expected import Expected
@@ -80,7 +81,7 @@ class Author:
 
 def forged(dice, item):
     """The mark of an item whose worker replies anything."""
-    marker = Marker(QUIZ, Forger(dice), KEY, False, local=Author())
+    marker = Marker(Assignment(QUIZ, KEY), Forger(dice), local=Author())
 
     async def expected(submissions, wanted):
         return [{ITEM.id: Expected(encode([(2,)] * 5), [[1, 4]] * 5)}]
@@ -138,13 +139,14 @@ def test_a_page_is_the_same_whatever_the_hidden_inputs_were():
         async with WorkerPool(2, [], tier=shell.SANDBOX) as pool:
             for number in (3, 4):
                 chosen = quiz.items[0].model_copy(update={"inputs": f"[(n,) for n in range({number}, {number + 5})]"})
-                marker = Marker(quiz.model_copy(update={"items": [chosen, *quiz.items[1:]]}), pool, KEY, False)
+                changed = quiz.model_copy(update={"items": [chosen, *quiz.items[1:]]})
+                marker = Marker(Assignment(changed, KEY), pool)
                 each = [Submission(name, quiz.lesson, "", name, (cell, *later)) for name, cell in cells.items()]
                 found[number] = await marker.mark(each)
 
     run(work())
     for one, other in zip(found[3], found[4], strict=True):
-        pages = [page(quiz, replace(result, digest=""), {}, KEY) for result in (one, other)]
+        pages = [page(Assignment(quiz, KEY), replace(result, digest=""), {}) for result in (one, other)]
         assert pages[0] == pages[1], one.student
         told = [" ".join(mark.feedback) for mark in one.marks]
         assert not any(word in text for word in PUBLIC for text in told), told
@@ -160,7 +162,7 @@ def test_an_error_that_the_examples_show_is_named():
 
     async def work():
         async with WorkerPool(2, [], tier=shell.SANDBOX) as pool:
-            return await Marker(quiz, pool, KEY, False).mark(each)
+            return await Marker(Assignment(quiz, KEY), pool).mark(each)
 
     shown, hidden, cell = (result.marks[0].feedback for result in run(work()))
     assert shown == ("squares stopped with a KeyError.",)
@@ -189,7 +191,9 @@ def test_shares_by_hidden_inputs_are_told_in_quarters_until_the_end():
 
     def told(points, explain=False, comments=None):
         mark = Mark(item.id, Outcome.WRONG, points, 3.0, ("Other results.",))
-        return page(quiz, Result("eve", quiz.lesson, "", "", State.GRADED, (mark,)), comments or {}, KEY, explain)
+        return page(
+            Assignment(quiz, KEY), Result("eve", quiz.lesson, "", "", State.GRADED, (mark,)), comments or {}, explain
+        )
 
     every = [n / 100 for n in range(300)]
     assert len({told(points) for points in every}) == 4 and len({told(points, explain=True) for points in every}) == 300

@@ -6,17 +6,16 @@ import pytest
 from needs import bwrap, run
 
 from course_utils.errors import CourseError
+from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.items import digest
 from course_utils.grading.bank.reading import open_bank
 from course_utils.grading.bank.sample_answers import mistaken, right
-from course_utils.grading.bank.variants import PUBLIC
 from course_utils.grading.gradebook.store import Store
 from course_utils.grading.marking import selftest
 from course_utils.grading.marking.batches import Grading, imports_of
 from course_utils.grading.marking.expected import ExpectedResults
 from course_utils.grading.marking.marker import Marker
 from course_utils.grading.records import Cell, Outcome, State, Submission
-from course_utils.grading.release.handout import whose
 from course_utils.grading.sandbox.shell import SANDBOX
 from course_utils.grading.sandbox.worker_pool import Replies, WorkerPool
 
@@ -38,8 +37,8 @@ def changed(quiz, name, **parts):
 
 def handed_in(quiz=LIGHT, student="ada", answers=None, **more):
     """A submission with right answers, but for those given."""
-    order_of = whose(quiz, PUBLIC)
-    cells = {item.id: right(item, order_of, PUBLIC, student) for item in quiz.items if item.kind != "free text"}
+    version = Assignment(quiz).for_student(student)
+    cells = {item.id: right(item, version) for item in quiz.items if item.kind != "free text"}
     cells |= answers or {}
     texts = {"90.7": "Because."}
     return Submission(
@@ -57,7 +56,7 @@ def handed_in(quiz=LIGHT, student="ada", answers=None, **more):
 def marked(*submissions, quiz=LIGHT, known=None, personal=False):
     async def work():
         async with WorkerPool(2, ["numpy"]) as pool:
-            return await Marker(quiz, pool, PUBLIC, personal).mark(submissions, known)
+            return await Marker(Assignment(quiz, personal=personal), pool).mark(submissions, known)
 
     return run(work())
 
@@ -102,7 +101,9 @@ def test_a_known_mistake_gets_its_feedback_whatever_the_inputs():
 def test_inputs_differ_from_student_to_student_and_not_from_run_to_run():
     async def drawn():
         async with WorkerPool(1, ["numpy"]) as pool:
-            return [await ExpectedResults(LIGHT, pool, PUBLIC).of(LIGHT.item("90.A"), ["ada", "eve"]) for _ in range(2)]
+            return [
+                await ExpectedResults(Assignment(LIGHT), pool).of(LIGHT.item("90.A"), ["ada", "eve"]) for _ in range(2)
+            ]
 
     first, second = run(drawn())
     assert first["ada"].inputs != first["eve"].inputs and first["ada"].inputs == second["ada"].inputs
@@ -131,11 +132,11 @@ class Failing:
 def test_our_own_failure_is_no_zero_and_is_tried_again(tmp_path):
     async def work():
         async with WorkerPool(2, ["numpy"]) as local:
-            first = await Marker(LIGHT, Failing(), PUBLIC, False, local=local).mark([handed_in()])
+            first = await Marker(Assignment(LIGHT), Failing(), local=local).mark([handed_in()])
             with Store(tmp_path / "marks.sqlite") as store:
                 store.save(first)
                 known = store.known(LIGHT.lesson, "")
-            again = await Marker(LIGHT, local, PUBLIC, False).mark([handed_in()], known)
+            again = await Marker(Assignment(LIGHT), local).mark([handed_in()], known)
             return first[0], known, again[0]
 
     first, known, again = run(work())
@@ -166,13 +167,13 @@ def test_only_the_changed_item_is_run_again(tmp_path):
                 ran.append([step["name"] for step in steps if step["do"] == "read"])
                 return await do(steps, *more, **others)
 
-            before = await Marker(LIGHT, pool, PUBLIC, False).mark([handed_in()])
+            before = await Marker(Assignment(LIGHT), pool).mark([handed_in()])
             known = {("ada", before[0].digest): {mark.digest: mark for mark in before[0].marks}}
             pool.do = seen
-            same = await Marker(LIGHT, pool, PUBLIC, False).mark([handed_in()], known)
+            same = await Marker(Assignment(LIGHT), pool).mark([handed_in()], known)
             assert ran == [] and same[0].marks == before[0].marks
             stricter = changed(LIGHT, "90.3", answer=10.0, tolerance=0.1)
-            return await Marker(stricter, pool, PUBLIC, False).mark([handed_in()], known)
+            return await Marker(Assignment(stricter), pool).mark([handed_in()], known)
 
     after = run(work())[0]
     assert ran == [["answer_90_3"]]
@@ -199,7 +200,7 @@ def test_the_self_test_finds_what_an_author_may_do_wrong(name, parts, told):
     async def work():
         async with WorkerPool(2, ["numpy"]) as pool:
             quiz = changed(LIGHT, name, **parts)
-            return await selftest.faults(quiz, Marker(quiz, pool, PUBLIC, True), PUBLIC)
+            return await selftest.faults(Marker(Assignment(quiz, personal=True), pool))
 
     found = run(work())
     assert any(told in fault for fault in found) and all(fault.startswith(name) for fault in found)
@@ -215,7 +216,7 @@ def test_nothing_is_graded_by_a_faulty_pool(tmp_path):
 
     async def work(store):
         async with WorkerPool(2, ["numpy"]) as pool:
-            await Grading([quiz], pool, store, {quiz.lesson: PUBLIC}, {quiz.lesson: False}).prove()
+            await Grading([Assignment(quiz)], pool, store).prove()
 
     with Store(tmp_path / "marks.sqlite") as store, pytest.raises(CourseError, match="nothing was graded"):
         run(work(store))
@@ -224,14 +225,15 @@ def test_nothing_is_graded_by_a_faulty_pool(tmp_path):
 def test_a_network_is_judged_by_inputs_whose_truth_it_never_sees():
     net = QUIZ.item("90.B")
     quiz = QUIZ.model_copy(update={"items": [net]})
-    answers = [right(net, "", PUBLIC, ""), *(source for source, _ in mistaken(net, "", PUBLIC, ""))]
+    version = Assignment(quiz).for_student("ada")
+    answers = [right(net, version), *(source for source, _ in mistaken(net, version))]
     nan = "import torch\nclass Net(torch.nn.Module):\n    def forward(self, x): return x * torch.nan\n"
     answers += [f"{nan}net = Net()", "net = 3", "import torch\nnet = torch.nn.Linear(3, 2)"]
     subs = [Submission(f"s{n}", quiz.lesson, "", f"{n}", (Cell(code, "90.B"),)) for n, code in enumerate(answers)]
 
     async def work():
         async with WorkerPool(2, imports_of([quiz])) as pool:
-            return await Marker(quiz, pool, PUBLIC, False).mark(subs)
+            return await Marker(Assignment(quiz), pool).mark(subs)
 
     results = run(work())
     assert [result.marks[0].points for result in results] == [3, 0, 0, 0, 0, 0, 0]

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from needs import bwrap, run
 
+from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.reading import open_bank
-from course_utils.grading.bank.variants import PUBLIC
 from course_utils.grading.intake.archives import Unreadable
 from course_utils.grading.intake.notebooks import read_notebook
 from course_utils.grading.marking.expected import ExpectedResults
@@ -44,7 +44,7 @@ def marked(pool, *sources):
     """The result of cells of one's own and, last, an answer to CODE."""
     cells = [Cell("import numpy as np"), *map(Cell, sources[:-1]), Cell(sources[-1], CODE.id)]
     submission = Submission("eve", QUIZ.lesson, "here", "1", tuple(cells))
-    return Marker(QUIZ.model_copy(update={"items": [CODE]}), pool, PUBLIC, False).mark([submission])
+    return Marker(Assignment(QUIZ.model_copy(update={"items": [CODE]})), pool).mark([submission])
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_the_places_of_held_out_inputs_tell_nothing():
     async def work():
         async with WorkerPool(1, ["numpy", "torch"], tier=shell.SANDBOX) as pool:
             asked = item.model_copy(update={"held_out": held_out})
-            return (await ExpectedResults(QUIZ, pool, PUBLIC).of(asked, ["ada"]))["ada"]
+            return (await ExpectedResults(Assignment(QUIZ), pool).of(asked, ["ada"]))["ada"]
 
     expected = run(work())
     truth = expected.values
@@ -270,7 +270,7 @@ def test_a_setup_that_fails_is_never_the_students_zero(replies, end):
         async def do(self, *_):
             return Replies(replies, end)
 
-    marker = Marker(QUIZ.model_copy(update={"items": [QUIZ.item("90.3")]}), Slow(), PUBLIC, False)
+    marker = Marker(Assignment(QUIZ.model_copy(update={"items": [QUIZ.item("90.3")]})), Slow())
     one = Submission("eve", QUIZ.lesson, "here", "1", (Cell("answer_90_3 = 86.67", "90.3"),))
     (result,) = run(marker.mark([one]))
     assert result.state is State.INFRASTRUCTURE and result.points is None
@@ -286,7 +286,7 @@ def test_what_one_notebook_does_to_the_judge_costs_no_other(monkeypatch):
     ]
 
     async def work(pool):
-        marker = Marker(quiz, pool, PUBLIC, False)
+        marker = Marker(Assignment(quiz), pool)
         judged = marker._judged
 
         def odd(submission, *rest):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from needs import bwrap, run
 
+from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.reading import open_bank
 from course_utils.grading.bank.variants import PUBLIC
 from course_utils.grading.gradebook.store import Store
@@ -33,7 +34,7 @@ def graded(folder, **settings):
 
 def test_who_is_not_of_the_roster_is_unreadable_and_no_zero(tmp_path):
     release(QUIZ, tmp_path / "released", PUBLIC, ["ada", "eve"])
-    write_samples(QUIZ, tmp_path / "back", ["ada", "4711"], PUBLIC, personal=True, shares=HONEST)
+    write_samples(Assignment(QUIZ, personal=True), tmp_path / "back", ["ada", "4711"], shares=HONEST)
     _, _, results = graded(tmp_path)
     assert results["ada"].state is State.GRADED
     assert results["4711"].state is State.UNREADABLE and results["4711"].points is None
@@ -48,8 +49,8 @@ def test_what_timed_out_is_marked_anew_when_asked(tmp_path):
     quiz = QUIZ.model_copy(update={"items": [QUIZ.item("90.A")]})
     release(quiz, tmp_path / "released", PUBLIC, ["ada", "eve"])
     endless = "import time\nwhile True: time.sleep(1)"
-    told = write_samples(quiz, tmp_path / "back", ["ada"], PUBLIC, True, [endless], {"hostile": 1.0})
-    told |= write_samples(quiz, tmp_path / "back", ["eve"], PUBLIC, personal=True, shares=HONEST)
+    told = write_samples(Assignment(quiz, personal=True), tmp_path / "back", ["ada"], [endless], {"hostile": 1.0})
+    told |= write_samples(Assignment(quiz, personal=True), tmp_path / "back", ["eve"], shares=HONEST)
     asked = {"released": tmp_path / "released", "keys": {quiz.lesson: PUBLIC}, "workers": 2}
 
     def again(**more):
@@ -65,7 +66,7 @@ def test_what_timed_out_is_marked_anew_when_asked(tmp_path):
 
 def test_a_second_run_starts_no_sandbox(tmp_path):
     release(QUIZ, tmp_path / "released", PUBLIC, ["ada"])
-    write_samples(QUIZ, tmp_path / "back", ["ada"], PUBLIC, personal=True, shares=HONEST)
+    write_samples(Assignment(QUIZ, personal=True), tmp_path / "back", ["ada"], shares=HONEST)
     first, tier, before = graded(tmp_path)
     second, none, after = graded(tmp_path)
     assert tier.name == "sandbox" and none is None
@@ -75,7 +76,7 @@ def test_a_second_run_starts_no_sandbox(tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions are another thing there")
 def test_marks_and_backups_are_for_their_owner_alone(tmp_path):
     release(QUIZ, tmp_path / "released", PUBLIC, ["ada"])
-    write_samples(QUIZ, tmp_path / "back", ["ada"], PUBLIC, personal=True, shares=HONEST)
+    write_samples(Assignment(QUIZ, personal=True), tmp_path / "back", ["ada"], shares=HONEST)
     graded(tmp_path)
     files = list(tmp_path.glob("marks*"))
     assert len(files) >= 2 and all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in files)

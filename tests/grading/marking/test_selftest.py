@@ -4,6 +4,7 @@ functions and tables are judged like any other."""
 from honest import EXAM, KEY
 from needs import bwrap, run
 
+from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.items import GradedCode
 from course_utils.grading.marking.marker import Marker
 from course_utils.grading.marking.selftest import faults
@@ -58,13 +59,13 @@ def quiz_of(one):
 
 
 async def judged(pool, one, *sources):
-    marker = Marker(quiz_of(one), pool, KEY, False)
+    marker = Marker(Assignment(quiz_of(one), KEY), pool)
     handed = [Submission("eve", marker.quiz.lesson, "here", f"{n}", (Cell(s, one.id),)) for n, s in enumerate(sources)]
     return [result.marks[0] for result in await marker.mark(handed)]
 
 
 async def found(pool, one):
-    return await faults(quiz_of(one), Marker(quiz_of(one), pool, KEY, False), KEY)
+    return await faults(Marker(Assignment(quiz_of(one), KEY), pool))
 
 
 @bwrap

@@ -12,6 +12,7 @@ import pytest
 from example_quiz import BANK, KEY, changed, sources, with_item
 
 from course_utils.errors import CourseError
+from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.items import GradedQuiz
 from course_utils.grading.bank.variants import PUBLIC
 from course_utils.grading.release.handout import handed_out
@@ -21,6 +22,16 @@ PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154789c63600000000200014898"
     "37450000000049454e44ae426082"
 )
+
+
+def everybodys(quiz):
+    """What is rebuilt of the notebook for everybody."""
+    return handed_out(Assignment(quiz).for_student(None))
+
+
+def students_own(quiz, key, student):
+    """What is rebuilt of a student's own notebook."""
+    return handed_out(Assignment(quiz, key, personal=True).for_student(student))
 
 
 def test_a_notebook_for_everybody(alike, tmp_path):
@@ -46,16 +57,18 @@ def test_a_notebook_for_everybody(alike, tmp_path):
 
 def test_what_is_rebuilt_is_what_was_handed_out(quiz, alike, tmp_path):
     (file,) = release(alike, tmp_path / "everybody")
-    assert handed_out(alike) == sources(file)
+    assert everybodys(alike) == sources(file)
     own = release(quiz, tmp_path, KEY, ["ada", "grace"])
     assert [file.relative_to(tmp_path).as_posix() for file in own] == [
         f"{student}/90_example.ipynb" for student in ("ada", "grace")
     ]
     for student, file in zip(("ada", "grace"), own, strict=True):
-        assert handed_out(quiz, KEY, student) == sources(file)
+        assert students_own(quiz, KEY, student) == sources(file)
     ours, theirs = (sources(file) for file in own)
     assert ours["90-4-question"] != theirs["90-4-question"]
-    assert handed_out(quiz, bytes(32), "ada")["90-4-question"] != ours["90-4-question"]  # not without the course's key
+    assert (
+        students_own(quiz, bytes(32), "ada")["90-4-question"] != ours["90-4-question"]
+    )  # not without the course's key
 
 
 def test_no_secret_changes_a_byte(quiz, tmp_path):
@@ -102,7 +115,7 @@ def test_the_same_bytes_in_another_process(quiz, tmp_path):
     code = (
         "import sys; from pathlib import Path; from course_utils.grading.bank.reading import open_bank\n"
         "from course_utils.grading.release.releasing import release\n"
-        "release(open_bank(Path(sys.argv[1]))[0], Path(sys.argv[2]), None, ['ada'])\n"
+        "release(open_bank(Path(sys.argv[1]))[0], Path(sys.argv[2]), roster=['ada'])\n"
         "assert not {'torch', 'fastai', 'nbformat', 'pandas'} & set(sys.modules)"
     )
     environment = os.environ | {"PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "LC_ALL": "C"}
@@ -115,17 +128,17 @@ def test_a_varied_number_needs_names_and_the_course_key(quiz, tmp_path):
     with pytest.raises(CourseError, match=r"90\.4 .* --students"):
         release(quiz, tmp_path, KEY)
     with pytest.raises(CourseError, match="--course-key"):
-        release(changed(quiz, bank="graded"), tmp_path, None, ["ada"])
+        release(changed(quiz, bank="graded"), tmp_path, roster=["ada"])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_nobodys_work_is_written_over(alike, tmp_path):
-    first, second = release(alike, tmp_path, None, ["ada", "grace"])
-    release(alike, tmp_path, None, ["ada", "grace"])  # the same again is no harm
+    first, second = release(alike, tmp_path, roster=["ada", "grace"])
+    release(alike, tmp_path, roster=["ada", "grace"])  # the same again is no harm
     second.write_text(second.read_text(encoding="utf-8").replace('answer_90_5 = \\"\\"', 'answer_90_5 = \\"eval\\"'))
     first.unlink()
     with pytest.raises(CourseError, match=re.escape(str(second))):
-        release(alike, tmp_path, None, ["ada", "grace"])
+        release(alike, tmp_path, roster=["ada", "grace"])
     assert "eval" in second.read_text(encoding="utf-8") and not first.exists()
 
 
@@ -157,7 +170,7 @@ def test_the_manifest_tells_what_went_out(quiz, tmp_path):
 
 
 def test_the_examples_help_whoever_is_not_there_yet(alike):
-    cells = handed_out(alike)
+    cells = everybodys(alike)
     code = cells["90-A-examples"]
     for answer in ("", cells["90-A-answer"], "def balanced(truth, guess):\n    return 1.0", "balanced = 3"):
         space = {}
@@ -172,12 +185,12 @@ def test_the_examples_help_whoever_is_not_there_yet(alike):
 
 def test_examples_keep_their_meaning(alike):
     several = 'text = """a\nb"""\nassert balanced == text'
-    cells = handed_out(with_item(alike, "90.A", examples=["assert balanced", several]))
+    cells = everybodys(with_item(alike, "90.A", examples=["assert balanced", several]))
     exec(cells["90-A-examples"], {"balanced": "a\nb"})
     with pytest.raises(AssertionError):
         exec(cells["90-A-examples"], {"balanced": "a\n    b"})
     with pytest.raises(ValueError, match="never closed"):
-        handed_out(with_item(alike, "90.A", examples=["assert ("]))
+        everybodys(with_item(alike, "90.A", examples=["assert ("]))
 
 
 @pytest.mark.parametrize(
@@ -193,12 +206,16 @@ def test_examples_keep_their_meaning(alike):
 )
 def test_a_starter_is_made_without_the_body(alike, reference, starter):
     quiz = with_item(alike, "90.A", reference=reference, starter="", inputs=None)
-    assert handed_out(quiz)["90-A-answer"] == starter
+    assert everybodys(quiz)["90-A-answer"] == starter
 
 
 def test_a_function_that_is_hard_to_find_needs_its_starter(alike):
     with pytest.raises(CourseError, match="`starter`"):
-        handed_out(with_item(alike, "90.A", reference="from numpy import mean as balanced", starter=""))
+        handed_out(
+            Assignment(
+                with_item(alike, "90.A", reference="from numpy import mean as balanced", starter="")
+            ).for_student(None)
+        )
 
 
 def test_figures_travel_in_the_notebook(alike, tmp_path):
@@ -211,7 +228,9 @@ def test_figures_travel_in_the_notebook(alike, tmp_path):
     cells = sources(file)
     assert list(cells)[2:5] == ["90-1-question", "90-1-figure", "90-1-answer"]
     assert cells["90-1-figure"].startswith("![a \\[dot\\] alone](data:image/png;base64,iVBOR")
-    assert {name: text for name, text in cells.items() if name != "90-1-figure"} == handed_out(shown)
+    assert {name: text for name, text in cells.items() if name != "90-1-figure"} == handed_out(
+        Assignment(shown).for_student(None)
+    )
     for bad in ("../secret.png", str(tmp_path / "secret.png"), "missing.png", "90_example.yaml"):
         with pytest.raises(CourseError, match=r"figure .* 90\.1"):
             release(

@@ -6,7 +6,7 @@ import pytest
 from example_quiz import KEY, changed, with_item
 from support.errors import refused
 
-from course_utils.grading.release.manifest import is_personal, roster_of
+from course_utils.grading.release.manifest import as_released, roster_of
 from course_utils.grading.release.releasing import release
 
 OTHER = bytes(32)
@@ -58,4 +58,4 @@ def test_what_students_do_not_see_may_change(released):
 
 def test_without_a_manifest_nobody_knows_what_was_seen(tmp_path, quiz):
     with refused("grading.no-manifest", "--released"):
-        is_personal(quiz, tmp_path, KEY)
+        as_released(quiz, tmp_path, KEY)

@@ -10,16 +10,14 @@ import pytest
 from needs import bwrap, run
 
 from course_utils.errors import CourseError
+from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.items import FreeText, GradedModel, VariedNumber
 from course_utils.grading.bank.reading import open_bank
-from course_utils.grading.bank.variants import PUBLIC
 from course_utils.grading.intake.submissions import submissions
 from course_utils.grading.marking.marker import Marker
-from course_utils.grading.release.handout import whose
 from course_utils.grading.release.nbgrader import release_source
 from course_utils.grading.release.releasing import release
 from course_utils.grading.sandbox.worker_pool import WorkerPool
-from course_utils.quiz.text import shuffled
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))  # its modules are scripts beside each other
 
@@ -38,7 +36,7 @@ def quiz():
 
 
 def letters(quiz, identifier, places):
-    shown = shuffled(quiz.item(identifier), whose(quiz))
+    shown = Assignment(quiz).for_student(None).order(quiz.item(identifier))
     return " ".join(ascii_uppercase[shown.index(place)] for place in places)
 
 
@@ -50,7 +48,7 @@ def test_each_cell_keeps_nbgraders_form(tmp_path):
 
     schema = json.loads((Path(nbgrader.__file__).parent / "nbgraderformat" / "v3.json").read_text())
     (whole,) = open_bank(BANK)
-    (file,) = release(whole, tmp_path, None, ["ada"])
+    (file,) = release(whole, tmp_path, roster=["ada"])
     with file.open(encoding="utf-8") as opened:
         cells = read(opened, as_version=4).cells  # its own validator, or a ValidationError
     assert len(cells) > 20
@@ -130,9 +128,7 @@ def test_our_marks_are_its_marks(quiz, graded):
 
     async def marked():
         async with WorkerPool(1, ["numpy"]) as pool:
-            return await Marker(quiz, pool, PUBLIC, personal=False).mark(
-                list(submissions(folder / "submitted", [quiz]))
-            )
+            return await Marker(Assignment(quiz), pool).mark(list(submissions(folder / "submitted", [quiz])))
 
     ours = {one.student: {mark.item: mark.points for mark in one.marks} for one in run(marked())}
     blank = ours["blank"] | theirs["blank"]  # text left as it was handed out: nbgrader's 0 is our wait for a person

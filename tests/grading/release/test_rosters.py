@@ -33,7 +33,7 @@ from course_utils.grading.release.roster import checked, read_roster
 )
 def test_an_id_that_cannot_name_a_folder_is_refused(alike, tmp_path, bad):
     with pytest.raises(CourseError, match="The student's id"):
-        release(alike, tmp_path, None, ["ada", bad])
+        release(alike, tmp_path, roster=["ada", bad])
     assert list(tmp_path.iterdir()) == []
 
 

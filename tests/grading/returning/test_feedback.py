@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from course_utils.errors import CourseError
+from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.items import GradedCode, GradedModel
 from course_utils.grading.bank.reading import open_bank
 from course_utils.grading.gradebook.store import Store
 from course_utils.grading.records import Mark, Outcome, Result, State
 from course_utils.grading.returning.feedback import OUTCOMES, STATES, feedback, in_words, page
-from course_utils.quiz.text import lettered, shuffled
 
 (QUIZ,) = open_bank(Path(__file__).parents[3] / "docs" / "example_bank")
+OURS = Assignment(QUIZ)
 NASTY = "</pre><script>alert(1)</script><img src=http://evil/x onerror=alert(2)>{{ 7 * 7 }}"
 VOID = {"meta", "img", "br", "hr", "rect"}
 
@@ -54,7 +55,7 @@ def result(student="ada", answers=None, outcome=Outcome.WRONG, points=0.0, **oth
 
 
 def test_a_page_is_whole_and_needs_nothing_else():
-    text = page(QUIZ, result(answers={"90.1": "B", "90.A": "def balanced(t, g):\n    return 1 < 2"}), {})
+    text = page(OURS, result(answers={"90.1": "B", "90.A": "def balanced(t, g):\n    return 1 < 2"}), {})
     shown = Page(text)
     csp = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
     assert ("content", csp) in shown.attributes and ("lang", "en") in shown.attributes
@@ -66,7 +67,7 @@ def test_a_page_is_whole_and_needs_nothing_else():
 
 
 def test_a_page_tells_no_key():
-    text = page(QUIZ, result(remarks=("copied from grace",)), {})
+    text = page(OURS, result(remarks=("copied from grace",)), {})
     for item in QUIZ.items:
         assert item.explanation not in text and item.explanation.split(";")[0] not in text
         secrets = [getattr(item, name, None) for name in ("reference", "inputs", "held_out", "variant", "stand_in")]
@@ -79,7 +80,7 @@ def test_a_page_tells_no_key():
 
 
 def test_explanations_come_when_asked_for():
-    text = page(QUIZ, result(), {}, explain=True)
+    text = page(OURS, result(), {}, explain=True)
     assert "BatchNorm layers are spared" in text and Page(text).tags.count("h3") == len(QUIZ.items)
 
 
@@ -88,8 +89,8 @@ def test_explanations_come_when_asked_for():
 )
 def test_hostile_answers_names_and_comments_are_text(nasty):
     marks = {item.id: nasty for item in QUIZ.items}
-    calm = Page(page(QUIZ, result("ada", {item.id: "x" for item in QUIZ.items}), {"90.1": "x"}))
-    text = page(QUIZ, result(nasty, marks), {"90.1": nasty})
+    calm = Page(page(OURS, result("ada", {item.id: "x" for item in QUIZ.items}), {"90.1": "x"}))
+    text = page(OURS, result(nasty, marks), {"90.1": nasty})
     shown = Page(text)
     assert shown.tags == calm.tags, "an answer changed the page's structure"
     assert "alert(1)" not in text.replace("&lt;script&gt;alert(1)&lt;/script&gt;", "")
@@ -100,56 +101,57 @@ def test_hostile_answers_names_and_comments_are_text(nasty):
 
 def test_feedback_with_a_students_words_is_markdown_without_html_or_pictures():
     marks = tuple(replace(mark, feedback=("<b>x</b> ![p](http://evil/p.png)",)) for mark in result().marks)
-    text = page(QUIZ, replace(result(), marks=marks), {})
+    text = page(OURS, replace(result(), marks=marks), {})
     assert "<b>" not in text and "&lt;b&gt;x" in text and "<img" not in text and "evil" not in text
 
 
 def test_letters_are_told_with_what_the_student_saw():
     item = QUIZ.item("90.1")
-    for whose in (QUIZ.lesson, "ada", "grace"):
-        for letter, words in lettered(item, shuffled(item, whose)):
-            assert in_words(item, letter.lower(), whose) == f"{letter} — {words}"
-    several = QUIZ.item("90.2")
-    both = [" — ".join(pair) for pair in lettered(several, shuffled(several, "ada"))]
-    assert in_words(several, "c, A", "ada") == f"{both[0]}\n{both[2]}"
+    for student in ("eve", "ada", "grace"):
+        version = OURS.for_student(student)
+        for letter, words in version.lettered(item):
+            assert in_words(item, letter.lower(), version) == f"{letter} — {words}"
+    version, several = OURS.for_student("ada"), QUIZ.item("90.2")
+    both = [" — ".join(pair) for pair in version.lettered(several)]
+    assert in_words(several, "c, A", version) == f"{both[0]}\n{both[2]}"
     order = QUIZ.item("90.6")
-    steps = dict(lettered(order, shuffled(order, "ada")))
-    assert in_words(order, "C A B", "ada") == "\n".join(f"{letter} — {steps[letter]}" for letter in "CAB")
+    steps = dict(version.lettered(order))
+    assert in_words(order, "C A B", version) == "\n".join(f"{letter} — {steps[letter]}" for letter in "CAB")
     for odd in ("", "D", "the head", "1", "A" * 5000 + "Z"):
-        assert in_words(item, odd, "ada") == odd
+        assert in_words(item, odd, version) == odd
 
 
 def test_a_page_of_a_roster_has_the_students_own_numbers():
-    ada, grace = (page(QUIZ, result(student), {}) for student in ("ada", "grace"))
+    ada, grace = (page(OURS, result(student), {}) for student in ("ada", "grace"))
     stem = re.compile(r"A linear head maps (\d+) features to (\d+) classes")
     assert stem.search(ada).groups() != stem.search(grace).groups()
-    secret = page(QUIZ, result("ada"), {}, course_key=b"secret" * 6)
+    secret = page(Assignment(QUIZ, b"secret" * 6), result("ada"), {})
     assert stem.search(secret).groups() != stem.search(ada).groups()
     graded = QUIZ.model_copy(update={"bank": "graded"})
     with pytest.raises(CourseError, match="needs the course's key"):
-        page(graded, result("ada"), {})
+        Assignment(graded)
 
 
 def test_states_and_outcomes_are_told_in_words():
     assert set(STATES) == set(State) and set(OUTCOMES) == set(Outcome)
     for state in State:
-        text = page(QUIZ, replace(result(), state=state), {})
+        text = page(OURS, replace(result(), state=state), {})
         assert STATES[state][0] in text and STATES[state][1] in text
     for outcome in Outcome:
-        assert OUTCOMES[outcome] in page(QUIZ, result(outcome=outcome), {})
+        assert OUTCOMES[outcome] in page(OURS, result(outcome=outcome), {})
 
 
 def test_unknown_points_are_no_zero():
     whole = result(points=1.0)
     marks = (replace(whole.marks[0], points=None, outcome=Outcome.UNKNOWN), *whole.marks[1:])
-    text = page(QUIZ, replace(whole, marks=marks, state=State.INFRASTRUCTURE), {})
+    text = page(OURS, replace(whole, marks=marks, state=State.INFRASTRUCTURE), {})
     assert "no sum yet" in text and "That is not a zero" in text and "not yet of 1" in text and "Not known yet" in text
     assert "You have" not in text and "0 of 1" not in text and text.count("<rect") == 1
-    assert page(QUIZ, whole, {}).count("<rect") == 2
+    assert page(OURS, whole, {}).count("<rect") == 2
 
 
 def test_an_unreadable_notebook_gets_a_page_and_no_points():
-    text = page(QUIZ, Result("ada", QUIZ.lesson, "d", "here", State.UNREADABLE, ()), {})
+    text = page(OURS, Result("ada", QUIZ.lesson, "d", "here", State.UNREADABLE, ()), {})
     assert "could not be read" in text and "no sum yet" in text and not re.search(r"\d+ of \d+ points", text)
     Page(text)
 
@@ -159,7 +161,7 @@ def test_hints_are_for_those_who_need_them():
     quiz = QUIZ.model_copy(update={"items": [item]})
 
     def hinted(points):
-        text = page(quiz, replace(result(), marks=(Mark("90.3", Outcome.WRONG, points, 1.0),)), {})
+        text = page(Assignment(quiz), replace(result(), marks=(Mark("90.3", Outcome.WRONG, points, 1.0),)), {})
         return [hint for hint in item.hints if hint in text]
 
     assert hinted(1.0) == hinted(None) == []
@@ -168,7 +170,7 @@ def test_hints_are_for_those_who_need_them():
 
 def test_an_item_that_left_the_pool_is_still_shown():
     marks = (Mark("90.99", Outcome.WRONG, 0.0, 1.0, ("Told.",), "my answer"),)
-    text = page(QUIZ, replace(result(), marks=marks), {})
+    text = page(OURS, replace(result(), marks=marks), {})
     assert "90.99" in text and "my answer" in text and "Told." in text
 
 
@@ -177,7 +179,7 @@ def test_each_student_gets_a_folder_and_the_index_says_whose(tmp_path):
     with Store(tmp_path / "marks.sqlite") as store:
         store.save([result(student, {"90.7": f"only {n} wrote this"}) for n, student in enumerate(students)])
         store.mark(QUIZ.lesson, "ada", "90.7", 2.5, "Good\nthought <i>.", by="teacher")
-        assert feedback(store, [QUIZ], tmp_path / "out") == len(students)
+        assert feedback(store, [OURS], tmp_path / "out") == len(students)
     with (tmp_path / "out" / "index.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["student"] for row in rows} == {"ada", "Ada", "../../evil", "'=1+1", "Zoë", "<b>"}
@@ -195,9 +197,9 @@ def test_each_student_gets_a_folder_and_the_index_says_whose(tmp_path):
 def test_a_second_run_renews_the_pages_and_leaves_no_rest(tmp_path):
     with Store(tmp_path / "marks.sqlite") as store:
         store.save([result("ada", points=0.5)])
-        feedback(store, [QUIZ], tmp_path / "out")
+        feedback(store, [OURS], tmp_path / "out")
         store.save([result("ada", points=1.0)])
-        feedback(store, [QUIZ], tmp_path / "out")
+        feedback(store, [OURS], tmp_path / "out")
     files = [file for file in (tmp_path / "out").rglob("*") if file.is_file()]
     assert sorted(file.name for file in files) == ["90_example.html", "index.csv"]
     assert "9 of 18 points" in (tmp_path / "out" / "ada" / "90_example.html").read_text(encoding="utf-8")
@@ -212,5 +214,5 @@ def test_a_figure_is_within_the_page_or_told_in_words(tmp_path):
         item = QUIZ.item("90.3").model_copy(update={"figure": Figure(file=file, alt="A dot <b>.")})
         quiz = QUIZ.model_copy(update={"items": [item]})
         folder = tmp_path if held else tmp_path / "bank"
-        text = page(quiz, replace(result(), marks=result().marks[2:3]), {}, figures=folder)
+        text = page(Assignment(quiz), replace(result(), marks=result().marks[2:3]), {}, figures=folder)
         assert ("data:image/svg+xml;base64," in text) is held and "A dot &lt;b&gt;." in text

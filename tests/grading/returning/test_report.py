@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.reading import open_bank
 from course_utils.grading.records import Mark, Outcome, Result, State
-from course_utils.grading.release.handout import whose
 from course_utils.grading.returning.report import alike, report, statistics
 from course_utils.grading.returning.similarity import GRAM, WINDOW, fingerprints, similar
-from course_utils.quiz.text import lettered, shuffled
 
 (QUIZ,) = open_bank(Path(__file__).parents[3] / "docs" / "example_bank")
+OURS = Assignment(QUIZ)
 MOST = {item.id: float(item.points) for item in QUIZ.items}
 OWN = """
 def balanced(truth, guess):
@@ -67,7 +67,7 @@ def test_difficulty_and_discrimination_are_those_of_the_textbook():
     table = {item: (rng.random(200) < able).astype(float) for item in MOST}
     table["90.3"] = (rng.random(200) > able).astype(float)  # as with a wrong key
     results = [result(f"s{n}", {item: column[n] for item, column in table.items()}) for n in range(200)]
-    found = {one.item: one for one in statistics(results, QUIZ)}
+    found = {one.item: one for one in statistics(results, OURS)}
     for item, column in table.items():
         rest = sum(table[other] * MOST[other] for other in MOST if other != item)
         assert found[item].mean == pytest.approx(column.mean())
@@ -78,17 +78,17 @@ def test_difficulty_and_discrimination_are_those_of_the_textbook():
 
 def test_unknown_points_are_in_no_mean():
     results = [result("a", {"90.1": 1.0}), result("b", {"90.1": None}), result("c", {"90.1": None})]
-    one = statistics(results, QUIZ)[0]
+    one = statistics(results, OURS)[0]
     assert (one.n, one.open, one.mean, one.rest) == (1, 2, 1.0, None)
-    nobody = statistics([result("b", {"90.1": None})], QUIZ)[0]
+    nobody = statistics([result("b", {"90.1": None})], OURS)[0]
     assert (nobody.n, nobody.mean) == (0, None)
-    assert statistics([], QUIZ)[0].mean is None
+    assert statistics([], OURS)[0].mean is None
 
 
 def test_shares_of_what_went_wrong():
     kinds = [Outcome.BLANK, Outcome.BLANK, Outcome.RAISED, Outcome.TIMEOUT, Outcome.CRASHED]
     results = [result(f"s{n}", outcomes={"90.A": kind}) for n, kind in enumerate(kinds)]
-    one = next(one for one in statistics(results, QUIZ) if one.item == "90.A")
+    one = next(one for one in statistics(results, OURS) if one.item == "90.A")
     assert (one.blank, one.raised, one.stopped) == (0.4, 0.2, 0.4)
     assert any("limit" in flag for flag in one.flags)
 
@@ -96,9 +96,9 @@ def test_shares_of_what_went_wrong():
 def test_wrong_answers_are_counted_in_one_form():
     said = ["Train", " train. ", "TRAIN", "test", "", "<b>x</b>"]
     results = [result(f"s{n}", answers={"90.5": words}, feedback=("That.",)) for n, words in enumerate(said)]
-    wrong = dict(next(one for one in statistics(results, QUIZ) if one.item == "90.5").wrong)
+    wrong = dict(next(one for one in statistics(results, OURS) if one.item == "90.5").wrong)
     assert wrong["train"] == 3 and wrong["test"] == wrong["(nothing)"] == 1
-    code = next(one for one in statistics(results, QUIZ) if one.item == "90.A")
+    code = next(one for one in statistics(results, OURS) if one.item == "90.A")
     assert code.wrong == [("That.", 6)]  # of code, what was found
 
 
@@ -106,10 +106,10 @@ def test_letters_of_personal_notebooks_are_counted_by_what_they_stand_for():
     item = QUIZ.item("90.1")
     results = []
     for n in range(12):
-        letters = {words: letter for letter, words in lettered(item, shuffled(item, whose(QUIZ, None, f"s{n}")))}
+        letters = {words: letter for letter, words in OURS.for_student(f"s{n}").lettered(item)}
         results.append(result(f"s{n}", answers={"90.1": letters["none of them"]}))
     assert len({one.marks[0].answer for one in results}) > 1
-    assert statistics(results, QUIZ, personal=True)[0].wrong == [("none of them", 12)]
+    assert statistics(results, OURS)[0].wrong == [("none of them", 12)]
 
 
 def test_the_page_is_whole_and_escaped(tmp_path):
@@ -117,7 +117,7 @@ def test_the_page_is_whole_and_escaped(tmp_path):
     results = [
         result(f"{nasty}{n}", {"90.1": n % 2, "90.2": (n % 3) / 2}, {"90.5": nasty, "90.A": OWN}) for n in range(30)
     ]
-    path = report([*results, replace(results[0], assignment="91_other")], QUIZ, tmp_path / "out")
+    path = report([*results, replace(results[0], assignment="91_other")], OURS, tmp_path / "out")
     text = path.read_text(encoding="utf-8")
     assert path == tmp_path / "out" / "90_example_report.html" and "30 submissions" in text
     assert '30 ran in isolation "sandbox"' in text
@@ -131,7 +131,7 @@ def test_the_page_is_whole_and_escaped(tmp_path):
 def test_a_class_without_marks_has_a_report_too(tmp_path):
     nothing = Result("ada", QUIZ.lesson, "d", "here", State.UNREADABLE, ())
     for results in ([], [nothing], [result("ada", {"90.1": None})]):
-        page = report(results, QUIZ, tmp_path).read_text(encoding="utf-8")
+        page = report(results, OURS, tmp_path).read_text(encoding="utf-8")
         assert "No submission has all its points yet" in page and f"<p>{len(results)} submissions" in page
 
 

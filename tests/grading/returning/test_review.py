@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from course_utils.cli.quiz import handing_back
 from course_utils.errors import CourseError
+from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.items import answer_name
 from course_utils.grading.bank.reading import open_bank
 from course_utils.grading.gradebook.store import Store
@@ -17,6 +18,7 @@ from course_utils.grading.returning.review import review
 
 BANK = Path(__file__).parents[3] / "docs" / "example_bank"
 (QUIZ,) = open_bank(BANK)
+OURS = Assignment(QUIZ)
 NASTY = "<script>alert(1)</script>"
 STUDENTS = ["ada", "grace", "emmy"]
 
@@ -46,7 +48,7 @@ def points(store, student, item="90.7"):
 
 
 def test_it_goes_through_what_waits_item_by_item(store):
-    page = review(store, QUIZ)
+    page = review(store, [OURS])
     assert [entry.mark.item for entry in page.entries] == ["90.A", "90.7", "90.7", "90.7"]
     assert "1 of 4" in page.progress.value and page.entry.student == "ada" and not page.rubric.children
     page.skip.click()
@@ -55,7 +57,7 @@ def test_it_goes_through_what_waits_item_by_item(store):
 
 
 def test_the_rubric_adds_up_and_is_saved(store):
-    page = review(store, QUIZ, by="teacher")
+    page = review(store, [OURS], by="teacher")
     page.skip.click()
     student = page.entry.student
     for box, total in zip(page.boxes, ("2", "4"), strict=True):
@@ -71,7 +73,7 @@ def test_the_rubric_adds_up_and_is_saved(store):
 
 
 def test_nothing_ticked_is_no_zero(store):
-    page = review(store, QUIZ)
+    page = review(store, [OURS])
     page.skip.click()
     student = page.entry.student
     page.save.click()
@@ -86,7 +88,7 @@ def test_nothing_ticked_is_no_zero(store):
 
 @pytest.mark.parametrize("typed", ["-1", "4.5", "nan", "inf", "four", "1,000", "=4", "1e999", "4 points"])
 def test_points_that_cannot_be_are_refused(store, typed):
-    page = review(store, QUIZ)
+    page = review(store, [OURS])
     page.skip.click()
     page.points.value = typed
     page.save.click()
@@ -94,7 +96,7 @@ def test_points_that_cannot_be_are_refused(store, typed):
 
 
 def test_previous_shows_what_was_saved_and_can_change_it(store):
-    page = review(store, QUIZ)
+    page = review(store, [OURS])
     assert page.previous.disabled
     page.points.value, page.comment.value = "1,5", "Half."
     page.save.click()
@@ -107,19 +109,19 @@ def test_previous_shows_what_was_saved_and_can_change_it(store):
 
 
 def test_opening_it_again_goes_on(store):
-    first = review(store, QUIZ)
+    first = review(store, [OURS])
     for _ in range(2):
         first.points.value = "1"
         first.save.click()
     stopped = first.entry.key
-    again = review(store, [QUIZ])
+    again = review(store, [OURS])
     assert again.entry.key == stopped and "3 of 4" in again.progress.value and "2 wait" in again.progress.value
     again.previous.click()
     assert again.points.value == "1"
 
 
 def test_skipped_ones_come_again_at_the_end(store):
-    page = review(store, QUIZ)
+    page = review(store, [OURS])
     skipped = page.entry.key
     page.skip.click()
     for _ in range(3):
@@ -134,7 +136,7 @@ def test_skipped_ones_come_again_at_the_end(store):
 
 
 def test_names_are_hidden_until_asked_for_and_nothing_is_markup(store):
-    page = review(store, QUIZ)
+    page = review(store, [OURS])
     while page.entry.mark.item != "90.7":
         page.skip.click()
     seen = page.progress.value + page.question.value
@@ -149,14 +151,14 @@ def test_the_order_tells_nothing_of_names(tmp_path):
     names = [f"s{n:02}" for n in range(30)]
     with Store(tmp_path / "many.sqlite") as store:
         store.save([result(name) for name in names])
-        order = [entry.student for entry in review(store, QUIZ).entries]
+        order = [entry.student for entry in review(store, [OURS]).entries]
         assert order != names and order != names[::-1] and sorted(order) == names
-        assert order == [entry.student for entry in review(store, QUIZ).entries]
+        assert order == [entry.student for entry in review(store, [OURS]).entries]
 
 
 def test_a_regrade_request_waits_with_what_was_found(store):
     store.request_regrade(QUIZ.lesson, "grace", "90.1", f"But B is right! {NASTY}")
-    page = review(store, QUIZ)
+    page = review(store, [OURS])
     assert page.entry.key == (QUIZ.lesson, "grace", "90.1")
     assert "But B is right! &lt;script&gt;" in page.answer.value and "right, 1 of 1 points" in page.answer.value
     page.points.value = "1"
@@ -167,14 +169,14 @@ def test_a_regrade_request_waits_with_what_was_found(store):
 def test_a_regrade_request_shows_the_students_own_numbers(store):
     for student in ("ada", "grace"):
         store.request_regrade(QUIZ.lesson, student, "90.4", "No.")
-    page = review(store, QUIZ)
+    page = review(store, [OURS])
     first = page.question.value
     page.skip.click()
     assert "A linear head maps" in first and "{width}" not in first and page.question.value != first
 
 
 def test_what_could_not_be_saved_is_kept_on_the_page(store, monkeypatch):
-    page = review(store, QUIZ)
+    page = review(store, [OURS])
     monkeypatch.setattr(store, "mark_many", lambda *_, **__: (_ for _ in ()).throw(CourseError("The disk is full.")))
     page.points.value, page.comment.value = "1", "long thought"
     page.save.click()
@@ -183,7 +185,7 @@ def test_what_could_not_be_saved_is_kept_on_the_page(store, monkeypatch):
 
 def test_with_nothing_to_do_it_says_so(tmp_path):
     with Store(tmp_path / "empty.sqlite") as store:
-        page = review(store, QUIZ)
+        page = review(store, [OURS])
         assert page.told == "Nothing waits for a person." and page.save.disabled and page.skip.disabled
 
 

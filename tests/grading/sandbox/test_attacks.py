@@ -12,8 +12,8 @@ import pytest
 from attacks import LOOT, POINTS, SEARCH
 from needs import bwrap
 
+from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.reading import open_bank
-from course_utils.grading.bank.variants import PUBLIC
 from course_utils.grading.marking.marker import Marker
 from course_utils.grading.records import Cell, Outcome, State, Submission
 from course_utils.grading.sandbox import shell
@@ -66,7 +66,7 @@ def marker(running):
     (item,) = [item for item in quiz.items if item.id == "90.A"]
     reference = f"# {KEY_MARK}\n{item.reference}"
     items = [item.model_copy(update={"reference": reference, "limit": 1.0}), *quiz.items[:3]]
-    made = Marker(quiz.model_copy(update={"items": items}), running.pool, PUBLIC, personal=False)
+    made = Marker(Assignment(quiz.model_copy(update={"items": items})), running.pool)
     assert marked(running, made, HONEST).marks[0].points == 3  # the key has been at work
     return made
 

@@ -8,8 +8,8 @@ import pytest
 from needs import bwrap, run
 
 from course_utils.errors import CourseError
+from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.reading import open_bank
-from course_utils.grading.bank.variants import PUBLIC
 from course_utils.grading.marking.marker import Marker
 from course_utils.grading.records import Cell, Submission
 from course_utils.grading.sandbox import cluster
@@ -56,10 +56,10 @@ def test_the_cluster_marks_as_this_machine_does_even_when_a_worker_is_lost(monke
 
     async def marked():
         async with WorkerPool(2, ["numpy"]) as local:
-            here = await Marker(quiz(), local, PUBLIC, False).mark(list(submissions()))
+            here = await Marker(Assignment(quiz()), local).mark(list(submissions()))
             address = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, asynchronous=True)
             async with address as machines, cluster.Cluster(machines.scheduler_address, local) as abroad:
-                work = asyncio.create_task(Marker(quiz(), abroad, PUBLIC, False, local=local).mark(list(submissions())))
+                work = asyncio.create_task(Marker(Assignment(quiz()), abroad, local=local).mark(list(submissions())))
                 await asyncio.sleep(0.5)
                 lost = next(iter(machines.workers.values()))
                 await lost.kill()
