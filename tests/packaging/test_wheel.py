@@ -13,6 +13,7 @@ MUST_HOLD = {
     "course_utils/backbones/resnet18_half.json",
     "course_utils/backbones/resnet18_half.safetensors",
     "course_utils/course.mplstyle",
+    "course_utils/grading/returning/templates/base.html.j2",
     "course_utils/quizzes/00_start.yaml",
     "course_utils/quizzes/10_honest_numbers.yaml",
 }

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 from course_utils.grading.bank.assignments import Assignment, Version
@@ -15,6 +15,7 @@ from course_utils.grading.bank.items import LETTERED, GradedCode, GradedItem
 from course_utils.grading.exports.cells import CONTROL, cell, id_cell, make_folder, points_text, safe_names, write_whole
 from course_utils.grading.marking.reading import positions_of
 from course_utils.grading.records import Mark, Outcome, Result, State
+from course_utils.grading.returning.pages import rendered
 from course_utils.quiz import reading, text
 from course_utils.quiz.items import Order
 
@@ -41,63 +42,6 @@ OUTCOMES = {
     Outcome.MISSING: "the answer cell could not be found; a person looks at it",
     Outcome.UNKNOWN: "could not be judged yet",
 }
-TEMPLATE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ title }}: feedback</title>
-<style>
-body {font: 1rem/1.5 system-ui, sans-serif; max-width: 46rem; margin: 1rem auto; padding: 0 1rem; color: #111}
-h2 {margin-top: 2rem; border-top: 1px solid #767676; padding-top: 1rem}
-table {border-collapse: collapse} caption {text-align: left; font-weight: bold}
-th, td {border: 1px solid #767676; padding: .2rem .6rem; text-align: left}
-pre {white-space: pre-wrap; overflow-wrap: anywhere; background: #f3f3f3; padding: .5rem}
-.comment {white-space: pre-line; overflow-wrap: anywhere} img {max-width: 100%}
-</style>
-</head>
-<body>
-<main>
-<h1>{{ title }}</h1>
-<p>Feedback for <bdi>{{ student }}</bdi>.</p>
-<p><strong>{{ state }}.</strong> {{ meaning }}</p>
-<p>{% if points %}You have <strong>{{ floor }}{{ points }} of {{ most }} points</strong>.
-{% else %}There is <strong>no sum yet</strong>: some points are still to come. That is not a zero.{% endif %}</p>
-<svg role="img" aria-labelledby="bar-title bar-said" width="320" height="20" viewBox="0 0 320 20">
-<title id="bar-title">Share of the points</title>
-<desc id="bar-said">{% if points %}{{ points }} of {{ most }} points{% else %}Not known yet{% endif %}</desc>
-<rect x="1" y="1" width="318" height="18" fill="#ffffff" stroke="#595959"/>
-{% if points %}<rect x="1" y="1" width="{{ '%.1f' | format(share * 318) }}" height="18" fill="#0072b2"/>{% endif %}
-</svg>
-{% if items %}<table>
-<caption>Points of each item</caption>
-<thead><tr><th scope="col">Item</th><th scope="col">Result</th><th scope="col">Points</th></tr></thead>
-<tbody>
-{% for one in items %}<tr><th scope="row">{{ one.label }}</th><td>{{ one.outcome }}</td>
-<td>{{ one.floor }}{{ one.points or "not yet" }} of {{ one.most }}</td></tr>
-{% endfor %}</tbody>
-</table>{% endif %}
-
-{% for one in items %}
-<section>
-<h2>{{ one.label }}</h2>
-{{ one.stem }}
-<p>Your answer{{ ":" if one.answer else " is empty." }}</p>
-{% if one.answer %}<pre dir="auto">{{ one.answer }}</pre>{% endif %}
-<p><strong>{{ one.floor }}{{ one.points or "No points yet, out" }} of {{ one.most }} points</strong>:
-{{ one.outcome }}.</p>
-{% for line in one.feedback %}<p>{{ line }}</p>
-{% endfor %}
-{% if one.hints %}<p>To think on:</p><ul>{% for hint in one.hints %}<li>{{ hint }}</li>{% endfor %}</ul>{% endif %}
-{% if one.comment %}<p>Comment:</p><p class="comment" dir="auto">{{ one.comment }}</p>{% endif %}
-{% if one.explanation %}<h3>Explanation</h3>{{ one.explanation }}{% endif %}
-</section>
-{% endfor %}
-</main>
-</body>
-</html>
-"""
 
 
 def feedback(
@@ -155,7 +99,8 @@ def page(
         one = _shown(mark, item, stem, version, comments.get(mark.item), explain)
         shown.append(one | {"floor": FLOOR if mark.item in floors else ""})
     state, meaning = STATES[result.state]
-    return _template().render(
+    return rendered(
+        "feedback.html.j2",
         title=assignment.quiz.title,
         student=clean(result.student),
         state=state,
@@ -269,10 +214,3 @@ def _safe(page: str):
     from markupsafe import Markup
 
     return Markup(re.sub(r'<img src="(?!data:)[^>]*>', "", page))
-
-
-@cache
-def _template():
-    from jinja2 import Environment, StrictUndefined
-
-    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(TEMPLATE)

@@ -4,7 +4,6 @@ import base64
 import io
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,95 +12,13 @@ from course_utils.grading.bank.items import EXECUTED, FreeText, GradedItem, Grad
 from course_utils.grading.exports.cells import make_folder, write_whole
 from course_utils.grading.records import Mark, Outcome, Result, State
 from course_utils.grading.returning.feedback import clean, in_words
+from course_utils.grading.returning.pages import rendered
 from course_utils.grading.returning.similarity import Pair, similar
 from course_utils.quiz.items import plain
 
 ENOUGH = 10  # students: a correlation of fewer says nothing
 WRONG_SHOWN = 5
 WIDEST = 100  # characters of a wrong answer
-TEMPLATE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ quiz.title }}: report</title>
-<style>
-body {font: 1rem/1.5 system-ui, sans-serif; max-width: 62rem; margin: 1rem auto; padding: 0 1rem; color: #111}
-table {border-collapse: collapse; margin: 1rem 0} caption {text-align: left; font-weight: bold}
-th, td {border: 1px solid #767676; padding: .2rem .6rem; text-align: left}
-td {overflow-wrap: anywhere} td.n {text-align: right; white-space: nowrap} img {max-width: 100%}
-</style>
-</head>
-<body>
-<main>
-<h1>{{ quiz.title }}</h1>
-<p>{{ n }} submissions of {{ quiz.lesson }}; {{ known }} have all their points. Those without are in no mean below.
-{% for tier, count in tiers %}{{ count }} ran in isolation "{{ tier }}".
-{% endfor %}</p>
-<table>
-<caption>How submissions ended</caption>
-<thead><tr><th scope="col">State</th><th scope="col">Submissions</th></tr></thead>
-<tbody>
-{% for state, count in states %}<tr><th scope="row">{{ state }}</th><td class="n">{{ count }}</td></tr>
-{% endfor %}</tbody>
-</table>
-{% if odd %}<h2>Remarks</h2>
-<table>
-<caption>What was odd, or waits for a look</caption>
-<thead><tr><th scope="col">Student</th><th scope="col">State</th><th scope="col">Remarks</th></tr></thead>
-<tbody>
-{% for who, state, what in odd %}<tr><td><bdi>{{ who }}</bdi></td><td>{{ state }}</td><td>{{ what }}</td></tr>
-{% endfor %}</tbody>
-</table>{% endif %}
-<h2>Points</h2>
-{% if picture %}<figure><img alt="{{ alt }}" src="data:image/png;base64,{{ picture }}"></figure>
-{% else %}<p>No submission has all its points yet.</p>{% endif %}
-<h2>Items</h2>
-<p>Mean share: of the item's points, 1 is easy. Item-rest correlation: Pearson's, between an item's points and the sum
-of the other items' (Crocker and Algina 1986, ch. 14); about 0.2 or more separates well; below 0, those who know more
-get it wrong more often. It needs {{ enough }} complete submissions.</p>
-<table>
-<caption>Items</caption>
-<thead><tr><th scope="col">Item</th><th scope="col">n</th><th scope="col">Mean share</th>
-<th scope="col">Item-rest correlation</th><th scope="col">Left empty</th><th scope="col">Raised an error</th>
-<th scope="col">Timeout or crash</th><th scope="col">No points yet</th><th scope="col">Look at</th></tr></thead>
-<tbody>
-{% for one in items %}<tr><th scope="row">{{ one.label }}</th><td class="n">{{ one.n }}</td>
-<td class="n">{{ "–" if one.mean is none else "%.2f" | format(one.mean) }}</td>
-<td class="n">{{ "–" if one.rest is none else "%.2f" | format(one.rest) }}</td>
-<td class="n">{{ "%.0f%%" | format(100 * one.blank) }}</td><td class="n">{{ "%.0f%%" | format(100 * one.raised) }}</td>
-<td class="n">{{ "%.0f%%" | format(100 * one.stopped) }}</td><td class="n">{{ one.open }}</td>
-<td>{{ one.flags | join(" ") }}</td></tr>
-{% endfor %}</tbody>
-</table>
-<h2>Frequent wrong answers</h2>
-{% for one in items if one.wrong %}<table>
-<caption>{{ one.label }}: {{ one.counted }}</caption>
-<thead><tr><th scope="col">What</th><th scope="col">Students</th></tr></thead>
-<tbody>
-{% for what, count in one.wrong %}<tr><td>{{ what }}</td><td class="n">{{ count }}</td></tr>
-{% endfor %}</tbody>
-</table>
-{% else %}<p>None.</p>
-{% endfor %}
-<h2>Similar code</h2>
-<p>Names, numbers, texts and comments are ignored, and so is what was handed out or what many share. A pair is a reason
-to read both answers, and no proof: short tasks have few solutions.</p>
-{% for label, pairs in similar if pairs %}<table>
-<caption>{{ label }}</caption>
-<thead><tr><th scope="col">Student</th><th scope="col">Student</th><th scope="col">Shared</th></tr></thead>
-<tbody>
-{% for pair in pairs %}<tr><td><bdi>{{ pair.first }}</bdi></td><td><bdi>{{ pair.second }}</bdi></td>
-<td class="n">{{ "%.0f%%" | format(100 * pair.share) }} ({{ pair.shared }} pieces)</td></tr>
-{% endfor %}</tbody>
-</table>
-{% else %}<p>No pair stands out.</p>
-{% endfor %}
-</main>
-</body>
-</html>
-"""
 
 
 class ItemStatistics(NamedTuple):
@@ -134,7 +51,8 @@ def report(results: Sequence[Result], assignment: Assignment, out: Path) -> Path
     totals = [result.points for result in results if result.points is not None]
     most = sum(item.points for item in quiz.items)
     picture, alt = _histogram(totals, most) if totals else ("", "")
-    page = _template().render(
+    page = rendered(
+        "report.html.j2",
         quiz=quiz,
         n=len(results),
         known=len(totals),
@@ -270,10 +188,3 @@ def _histogram(totals: Sequence[float], most: float) -> tuple[str, str]:
         f"between {low:.3g} and {high:.3g}, lowest {min(totals):.3g}, highest {max(totals):.3g}."
     )
     return base64.b64encode(buffer.getvalue()).decode(), alt
-
-
-@cache
-def _template():
-    from jinja2 import Environment, StrictUndefined
-
-    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(TEMPLATE)

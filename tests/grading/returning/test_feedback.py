@@ -57,6 +57,7 @@ def result(student="ada", answers=None, outcome=Outcome.WRONG, points=0.0, **oth
 def test_a_page_is_whole_and_needs_nothing_else():
     text = page(OURS, result(answers={"90.1": "B", "90.A": "def balanced(t, g):\n    return 1 < 2"}), {})
     shown = Page(text)
+    assert text.startswith('<!DOCTYPE html>\n<html lang="en">')
     csp = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
     assert ("content", csp) in shown.attributes and ("lang", "en") in shown.attributes
     assert "script" not in shown.tags and "link" not in shown.tags and "iframe" not in shown.tags
