@@ -238,6 +238,24 @@ POINTS = {
     "threads without end": (
         "import threading, time\nwhile True: threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()"
     ),
+    "threads that work without end": (
+        "import threading\ndef on():\n    while True: pass\n"
+        "while True: threading.Thread(target=on, daemon=True).start()"
+    ),
+    "tiny threads without end": (
+        "import threading, time\nthreading.stack_size(32768)\n"
+        "while True: threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()"
+    ),
+    "threads past Python": (
+        "import ctypes\nlibc = ctypes.CDLL(None)\none = ctypes.c_ulong()\nlook = ctypes.create_string_buffer(64)\n"
+        "libc.pthread_attr_init(look)\nlibc.pthread_attr_setstacksize(look, ctypes.c_size_t(16384))\n"
+        "pause = ctypes.cast(libc.pause, ctypes.c_void_p)\n"
+        "while True: libc.pthread_create(ctypes.byref(one), look, pause, None)"
+    ),
+    "threads that start threads": (
+        "import threading\ndef on():\n    while True:\n        try: threading.Thread(target=on).start()\n"
+        "        except RuntimeError: pass\non()"
+    ),
     "a thread that outlives its cell": (
         "import threading, time\ndef on():\n    while True: time.sleep(0.01)\n"
         "threading.Thread(target=on).start()\ndef balanced(*a): return 1"

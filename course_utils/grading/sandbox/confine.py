@@ -12,7 +12,7 @@ NOSUID, NODEV, NOEXEC, READ_ONLY, REMOUNT = 2, 4, 8, 1, 32
 PDEATHSIG, SET_DUMPABLE, CAPBSET_DROP, NO_NEW_PRIVS, SET_SECCOMP, CAP_AMBIENT = 1, 4, 24, 38, 22, 47
 SECCOMP_FILTER, AMBIENT_CLEAR_ALL, CAPABILITIES_3 = 2, 4, 0x20080522
 INODES = 4096  # files that a scratch may hold
-THREADS = 4096  # of all workers together: each costs the kernel memory that no other limit counts; root has no limit
+THREADS = 4096  # of all workers together, where the kernel counts them; the fork server looks at each worker's
 
 libc = ctypes.CDLL(None, use_errno=True)
 

@@ -320,7 +320,8 @@ class WorkerPool:
         )
         if "refused" in told:
             return Replies(replies, "infrastructure", told["refused"])
-        if end == "crashed" and by_itself and told["status"] == -signal.SIGKILL and told["busy"] < BUSY:
+        killed = told.get("status") == -signal.SIGKILL and not told.get("over")
+        if end == "crashed" and by_itself and killed and told["busy"] < BUSY:
             return Replies(replies, "infrastructure", "a worker was killed from outside: is memory short?")
         return Replies(replies, end, why, took, float(told.get("busy", 0.0)))
 

@@ -122,6 +122,23 @@ def test_no_point_is_earned_and_the_next_is_unharmed(running, marker, attack):
     assert honest.marks[0].outcome is Outcome.RIGHT and honest.marks[0].points == 3
 
 
+@pytest.mark.parametrize("attack", [name for name in POINTS if "threads" in name])
+def test_threads_of_one_starve_no_neighbour(running, marker, attack):
+    each = [submitted(POINTS[attack]), *(submitted(HONEST, f"s{n}") for n in range(8))]
+    hostile, *honest = running(marker.mark(each))
+    assert hostile.marks[0].outcome in (Outcome.CRASHED, Outcome.RAISED, Outcome.TIMEOUT)
+    assert all(result.marks[0].outcome is Outcome.RIGHT for result in honest)
+
+
+def test_as_many_threads_as_honest_code_starts_are_there(running, marker):
+    pooled = "from concurrent.futures import ThreadPoolExecutor\nimport threading\n" + HONEST.replace(
+        "return",
+        "with ThreadPoolExecutor(20) as many:\n        wall = threading.Barrier(20)\n"
+        "        list(many.map(lambda n: wall.wait(5), range(20)))\n    return",
+    )
+    assert marked(running, marker, pooled).marks[0].outcome is Outcome.RIGHT
+
+
 def test_the_search_would_find_a_key(running):
     steps = [{"do": "run", "source": f"kept = '{KEY_MARK}' * 3"}, {"do": "run", "source": SEARCH}]
     came = running(running.pool.do([*steps, {"do": "read", "name": "loot"}], seconds=9))
