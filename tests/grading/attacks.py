@@ -264,6 +264,10 @@ POINTS = {
     "endless recursion": ("import sys\nsys.setrecursionlimit(10**9)\ndef balanced(*a): return balanced(*a)"),
     "an exception that can't be told": ("class Odd(Exception):\n    def __str__(self): raise self\nraise Odd"),
     "megabytes of text": "def balanced(*a): return 'x' * 30_000_000",
+    "megabytes for each answer": (
+        "import os\nline = b'{\"value\": \"' + b'x' * 40_000_000 + b'\"}\\n'\n"
+        "for _ in range(9):\n    left = line\n    while left: left = left[os.write(3, left):]"
+    ),
     "a million parts": "def balanced(*a): return [0] * 10**6",
     "hidden inputs for another answer": (
         "def balanced(*a):\n    global answer_90_3\n    answer_90_3 = float(np.sum(a))\n    return 1"

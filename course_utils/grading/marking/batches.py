@@ -23,6 +23,7 @@ from course_utils.grading.sandbox.worker_pool import WorkerPool
 
 STOPPED = (Outcome.TIMEOUT, Outcome.CRASHED)
 BATCH = 100  # submissions that are marked and kept together: what a kill can cost
+LARGE = 10_000_000  # characters of a batch's cells: notebooks of many megabytes are kept few at a time
 TRAINED = 20  # those of a quiz with networks to train, which take longer
 PACKAGES = ("numpy", "torch", "torchvision", "fastai", "pandas", "scikit-learn", "scipy", "fine-tuning-course")
 
@@ -136,10 +137,13 @@ class Grading:
     def _batches(self, submissions: Iterable[Submission]) -> Iterator[tuple[str, list[Submission]]]:
         """(assignment, submissions) of what is to be marked, in the order in which they come."""
         gathered: dict[str, list[Submission]] = {}
+        sizes: Counter[str] = Counter()
         for one in submissions:
             part = gathered.setdefault(one.assignment, [])
             part.append(one)
-            if len(part) == self.batches.get(one.assignment, BATCH):
+            sizes[one.assignment] += sum(len(cell.source) for cell in one.cells)
+            if len(part) == self.batches.get(one.assignment, BATCH) or sizes[one.assignment] > LARGE:
+                del sizes[one.assignment]
                 yield one.assignment, gathered.pop(one.assignment)
         yield from gathered.items()
 
