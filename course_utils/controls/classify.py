@@ -24,8 +24,8 @@ ON_ITS_SIDE = (
     "side, for this network as for those of its training images that were stored so.</p>"
 )
 THUMBNAIL = 160  # CSS pixels
-MOST_BARS = 10  # classes listed
-BAR = 20  # characters of a certain class's bar
+MOST_BARS = 3  # classes listed
+BAR = "height:.8em;background:var(--jp-brand-color1,#1976d2)"  # the theme's own blue in JupyterLab
 
 
 class ClassifyControl:
@@ -66,21 +66,16 @@ class ClassifyControl:
         image = open_image(source)
         prepared = self.prepare(image) if self.prepare else image
         given = source if self.opens_files and not isinstance(source, Image.Image) else prepared
-        shares = sorted(self.classify(given).items(), key=lambda item: -item[1])[:MOST_BARS]
+        shares = sorted(self.classify(given).items(), key=lambda item: -item[1])
         self.result = f"{shares[0][0]} ({shares[0][1]:.0%})"
         images = _thumbnail(image, f"{name}: the image to classify.")
         if self.prepare:
             images += " → " + _thumbnail(prepared, "The same image as the network gets it.")
-        rows = "".join(
-            f"<tr><th>{html.escape(str(label))}</th><td>{share:.0%}</td>"
-            f'<td aria-hidden="true">{"█" * round(BAR * share)}</td></tr>'
-            for label, share in shares
-        )
         return (
             f'<figure style="margin:0">{images}</figure>'
             f"{ON_ITS_SIDE if self.leaves_on_side and _is_stored_on_its_side(source) else ''}"
             f'<p role="status">{html.escape(name)}: <strong>{html.escape(self.result)}</strong></p>'
-            f"<table><tr><th>class</th><th>probability</th><td></td></tr>{rows}</table>"
+            f"{_bars(shares)}"
         )
 
     def _ipython_display_(self) -> None:
@@ -112,6 +107,26 @@ def classify_control(
         `data.unreadable-image` when the example can't be opened.
     """
     return ClassifyControl(classify, example, prepare)
+
+
+def _bars(shares: list[tuple[str, float]]) -> str:
+    """The most probable classes as a table with bars, and in one row the others together."""
+    rows = [
+        f"<tr><th scope='row'>{html.escape(str(label))}</th><td>{_percent(share)}</td>"
+        f"<td style='width:12em'><div style='width:{share:.1%};{BAR}'></div></td></tr>"
+        for label, share in shares[:MOST_BARS]
+    ]
+    if more := shares[MOST_BARS:]:
+        others = f"the other {len(more)}" if len(more) > 1 else html.escape(str(more[0][0]))
+        rows.append(
+            f"<tr><th scope='row'>{others}</th><td>{_percent(sum(share for _, share in more))}</td><td></td></tr>"
+        )
+    head = "<tr><th scope='col'>class</th><th scope='col'>probability</th><td></td></tr>"
+    return f"<table>{head}{''.join(rows)}</table>"
+
+
+def _percent(share: float) -> str:
+    return "under 1%" if 0 < share < 0.005 else f"{share:.0%}"
 
 
 def _classify_with(learn: Learner) -> Callable[[Any], Mapping[str, float]]:
