@@ -1,19 +1,49 @@
 """How a control reaches the notebook, what stands in for it, and what its answers are made of."""
 
 import html
+import re
 from collections.abc import Iterable
 
 import ipywidgets as widgets
 from IPython.display import display
 
+# A kernel's end leaves its widgets in the page without life, and the next day's page finds no widget at all. So beside
+# each stands what can be read, and the page shows the one while the other isn't there: by CSS, which needs no kernel.
+INSTEAD = """<style>
+body:has(.course-live-{key}:not(.jupyter-widgets-disconnected)) .course-still-{key} {{display: none}}
+.course-live-{key}.jupyter-widgets-disconnected {{display: none !important}}
+.jp-OutputArea-child:has(.course-still-{key}) + .jp-OutputArea-child:not(:has(.course-live-{key})) {{display: none}}
+</style>"""
+STILL = re.compile(r'<div class="course-still-\w+">.*?<!-- still -->(.*)<!-- end of still --></div>', re.S)
 
-def show_control(box: widgets.VBox, static: str, text: str) -> None:
-    """Show the widget where a kernel serves it, the HTML where none does, the text in a terminal."""
+
+def show_control(box: widgets.DOMWidget, static: str, text: str, again: str = "it works again") -> None:
+    """Show the widget where a kernel serves it, the HTML where none does, the text in a terminal.
+
+    Parameters
+    ----------
+    box : DOMWidget
+        The control.
+    static : str
+        HTML that stands for it.
+    text : str
+        What a terminal shows.
+    again : str
+        What happens when the cell is run again, after "Run this cell again: ".
+    """
+    key = box.model_id[:12]
+    box.add_class(f"course-live-{key}")
+    note = f"<p><em>Run this cell again: {again}. After a restart, run the cells above it first.</em></p>"
+    still = f"{INSTEAD.format(key=key)}{note}<!-- still -->{static}<!-- end of still -->"
+    display({"text/html": f'<div class="course-still-{key}">{still}</div>', "text/plain": text}, raw=True)
     live = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
-    display(
-        {"application/vnd.jupyter.widget-view+json": live, "text/html": static, "text/plain": text},
-        raw=True,
-    )
+    display({"application/vnd.jupyter.widget-view+json": live}, raw=True)
+
+
+def static_part(page: str) -> str | None:
+    """What stands for a control in the HTML that `show_control` puts beside it; None for any other HTML."""
+    found = STILL.fullmatch(page)
+    return found and found[1]
 
 
 def status_html(sentence: str) -> str:

@@ -70,7 +70,7 @@ def _indices(answer: Any, parts: Sequence) -> list[int]:
 def _one(item: OneChoice, answer: object) -> Verdict:
     chosen = set(_indices(answer, item.options))
     if len(chosen) != 1:
-        return Verdict(None, ("Tick one answer first.",))
+        return Verdict(None, ("Choose one answer first.",))
     (index,) = chosen
     return Verdict(index in item.key, (item.options[index].feedback,))
 

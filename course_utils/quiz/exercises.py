@@ -1,6 +1,5 @@
 """The calls of a lesson that need no widget: `check` an exercise, and what a cell `found` beside a guess."""
 
-import html
 from typing import Any
 
 from IPython.display import display
@@ -10,9 +9,9 @@ from course_utils.quiz import progress
 from course_utils.quiz.answers import Verdict, compare
 from course_utils.quiz.items import Code, Model, Prediction
 from course_utils.quiz.reading import item as item_of
-from course_utils.quiz.text import explanation_html, inline, section_html
+from course_utils.quiz.text import SIGNS, explanation_html, inline, section_html, verdict_html
 
-SIGNS = {True: "Right.", False: "Not yet.", None: "To do."}  # words: a colour or a tick alone says nothing aloud
+TO_DO = "To do."
 
 
 def check(identifier: str, answer: Any, **context: Any) -> None:
@@ -84,13 +83,14 @@ def found(identifier: str, value: float) -> None:
 
 
 def _say(verdict: Verdict, item: Code | Model | Prediction) -> None:
-    guessed = isinstance(item, Prediction)
-    sign = "" if guessed else SIGNS[verdict.right]
-    told = [sign, *verdict.feedback]
-    page = f'<p role="status"><strong>{html.escape(sign)}</strong> {" ".join(map(inline, verdict.feedback))}</p>'
-    if verdict.right is False and not guessed:
-        page += f"<p>Look again at {section_html(item)}.</p>"
-    if verdict.right or guessed:
-        page += explanation_html(item)
-        told.append(item.explanation)
-    display({"text/html": page, "text/plain": " ".join(told).strip()}, raw=True)
+    page, told = " ".join(map(inline, verdict.feedback)), list(verdict.feedback)
+    if isinstance(item, Prediction):
+        page, told = f"{page}{explanation_html(item)}", [*told, item.explanation]
+    elif verdict.right is None:
+        page, told = f"<strong>{TO_DO}</strong> {page}", [TO_DO, *told]
+    elif verdict.right:
+        page = verdict_html(True, page + explanation_html(item))
+        told = [SIGNS[True][0], *told, item.explanation]
+    else:
+        page, told = verdict_html(False, f"{page} Look again at {section_html(item)}."), [SIGNS[False][0], *told]
+    display({"text/html": f'<div role="status">{page}</div>', "text/plain": " ".join(told)}, raw=True)

@@ -3,6 +3,7 @@
 import base64
 import html
 import random
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
 TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".svg": "image/svg+xml"}
 STATIC = "page"  # the shuffle of a page that belongs to no learner
 MARGIN = "margin:.4em 0"
+CARD = "border:1px solid var(--jp-border-color1,#9e9e9e);border-radius:4px;padding:.2em 1em;max-width:60em"
+# Right and wrong differ in word, sign and colour. Where no Lab sets its theme's colours, these do on light and on dark.
+SIGNS = {
+    True: ("Right.", "✓", "var(--jp-success-color1,#388e3c)"),
+    False: ("Not yet.", "✗", "var(--jp-error-color1,#e53935)"),
+}
 WithParts = OneChoice | SeveralChoices | Order
 
 
@@ -62,19 +69,37 @@ def stem_html(item: Item) -> str:
 
 def static_html(item: Item) -> str:
     """Render the whole item for a page without a kernel."""
-    parts = [stem_html(item)]
+    parts = [stem_html(item), how_html(item)]
     if isinstance(item, (OneChoice, SeveralChoices, Order)):
         shown = lettered(item, shuffled(item, STATIC))
         parts.append(
             "<ul>" + "".join(f"<li><strong>{letter}</strong> — {inline(text)}</li>" for letter, text in shown) + "</ul>"
         )
     parts.append(f"<details><summary>Answer</summary>{answer_html(item, STATIC)}</details>")
-    return "".join(parts)
+    return f'<div class="course-question" style="{CARD}">{"".join(parts)}</div>'
+
+
+def how_html(item: Item) -> str:
+    """Say how many options to choose, for a choice."""
+    how = {OneChoice: "Choose one.", SeveralChoices: "Choose all that apply."}.get(type(item))
+    return f'<p style="{MARGIN}"><em>{how}</em></p>' if how else ""
+
+
+def verdict_html(right: bool | None, told: str, before: str = "") -> str:
+    """Render what an answer is told, HTML, with a word, a sign and a colour for right or wrong; with none for None."""
+    if right is None:
+        return told
+    word, sign, colour = SIGNS[right]
+    return (
+        f'<div style="border-left:4px solid {colour};padding-left:.7em">{before}'
+        f'<span aria-hidden="true" style="color:{colour};font-weight:bold">{sign}</span> '
+        f"<strong>{word}</strong> {told}</div>"
+    )
 
 
 def static_text(item: Item) -> str:
     """Write the item for a terminal, without its answer."""
-    lines = [item.label, item.stem]
+    lines = [item.label, item.stem, *re.findall("<em>(.+)</em>", how_html(item))]
     if isinstance(item, (OneChoice, SeveralChoices, Order)):
         lines += [f"{letter} — {text}" for letter, text in lettered(item, shuffled(item, STATIC))]
     return "\n".join(lines)

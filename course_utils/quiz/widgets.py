@@ -3,8 +3,6 @@
 import asyncio
 import warnings
 from collections.abc import Callable
-from string import ascii_uppercase
-from typing import Any
 
 import ipywidgets as widgets
 
@@ -12,117 +10,29 @@ from course_utils.display.widgets import show_control
 from course_utils.errors import CourseError
 from course_utils.quiz import progress
 from course_utils.quiz.answers import Verdict, judge, read_number
-from course_utils.quiz.items import Code, Model, Number, OneChoice, Order, Prediction, SeveralChoices, ShortText
+from course_utils.quiz.inputs import STYLE, Choice, Line, Ticks, Written
+from course_utils.quiz.items import Code, Model, OneChoice, Order, Prediction, SeveralChoices
 from course_utils.quiz.reading import item as item_of
 from course_utils.quiz.text import (
     answer_html,
     explanation_html,
     inline,
-    lettered,
     section_html,
     shuffled,
     static_html,
     static_text,
     stem_html,
+    verdict_html,
 )
 
-# While a kernel is busy, the page keeps a text back until the last one was taken, but sends Enter and clicks at once.
-MOMENT = 0.1  # seconds between Enter and the text that it ended
+# While a kernel is busy, the page keeps a text or a choice back until the last one was taken, but sends Enter and
+# clicks at once.
+MOMENT = 0.1  # seconds between Enter, or the click on Check, and the text or the choice that it ended
 LATE = 0.5  # seconds that a text may come after the click on Check that it was meant for
 ENOUGH = 2  # wrong tries after which the answer may be shown
-# A checkbox's own label is cut off at the end of its line, and options are sentences.
-STYLE = """<style>
-.course-option, .course-option label {height: auto !important; max-width: 100%; overflow: visible}
-.course-option label span, .course-option .widget-label-basic {white-space: normal !important; line-height: 1.4}
-</style>"""
+AGAIN = "your answers come back"
 
-
-Written = Number | ShortText | Order | Prediction
 Asked = OneChoice | SeveralChoices | Written
-
-
-class Ticks:
-    """A checkbox for each option; in a question with one right answer, ticking one takes the tick from the others."""
-
-    def __init__(self, item: OneChoice | SeveralChoices, order: list[int]):
-        self.order = order
-        self.boxes = [
-            widgets.Checkbox(
-                description=f"{letter} — {text.replace('`', '')}",  # a label holds no code font
-                indent=False,
-                layout=widgets.Layout(width="100%", height="auto"),
-                style={"description_width": "initial"},
-            )
-            for letter, text in lettered(item, order)
-        ]
-        for box in self.boxes:
-            box.add_class("course-option")
-            if isinstance(item, OneChoice):
-                box.observe(self._only, "value")
-        self.view = widgets.VBox([widgets.HTML(STYLE), *self.boxes])
-
-    def _only(self, change: dict) -> None:
-        if change["new"]:
-            for box in self.boxes:
-                if box is not change["owner"]:
-                    box.value = False
-
-    @property
-    def answer(self) -> list[int]:
-        """The ticked options' indices in the item."""
-        return sorted(index for index, box in zip(self.order, self.boxes, strict=True) if box.value)
-
-    @answer.setter
-    def answer(self, indices: Any) -> None:
-        for index, box in zip(self.order, self.boxes, strict=True):
-            box.value = index in indices
-
-
-class Line:
-    """A line to write in: a number, a word or two, or the letters of steps in their order."""
-
-    def __init__(self, item: Written, order: list[int] | None):
-        self.order = order
-        label, example = _asked(item)
-        self.field = widgets.Text(
-            continuous_update=False,  # or, while a cell trains, Check would arrive before the last letters do
-            description=label,
-            placeholder=example,
-            layout=widgets.Layout(width="360px"),
-            style={"description_width": "initial"},
-        )
-        steps = [widgets.HTMLMath(_steps_html(item, order))] if isinstance(item, Order) and order else []
-        self.view = widgets.VBox([*steps, self.field])
-
-    @property
-    def answer(self) -> str | list[int]:
-        """What was written; for an order, the steps' indices, -1 for a letter that names no step."""
-        if self.order is None:
-            return self.field.value
-        letters = [letter for letter in self.field.value.upper() if letter in ascii_uppercase]
-        return [self.order[n] if (n := ascii_uppercase.index(letter)) < len(self.order) else -1 for letter in letters]
-
-    @answer.setter
-    def answer(self, answer: Any) -> None:
-        if self.order is None:
-            self.field.value = str(answer)
-        else:
-            self.field.value = " ".join(ascii_uppercase[self.order.index(step)] for step in answer)
-
-
-def _asked(item: Written) -> tuple[str, str]:
-    """A line's label and the example within it."""
-    if isinstance(item, Order):
-        return "The letters in order:", " ".join(ascii_uppercase[: len(item.steps)])
-    if isinstance(item, ShortText):
-        return "Your answer:", "a word or two"
-    unit = f" ({item.unit})" if item.unit else ""
-    return (f"Your guess{unit}:" if isinstance(item, Prediction) else f"Your answer{unit}:"), "a number"
-
-
-def _steps_html(item: Order, order: list[int]) -> str:
-    rows = (f"<li><strong>{letter}</strong> — {inline(text)}</li>" for letter, text in lettered(item, order))
-    return f"<ul style='line-height:1.5'>{''.join(rows)}</ul>"
 
 
 class Question:
@@ -131,8 +41,10 @@ class Question:
     def __init__(self, item: Asked):
         self.item = item
         self.whose = progress.learner()
-        self.input: Ticks | Line
-        if isinstance(item, (OneChoice, SeveralChoices)):
+        self.input: Choice | Ticks | Line
+        if isinstance(item, OneChoice):
+            self.input = Choice(item, shuffled(item, self.whose))
+        elif isinstance(item, SeveralChoices):
             self.input = Ticks(item, shuffled(item, self.whose))
         else:
             self.input = Line(item, shuffled(item, self.whose) if isinstance(item, Order) else None)
@@ -146,8 +58,10 @@ class Question:
         self.said = widgets.HTMLMath()
         if isinstance(self.input, Line):
             _on_enter(self.input.field, self._enter)
-        buttons = widgets.HBox([self.check, self.hint, self.show])
-        self.box = widgets.VBox([widgets.HTMLMath(stem_html(item)), self.input.view, buttons, self.said])
+        buttons = widgets.HBox([self.check, self.hint, self.show], layout=widgets.Layout(flex_flow="row wrap"))
+        stem = widgets.HTMLMath(STYLE + stem_html(item))
+        self.box = widgets.VBox([stem, self.input.view, buttons, self.said])
+        self.box.add_class("course-question")
         self._restore()
 
     def _restore(self) -> None:
@@ -170,8 +84,10 @@ class Question:
         self._later(MOMENT)
 
     def _click(self, _: object = None) -> None:
-        """Check at once, unless it is the text that was checked before: the new one may be on its way."""
-        if isinstance(self.input, Line) and self.input.field.value == self.checked:
+        """Check what is chosen a moment later, and a text at once unless it was checked before: a new one may come."""
+        if not isinstance(self.input, Line):
+            self._later(MOMENT)
+        elif self.input.field.value == self.checked:
             self._later(LATE)
         else:
             self._check()
@@ -213,13 +129,12 @@ class Question:
         elif verdict.right:
             self.done = True
             self.show.layout.display = "none"
-            self._say(f"{before}<strong>Right.</strong> {told} {explanation_html(self.item)}")
+            self._say(verdict_html(True, f"{told} {explanation_html(self.item)}", before))
         else:
             if self.wrong >= ENOUGH:
                 self.show.layout.display = ""
-            self._say(
-                f"{before}<strong>Not yet.</strong> {told} Look again at {section_html(self.item)}, and try again."
-            )
+            told = f"{told} Look again at {section_html(self.item)}, and try again."
+            self._say(verdict_html(False, told, before))
 
     def _hint(self, _: object = None) -> None:
         hints = self.item.hints
@@ -236,7 +151,7 @@ class Question:
         self.said.value = f'<div role="status" class="jp-RenderedHTMLCommon">{page}</div>'  # links and code as in Lab
 
     def _ipython_display_(self) -> None:
-        show_control(self.box, static_html(self.item), static_text(self.item))
+        show_control(self.box, static_html(self.item), static_text(self.item), AGAIN)
 
 
 def ask(identifier: str) -> Question:

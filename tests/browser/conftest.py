@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 ARTEFACTS = Path(__file__).parents[1] / "artefacts"
 TROUBLE = "[data-mime-type='application/vnd.jupyter.stderr']"  # what Lab marks errors with too
 EVERY_CELL = """{"@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"}}"""  # not only those in sight
+THEMES = "/lab/api/settings/@jupyterlab/apputils-extension:themes"
 
 
 @dataclass
@@ -42,12 +43,19 @@ class Notebook:
             timeout=1000 * seconds,
         )
 
+    def restart(self) -> None:
+        """Restart the kernel by the menu, and confirm it."""
+        self.page.get_by_role("menuitem", name="Kernel", exact=True).click()
+        self.page.get_by_text("Restart Kernel…", exact=True).click()
+        self.page.locator(".jp-Dialog .jp-mod-warn").click()
+
     def problems(self) -> list[str]:
         """What stands in the outputs as an error or on standard error."""
         return self.outputs(TROUBLE).all_inner_texts()
 
     def outputs(self, selector: str) -> Locator:
-        return self.page.locator(".jp-OutputArea").locator(selector)
+        """What is in sight of the outputs: beside a control lies what stands for it without a kernel."""
+        return self.page.locator(".jp-OutputArea").locator(selector).locator("visible=true")
 
     def upload(self, file: Path) -> None:
         """Choose a file in the upload control, from the keyboard."""
@@ -78,15 +86,20 @@ class Lab:
         nbformat.write(notebook, self.folder / f"{name}.ipynb")
         return f"{name}.ipynb"
 
-    def call(self, path: str, method: str = "GET") -> bytes:
-        request = urllib.request.Request(f"{self.address}/api{path}?token={self.token}", method=method)
+    def call(self, path: str, method: str = "GET", body: object = None) -> bytes:
+        content = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.address}{path}?token={self.token}", content, method=method)
         with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.read()
 
     def stop_kernels(self) -> None:
         """Give back what the notebooks hold: each kernel has most of a gigabyte."""
-        for kernel in json.loads(self.call("/kernels")):
-            self.call(f"/kernels/{kernel['id']}", "DELETE")
+        for kernel in json.loads(self.call("/api/kernels")):
+            self.call(f"/api/kernels/{kernel['id']}", "DELETE")
+
+    def wear(self, theme: str) -> None:
+        """Set the theme of the pages that are opened from now on: "JupyterLab Light" or "JupyterLab Dark"."""
+        self.call(THEMES, "PUT", {"raw": json.dumps({"theme": theme})})
 
     def open(self, page: Page, file: str) -> Notebook:
         page.goto(f"{self.address}/lab/tree/{file}?token={self.token}&reset")
@@ -154,6 +167,7 @@ def page(browser: Browser, lab: Lab, request: pytest.FixtureRequest) -> Iterator
     ARTEFACTS.mkdir(exist_ok=True)
     page.screenshot(path=ARTEFACTS / f"{request.node.name}.png")
     page.close()
+    lab.wear("JupyterLab Light")
     lab.stop_kernels()
 
 
@@ -161,7 +175,7 @@ def _wait_for(lab: Lab, server: subprocess.Popen, log: Path, seconds: float = 18
     end = time.monotonic() + seconds
     while time.monotonic() < end and server.poll() is None:
         try:
-            lab.call("")
+            lab.call("/api")
             return
         except OSError:
             time.sleep(0.2)

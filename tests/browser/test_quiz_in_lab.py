@@ -27,6 +27,14 @@ ANSWERS = {
     "90.4": ("Fit", "That one calls it", " TRAIN. "),
 }
 
+ONE, SEVERAL = ["90.1"], ["90.2"]
+FOCUS_SHOWS = "it => it.matches(':focus-visible') && parseFloat(getComputedStyle(it).outlineWidth) >= 2"
+# What overflows, in a question's card: it would get a scrollbar, or be cut off.
+OVERFLOWING = """card => [card, ...card.querySelectorAll('*')].filter(it =>
+    !it.closest('mjx-container') && getComputedStyle(it).display !== 'inline' &&
+    (it.scrollWidth > it.clientWidth + 1 || it.scrollHeight > it.clientHeight + 1) &&
+    getComputedStyle(it).overflow !== 'visible').map(it => it.outerHTML.slice(0, 200))"""
+
 pytestmark = pytest.mark.timeout(900)
 
 
@@ -46,22 +54,24 @@ def quiz(lab, page, tmp_path, monkeypatch):
 
 
 def block(page, item: str) -> Locator:
-    """The output of one question."""
-    return page.locator(".jp-OutputArea-output").filter(has_text=f"Question {item}").first
+    """The card of one question, the one that is in sight."""
+    return page.locator(".course-question:visible").filter(has_text=f"Question {item}").first
 
 
 def answer(page, item: str, given, by_keyboard: bool) -> Locator:
     """Give an answer and have it checked; the place where the feedback stands."""
     where = block(page, item)
-    boxes = where.get_by_role("checkbox")
+    options = where.get_by_role("radio" if item in ONE else "checkbox")
     wanted = [given] if isinstance(given, str) else list(given)
-    if boxes.count():
-        for box in boxes.all():
-            label = box.evaluate("box => box.closest('label').innerText")
-            if box.is_checked() != any(label.strip().endswith(f"— {text}") for text in wanted):
-                box.focus() if by_keyboard else box.click()
+    if item in ONE + SEVERAL:
+        for option in options.all():
+            label = option.evaluate("option => option.closest('label').innerText").strip()
+            chosen = any(label.endswith(f"— {text}") for text in wanted)
+            if option.is_checked() != chosen and (chosen or item in SEVERAL):
+                option.focus() if by_keyboard else option.click()
                 if by_keyboard:
-                    box.press("Space")
+                    option.press("Space")
+                    assert option.evaluate(FOCUS_SHOWS)
     else:
         field = where.get_by_role("textbox")
         field.fill("")
@@ -102,6 +112,10 @@ def test_every_kind_answers(quiz, page, by_keyboard):
     for item in ("90.5", "90.6"):
         block(page, item).screenshot(path=ARTEFACTS / f"quiz_{item}.png")
     expect(page.locator(".jp-OutputArea-output").last).to_contain_text("Question 90.1 — frozen: right after 2 tries")
+    for width in (1280, 700):
+        page.set_viewport_size({"width": width, "height": 1000})
+        for item in ASKED:
+            assert block(page, item).evaluate(OVERFLOWING) == []
     assert quiz.problems() == []
 
 
@@ -126,21 +140,46 @@ def test_feedback_leads_to_the_section(quiz, page):
     expect(heading).to_be_in_viewport()
 
 
-def test_answers_are_kept_when_the_page_is_loaded_anew(quiz, page, lab):
+def test_after_a_restart_and_the_next_day_questions_are_readable_and_answers_come_back(quiz, page, lab):
     expect(answer(page, "90.3", "86.67", False)).to_contain_text("Right.")
     expect(answer(page, "90.6", "4", False)).to_contain_text("Noted: 4")
-    lab.stop_kernels()
+    page.keyboard.press("Control+s")
+    quiz.restart()
+    expect_readable(page)
+    expect(page.locator("#jp-main-statusbar")).to_contain_text("Idle")  # a kernel that still starts can't be stopped
+    lab.stop_kernels()  # the next day
+    lab.wear("JupyterLab Dark")
     again = lab.open(page, "kinds.ipynb")
+    expect_readable(page)
+    expect_nothing_serious(page)
     again.run_all(seconds=300)
-    expect(block(page, "90.3").locator("[role=status]")).to_contain_text("You answered this before. Right.")
+    expect(block(page, "90.3").locator("[role=status]")).to_contain_text("You answered this before.")
+    expect(block(page, "90.3").locator("[role=status]")).to_contain_text("Right.")
     expect(block(page, "90.3").get_by_role("textbox")).to_have_value("86.67")
+    expect(page.get_by_text("Run this cell again: your answers come back.").locator("visible=true")).to_have_count(0)
     outputs = page.locator(".jp-OutputArea")
     expect(outputs.filter(has_text="You guessed 4")).to_contain_text("the cell found 5.5×. That is near.")
     expect(outputs.filter(has_text="That is the square.")).to_contain_text("Not yet.")
+    answer(page, "90.1", "nothing at all", True)
+    expect_nothing_serious(page)
+
+
+def expect_readable(page) -> None:
+    """Every question stands as text, with what to do, and no widget that has lost its kernel is in sight."""
+    sentences = page.get_by_text("Run this cell again: your answers come back.").locator("visible=true")
+    expect(sentences).to_have_count(len(ASKED))
+    for item in ASKED:
+        expect(block(page, item)).to_contain_text("Answer")
+    expect(page.locator(".jp-OutputArea .jupyter-widgets").locator("visible=true")).to_have_count(0)
+    expect(page.get_by_text(re.compile("model not found|Loading widget")).locator("visible=true")).to_have_count(0)
 
 
 def test_nothing_serious_stands_in_the_way_of_a_screen_reader(quiz, page):
     answer(page, "90.1", "nothing at all", True)
+    expect_nothing_serious(page)
+
+
+def expect_nothing_serious(page) -> None:
     found = Axe().run(page, context=".jp-Notebook .jp-OutputArea").response["violations"]
     serious = [one for one in found if one["impact"] in ("serious", "critical")]
     assert not serious, [(one["id"], one["help"], [node["html"][:200] for node in one["nodes"]]) for one in serious]

@@ -4,6 +4,7 @@ import datetime
 import importlib.metadata
 import io
 import os
+import re
 import subprocess
 import sys
 import time
@@ -47,8 +48,18 @@ def test_example_is_classified_at_once():
     assert control.result == "bright (100%)"
     answer = control.answer.value
     assert '<p role="status">The example: <strong>bright (100%)</strong></p>' in answer
-    assert answer.index("<th>bright</th><td>100%</td>") < answer.index("<th>dark</th><td>0%</td>")
+    assert answer.index("bright</th><td>100%</td>") < answer.index("dark</th><td>0%</td>")
     assert 'alt="The example: the image to classify."' in answer
+
+
+def test_three_classes_have_bars_and_the_others_share_a_row():
+    shares = {"a": 0.003, "b": 0.9, "c": 0.05, "d": 0.04, "e": 0.007}
+    answer = classify_control(lambda image: shares, Image.new("RGB", (64, 48))).answer.value
+    rows = re.findall(r"<th scope='row'>(.+?)</th><td>(.+?)</td>", answer)
+    assert rows == [("b", "90%"), ("c", "5%"), ("d", "4%"), ("the other 2", "1%")]
+    assert re.findall(r"<div style='width:([\d.]+%)", answer) == ["90.0%", "5.0%", "4.0%"]
+    four = classify_control(lambda image: {"a": 0.7, "b": 0.2, "c": 0.099, "d": 0.001}, Image.new("RGB", (64, 48)))
+    assert "d</th><td>under 1%</td>" in four.answer.value
 
 
 @pytest.mark.parametrize("kind", ["bytes", "path", "text"])
@@ -122,11 +133,13 @@ def test_static_output_holds_the_answer(monkeypatch):
     slider = depth_slider({"stem": np.ones((4, 8, 8))}, np.zeros((16, 16, 3)))
     control._ipython_display_()
     slider._ipython_display_()
-    for data, box in zip(outputs, (control.box, slider.box), strict=True):
+    for data, box in zip(outputs[1::2], (control.box, slider.box), strict=True):
         assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == box.model_id
-    assert outputs[0]["text/html"] == control.answer.value
+        assert list(data) == ["application/vnd.jupyter.widget-view+json"]  # a terminal shows the text once
+    assert output.static_part(outputs[0]["text/html"]) == control.answer.value
+    assert "Run this cell again" in outputs[0]["text/html"] and output.static_part("<p>other</p>") is None
     assert outputs[0]["text/plain"] == "Upload an image. The example is classified as bright (100%)."
-    assert 'alt="stem: 4 of 4 feature maps of 8 by 8' in outputs[1]["text/html"]
+    assert 'alt="stem: 4 of 4 feature maps of 8 by 8' in outputs[2]["text/html"]
 
 
 def test_depth_slider_shows_the_chosen_depth():
@@ -163,7 +176,7 @@ def test_learner_is_asked_without_a_progress_bar(capsys):
     control = classify_control(learn, Image.new("RGB", (8, 8)))
     label, share = control.result.split()
     assert label in dls.vocab and share.endswith("%)")
-    assert control.answer.value.count("<tr>") == 1 + 10
+    assert control.answer.value.count("<tr>") == 1 + 3 + 1 and "the other 7" in control.answer.value
     assert capsys.readouterr().out == ""
 
 

@@ -7,13 +7,15 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import ipywidgets as widgets
 import pytest
 from support.errors import refused
 
 from course_utils.lessons import Lesson
 from course_utils.quiz import ask, check, exercises, found, predict, progress, progress_table, reading, review, summary
 from course_utils.quiz import widgets as quiz_widgets
-from course_utils.quiz.text import shuffled, static_html, static_text
+from course_utils.quiz.inputs import Choice
+from course_utils.quiz.text import SIGNS, shuffled, static_html, static_text
 
 HERE = Path(__file__).parent
 
@@ -43,6 +45,9 @@ def said(monkeypatch):
 
 
 def tick(question, *texts):
+    if isinstance(question.input, Choice):
+        (question.input.answer,) = [[n] for n, option in enumerate(question.item.options) if option.text in texts]
+        return
     for place, box in zip(question.input.order, question.input.boxes, strict=True):
         box.value = question.item.options[place].text in texts
 
@@ -50,7 +55,7 @@ def tick(question, *texts):
 def test_one_choice_answers_each_option_and_counts_the_tries():
     question = ask("90.1")
     question.check.click()
-    assert question.result == "Tick one answer first." and not progress.standings()
+    assert question.result == "Choose one answer first." and not progress.standings()
     tick(question, "nothing at all")
     question.check.click()
     assert "Not yet." in question.result and "<code>requires_grad</code>" in question.result
@@ -64,15 +69,31 @@ def test_one_choice_answers_each_option_and_counts_the_tries():
     assert (standing.tries, standing.first_right, standing.last_right) == (2, False, True)
 
 
-def test_ticking_one_takes_the_tick_from_the_others():
-    question = ask("90.1")
-    for box in question.input.boxes:
-        box.value = True
-    assert [box.value for box in question.input.boxes] == [False, False, True]
-    several = ask("90.2")
+def test_one_answer_has_radio_buttons_and_several_have_checkboxes():
+    one, several = ask("90.1"), ask("90.2")
+    assert type(one.input.buttons) is widgets.RadioButtons and one.input.answer == []
+    assert {label[4:] for label, _ in one.input.buttons.options} == {option.text for option in one.item.options}
     for box in several.input.boxes:
         box.value = True
     assert several.input.answer == [0, 1, 2]
+    assert "Choose one." in static_html(one.item) and "Choose one." in static_text(one.item)
+    assert "Choose all that apply." in static_html(several.item)
+
+
+def test_right_and_wrong_differ_in_sign_colour_and_words(said):
+    question = ask("90.1")
+    tick(question, "nothing at all")
+    question.check.click()
+    wrong = question.result
+    tick(question, "the head and BatchNorm")
+    question.check.click()
+    check("90.A", lambda x: x**2)
+    check("90.A", lambda x: 2 * x)
+    pages = [[wrong, said[-2]["text/html"]], [question.result, said[-1]["text/html"]]]
+    for alike, (word, sign, colour) in zip(pages, (SIGNS[False], SIGNS[True]), strict=True):
+        for page in alike:
+            assert f"<strong>{word}</strong>" in page and sign in page and page.count(colour) == 2
+    assert not {*SIGNS[True]} & {*SIGNS[False]}
 
 
 def test_several_choices_say_what_is_missing():
@@ -291,8 +312,3 @@ def test_questions_bring_no_torch():
     code += "print(sorted({'torch', 'fastai', 'matplotlib', 'pandas', 'numpy'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
-
-
-def test_labels_of_options_may_be_long(monkeypatch):
-    assert "white-space: normal" in quiz_widgets.STYLE
-    assert all("course-option" in box._dom_classes for box in ask("90.1").input.boxes)

@@ -6,11 +6,12 @@ from course_utils.display import widgets
 
 
 def shown(control, monkeypatch) -> dict:
-    """Return the data of the one output that a control displays."""
+    """Return what a control displays: the data that stand for it, and its view."""
     outputs = []
     monkeypatch.setattr(widgets, "display", lambda data, raw: outputs.append(data))
     control._ipython_display_()
-    return outputs[0]
+    still, live = outputs
+    return {**still, **live, "text/html": widgets.static_part(still["text/html"])}
 
 
 def marks(control) -> list[tuple[float, float]]:

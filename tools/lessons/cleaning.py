@@ -5,6 +5,8 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
+from course_utils.display.widgets import static_part
+
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # A saved view without its live model shows as nothing on GitHub and as an error in Lab, so a sentence stands for it.
 CONTROL = "An interactive control: run this cell to use it."
@@ -37,12 +39,14 @@ def _clean_data(output: NotebookNode) -> NotebookNode | None:
     data = output.data
     html = data.get("text/html")
     if html is not None:
-        if EMPTY_HTML.fullmatch(html) or "<progress" in html:
+        if (static := static_part(html)) is not None:
+            output.data["text/html"] = static
+        elif EMPTY_HTML.fullmatch(html) or "<progress" in html:
             return None
         if TRAINING_TABLE in html:
             output.data = _training_table(html)
     elif WIDGET in data:
-        if BAR.search(data.get("text/plain", "")):
+        if set(data) == {WIDGET} or BAR.search(data.get("text/plain", "")):
             return None
         output.data = {"text/html": f"<p><em>{CONTROL}</em></p>", "text/plain": CONTROL}
     output.data.pop(WIDGET, None)

@@ -4,9 +4,11 @@ import os
 from pathlib import Path
 
 import nbformat
+from ipywidgets import VBox
 from nbformat.v4 import new_output
 from support.toy_lesson import executed, html
 
+from course_utils.display import widgets
 from tools.lessons import checking
 from tools.lessons.cleaning import WIDGET, clean
 from tools.lessons.files import read_notebook
@@ -38,6 +40,19 @@ def test_a_control_that_brings_its_own_page_keeps_it(toy):
     code.outputs = [new_output("display_data", {**page, WIDGET: {"model_id": "1"}})]
     clean(notebook, Path("/nowhere"), Path("/nowhere"))
     assert [dict(output.data) for output in code.outputs] == [page]
+
+
+def test_of_a_control_of_ours_the_page_stays_that_stands_for_it(toy, monkeypatch):
+    notebook = read_notebook(executed(toy()))
+    code = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    shown = []
+    monkeypatch.setattr(widgets, "display", lambda data, raw: shown.append(new_output("display_data", data)))
+    widgets.show_control(VBox(), "<div>\n<p>a car</p></div>", "a car")
+    code.outputs = shown
+    clean(notebook, Path("/nowhere"), Path("/nowhere"))
+    assert [dict(output.data) for output in code.outputs] == [
+        {"text/html": "<div>\n<p>a car</p></div>", "text/plain": "a car"}
+    ]
 
 
 def test_paths_of_other_folders_stay(toy):
