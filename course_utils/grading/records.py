@@ -1,6 +1,7 @@
 """What grading hands from room to room: a submission as read, and its marks."""
 
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 LONGEST_ANSWER = 10_000
@@ -35,6 +36,43 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
+class Arrival:
+    """When a submission was handed in, as far as anything tells.
+
+    time: ISO 8601, "2026-12-04T23:50:00", with its offset from UTC where that is known; "" where there is a mark alone
+    mark: what the platform itself says, "late" or "on time", or ""
+    source: what tells it, for people: "Moodle's worksheet"
+    sure: a platform tells it; a file's own time is no proof
+    """
+
+    time: str = ""
+    mark: str = ""
+    source: str = ""
+    sure: bool = False
+
+
+@dataclass(frozen=True)
+class Timing:
+    """A submission held against its student's deadline.
+
+    due: in the deadline's time zone, with the student's extension; arrived: the same, None when nobody knows
+    late: by how much it came after `due`, 0 when it is on time, None when that isn't known
+    source, sure: as of Arrival
+    penalty: the points that it costs; None until a person has said when it came, since what is known is no proof
+    extended: whether the student has an extension; over: whether it came after the last date, so that nothing counts
+    """
+
+    due: datetime
+    arrived: datetime | None
+    late: timedelta | None
+    source: str
+    sure: bool
+    penalty: float | None
+    extended: bool = False
+    over: bool = False
+
+
+@dataclass(frozen=True)
 class Cell:
     """A code cell of a student; `item` is the id of the item that it answers, "04.2", or None for one of their own."""
 
@@ -58,6 +96,8 @@ class Submission:
     looks: item id → why a person should look at it unless it is right
     remarks: what was odd, in sentences: copied, edited, swapped cells, points changed, names that differ
     trouble: why it could not be read, or ""
+    arrival: when it was handed in
+    superseded: the student has a newer one, which came after the deadline
     """
 
     student: str
@@ -72,6 +112,8 @@ class Submission:
     looks: dict[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     trouble: str = ""
+    arrival: Arrival = Arrival()
+    superseded: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,6 +140,8 @@ class Result:
     """All of one submission: its state, its marks in the quiz's order, and how it was run.
 
     tier: the isolation that it ran in, "sandbox", "container", ...; environment: digest of what it ran with
+    superseded: as of its submission
+    timing: how it stands to the deadline, None where there is no deadline
     """
 
     student: str
@@ -110,12 +154,24 @@ class Result:
     seconds: float = 0.0
     tier: str = ""
     environment: str = ""
+    superseded: bool = False
+    timing: Timing | None = None
+
+    @property
+    def raw(self) -> float | None:
+        """The items' sum; None as long as one item has no points, or none was read: an unknown is never a zero."""
+        known = [mark.points for mark in self.marks if mark.points is not None]
+        return sum(known) if known and len(known) == len(self.marks) else None
+
+    @property
+    def penalty(self) -> float | None:
+        """The points that being late costs; None when a person has to say first whether it was late."""
+        return self.timing.penalty if self.timing else 0.0
 
     @property
     def points(self) -> float | None:
-        """The sum; None as long as one item has no points, or none was read: an unknown is never a zero."""
-        known = [mark.points for mark in self.marks if mark.points is not None]
-        return sum(known) if known and len(known) == len(self.marks) else None
+        """What counts: the items' sum less the penalty; None as long as one of the two isn't known."""
+        return None if self.raw is None or self.penalty is None else max(0.0, self.raw - self.penalty)
 
     @property
     def most(self) -> float:

@@ -9,6 +9,7 @@ from course_utils.cli.quiz.handing_back import export, feedback, regrade_request
 from course_utils.cli.quiz.releasing import keygen, lock, release
 from course_utils.cli.quiz.reviewing import review
 from course_utils.cli.quiz.standing import mark, status
+from course_utils.cli.quiz.timing import deadline, extend, handed_in
 from course_utils.cli.quiz.trying import try_out
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -33,7 +34,10 @@ for command in (
     report,
     regrade_request,
     decide,
+    deadline,
+    extend,
     export,
 ):
     app.command()(command)
+app.command("handed-in")(handed_in)
 app.command("try")(try_out)

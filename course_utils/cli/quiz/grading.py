@@ -74,6 +74,9 @@ def grade(
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, to grade on its cluster.")] = None,
     form: Annotated[str | None, typer.Option(help="How the submissions lie there, when it isn't recognised.")] = None,
     memory: Annotated[int, typer.Option(help="MB that a submission may use.", min=64)] = 1024,
+    times: Annotated[
+        Path | None, typer.Option(help="A CSV file that tells when each handed in: Moodle's worksheet, for example.")
+    ] = None,
     again: Annotated[bool, typer.Option("--again", help="Mark anew what timed out or crashed.")] = False,
     unsafe_local: Unsafe = False,
 ) -> None:
@@ -97,6 +100,7 @@ def grade(
         memory=memory << 20,
         unsafe_local=unsafe_local,
         again=again,
+        times=times,
         secrets=[path for path in (bank, key, course_key) if path],
     )
     try:

@@ -1,6 +1,7 @@
 """`course quiz status` and `mark`: how the marks stand, what to do next, and marks that a person gives."""
 
 import getpass
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from course_utils.errors import CourseError
 
 StoreFile = Annotated[Path, typer.Option(help="The file of the marks.")]
 NAMED = 20  # students that the status names
+NOTHING = timedelta()
 NEXT = {
     "graded": "ready: export them or write feedback",
     "partial": "read their waiting items: course quiz review",
@@ -30,6 +32,7 @@ def status(
     """Count the submissions by how they ended, and say what to do about each."""
     from collections import Counter
 
+    from course_utils.grading.gradebook.decisions import TIMES
     from course_utils.grading.names import shown
     from course_utils.grading.release.manifest import students_of
 
@@ -55,9 +58,11 @@ def status(
                 typer.echo(f"  {_several(len(waiting), 'item')} of {_several(students, 'student')} wait for a person.")
             here = marks.current(name)
             if absent := [who for who in students_of(name, released) if who not in here]:
-                named = ", ".join(map(shown, absent[:NAMED])) + (", …" if len(absent) > NAMED else "")
-                typer.echo(f"  {_several(len(absent), 'student')} handed in nothing: {named}")
+                typer.echo(f"  {_several(len(absent), 'student')} handed in nothing: {_named(absent)}")
+            _timed(own, marks.deadlines(name), name, here)
             for one in marks.decisions(name):
+                if one.kind in TIMES:
+                    continue
                 typer.echo(f"  {one.kind} {shown(one.about)}: {shown(one.why)} ({shown(one.by) or 'unknown'})")
             if requests := sum(one.open for one in marks.regrade_requests(name)):
                 typer.echo(f"  {_several(requests, 'regrade request')} open.")
@@ -133,6 +138,43 @@ def _remarked(results: list) -> None:
         typer.echo(f"  {shown(result.student)}: {shown(' '.join(result.remarks), 200)}")
     if len(found) > NAMED:
         typer.echo(f"  … and {len(found) - NAMED} more with remarks")
+
+
+def _timed(results: list, deadlines, name: str, here: dict) -> None:
+    """Say when it was due, who is late and by how much, who may be, and who has longer."""
+    from course_utils.grading.exports.cells import how_long, points_text
+
+    if (rule := deadlines.rules.get(name)) is None:
+        return
+    typer.echo(f"  {rule.said()}")
+    timed = [(one.student, one.timing) for one in results if one.timing]
+    late, open_ones = [], []
+    for who, timing in timed:
+        by = f" by {how_long(timing.late)}" if timing.late else ""
+        if timing.penalty is None:
+            open_ones.append(f"{who}{by} ({timing.source})")
+        elif timing.late != NOTHING and (timing.late or timing.sure):
+            cost = "nothing counts" if timing.over else f"-{points_text(timing.penalty)}" if timing.penalty else "free"
+            late.append(f"{who}{by} ({cost})")
+    if late:
+        typer.echo(f"  {_several(len(late), 'file')} came late: {_named(late)}")
+    if open_ones:
+        typer.echo(f"  {_several(len(open_ones), 'file')} may be late and wait for a person: {_named(open_ones)}")
+        typer.echo(f"    say when each came, with `course quiz handed-in {name} STUDENT WHEN`, or grade with --times")
+    if unknown := [who for who, timing in timed if timing.arrived is None and not timing.sure]:
+        typer.echo(f"  {_several(len(unknown), 'file')} without a known time count as on time: {_named(unknown)}")
+    if weak := sum(timing.arrived is not None and not timing.sure and timing.late == NOTHING for _, timing in timed):
+        typer.echo(f"  {_several(weak, 'file')} on time by the file's own time, which is no proof.")
+    longer = {who: end for (of, who), end in sorted(deadlines.extensions.items()) if of == name}
+    if longer:
+        said = [f"{who} until {end}{'' if who in here else ', nothing yet'}" for who, end in longer.items()]
+        typer.echo(f"  {_several(len(longer), 'student')} with an extension: {_named(said)}")
+
+
+def _named(words: list[str]) -> str:
+    from course_utils.grading.names import shown
+
+    return ", ".join(map(shown, words[:NAMED])) + (f", and {len(words) - NAMED} more" if len(words) > NAMED else "")
 
 
 def _several(count: int, thing: str) -> str:

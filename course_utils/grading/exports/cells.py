@@ -5,6 +5,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -135,8 +136,42 @@ def most_of(results: Sequence[Result]) -> dict[str, float]:
     return most
 
 
+def how_long(late: timedelta) -> str:
+    """ "1 day 3 h", "12 min", "less than a minute"."""
+    minutes = int(late.total_seconds() // 60)
+    if minutes < 1:
+        return "less than a minute"
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    parts = [f"{days} day{'s' * (days > 1)}"] if days else []
+    parts += [f"{hours} h"] if hours else []
+    return " ".join(parts + ([f"{minutes} min"] if minutes and not days else []))
+
+
+def lateness(result: Result) -> str:
+    """How a result stands to its deadline, for the student; "" when it is on time, or nobody asked."""
+    timing = result.timing
+    if timing is None or (timing.penalty == 0 and not timing.late):
+        return ""
+    due = f"{timing.due:%Y-%m-%d %H:%M %Z}"
+    if timing.penalty is None:
+        return f"It may have come after the deadline, {due}: a person looks at that."
+    came = f"Handed in {how_long(timing.late)} after" if timing.late else "Handed in after"
+    if timing.over:
+        return f"{came} the deadline, {due}, and after the last date: nothing counts any more."
+    if result.raw is None or not timing.penalty:
+        return f"{came} the deadline, {due}." + ("" if timing.penalty else " It costs no points.")
+    return (
+        f"{came} the deadline, {due}: {points_text(timing.penalty)} of {points_text(result.raw)} points are taken off."
+    )
+
+
 def said(result: Result, comments: Comments) -> list[str]:
-    """A result in lines for a student: the points of each item and what was said to it."""
+    """A result in lines for a student: how late it was, the points of each item and what was said to it."""
+    return [line for line in (lateness(result),) if line] + items_said(result, comments)
+
+
+def items_said(result: Result, comments: Comments) -> list[str]:
+    """The points of each item and what was said to it."""
     lines = []
     for mark in result.marks:
         points = points_text(mark.points) or "no points yet, out"

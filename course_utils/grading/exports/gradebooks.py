@@ -37,6 +37,7 @@ def to_canvas(results: Sequence[Result], out: Path, gradebook: Path, title: str 
     sheet.write(out)
     possible = next((row for row in sheet.rows[1:] if row and row[0].strip() == "Points Possible"), None)
     remarks = _scale(possible[column] if possible and column < len(possible) else "", results, "Points Possible")
+    remarks += _late(results, "Canvas's late policy (Gradebook → Settings → Late Policies)")
     if excused:
         remarks += (f"{len(excused)} stay excused (EX) although there are marks: empty their cells to give those.",)
     return Exported(out, len(found), len(found) - len(written), unmatched, remarks)
@@ -69,6 +70,7 @@ def to_moodle(results: Sequence[Result], out: Path, gradebook: Path, comments: C
     most = sheet.column("Maximum Grade")
     full = next((sheet.rows[row][most] for row in found if most is not None and most < len(sheet.rows[row])), "")
     remarks = _scale(full, results, "Maximum Grade")
+    remarks += _late(results, "a penalty rule of Moodle's assignment")
     if feedback is None:
         remarks += ("The worksheet has no column 'Feedback comments': turn that feedback on, or only grades go back.",)
     return Exported(out, len(found), len(found) - len(written), unmatched, remarks)
@@ -131,6 +133,14 @@ def _name(text: str) -> str:
 def _put(row: list[str], column: int, text: str) -> None:
     row += [""] * (column + 1 - len(row))
     row[column] = text
+
+
+def _late(results: Sequence[Result], own: str) -> tuple[str, ...]:
+    """A platform that takes points off itself would do it a second time."""
+    late = sum(bool(result.points is not None and result.penalty) for result in results)
+    if not late:
+        return ()
+    return (f"{late} have their late penalty in these points: turn {own} off, or it is taken twice.",)
 
 
 def _scale(possible: str, results: Sequence[Result], name: str) -> tuple[str, ...]:

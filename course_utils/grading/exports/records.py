@@ -4,12 +4,15 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from course_utils.grading.exports.cells import (
     CONTROL,
     Comments,
     Exported,
     exact,
+    items_said,
+    lateness,
     make_folder,
     most_of,
     only_one,
@@ -38,12 +41,15 @@ def to_gradescope(results: Sequence[Result], out: Path, comments: Comments | Non
 
 def _gradescope(result: Result, comments: Comments) -> dict:
     tests = []
-    for mark, line in zip(result.marks, said(result, comments), strict=True):
+    for mark, line in zip(result.marks, items_said(result, comments), strict=True):
         test = {"name": mark.item, "max_score": exact(mark.most), "output": _text(line), "output_format": "text"}
         tests.append(test if mark.points is None else test | {"score": exact(mark.points)})
+    late = lateness(result)
     if result.points is None:
-        return {"output": "Some marks are still to come.", "visibility": "after_published", "tests": tests}
-    return {"score": exact(result.points), "visibility": "visible", "tests": tests}
+        output = _text(f"Some marks are still to come. {late}".rstrip())
+        return {"output": output, "visibility": "after_published", "tests": tests}
+    told = {"output": _text(late)} if late else {}
+    return {"score": exact(result.points), "visibility": "visible", "tests": tests} | told
 
 
 def to_lti(results: Sequence[Result], out: Path, comments: Comments | None = None) -> Exported:
@@ -56,8 +62,10 @@ def to_lti(results: Sequence[Result], out: Path, comments: Comments | None = Non
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     scores = []
     for result in results:
-        score = {"userId": result.student, "scoreMaximum": most, "timestamp": now}
+        score: dict[str, Any] = {"userId": result.student, "scoreMaximum": most, "timestamp": now}
         score["comment"] = _text("\n".join(said(result, comments)))
+        if result.timing and result.timing.arrived and result.timing.sure:
+            score["submission"] = {"submittedAt": result.timing.arrived.isoformat(timespec="milliseconds")}
         if result.points is None:
             score |= {"activityProgress": "Submitted", "gradingProgress": "PendingManual"}
         else:

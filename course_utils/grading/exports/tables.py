@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from course_utils.errors import CourseError
@@ -72,16 +73,18 @@ def read_sheet(path: Path, needed: Sequence[str], what: str) -> Sheet:
 def to_nbgrader(results: Sequence[Result], out: Path, roster: Path | None = None) -> Exported:
     """The table of `nbgrader export`; points that are not known yet are empty there, not 0.
 
-    roster: a CSV with `student`, `student_id` or `id`, and any of last_name, first_name, email. Dates are empty: a
-        result holds none.
+    roster: a CSV with `student`, `student_id` or `id`, and any of last_name, first_name, email. Dates are in UTC, as
+        nbgrader's are; `duedate` is the student's own, and both are empty where there is no deadline.
     """
     people = _people(roster) if roster else {}
     rows, most = [], most_of(results)
     for one in sorted(results, key=lambda one: (one.assignment, one.student)):
-        points, person = points_text(one.points), people.get(one.student, ("", "", ""))
-        penalty = "0" if points else ""
-        row = [cell(one.assignment), "", "", id_cell(one.student), *map(cell, person)]
-        rows.append([*row, points, penalty, points, points_text(most[one.assignment])])
+        person = people.get(one.student, ("", "", ""))
+        due = one.timing.due if one.timing else None
+        arrived = one.timing.arrived if one.timing and one.timing.sure else None
+        points = [one.raw, one.penalty if one.raw is not None else None, one.points, most[one.assignment]]
+        row = [cell(one.assignment), _utc(due), _utc(arrived), id_cell(one.student), *map(cell, person)]
+        rows.append([*row, *map(points_text, points)])
     changed = {one.student for one in results if id_cell(one.student) != one.student}
     strangers = {one.student for one in results if one.student not in people} if roster else set()
     buffer = io.StringIO()
@@ -92,6 +95,10 @@ def to_nbgrader(results: Sequence[Result], out: Path, roster: Path | None = None
     remarks = (f"{len(changed)} ids look like formulas: they were changed, and match nobody.",) if changed else ()
     empty = sum(one.points is None for one in results)
     return Exported(out, len(rows), empty, tuple(sorted(changed | strangers)), remarks)
+
+
+def _utc(moment: datetime | None) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if moment else ""
 
 
 def _people(roster: Path) -> dict[str, tuple[str, str, str]]:

@@ -52,6 +52,15 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE acts ADD COLUMN undoes INTEGER REFERENCES acts",
         "CREATE INDEX acts_undone ON acts (undoes) WHERE undoes IS NOT NULL",
     ),
+    (
+        # value: of a deadline its rule, of an extension its end, of "handed in" what a person says and of which file
+        "ALTER TABLE decisions ADD COLUMN value TEXT NOT NULL DEFAULT ''",
+        # all that was ever read of when a file came; `sure` and `mark` as of records.Arrival
+        """CREATE TABLE arrivals (
+            assignment TEXT NOT NULL, student TEXT NOT NULL, digest TEXT NOT NULL, time TEXT NOT NULL,
+            mark TEXT NOT NULL, source TEXT NOT NULL, sure INTEGER NOT NULL, noted REAL NOT NULL,
+            PRIMARY KEY (assignment, student, digest, time, mark, source)) WITHOUT ROWID""",
+    ),
 )
 
 

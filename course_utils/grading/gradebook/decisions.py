@@ -1,4 +1,4 @@
-"""What is decided for many at once: an item dropped, its points given to everybody, a submission voided."""
+"""What is decided beside the marks: an item dropped or given to everybody, a submission voided, deadlines."""
 
 import sqlite3
 import time
@@ -10,11 +10,15 @@ from course_utils.grading.names import whole
 from course_utils.grading.records import Result, State
 
 KINDS = ("drop", "give", "void")
+TIMES = ("deadline", "extend", "handed in")  # kinds about when a submission came
 
 
 @dataclass(frozen=True)
 class Decision:
-    """One that holds: kind, about which item (drop, give) or student (void), why, by whom and when."""
+    """One that holds: kind, about which item (drop, give), student (void, extend, handed in) or assignment (deadline).
+
+    why, by whom and when it was decided; value: the rule as JSON, an extension's end, or what a person says of a file
+    """
 
     assignment: str
     kind: str
@@ -22,22 +26,28 @@ class Decision:
     why: str
     by: str
     time: float
+    value: str = ""
 
 
-def add(file: sqlite3.Connection, kind: str, assignment: str, about: str, why: str, by: str, holds: bool) -> None:
+def add(
+    file: sqlite3.Connection, kind: str, assignment: str, about: str, why: str, by: str, holds: bool, value: str = ""
+) -> None:
     """Add a decision, or the one that undoes it; none is ever overwritten."""
     file.execute(
-        "INSERT INTO decisions (kind, assignment, about, why, by, time, holds) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (kind, *map(whole, (assignment, about, why[:LONGEST_TEXT], by)), time.time(), holds),
+        "INSERT INTO decisions (kind, assignment, about, why, by, value, time, holds) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (kind, *map(whole, (assignment, about, why[:LONGEST_TEXT], by, value)), time.time(), holds),
     )
 
 
 def holding(file: sqlite3.Connection, assignment: str | None = None) -> list[Decision]:
     """The decisions that hold, oldest first."""
+    # a person's word on when a file came holds for that file, which stands first in its value
     rows = file.execute(
-        """SELECT assignment, kind, about, why, by, time FROM decisions AS d WHERE (?1 IS NULL OR assignment = ?1)
-        AND holds AND id = (SELECT max(id) FROM decisions WHERE assignment = d.assignment AND kind = d.kind
-            AND about = d.about) ORDER BY id""",
+        """SELECT assignment, kind, about, why, by, time, value FROM decisions AS d
+        WHERE (?1 IS NULL OR assignment = ?1) AND holds AND id = (SELECT max(id) FROM decisions
+            WHERE assignment = d.assignment AND kind = d.kind AND about = d.about AND (
+                kind <> 'handed in' OR json_extract(value, '$[0]') = json_extract(d.value, '$[0]')))
+        ORDER BY id""",
         (assignment,),
     )
     return [Decision(*row) for row in rows]

@@ -10,17 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from course_utils.errors import CourseError
-from course_utils.grading.gradebook import database, decisions, people
+from course_utils.grading.gradebook import database, decisions, history, people, timing
 from course_utils.grading.gradebook.decisions import Decision
 from course_utils.grading.gradebook.people import Manual, RegradeRequest, Seen
+from course_utils.grading.gradebook.timing import Deadlines
 from course_utils.grading.names import whole
-from course_utils.grading.records import LONGEST_ANSWER, Mark, Outcome, Result, State
+from course_utils.grading.records import LONGEST_ANSWER, Arrival, Mark, Outcome, Result, State
 
-__all__ = ["Manual", "RegradeRequest", "Seen", "Store"]
+__all__ = ["Manual", "RegradeRequest", "Seen", "Store", "deadlines_of"]
 
 MARK = "item, outcome, points, most, feedback, answer, digest"
 CURRENT = """FROM submissions AS s WHERE (?1 IS NULL OR assignment = ?1) AND (?2 IS NULL OR student = ?2) AND saved =
     (SELECT max(saved) FROM submissions WHERE assignment = s.assignment AND student = s.student)"""
+EVERY = """FROM submissions AS s WHERE assignment = ?1 AND student = ?2 AND saved = (SELECT max(saved) FROM submissions
+    WHERE assignment = s.assignment AND student = s.student AND digest = s.digest)"""
 PEOPLES = (Outcome.WAITING, Outcome.LOOK, Outcome.MISSING)  # outcomes that only a person can settle
 
 
@@ -61,7 +64,7 @@ class Store:
         with self._written():
             (last,) = self._file.execute("SELECT coalesce(max(saved), 0) FROM submissions").fetchone()
             for number, result in enumerate(everything, last + 1):
-                self._save(result, number)
+                self._save(result, 0 if result.superseded else number)  # the newer one stays the current one
 
     def _save(self, result: Result, saved: int) -> None:
         now = time.time()
@@ -70,7 +73,7 @@ class Store:
             """INSERT INTO submissions (assignment, student, digest, environment, source, tier, state, remarks, seconds,
                 time, saved, marks) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '[]')
             ON CONFLICT DO UPDATE SET source = excluded.source, state = excluded.state, remarks = excluded.remarks,
-                seconds = excluded.seconds, tier = excluded.tier, saved = excluded.saved
+                seconds = excluded.seconds, tier = excluded.tier, saved = max(saved, excluded.saved)
             RETURNING id""",
             (*map(whole, texts), result.state, _listed(result.remarks), result.seconds, now, saved),
         ).fetchone()
@@ -123,47 +126,88 @@ class Store:
         """Each student's current result, by assignment and student, with the points that people gave.
 
         A mark's outcome and feedback stay those of grading. A result is graded once people have filled its gaps.
-        Voided submissions and dropped items are left out.
+        Voided submissions and dropped items are left out. Of several attempts the one that the deadline lets count is
+        there, with how it stands to that deadline.
         """
         with self._read():
-            found = [result for result, _ in self._current(assignment)]
-            return decisions.applied(found, decisions.holding(self._file, assignment))
+            deadlines = timing.load(self._file, assignment)
+            found = [result for result, _ in self._counted(assignment, None, deadlines)]
+            return [deadlines.timed(one) for one in decisions.applied(found, decisions.holding(self._file, assignment))]
 
-    def decide(self, assignment: str, kind: str, about: str, why: str, by: str = "", undo: bool = False) -> None:
-        """Drop an item, give everybody its points, or void a student's submission; or take that back."""
-        if kind not in decisions.KINDS:
+    def decide(
+        self, assignment: str, kind: str, about: str, why: str, by: str = "", undo: bool = False, value: str = ""
+    ) -> None:
+        """Drop an item, give everybody its points, void a student's submission, set a time; or take that back.
+
+        value: what a decision about a time says, as `decisions.Decision` has it
+        """
+        if kind not in (*decisions.KINDS, *decisions.TIMES):
             raise CourseError(
                 f"{kind!r} can't be decided: choose one of {', '.join(decisions.KINDS)}.", code="grading.no-decision"
             )
         if not why.strip():
             raise CourseError("Say why: those who come after you will ask.", code="grading.no-reason")
         with self._written():
-            there = [result for result, _ in self._current(assignment)]
-            known = {one.student for one in there} if kind == "void" else {m.item for one in there for m in one.marks}
+            if kind in ("void", "handed in"):
+                known = {result.student for result, _ in self._current(assignment)}
+            elif kind in ("drop", "give"):
+                known = {mark.item for result, _ in self._current(assignment) for mark in result.marks}
+            else:
+                known = {about}  # who hasn't handed in yet may have an extension
             if about not in known:
-                thing = "result of" if kind == "void" else "item"
+                thing = "item" if kind in ("drop", "give") else "result of"
                 raise CourseError(f"{assignment} has no {thing} {about!r}: nothing is decided.", code="grading.unknown")
-            decisions.add(self._file, kind, assignment, about, why, by, not undo)
+            decisions.add(self._file, kind, assignment, about, why, by, not undo, value)
+
+    def deadlines(self, assignment: str | None = None) -> Deadlines:
+        """The deadlines that hold, with extensions and with what is known of when files came."""
+        with self._read():
+            return timing.load(self._file, assignment)
+
+    def note_arrivals(self, arrivals: Iterable[tuple[str, str, str, Arrival]]) -> None:
+        """Keep when (assignment, student, digest) came; what was noted before stays."""
+        with self._written():
+            timing.note(self._file, arrivals)
 
     def decisions(self, assignment: str | None = None) -> list[Decision]:
         """What is decided and holds, oldest first."""
         with self._read():
             return decisions.holding(self._file, assignment)
 
-    def _current(self, assignment: str | None, student: str | None = None) -> list[tuple[Result, list[int]]]:
-        """Each current result with people's points, and the rows of its marks."""
+    def _counted(
+        self, assignment: str | None, student: str | None, deadlines: Deadlines
+    ) -> list[tuple[Result, list[int]]]:
+        """As `_current`, with an earlier attempt in place of a late one where the deadline's rule says so."""
+        current = self._current(assignment, student)
+        if not deadlines.rules:
+            return current
+        decided = decisions.holding(self._file, assignment)
+        for place, (newest, _) in enumerate(current):
+            if deadlines.asks_for_earlier(newest):
+                attempts = self._current(newest.assignment, newest.student, EVERY)
+                kept = decisions.applied([one for one, _ in attempts], decided)
+                if kept:
+                    digest, why = deadlines.better(kept)
+                    one, rows = next(pair for pair in attempts if pair[0].digest == digest)
+                    current[place] = (replace(one, remarks=(*one.remarks, *why)), rows)
+        return current
+
+    def _current(
+        self, assignment: str | None, student: str | None = None, which: str = CURRENT
+    ) -> list[tuple[Result, list[int]]]:
+        """Each current result with people's points, and the rows of its marks; or EVERY one of a student's, by age."""
         chosen = (assignment, student)
         marks = {
             number: _mark(mark)
             for number, *mark in self._file.execute(
-                f"SELECT id, {MARK} FROM marks WHERE submission IN (SELECT id {CURRENT})", chosen
+                f"SELECT id, {MARK} FROM marks WHERE submission IN (SELECT id {which})", chosen
             )
         }
         manual = people.manual(self._file, assignment, student)
         current = []
         for name, quiz, digest, source, state, remarks, seconds, tier, environment, rows in self._file.execute(
-            f"""SELECT student, assignment, digest, source, state, remarks, seconds, tier, environment, marks {CURRENT}
-            ORDER BY assignment, student""",
+            f"""SELECT student, assignment, digest, source, state, remarks, seconds, tier, environment, marks {which}
+            ORDER BY assignment, student, saved, id""",
             chosen,
         ):
             numbers = json.loads(rows)
@@ -220,9 +264,10 @@ class Store:
         with self._written():
             students = {student for student, _ in chosen}
             one = students.pop() if len(students) == 1 else None  # one student's rows are found at once
+            counted = self._counted(assignment, one, timing.load(self._file, assignment))
             there = {
                 result.student: (result, {mark.item: (mark, row) for mark, row in zip(result.marks, rows, strict=True)})
-                for result, rows in self._current(assignment, one)
+                for result, rows in counted
             }
             latest = people.latest(self._file, assignment, one)
             manual = people.manual(self._file, assignment, one)
@@ -302,27 +347,8 @@ class Store:
         Each has `what` ("graded", "mark", "regrade request" or a decision), `time`, `points`, `outcome`, `text`
         (feedback, comment, request or reason), `by`, and the `submission` and `environment` that it is about.
         """
-        names = ("what", "time", "points", "outcome", "text", "by", "submission", "environment")
         with self._read():
-            rows = self._file.execute(
-                """SELECT 'graded', m.time, points, outcome, feedback, 'grader', s.digest, environment
-                FROM marks AS m JOIN submissions AS s ON s.id = submission
-                WHERE assignment = ?1 AND student = ?2 AND item = ?3
-                UNION ALL
-                SELECT kind, a.time, a.points, m.outcome, text, by, s.digest, environment
-                FROM acts AS a JOIN marks AS m ON m.id = a.mark JOIN submissions AS s ON s.id = m.submission
-                WHERE a.assignment = ?1 AND a.student = ?2 AND a.item = ?3
-                UNION ALL
-                SELECT iif(holds, kind, 'undo ' || kind), time, NULL, NULL, why, by, NULL, NULL
-                FROM decisions WHERE assignment = ?1 AND about IN (?2, ?3)
-                ORDER BY 2""",
-                (assignment, student, item),
-            )
-            events = [dict(zip(names, row, strict=True)) for row in rows]
-        for event in events:
-            if event["what"] == "graded":
-                event["text"] = "\n".join(json.loads(event["text"]))
-        return events
+            return history.of_item(self._file, assignment, student, item)
 
     @contextmanager
     def _read(self):
@@ -334,6 +360,14 @@ class Store:
     def _written(self):
         with database.told(self.path), database.transaction(self._file, "IMMEDIATE"):
             yield
+
+
+def deadlines_of(path: Path) -> Deadlines:
+    """The deadlines that a file of marks holds; none where the file is still to be made."""
+    if not Path(path).is_file():
+        return Deadlines()
+    with Store(path) as store:
+        return store.deadlines()
 
 
 def _with_points(result: Result, manual: dict[tuple[str, str, str], Manual]) -> Result:

@@ -18,14 +18,15 @@ PACKED = re.compile(r"\.(?:zip|7z|rar|tar|tgz|tar\.\w+)$", re.I)
 COPY = re.compile(r"(?:-Copy\d+| ?\((?P<number>\d{1,2})\))+$", re.I)  # "90_example-Copy1", "90_example (1)"
 # Canvas leaves no "_" in a name, so that nothing in a file's name can pass for the ids before it.
 CANVAS = re.compile(
-    r"(?P<name>[^_]+)(?:_LATE)?_(?P<student>\d+)_(?P<attempt>\d+)_(?P<file>.+?)(?:-(?P<again>\d+))?(?P<end>\.\w+)?"
+    r"(?P<name>[^_]+)(?P<late>_LATE)?_(?P<student>\d+)_(?P<attempt>\d+)_(?P<file>.+?)(?:-(?P<again>\d+))?(?P<end>\.\w+)?"
 )
 # Of Moodle's folders the last words count: a student may choose the first. Its old form has no folder.
 MOODLE = re.compile(r".*_(?P<student>\d+)_assignsubmission_[a-z]+_?")
 MOODLE_FILE = re.compile(r".*?_(?P<student>\d+)_assignsubmission_[a-z]+_(?P<file>.+)")
 
 # "Quiz_ada_attempt_2026-01-31-10-00-00_90_example.ipynb": the first id counts, the last words are the student's.
-BLACKBOARD = re.compile(r".*?_(?P<student>[^_]+)_attempt_(?P<when>\d{4}(?:-\d\d){5})_(?P<file>.+)")
+# The same without them, and with .txt, is Blackboard's own note on the attempt.
+BLACKBOARD = re.compile(r".*?_(?P<student>[^_]+)_attempt_(?P<when>\d{4}(?:-\d\d){5})(?:_(?P<file>.+)|\.txt)")
 # "Lovelace_Ada_alovelace_345", the number being the user's, in a team's folder or none.
 ILIAS = re.compile(r"[^_]+_[^_]+_.+_(?P<student>\d+)")
 
@@ -38,6 +39,8 @@ class Found:
     order: the later of two files of a student has the greater one
     trouble: why the student can't be told, or ""
     is_stray: no notebook, and no student's: a list that lies beside the students' folders, say
+    mark, stamp: what the platform's name says of when it came: Canvas's "late" or "on time", Blackboard's time
+    form: of FORMS, how it lies there
     """
 
     entry: Entry
@@ -45,8 +48,10 @@ class Found:
     names: tuple[str, ...]
     order: tuple[int, ...]
     trouble: str = ""
-
     is_stray: bool = False
+    mark: str = ""
+    stamp: str = ""
+    form: str = ""
 
     @property
     def is_notebook(self) -> bool:
@@ -200,14 +205,17 @@ def _whose(entry: Entry, below: int, form: str, sure: bool) -> Found:
     order = entry.when
     names: tuple[str, ...] = ()
     student, trouble = None, ""
+    mark = stamp = ""
     if form == "canvas":
         if len(path) == 1 and (match := CANVAS.fullmatch(file)):
             student, file = match["student"], match["file"]
             order = (int(match["attempt"][:30]), int((match["again"] or "0")[:30]), *entry.when)
+            mark = "late" if match["late"] else "on time"
     elif form == "blackboard":
         if len(path) == 1 and (match := BLACKBOARD.fullmatch(file)):
-            student, file = match["student"], match["file"]
+            student, file = match["student"], match["file"] or file
             order = (int(match["when"].replace("-", "")), *entry.when)
+            stamp = "{}-{}-{}T{}:{}:{}".format(*match["when"].split("-"))
     elif form == "moodle":
         if told := _moodle(path):
             student, file = told
@@ -233,7 +241,7 @@ def _whose(entry: Entry, below: int, form: str, sure: bool) -> Found:
         trouble = trouble or fault
     if entry.zips:
         file = entry.parts[-1]
-    return Found(entry, student, (_stem(file), *names), order, trouble, nobodys)
+    return Found(entry, student, (_stem(file), *names), order, trouble, nobodys, mark, stamp, form)
 
 
 def _copy(file: str) -> int:

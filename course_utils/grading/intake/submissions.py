@@ -12,18 +12,20 @@ from course_utils.errors import CourseError
 from course_utils.grading.bank.items import GradedQuiz
 from course_utils.grading.intake import archives, layouts
 from course_utils.grading.intake.archives import Unreadable
+from course_utils.grading.intake.arrivals import GRADESCOPE, Arrivals
 from course_utils.grading.intake.layouts import Found
 from course_utils.grading.intake.matching import Plan, match
 from course_utils.grading.intake.nested import Nested
 from course_utils.grading.intake.notebooks import Notebook, read_notebook
 from course_utils.grading.names import shown
-from course_utils.grading.records import Submission
+from course_utils.grading.records import Arrival, Submission
 
 LARGEST = 10 * 2**20  # bytes of a notebook
 MOST_OF_ONE = 50  # files of one student that are looked at, the latest
 ASSIGNMENT = re.compile(r"\d\d_\w{1,60}")
 
 HandedOut = Callable[[GradedQuiz, str], Mapping[str, str]]
+OnTime = Callable[[str, str, Arrival], bool]
 
 
 def submissions(
@@ -32,12 +34,17 @@ def submissions(
     handed_out: HandedOut | None = None,
     form: str | None = None,
     largest: int = LARGEST,
+    times: Mapping[str, Arrival] | None = None,
+    on_time: OnTime | None = None,
 ) -> "Submissions":
     """Each student's latest notebook for each quiz, by student; read one after another, as they are asked for.
 
     archive: a folder or zip of one of layouts.FORMS, which is recognised when `form` doesn't name it; or one notebook
     handed_out: the cells as a student got them, grade id → source; edited and blank cells are told by them
     largest: bytes of a notebook
+    times: student → when they handed in, as a list says that goes before all that lies in the place
+    on_time: whether (assignment, student, arrival) is; of a student whose latest notebook isn't, the latest one that
+        is comes too, before it, as superseded
     What can't be read comes with its trouble; where the assignment isn't known either and there are several quizzes,
     its `assignment` is "". CourseError when the archive itself can't be read.
     """
@@ -51,14 +58,15 @@ def submissions(
     except BaseException:
         opened.close()
         raise
-    if strays := [one.entry.name for one in found if one.is_stray]:
+    arrivals = Arrivals(opened, found, times)
+    if strays := [one.entry.name for one in found if one.is_stray and one.entry.parts[-1] != GRADESCOPE]:
         named = ", ".join(shown(name) for name in strays[:5])
         warnings.warn(f"{len(strays)} files are nobody's notebook and were left out: {named}", stacklevel=2)
     of_student: dict[str, list[Found]] = {}
     for one in found:
         if not one.is_stray:
             of_student.setdefault(one.student, []).append(one)
-    return Submissions(_Intake(opened, quizzes, handed_out, largest), of_student)
+    return Submissions(_Intake(opened, quizzes, handed_out, largest, arrivals, on_time), of_student)
 
 
 class Submissions(Iterator[Submission]):
@@ -85,9 +93,17 @@ class Submissions(Iterator[Submission]):
 
 class _Intake:
     def __init__(
-        self, archive: Nested, quizzes: Sequence[GradedQuiz], handed_out: HandedOut | None, largest: int
+        self,
+        archive: Nested,
+        quizzes: Sequence[GradedQuiz],
+        handed_out: HandedOut | None,
+        largest: int,
+        arrivals: Arrivals,
+        on_time: OnTime | None,
     ) -> None:
         self.archive = archive
+        self.arrivals = arrivals
+        self.on_time = on_time
         self.plans = {quiz.lesson: Plan(quiz) for quiz in quizzes}
         self.handed_out = handed_out
         self.largest = largest
@@ -96,10 +112,11 @@ class _Intake:
         """The latest notebook for each assignment; the others are told in remarks."""
         latest: dict[str, Submission] = {}
         earlier: dict[str, list[str]] = {}
+        in_time: dict[str, Submission] = {}
         lost: list[Submission] = []
         notebooks = sorted((one for one in found if one.is_notebook or not one.entry.plain), key=self._order)
         for one in notebooks[-MOST_OF_ONE:]:
-            submission = self._read(one)
+            submission = self._read(one, newest=one is notebooks[-1])
             name = submission.assignment
             if name not in self.plans:
                 lost.append(submission)
@@ -108,6 +125,8 @@ class _Intake:
                 earlier.setdefault(name, []).append(_told(latest[name]))
                 submission = _beside_fuller(submission, latest[name])
             latest[name] = submission
+            if self.on_time and not submission.trouble and self.on_time(name, student, submission.arrival):
+                in_time[name] = submission
         remarks = [f"{len(notebooks)} files were handed in; the latest {MOST_OF_ONE} were read."]
         remarks = remarks if len(notebooks) > MOST_OF_ONE else []
         if not latest:
@@ -116,6 +135,9 @@ class _Intake:
         # a file for another assignment, which isn't asked for now, is no reason to look twice
         remarks += [f"Left out: {_told(one)}" for one in lost if not one.assignment]
         for name, submission in latest.items():
+            before = in_time.get(name)
+            if before and self.on_time and not self.on_time(name, student, submission.arrival):
+                yield replace(before, superseded=True)
             others = earlier.get(name, [])
             said = [f"Handed in earlier, and not counted: {', '.join(others[-5:])}."] if others else []
             yield replace(submission, remarks=(*submission.remarks, *said, *remarks[:5]))
@@ -124,9 +146,10 @@ class _Intake:
         """The latest comes last; of two of the same time, the one with the assignment's own name."""
         return one.order, any(name in self.plans for name in one.names), one.entry.parts, one.entry.number
 
-    def _read(self, one: Found) -> Submission:
+    def _read(self, one: Found, newest: bool) -> Submission:
         named = next((lesson for lesson in (self._named(name) for name in one.names) if lesson), "")
-        empty = Submission(one.student, named, self._source(one), "", trouble=one.trouble)
+        arrival = self.arrivals.of(one, newest)
+        empty = Submission(one.student, named, self._source(one), "", trouble=one.trouble, arrival=arrival)
         try:
             data = self.archive.read(one.entry, self.largest)
         except Unreadable as error:

@@ -18,7 +18,7 @@ from course_utils.grading.bank.items import GradedModel, GradedQuiz
 from course_utils.grading.gradebook.store import Store
 from course_utils.grading.marking import selftest
 from course_utils.grading.marking.marker import Marker
-from course_utils.grading.records import Mark, Outcome, Result, State, Submission
+from course_utils.grading.records import Arrival, Mark, Outcome, Result, State, Submission
 from course_utils.grading.sandbox.worker_pool import WorkerPool
 
 STOPPED = (Outcome.TIMEOUT, Outcome.CRASHED)
@@ -126,13 +126,21 @@ class Grading:
         return summary
 
     def undone(self, submissions: Iterable[Submission]) -> Iterator[Submission]:
-        """What isn't marked yet; the others are counted."""
+        """What isn't marked yet; the others are counted. When each came is kept, also of what was marked before."""
+        came: list[tuple[str, str, str, Arrival]] = []
         for one in submissions:
-            self.summary.seen += 1
+            self.summary.seen += not one.superseded
+            if one.digest and one.assignment in self.markers:
+                came.append((one.assignment, one.student, one.digest, one.arrival))
+            if len(came) >= BATCH:
+                self.store.note_arrivals(came)
+                came = []
             if self._is_done(one):
-                self.summary.passed_over += 1
+                self.summary.passed_over += not one.superseded
             else:
                 yield one
+        if came:
+            self.store.note_arrivals(came)
 
     def _batches(self, submissions: Iterable[Submission]) -> Iterator[tuple[str, list[Submission]]]:
         """(assignment, submissions) of what is to be marked, in the order in which they come."""
@@ -151,7 +159,7 @@ class Grading:
         if one.assignment not in self.markers:
             return False
         known = self._known(one.assignment).get((one.student, one.digest), {})
-        counts = self.current[one.assignment].get(one.student) == one.digest
+        counts = one.superseded or self.current[one.assignment].get(one.student) == one.digest
         return counts and (bool(one.trouble) or set(self.markers[one.assignment].digests.values()) <= known.keys())
 
     def _known(self, assignment: str) -> dict[tuple[str, str], dict[str, Mark]]:
@@ -174,7 +182,7 @@ class Grading:
         else:
             results = [_unreadable(one, self.environment) for one in part]
         self.store.save(results)
-        summary.states.update(result.state for result in results)
+        summary.states.update(result.state for result in results if not result.superseded)
         progress(summary)
 
 

@@ -120,6 +120,7 @@ class Marker:
             seconds=time.monotonic() - began,
             tier=self.pool.tier.name,
             environment=self.environment,
+            superseded=submission.superseded,
         )
 
     async def _marks(

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from course_utils.errors import CourseError
 from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.items import GradedQuiz
-from course_utils.grading.gradebook.store import Store
+from course_utils.grading.gradebook.store import Store, deadlines_of
+from course_utils.grading.intake.arrivals import read_times
 from course_utils.grading.intake.submissions import submissions
 from course_utils.grading.marking.batches import Grading, Summary, imports_of
 from course_utils.grading.records import Submission
@@ -34,10 +36,12 @@ async def grade_submissions(
     unsafe_local: bool = False,
     again: bool = False,
     secrets: Sequence[Path] = (),
+    times: Path | None = None,
 ) -> tuple[Summary, Tier | None]:
     """Grade a folder or zip, with a progress bar; tell how it went, and how far code was shut in, if any was.
 
     secrets: what students' code must not see beside that, the store and the release: bank and keys
+    times: a platform's list of when each student handed in
     """
     rosters = {quiz.lesson: roster_of(quiz, released, keys[quiz.lesson]) for quiz in quizzes}
     assignments = {
@@ -52,9 +56,15 @@ async def grade_submissions(
         assignment = assignments[quiz.lesson]
         return handed_out(assignment.for_student(student)) if assignment.personal else everybodys(quiz.lesson)
 
+    if times and len(quizzes) > 1:
+        raise CourseError(
+            f"{times} tells of one assignment, and several are graded: name the one, as in `grade {path} 04`.",
+            code="grading.times-of-which",
+        )
     hidden = [path, store, released, *secrets]
     pool = WorkerPool(workers, imports_of(quizzes), unsafe_local=unsafe_local, memory=memory, secrets=hidden)
-    found = submissions(path, quizzes, as_handed_out, form)
+    listed, deadlines = read_times(times) if times else None, deadlines_of(store)
+    found = submissions(path, quizzes, as_handed_out, form, times=listed, on_time=deadlines.is_on_time)
     with Store(store) as kept, tqdm(unit=" submissions", disable=None) as bar:
 
         def told(summary: Summary) -> None:

@@ -12,7 +12,16 @@ from pathlib import Path
 
 from course_utils.grading.bank.assignments import Assignment, Version
 from course_utils.grading.bank.items import LETTERED, GradedCode, GradedItem
-from course_utils.grading.exports.cells import CONTROL, cell, id_cell, make_folder, points_text, safe_names, write_whole
+from course_utils.grading.exports.cells import (
+    CONTROL,
+    cell,
+    id_cell,
+    lateness,
+    make_folder,
+    points_text,
+    safe_names,
+    write_whole,
+)
 from course_utils.grading.marking.reading import positions_of
 from course_utils.grading.records import Mark, Outcome, Result, State
 from course_utils.grading.returning.pages import rendered
@@ -105,6 +114,7 @@ def page(
         student=clean(result.student),
         state=state,
         meaning=meaning,
+        late=lateness(result),
         points=points_text(result.points),
         floor=FLOOR if floors else "",
         most=points_text(result.most),

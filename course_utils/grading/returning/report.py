@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.items import EXECUTED, FreeText, GradedItem, GradedQuiz, VariedNumber
-from course_utils.grading.exports.cells import make_folder, write_whole
+from course_utils.grading.exports.cells import lateness, make_folder, write_whole
 from course_utils.grading.records import Mark, Outcome, Result, State
 from course_utils.grading.returning.feedback import clean, in_words
 from course_utils.grading.returning.pages import rendered
@@ -48,7 +48,7 @@ def report(results: Sequence[Result], assignment: Assignment, out: Path) -> Path
     quiz = assignment.quiz
     path = out if out.suffix == ".html" else out / f"{quiz.lesson}_report.html"
     results = [result for result in results if result.assignment == quiz.lesson]
-    totals = [result.points for result in results if result.points is not None]
+    totals = [result.raw for result in results if result.raw is not None]  # what was known, whenever it came
     most = sum(item.points for item in quiz.items)
     picture, alt = _histogram(totals, most) if totals else ("", "")
     page = rendered(
@@ -59,6 +59,9 @@ def report(results: Sequence[Result], assignment: Assignment, out: Path) -> Path
         states=Counter(str(result.state) for result in results).most_common(),
         tiers=Counter(result.tier for result in results if result.state is not State.UNREADABLE).most_common(),
         odd=[(clean(one.student), str(one.state), clean(_odd(one))) for one in results if _odd(one)],
+        late=[
+            (clean(one.student), lateness(one), one.timing.source) for one in results if one.timing and lateness(one)
+        ],
         picture=picture,
         alt=alt,
         enough=ENOUGH,
@@ -108,9 +111,9 @@ def _statistics(item: GradedItem, marks: Sequence[tuple[Mark, Result]], assignme
     ended = Counter(mark.outcome for mark, _ in marks)
     points = [mark.points / mark.most for mark, _ in marks if mark.points is not None and mark.most]
     complete = [
-        (mark.points, result.points - mark.points)
+        (mark.points, result.raw - mark.points)
         for mark, result in marks
-        if mark.points is not None and result.points is not None
+        if mark.points is not None and result.raw is not None
     ]
     rest = _correlation(complete)
     mean = sum(points) / len(points) if points else None
