@@ -57,12 +57,12 @@ def term(tmp_path_factory):
     (folder / "roster.csv").write_text("student\n" + "\n".join(STUDENTS) + "\n")
     course("keygen", folder / "keys")
     course("keygen", folder / "keys", "--course")
-    (public,) = (folder / "keys").glob("*.public.pem")
+    (public,) = (folder / "keys").glob("*.public.key")
     course("lock", folder / "plain", "--for", public)
     (folder / "bank").mkdir()
     for file in (folder / "plain").glob("*.locked"):
         shutil.move(file, folder / "bank" / file.name)
-    (private,) = [file for file in (folder / "keys").glob("*.pem") if file != public]
+    (private,) = (folder / "keys").glob("*.private.key")
     secret = folder / "keys" / "course.key"
     access = ["--bank", folder / "bank", "--key", private, "--course-key", secret]
     course("release", "90", *access, "--out", folder / "released", "--students", folder / "roster.csv")

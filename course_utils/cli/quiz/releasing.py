@@ -17,7 +17,7 @@ CourseKey = Annotated[
     Path | None, typer.Option(help="The course's key, from `course quiz keygen FOLDER --course`.", envvar="COURSE_KEY")
 ]
 Key = Annotated[Path | None, typer.Option(help="Your private key, when the item bank is locked.")]
-Holders = Annotated[list[Path], typer.Option("--for", help="Public keys, NAME.public.pem; may be given repeatedly.")]
+Holders = Annotated[list[Path], typer.Option("--for", help="Public keys, NAME.public.key; may be given repeatedly.")]
 
 
 def release(

@@ -54,7 +54,7 @@ def test_the_commands_from_keys_to_notebooks(course, tmp_path):
         csv.writer(opened).writerows([["student"], ["ada"], ["grace"]])
     assert course("keygen", tmp_path / "own")[0] == 0
     assert course("keygen", tmp_path / "own", "--course")[0] == 0
-    private, public = (tmp_path / "own" / f"instructor.{which}.pem" for which in ("private", "public"))
+    private, public = (tmp_path / "own" / f"instructor.{which}.key" for which in ("private", "public"))
     bank = tmp_path / "bank"
     bank.mkdir()
     text = (BANK / "90_example.yaml").read_text(encoding="utf-8").replace("bank: example", "bank: graded")
