@@ -118,7 +118,9 @@ def grade(
 
 def _named(bank: Path | None) -> Path:
     if bank is None:
-        raise CourseError("Name the folder of the graded items with --bank, or in COURSE_ITEM_BANK.")
+        raise CourseError(
+            "Name the folder of the graded items with --bank, or in COURSE_ITEM_BANK.", code="quiz.no-bank"
+        )
     return bank
 
 

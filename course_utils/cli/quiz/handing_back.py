@@ -103,7 +103,7 @@ def regrade_request(
     from course_utils.grading.names import shown
 
     if not text.strip():
-        raise CourseError("The request says nothing: give the student's own words.")
+        raise CourseError("The request says nothing: give the student's own words.", code="quiz.empty-request")
     with Store(_there(store)) as marks:
         marks.request_regrade(assignment, student, item, text)
     typer.echo(f"Noted: {item} of {shown(student)} waits in the review.")
@@ -114,14 +114,19 @@ def _graded(marks, bank: Path | None, numbers: list[str] | None, key: Path | Non
     from course_utils.grading.bank.reading import open_bank
 
     if bank is None:
-        raise CourseError("Name the folder of the graded items with --bank, or in COURSE_ITEM_BANK.")
+        raise CourseError(
+            "Name the folder of the graded items with --bank, or in COURSE_ITEM_BANK.", code="quiz.no-bank"
+        )
     if found := [quiz for quiz in open_bank(bank, numbers, key) if marks.results(quiz.lesson)]:
         return found
-    raise CourseError(f"{marks.path} has no results of the assignments in {bank}: grade the submissions first.")
+    raise CourseError(
+        f"{marks.path} has no results of the assignments in {bank}: grade the submissions first.",
+        code="quiz.no-results",
+    )
 
 
 def _there(store: Path) -> Path:
     """The store's file; a new and empty one is never wanted here."""
     if not store.is_file():
-        raise CourseError(f"{store} isn't there: name the file that grading wrote the marks to.")
+        raise CourseError(f"{store} isn't there: name the file that grading wrote the marks to.", code="quiz.no-store")
     return store

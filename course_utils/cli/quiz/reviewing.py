@@ -37,11 +37,15 @@ def review(
     import nbformat
 
     if bank is None:
-        raise CourseError("Name the folder of the graded items with --bank, or in COURSE_ITEM_BANK.")
+        raise CourseError(
+            "Name the folder of the graded items with --bank, or in COURSE_ITEM_BANK.", code="quiz.no-bank"
+        )
     if not store.is_file():
-        raise CourseError(f"{store} isn't there: grade first, or name the file of the marks with --store.")
+        raise CourseError(
+            f"{store} isn't there: grade first, or name the file of the marks with --store.", code="quiz.no-store"
+        )
     if out.exists():
-        raise CourseError(f"{out} is there: open it, or name another file with --out.")
+        raise CourseError(f"{out} is there: open it, or name another file with --out.", code="quiz.already-there")
     paths = {"store": store, "bank": bank, "released": released, "key": key, "course_key": course_key}
     paths["submissions"] = submissions
     code = CELL.format(**{name: str(path.resolve()) if path else None for name, path in paths.items()})

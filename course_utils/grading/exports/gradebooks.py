@@ -85,7 +85,10 @@ def _canvas_column(sheet: Sheet, title: str, gradebook: Path) -> int:
         return found[0]
     have = ", ".join(repr(sheet.rows[0][place]) for place in titles) or "none"
     amount = "several columns" if found else "no column"
-    raise CourseError(f"{gradebook.name} has {amount} for {title!r}: choose one with --title; it has {have}.")
+    raise CourseError(
+        f"{gradebook.name} has {amount} for {title!r}: choose one with --title; it has {have}.",
+        code="grading.gradebook-column",
+    )
 
 
 def _plain(title: str) -> str:

@@ -3,6 +3,7 @@
 import math
 import sqlite3
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from course_utils.errors import CourseError
@@ -64,12 +65,25 @@ def overtaken(item: str, given: Manual | None, newer: bool) -> CourseError:
     return CourseError(f"{item} isn't as you saw it: {why}. Look again.", code="grading.overtaken")
 
 
+def unknown(assignment: str, student: str, item: str, items: Iterable[str] | None) -> CourseError:
+    """What to say of a mark for a student who has no result, or for an item that isn't among theirs."""
+    if items is not None:
+        known = ", ".join(items) or "those that another submission has"
+        return CourseError(f"{assignment} has no item {item!r}: choose one of {known}.", code="grading.unknown-item")
+    return CourseError(
+        f"{assignment} has no result of {student!r}: write both names as the submissions have them.",
+        code="grading.unknown-student",
+    )
+
+
 def check_points(points: float | None, most: float = math.inf, item: str = "") -> None:
     """CourseError when a person can't give that."""
     if isinstance(points, bool) or not isinstance(points, (int, float)) or not 0 <= points < math.inf:
-        raise CourseError(f"{points!r} isn't a mark: give points from 0 up.")
+        raise CourseError(f"{points!r} isn't a mark: give points from 0 up.", code="grading.no-points")
     if points > most:
-        raise CourseError(f"{item} gives at most {most:g} points, not {points:g}: correct the number.")
+        raise CourseError(
+            f"{item} gives at most {most:g} points, not {points:g}: correct the number.", code="grading.too-many-points"
+        )
 
 
 def add(

@@ -272,14 +272,10 @@ class Store:
             latest = people.latest(self._file, assignment, one)
             manual = people.manual(self._file, assignment, one)
             for student, item in chosen:
-                if student not in there:
-                    raise CourseError(
-                        f"{assignment} has no result of {student!r}: write both names as the submissions have them."
-                    )
-                result, marks = there[student]
-                if item not in marks:
-                    raise CourseError(f"{assignment} has no item {item!r}: choose one of {', '.join(marks)}.")
-                mark, row = marks[item]
+                found = there.get(student)
+                if found is None or item not in found[1]:
+                    raise people.unknown(assignment, student, item, found[1] if found else None)
+                result, (mark, row) = found[0], found[1][item]
                 given = manual.get((assignment, student, item))
                 stands = Seen(result.digest, latest.get((student, item), 0))
                 if seen is not None and seen[student, item] != stands:

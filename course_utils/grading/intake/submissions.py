@@ -49,7 +49,9 @@ def submissions(
     its `assignment` is "". CourseError when the archive itself can't be read.
     """
     if not quizzes:
-        raise CourseError("No assignment is named that the notebooks could answer: name one.")
+        raise CourseError(
+            "No assignment is named that the notebooks could answer: name one.", code="grading.no-assignment"
+        )
     if (path := Path(archive) / "submitted").is_dir():  # nbgrader's course folder
         archive = path
     opened = Nested(archives.opened(Path(archive)))

@@ -107,7 +107,10 @@ class Grading:
         for name, marker in self.markers.items():
             found += [f"{name}: {fault}" for fault in await selftest.faults(marker)]
         if found:
-            raise CourseError("\n".join(["The item bank fails its self-test, and nothing was graded:", *found]))
+            raise CourseError(
+                "\n".join(["The item bank fails its self-test, and nothing was graded:", *found]),
+                code="grading.self-test",
+            )
 
     async def grade(
         self, submissions: Iterable[Submission], progress: Callable[[Summary], None] = lambda _: None

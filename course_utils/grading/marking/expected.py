@@ -127,7 +127,10 @@ class ExpectedResults:
         if wrong is None and came.end == "done":
             return came.replies
         told = (wrong or {}).get("error") or ("it took too long" if wrong else came.why or came.end)
-        raise CourseError(f"{self.quiz.lesson}, item {item.id}: the author's own code failed ({told}): mend it first.")
+        raise CourseError(
+            f"{self.quiz.lesson}, item {item.id}: the author's own code failed ({told}): mend it first.",
+            code="grading.author-code",
+        )
 
 
 def _kind(reply: dict) -> str:

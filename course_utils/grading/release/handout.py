@@ -107,14 +107,17 @@ def _starter(item: Executed) -> str:
     try:
         body = ast.parse(item.reference or "").body
     except SyntaxError:
-        raise CourseError(f"The reference of {item.id} isn't Python: mend it.") from None
+        raise CourseError(f"The reference of {item.id} isn't Python: mend it.", code="grading.no-python") from None
     for node in body:
         if isinstance(node, ast.FunctionDef) and node.name == item.name:
             return f"def {item.name}({_signature(node.args)}):\n    ..."
         if isinstance(node, ast.ClassDef) and node.name == item.name:
             return f"class {item.name}:\n    ..."
     if getattr(item, "inputs", None):
-        raise CourseError(f"The reference of {item.id} defines no function {item.name}: give the item a `starter`.")
+        raise CourseError(
+            f"The reference of {item.id} defines no function {item.name}: give the item a `starter`.",
+            code="grading.no-starter",
+        )
     return f"{item.name} = ..."
 
 
@@ -155,7 +158,9 @@ def _indented(identifier: str, example: str) -> str:
         (block,) = ast.parse(f"try:\n{inside}\nfinally: pass").body
         assert isinstance(block, ast.Try)
     except SyntaxError as error:
-        raise CourseError(f"An example of {identifier} isn't Python ({error.msg}): mend it.") from None
+        raise CourseError(
+            f"An example of {identifier} isn't Python ({error.msg}): mend it.", code="grading.no-python"
+        ) from None
     if ast.dump(ast.Module(block.body, [])) == ast.dump(ast.Module(plain.body, [])):
         return inside
     return "\n".join(textwrap.indent(ast.unparse(line), "    ") for line in plain.body)

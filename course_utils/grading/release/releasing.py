@@ -49,7 +49,10 @@ def release(
     notes = older(manifest, common)
     for student, file in files.items():
         if file.exists() and file.read_bytes() != made(student)[0]:
-            raise CourseError(f"{file} is there and differs from what would be handed out: name another folder.")
+            raise CourseError(
+                f"{file} is there and differs from what would be handed out: name another folder.",
+                code="grading.already-released",
+            )
     for student, file in files.items():
         content, number = made(student)
         _write(file, content)
@@ -97,7 +100,8 @@ def _picture(item: GradedItem, folder: Path) -> str:
     file = (folder / figure.file).resolve()
     if file.suffix not in TYPES or not file.is_relative_to(folder.resolve()) or not file.is_file():
         raise CourseError(
-            f"The figure {figure.file!r} of {item.id} should be a {'/'.join(TYPES)} in {folder}: put it there."
+            f"The figure {figure.file!r} of {item.id} should be a {'/'.join(TYPES)} in {folder}: put it there.",
+            code="grading.figure",
         )
     alt = " ".join(figure.alt.split()).replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")
     return f"![{alt}](data:{TYPES[file.suffix]};base64,{base64.b64encode(file.read_bytes()).decode()})"

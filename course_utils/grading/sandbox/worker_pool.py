@@ -113,7 +113,8 @@ class WorkerPool:
             "Students' code can't be shut in here"
             + (f" ({'; '.join(reasons)})" if reasons else "")
             + ": install bubblewrap (Debian and Ubuntu: apt-get install bubblewrap), grade in the container of "
-            "docs/grading.md, or accept the risk with --unsafe-local."
+            "docs/grading.md, or accept the risk with --unsafe-local.",
+            code="grading.no-sandbox",
         )
 
     async def __aexit__(self, *_: Any) -> None:
