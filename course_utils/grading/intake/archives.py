@@ -149,7 +149,7 @@ class Zip:
         """Its files, under the names that they claim."""
         for number, (member, name) in enumerate(zip(self._members, self._names, strict=True)):
             parts = tuple(part for part in name.split("/") if part not in ("", "."))
-            if member.is_dir() or IGNORED.intersection(parts) or not parts or parts[-1].startswith("._"):
+            if name.endswith("/") or IGNORED.intersection(parts) or not parts or parts[-1].startswith("._"):
                 continue
             yield Entry(parts, member.date_time, number)
 
