@@ -180,7 +180,7 @@ def test_each_student_gets_a_folder_and_the_index_says_whose(tmp_path):
     with Store(tmp_path / "marks.sqlite") as store:
         store.save([result(student, {"90.7": f"only {n} wrote this"}) for n, student in enumerate(students)])
         store.mark(QUIZ.lesson, "ada", "90.7", 2.5, "Good\nthought <i>.", by="teacher")
-        assert feedback(store, [OURS], tmp_path / "out") == len(students)
+        assert len(feedback(store, [OURS], tmp_path / "out")) == len(students)
     with (tmp_path / "out" / "index.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["student"] for row in rows} == {"ada", "Ada", "../../evil", "'=1+1", "Zoë", "<b>"}
