@@ -55,11 +55,16 @@ def zipped(
     if form in NONE:
         raise CourseError(NONE[form], code="grading.no-bulk-return")
     if form not in FORMS:
-        raise CourseError(f"There is no form {form!r} of handing back: choose one of {', '.join(FORMS)}.")
+        raise CourseError(
+            f"There is no form {form!r} of handing back: choose one of {', '.join(FORMS)}.", code="grading.unknown-form"
+        )
     if gradebook is not None and form != "moodle":
-        raise CourseError("--gradebook is Moodle's worksheet, and the others need none: leave it out.")
+        raise CourseError(
+            "--gradebook is Moodle's worksheet, and the others need none: leave it out.",
+            code="grading.needless-gradebook",
+        )
     if not pages:
-        raise CourseError("There are no pages to hand back: grade the submissions first.")
+        raise CourseError("There are no pages to hand back: grade the submissions first.", code="grading.no-results")
     return [
         _of_assignment(form, name, [page for page in pages if page.result.assignment == name], out, most_mb, gradebook)
         for name in dict.fromkeys(page.result.assignment for page in pages)
@@ -183,7 +188,8 @@ def _written(out: Path, stem: str, members: list[Member], most_mb: float | None)
         except OSError as error:
             half.unlink(missing_ok=True)
             raise CourseError(
-                f"{file} can't be written ({error.strerror}): name a place where you may write."
+                f"{file} can't be written ({error.strerror}): name a place where you may write.",
+                code="grading.unwritable",
             ) from None
         written.append((file, len(part)))
     return written
