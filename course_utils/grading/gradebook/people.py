@@ -3,12 +3,12 @@
 import math
 import sqlite3
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from course_utils.errors import CourseError
 from course_utils.grading.names import whole
-from course_utils.grading.records import Mark, Result
+from course_utils.grading.records import Mark, Result, State
 
 LONGEST_TEXT = 10_000  # characters of a comment or a regrade request
 HOLDS = "NOT EXISTS (SELECT 1 FROM acts AS back WHERE back.undoes = {act}.id)"  # nobody took it back
@@ -119,10 +119,53 @@ def latest(file: sqlite3.Connection, assignment: str, student: str | None = None
     return {(who, item): number for who, item, number in rows}
 
 
+def of_answer(several: Sequence[Manual], result: Result, mark: Mark, newest: bool = True) -> Manual | None:
+    """Of people's marks of an item the one that holds: the latest of this answer; for the newest, else of another."""
+    own = (one for one in reversed(several) if not one.outdated(result, mark))
+    return next(own, several[-1] if several and newest else None)
+
+
+def held(
+    manual: Mapping[tuple[str, str, str], Sequence[Manual]], counted: Iterable[Result], newest: Mapping[str, str]
+) -> dict[tuple[str, str], Manual]:
+    """(student, item) → the mark that holds for the attempt that counts. newest: student → digest of the newest."""
+    found = {(student, item): several[-1] for (_, student, item), several in manual.items()}
+    for result in counted:
+        for mark in result.marks:
+            several = manual.get((result.assignment, result.student, mark.item), ())
+            if given := of_answer(several, result, mark, newest.get(result.student) == result.digest):
+                found[result.student, mark.item] = given
+            else:
+                found.pop((result.student, mark.item), None)
+    return found
+
+
+def with_points(result: Result, manual: Mapping[tuple[str, str, str], Sequence[Manual]], newest: bool = True) -> Result:
+    """The result with people's points in place of the grader's; an earlier attempt has those of its own answers."""
+    given = {
+        mark.item: one
+        for mark in result.marks
+        if (one := of_answer(manual.get((result.assignment, result.student, mark.item), ()), result, mark, newest))
+    }
+    if not given:
+        return result
+    marks = tuple(
+        replace(mark, points=given[mark.item].points) if mark.item in given else mark for mark in result.marks
+    )
+    remarks = tuple(
+        f"{mark.item} was marked by hand before the student changed the answer: look at it again."
+        for mark in result.marks
+        if mark.item in given and given[mark.item].outdated(result, mark)
+    )
+    complete = all(mark.points is not None for mark in marks)
+    state = State.GRADED if complete else result.state
+    return replace(result, marks=marks, remarks=result.remarks + remarks, state=state)
+
+
 def manual(
     file: sqlite3.Connection, assignment: str | None, student: str | None = None
-) -> dict[tuple[str, str, str], Manual]:
-    """(assignment, student, item) → the person's mark that holds, the latest."""
+) -> dict[tuple[str, str, str], list[Manual]]:
+    """(assignment, student, item) → people's marks that weren't taken back, the latest last."""
     rows = file.execute(
         f"""SELECT a.assignment, a.student, a.item, a.points, a.text, a.by, a.time, m.answer, s.digest, a.id
         FROM acts AS a JOIN marks AS m ON m.id = a.mark JOIN submissions AS s ON s.id = m.submission
@@ -131,7 +174,10 @@ def manual(
         ORDER BY a.id""",
         (assignment, student),
     )
-    return {(row[0], row[1], row[2]): Manual(*row[3:]) for row in rows}
+    found: dict[tuple[str, str, str], list[Manual]] = {}
+    for row in rows:
+        found.setdefault((row[0], row[1], row[2]), []).append(Manual(*row[3:]))
+    return found
 
 
 def regrade_requests(file: sqlite3.Connection, assignment: str) -> list[RegradeRequest]:

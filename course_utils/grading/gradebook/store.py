@@ -122,6 +122,12 @@ class Store:
         with self._read():
             return dict(self._file.execute(f"SELECT student, digest {CURRENT}", (assignment, None)))
 
+    def marked(self, assignment: str) -> dict[str, int]:
+        """Student → how many items the submission that counts now was marked for."""
+        with self._read():
+            asked = f"SELECT student, json_array_length(marks) {CURRENT}"
+            return dict(self._file.execute(asked, (assignment, None)))
+
     def results(self, assignment: str | None = None) -> list[Result]:
         """Each student's current result, by assignment and student, with the points that people gave.
 
@@ -188,7 +194,8 @@ class Store:
                 kept = decisions.applied([one for one, _ in attempts], decided)
                 if kept:
                     digest, why = deadlines.better(kept)
-                    one, rows = next(pair for pair in attempts if pair[0].digest == digest)
+                    there = (pair for pair in attempts if pair[0].digest == digest)
+                    one, rows = current[place] if digest == newest.digest else next(there)
                     current[place] = (replace(one, remarks=(*one.remarks, *why)), rows)
         return current
 
@@ -214,7 +221,7 @@ class Store:
             own = tuple(marks[number] for number in numbers)
             told = tuple(json.loads(remarks))
             result = Result(name, quiz, digest, source, State(state), own, told, seconds, tier, environment)
-            current.append((_with_points(result, manual), numbers))
+            current.append((people.with_points(result, manual, newest=which is CURRENT), numbers))
         return current
 
     def mark(self, assignment: str, student: str, item: str, points: float, comment: str = "", by: str = "") -> None:
@@ -276,7 +283,7 @@ class Store:
                 if found is None or item not in found[1]:
                     raise people.unknown(assignment, student, item, found[1] if found else None)
                 result, (mark, row) = found[0], found[1][item]
-                given = manual.get((assignment, student, item))
+                given = people.of_answer(manual.get((assignment, student, item), ()), result, mark)
                 stands = Seen(result.digest, latest.get((student, item), 0))
                 if seen is not None and seen[student, item] != stands:
                     raise people.overtaken(item, given, newer=seen[student, item].digest != stands.digest)
@@ -301,14 +308,18 @@ class Store:
             return self._file.execute("PRAGMA data_version").fetchone()[0]
 
     def manual(self, assignment: str, student: str | None = None) -> dict[tuple[str, str], Manual]:
-        """(student, item) → the person's mark that holds, of one student or of all."""
+        """(student, item) → the person's mark that holds for the attempt that counts, of one student or of all."""
         with self._read():
-            return {key[1:]: one for key, one in people.manual(self._file, assignment, student).items()}
+            given, deadlines = people.manual(self._file, assignment, student), timing.load(self._file, assignment)
+            if not deadlines.rules and all(len(several) == 1 for several in given.values()):
+                return {key[1:]: several[-1] for key, several in given.items()}
+            counted = [result for result, _ in self._counted(assignment, student, deadlines)]
+            newest = dict(self._file.execute(f"SELECT student, digest {CURRENT}", (assignment, student)))
+            return people.held(given, counted, newest)
 
     def comment_of(self, assignment: str, student: str, item: str) -> str:
         """The comment of the person's mark that holds; "" without one."""
-        with self._read():
-            one = people.manual(self._file, assignment, student).get((assignment, student, item))
+        one = self.manual(assignment, student).get((student, item))
         return one.comment if one else ""
 
     def regrade_requests(self, assignment: str) -> list[RegradeRequest]:
@@ -364,21 +375,6 @@ def deadlines_of(path: Path) -> Deadlines:
         return Deadlines()
     with Store(path) as store:
         return store.deadlines()
-
-
-def _with_points(result: Result, manual: dict[tuple[str, str, str], Manual]) -> Result:
-    """The result with people's points in place of the grader's."""
-    given = {mark.item: manual.get((result.assignment, result.student, mark.item)) for mark in result.marks}
-    if not any(given.values()):
-        return result
-    marks = tuple(replace(mark, points=one.points) if (one := given[mark.item]) else mark for mark in result.marks)
-    remarks = tuple(
-        f"{mark.item} was marked by hand before the student changed the answer: look at it again."
-        for mark in result.marks
-        if (one := given[mark.item]) and one.outdated(result, mark)
-    )
-    whole = all(mark.points is not None for mark in marks)
-    return replace(result, marks=marks, remarks=result.remarks + remarks, state=State.GRADED if whole else result.state)
 
 
 def _mark(row: list) -> Mark:

@@ -122,7 +122,8 @@ def roster_of(quiz: GradedQuiz, released: Path, course_key: bytes) -> set[str] |
                 raise _other_key(quiz)
             raise CourseError(
                 f"{quiz.lesson} isn't what was released any more ({', '.join(changed[:5])}): put back what students "
-                "saw, or name the item bank that it was released from with --bank.",
+                "saw, or name the item bank that it was released from with --bank. An item is left out of the totals "
+                "with `course quiz decide`.",
                 code="grading.changed-since-release",
             )
     return set(notes) if personal else None
