@@ -37,11 +37,12 @@ def selftest(
     from course_utils.grading.marking import selftest as proof
     from course_utils.grading.marking.batches import imports_of
     from course_utils.grading.marking.marker import Marker
+    from course_utils.grading.sandbox.exposure import with_entries
     from course_utils.grading.sandbox.worker_pool import WorkerPool
 
     quizzes = open_bank(_named(bank), numbers, key)
 
-    hidden = [path for path in (bank, key, course_key) if path]
+    hidden = with_entries(path for path in (bank, key, course_key) if path)
 
     async def proven() -> list[str]:
         found = []
