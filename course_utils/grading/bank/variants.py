@@ -43,7 +43,7 @@ def varied(item: VariedNumber, course_key: bytes, student: str) -> GradedNumber:
             exec(code, space)
             answer = float(space["answer"])
             given = [(float(eval(mistake.answer, space)), mistake.feedback) for mistake in item.mistakes]
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise CourseError(
                 f"The variant of {item.id} stops for the student {student!r} with {type(error).__name__}: {error}: "
                 "its code and its mistakes should give a number for every draw; mend them in the item bank.",
