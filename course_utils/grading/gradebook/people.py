@@ -1,9 +1,10 @@
 """What people add to the marks of a store: points given by hand, and regrade requests; none is ever overwritten."""
 
+import json
 import math
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from course_utils.errors import CourseError
@@ -11,6 +12,7 @@ from course_utils.grading.names import whole
 from course_utils.grading.records import Mark, Result, State
 
 LONGEST_TEXT = 10_000  # characters of a comment or a regrade request
+CHOSEN = "(?2 IS NULL OR {student} IN (SELECT value FROM json_each(?2)))"  # all students, or those of a JSON list
 HOLDS = "NOT EXISTS (SELECT 1 FROM acts AS back WHERE back.undoes = {act}.id)"  # nobody took it back
 
 
@@ -65,25 +67,12 @@ def overtaken(item: str, given: Manual | None, newer: bool) -> CourseError:
     return CourseError(f"{item} isn't as you saw it: {why}. Look again.", code="grading.overtaken")
 
 
-def unknown(assignment: str, student: str, item: str, items: Iterable[str] | None) -> CourseError:
-    """What to say of a mark for a student who has no result, or for an item that isn't among theirs."""
-    if items is not None:
-        known = ", ".join(items) or "those that another submission has"
-        return CourseError(f"{assignment} has no item {item!r}: choose one of {known}.", code="grading.unknown-item")
-    return CourseError(
-        f"{assignment} has no result of {student!r}: write both names as the submissions have them.",
-        code="grading.unknown-student",
-    )
-
-
 def check_points(points: float | None, most: float = math.inf, item: str = "") -> None:
     """CourseError when a person can't give that."""
     if isinstance(points, bool) or not isinstance(points, (int, float)) or not 0 <= points < math.inf:
-        raise CourseError(f"{points!r} isn't a mark: give points from 0 up.", code="grading.no-points")
+        raise CourseError(f"{points!r} isn't a mark: give points from 0 up.")
     if points > most:
-        raise CourseError(
-            f"{item} gives at most {most:g} points, not {points:g}: correct the number.", code="grading.too-many-points"
-        )
+        raise CourseError(f"{item} gives at most {most:g} points, not {points:g}: correct the number.")
 
 
 def add(
@@ -109,75 +98,29 @@ def add(
     return number
 
 
-def latest(file: sqlite3.Connection, assignment: str, student: str | None = None) -> dict[tuple[str, str], int]:
+def latest(file: sqlite3.Connection, assignment: str, students: str | None = None) -> dict[tuple[str, str], int]:
     """(student, item) → the row of the latest act about it, of any kind."""
     rows = file.execute(
-        """SELECT student, item, max(id) FROM acts WHERE assignment = ?1 AND (?2 IS NULL OR student = ?2)
+        f"""SELECT student, item, max(id) FROM acts WHERE assignment = ?1 AND {CHOSEN.format(student="student")}
         GROUP BY student, item""",
-        (assignment, student),
+        (assignment, students),
     )
     return {(who, item): number for who, item, number in rows}
 
 
-def of_answer(several: Sequence[Manual], result: Result, mark: Mark, newest: bool = True) -> Manual | None:
-    """Of people's marks of an item the one that holds: the latest of this answer; for the newest, else of another."""
-    own = (one for one in reversed(several) if not one.outdated(result, mark))
-    return next(own, several[-1] if several and newest else None)
-
-
-def held(
-    manual: Mapping[tuple[str, str, str], Sequence[Manual]], counted: Iterable[Result], newest: Mapping[str, str]
-) -> dict[tuple[str, str], Manual]:
-    """(student, item) → the mark that holds for the attempt that counts. newest: student → digest of the newest."""
-    found = {(student, item): several[-1] for (_, student, item), several in manual.items()}
-    for result in counted:
-        for mark in result.marks:
-            several = manual.get((result.assignment, result.student, mark.item), ())
-            if given := of_answer(several, result, mark, newest.get(result.student) == result.digest):
-                found[result.student, mark.item] = given
-            else:
-                found.pop((result.student, mark.item), None)
-    return found
-
-
-def with_points(result: Result, manual: Mapping[tuple[str, str, str], Sequence[Manual]], newest: bool = True) -> Result:
-    """The result with people's points in place of the grader's; an earlier attempt has those of its own answers."""
-    given = {
-        mark.item: one
-        for mark in result.marks
-        if (one := of_answer(manual.get((result.assignment, result.student, mark.item), ()), result, mark, newest))
-    }
-    if not given:
-        return result
-    marks = tuple(
-        replace(mark, points=given[mark.item].points) if mark.item in given else mark for mark in result.marks
-    )
-    remarks = tuple(
-        f"{mark.item} was marked by hand before the student changed the answer: look at it again."
-        for mark in result.marks
-        if mark.item in given and given[mark.item].outdated(result, mark)
-    )
-    complete = all(mark.points is not None for mark in marks)
-    state = State.GRADED if complete else result.state
-    return replace(result, marks=marks, remarks=result.remarks + remarks, state=state)
-
-
 def manual(
-    file: sqlite3.Connection, assignment: str | None, student: str | None = None
-) -> dict[tuple[str, str, str], list[Manual]]:
-    """(assignment, student, item) → people's marks that weren't taken back, the latest last."""
+    file: sqlite3.Connection, assignment: str | None, students: str | None = None
+) -> dict[tuple[str, str, str], Manual]:
+    """(assignment, student, item) → the person's mark that holds, the latest."""
     rows = file.execute(
         f"""SELECT a.assignment, a.student, a.item, a.points, a.text, a.by, a.time, m.answer, s.digest, a.id
         FROM acts AS a JOIN marks AS m ON m.id = a.mark JOIN submissions AS s ON s.id = m.submission
         WHERE a.kind = 'mark' AND {HOLDS.format(act="a")} AND (?1 IS NULL OR a.assignment = ?1)
-            AND (?2 IS NULL OR a.student = ?2)
+            AND {CHOSEN.format(student="a.student")}
         ORDER BY a.id""",
-        (assignment, student),
+        (assignment, students),
     )
-    found: dict[tuple[str, str, str], list[Manual]] = {}
-    for row in rows:
-        found.setdefault((row[0], row[1], row[2]), []).append(Manual(*row[3:]))
-    return found
+    return {(row[0], row[1], row[2]): Manual(*row[3:]) for row in rows}
 
 
 def regrade_requests(file: sqlite3.Connection, assignment: str) -> list[RegradeRequest]:
@@ -190,3 +133,23 @@ def regrade_requests(file: sqlite3.Connection, assignment: str) -> list[RegradeR
         (assignment,),
     )
     return [RegradeRequest(student, item, text, time, bool(open_)) for student, item, text, time, open_ in rows]
+
+
+def named(students: Collection[str] | None) -> str | None:
+    """Students as the statements take them."""
+    return None if students is None else json.dumps(sorted(set(map(whole, students))))
+
+
+def with_points(result: Result, manual: dict[tuple[str, str, str], Manual]) -> Result:
+    """The result with people's points in place of the grader's."""
+    given = {mark.item: manual.get((result.assignment, result.student, mark.item)) for mark in result.marks}
+    if not any(given.values()):
+        return result
+    marks = tuple(replace(mark, points=one.points) if (one := given[mark.item]) else mark for mark in result.marks)
+    remarks = tuple(
+        f"{mark.item} was marked by hand before the student changed the answer: look at it again."
+        for mark in result.marks
+        if (one := given[mark.item]) and one.outdated(result, mark)
+    )
+    whole = all(mark.points is not None for mark in marks)
+    return replace(result, marks=marks, remarks=result.remarks + remarks, state=State.GRADED if whole else result.state)

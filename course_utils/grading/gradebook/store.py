@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
@@ -20,10 +20,12 @@ from course_utils.grading.records import LONGEST_ANSWER, Arrival, Mark, Outcome,
 __all__ = ["Manual", "RegradeRequest", "Seen", "Store", "deadlines_of"]
 
 MARK = "item, outcome, points, most, feedback, answer, digest"
-CURRENT = """FROM submissions AS s WHERE (?1 IS NULL OR assignment = ?1) AND (?2 IS NULL OR student = ?2) AND saved =
+CURRENT = f"""FROM submissions AS s WHERE (?1 IS NULL OR assignment = ?1)
+    AND {people.CHOSEN.format(student="student")} AND saved =
     (SELECT max(saved) FROM submissions WHERE assignment = s.assignment AND student = s.student)"""
-EVERY = """FROM submissions AS s WHERE assignment = ?1 AND student = ?2 AND saved = (SELECT max(saved) FROM submissions
-    WHERE assignment = s.assignment AND student = s.student AND digest = s.digest)"""
+EVERY = f"""FROM submissions AS s WHERE assignment = ?1 AND {people.CHOSEN.format(student="student")}
+    AND saved = (SELECT max(saved) FROM submissions
+        WHERE assignment = s.assignment AND student = s.student AND digest = s.digest)"""
 PEOPLES = (Outcome.WAITING, Outcome.LOOK, Outcome.MISSING)  # outcomes that only a person can settle
 
 
@@ -31,12 +33,12 @@ class Store:
     """One file of marks: `with Store(path) as store`.
 
     Several processes may use it at once; one writes at a time, and the others wait. CourseError when the file can't be
-    read or written. Times are seconds since 1970.
+    read or written. Times are seconds since 1970. patience: seconds to wait while another process writes
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience: float = database.PATIENCE) -> None:
         self.path = Path(path)
-        self._file = database.opened(self.path)
+        self._file = database.opened(self.path, patience)
 
     def __enter__(self) -> "Store":
         return self
@@ -122,13 +124,7 @@ class Store:
         with self._read():
             return dict(self._file.execute(f"SELECT student, digest {CURRENT}", (assignment, None)))
 
-    def marked(self, assignment: str) -> dict[str, int]:
-        """Student → how many items the submission that counts now was marked for."""
-        with self._read():
-            asked = f"SELECT student, json_array_length(marks) {CURRENT}"
-            return dict(self._file.execute(asked, (assignment, None)))
-
-    def results(self, assignment: str | None = None) -> list[Result]:
+    def results(self, assignment: str | None = None, students: Collection[str] | None = None) -> list[Result]:
         """Each student's current result, by assignment and student, with the points that people gave.
 
         A mark's outcome and feedback stay those of grading. A result is graded once people have filled its gaps.
@@ -137,7 +133,7 @@ class Store:
         """
         with self._read():
             deadlines = timing.load(self._file, assignment)
-            found = [result for result, _ in self._counted(assignment, None, deadlines)]
+            found = [result for result, _ in self._counted(assignment, students, deadlines)]
             return [deadlines.timed(one) for one in decisions.applied(found, decisions.holding(self._file, assignment))]
 
     def decide(
@@ -181,36 +177,35 @@ class Store:
             return decisions.holding(self._file, assignment)
 
     def _counted(
-        self, assignment: str | None, student: str | None, deadlines: Deadlines
+        self, assignment: str | None, students: Collection[str] | None, deadlines: Deadlines
     ) -> list[tuple[Result, list[int]]]:
         """As `_current`, with an earlier attempt in place of a late one where the deadline's rule says so."""
-        current = self._current(assignment, student)
+        current = self._current(assignment, students)
         if not deadlines.rules:
             return current
         decided = decisions.holding(self._file, assignment)
         for place, (newest, _) in enumerate(current):
             if deadlines.asks_for_earlier(newest):
-                attempts = self._current(newest.assignment, newest.student, EVERY)
+                attempts = self._current(newest.assignment, [newest.student], EVERY)
                 kept = decisions.applied([one for one, _ in attempts], decided)
                 if kept:
                     digest, why = deadlines.better(kept)
-                    there = (pair for pair in attempts if pair[0].digest == digest)
-                    one, rows = current[place] if digest == newest.digest else next(there)
+                    one, rows = next(pair for pair in attempts if pair[0].digest == digest)
                     current[place] = (replace(one, remarks=(*one.remarks, *why)), rows)
         return current
 
     def _current(
-        self, assignment: str | None, student: str | None = None, which: str = CURRENT
+        self, assignment: str | None, students: Collection[str] | None = None, which: str = CURRENT
     ) -> list[tuple[Result, list[int]]]:
         """Each current result with people's points, and the rows of its marks; or EVERY one of a student's, by age."""
-        chosen = (assignment, student)
+        chosen = (assignment, people.named(students))
         marks = {
             number: _mark(mark)
             for number, *mark in self._file.execute(
                 f"SELECT id, {MARK} FROM marks WHERE submission IN (SELECT id {which})", chosen
             )
         }
-        manual = people.manual(self._file, assignment, student)
+        manual = people.manual(self._file, *chosen)
         current = []
         for name, quiz, digest, source, state, remarks, seconds, tier, environment, rows in self._file.execute(
             f"""SELECT student, assignment, digest, source, state, remarks, seconds, tier, environment, marks {which}
@@ -221,7 +216,7 @@ class Store:
             own = tuple(marks[number] for number in numbers)
             told = tuple(json.loads(remarks))
             result = Result(name, quiz, digest, source, State(state), own, told, seconds, tier, environment)
-            current.append((people.with_points(result, manual, newest=which is CURRENT), numbers))
+            current.append((people.with_points(result, manual), numbers))
         return current
 
     def mark(self, assignment: str, student: str, item: str, points: float, comment: str = "", by: str = "") -> None:
@@ -270,20 +265,23 @@ class Store:
         added = {}
         with self._written():
             students = {student for student, _ in chosen}
-            one = students.pop() if len(students) == 1 else None  # one student's rows are found at once
-            counted = self._counted(assignment, one, timing.load(self._file, assignment))
+            counted = self._counted(assignment, students, timing.load(self._file, assignment))
             there = {
                 result.student: (result, {mark.item: (mark, row) for mark, row in zip(result.marks, rows, strict=True)})
                 for result, rows in counted
             }
-            latest = people.latest(self._file, assignment, one)
-            manual = people.manual(self._file, assignment, one)
+            latest = people.latest(self._file, assignment, people.named(students))
+            manual = people.manual(self._file, assignment, people.named(students))
             for student, item in chosen:
-                found = there.get(student)
-                if found is None or item not in found[1]:
-                    raise people.unknown(assignment, student, item, found[1] if found else None)
-                result, (mark, row) = found[0], found[1][item]
-                given = people.of_answer(manual.get((assignment, student, item), ()), result, mark)
+                if student not in there:
+                    raise CourseError(
+                        f"{assignment} has no result of {student!r}: write both names as the submissions have them."
+                    )
+                result, marks = there[student]
+                if item not in marks:
+                    raise CourseError(f"{assignment} has no item {item!r}: choose one of {', '.join(marks)}.")
+                mark, row = marks[item]
+                given = manual.get((assignment, student, item))
                 stands = Seen(result.digest, latest.get((student, item), 0))
                 if seen is not None and seen[student, item] != stands:
                     raise people.overtaken(item, given, newer=seen[student, item].digest != stands.digest)
@@ -307,19 +305,15 @@ class Store:
         with database.told(self.path):
             return self._file.execute("PRAGMA data_version").fetchone()[0]
 
-    def manual(self, assignment: str, student: str | None = None) -> dict[tuple[str, str], Manual]:
-        """(student, item) → the person's mark that holds for the attempt that counts, of one student or of all."""
+    def manual(self, assignment: str, students: Collection[str] | None = None) -> dict[tuple[str, str], Manual]:
+        """(student, item) → the person's mark that holds; of all students if left out."""
         with self._read():
-            given, deadlines = people.manual(self._file, assignment, student), timing.load(self._file, assignment)
-            if not deadlines.rules and all(len(several) == 1 for several in given.values()):
-                return {key[1:]: several[-1] for key, several in given.items()}
-            counted = [result for result, _ in self._counted(assignment, student, deadlines)]
-            newest = dict(self._file.execute(f"SELECT student, digest {CURRENT}", (assignment, student)))
-            return people.held(given, counted, newest)
+            return {key[1:]: one for key, one in people.manual(self._file, assignment, people.named(students)).items()}
 
     def comment_of(self, assignment: str, student: str, item: str) -> str:
         """The comment of the person's mark that holds; "" without one."""
-        one = self.manual(assignment, student).get((student, item))
+        with self._read():
+            one = people.manual(self._file, assignment, people.named([student])).get((assignment, student, item))
         return one.comment if one else ""
 
     def regrade_requests(self, assignment: str) -> list[RegradeRequest]:
@@ -328,12 +322,18 @@ class Store:
             return people.regrade_requests(self._file, assignment)
 
     def waiting(self, assignment: str) -> list[tuple[str, Mark]]:
-        """(student, mark) that wait for a person, by student.
+        """(student, mark) that wait for a person, by student."""
+        return [(result.student, mark) for result, marks in self.standing(assignment) for mark in marks]
+
+    def standing(
+        self, assignment: str, students: Collection[str] | None = None
+    ) -> list[tuple[Result, tuple[Mark, ...]]]:
+        """`results`, and which marks of each wait for a person.
 
         These are what only a person can mark and nobody has, what was marked by hand for an answer that the student has
         changed since, and what a student asks to have regraded.
         """
-        manual = self.manual(assignment)
+        manual = self.manual(assignment, students)
         requested = {(one.student, one.item) for one in self.regrade_requests(assignment) if one.open}
 
         def waits(result: Result, mark: Mark) -> bool:
@@ -341,12 +341,13 @@ class Store:
             given = manual.get(key)
             return key in requested or (given.outdated(result, mark) if given else mark.outcome in PEOPLES)
 
-        return [
-            (result.student, mark)
-            for result in self.results(assignment)
-            for mark in result.marks
-            if waits(result, mark)
-        ]
+        found = self.results(assignment, students)
+        return [(result, tuple(mark for mark in result.marks if waits(result, mark))) for result in found]
+
+    def assignments(self) -> list[str]:
+        """The names of those that have submissions."""
+        with self._read():
+            return [name for (name,) in self._file.execute("SELECT DISTINCT assignment FROM submissions ORDER BY 1")]
 
     def history(self, assignment: str, student: str, item: str) -> list[dict[str, Any]]:
         """All that was ever found or said about one item, oldest first.

@@ -19,6 +19,7 @@ from course_utils.grading.returning.originals import Originals
 from course_utils.quiz import reading
 from course_utils.quiz.answers import read_number
 
+PATIENCE = 10  # seconds that a person waits while another process writes
 Key = tuple[str, str, str]  # (assignment, student, item)
 
 
@@ -105,20 +106,21 @@ class Queue:
     def _entries(self, assignment: Assignment) -> list[Entry]:
         lesson, order = assignment.name, {item.id: n for n, item in enumerate(assignment.quiz.items)}
         given, latest = self.store.manual(lesson), self.store.seen(lesson)
-        waiting = {(student, mark.item) for student, mark in self.store.waiting(lesson)}
         requests = {(one.student, one.item): one.text for one in self.store.regrade_requests(lesson)}
         entries, numbers = [], self._numbers[lesson]
-        for result in sorted(self.store.results(lesson), key=lambda one: _shuffle(lesson, one.student)):
+        standing = sorted(self.store.standing(lesson), key=lambda one: _shuffle(lesson, one[0].student))
+        for result, waiting in standing:
             number = numbers.setdefault(result.student, len(numbers) + 1)
             for mark in result.marks:
                 about = result.student, mark.item
-                if about not in waiting and about not in given:
+                waits = mark in waiting
+                if not waits and about not in given:
                     continue
                 if mark.item not in order:
-                    self.gone[mark.item] += about in waiting
+                    self.gone[mark.item] += waits
                     continue
                 key = lesson, *about
-                if about in waiting:
+                if waits:
                     self.open.add(key)
                 if about in given:
                     self.given[key] = given[about]
@@ -132,14 +134,11 @@ class Queue:
 
         Among these are answers that somebody else has marked since they were loaded: they are loaded again.
         """
-        chosen = list(entries)
-        self._change(chosen, partial(self.store.mark_many, points=points, comment=comment, by=self.by))
-        self.open.difference_update(entry.key for entry in chosen)
+        self._change(list(entries), partial(self.store.mark_many, points=points, comment=comment, by=self.by))
 
     def undo(self, entries: Iterable[Entry]) -> None:
         """Take back the marks of these answers: what held before them holds again."""
         self._change(list(entries), partial(self.store.undo, by=self.by))
-        self.load()
 
     def _change(self, entries: list[Entry], write: Callable[..., dict[tuple[str, str], Seen]]) -> None:
         lesson = entries[0].quiz.lesson
@@ -151,8 +150,17 @@ class Queue:
                 self.load()
             raise
         self.seen |= {(lesson, *pair): seen for pair, seen in now.items()}
-        given = self.store.manual(lesson, pairs[0][0] if len(pairs) == 1 else None)
-        self.given |= {(lesson, *pair): given[pair] for pair in pairs if pair in given}
+        students = {student for student, _ in pairs}
+        given = self.store.manual(lesson, students)
+        waiting = {(one.student, mark.item) for one, marks in self.store.standing(lesson, students) for mark in marks}
+        for pair in pairs:
+            key = lesson, *pair
+            self.given.pop(key, None)
+            self.open.discard(key)
+            if pair in given:
+                self.given[key] = given[pair]
+            if pair in waiting:
+                self.open.add(key)
 
     def differs(self, entry: Entry) -> bool:
         """Whether each student saw this question otherwise: in another order, or with other numbers."""
@@ -197,16 +205,12 @@ def open_queue(
     from course_utils.grading.release.manifest import as_released
 
     if not Path(store).is_file():
-        raise CourseError(
-            f"{store} isn't there: grade first, or name the file of the marks with --store.", code="grading.no-store"
-        )
-    kept = Store(Path(store))
-    seen = {result.assignment for result in kept.results()}
+        raise CourseError(f"{store} isn't there: grade first, or name the file of the marks with --store.")
+    kept = Store(Path(store), PATIENCE)
+    seen = kept.assignments()
     quizzes = [quiz for quiz in open_bank(Path(bank), key=Path(key) if key else None) if quiz.lesson in seen]
     if not quizzes:
-        raise CourseError(
-            f"{store} holds no submission of the assignments in {bank}: grade first.", code="grading.no-results"
-        )
+        raise CourseError(f"{store} holds no submission of the assignments in {bank}: grade first.")
     secret = Path(course_key) if course_key else None
     assignments = [as_released(quiz, Path(released), read_course_key(secret, quiz)) for quiz in quizzes]
     originals = Originals(Path(submissions)) if submissions else None
