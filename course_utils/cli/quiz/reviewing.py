@@ -1,5 +1,6 @@
-"""`course quiz review`: a notebook in which people mark what waits for them."""
+"""`course quiz review`: a notebook, or a page in the browser, in which people mark what waits for them."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,7 @@ open_review(
     key={key!r},
     course_key={course_key!r},
     submissions={submissions!r},
-    by="",  # your name, for the history of the marks
+    by={by!r},  # your name, for the history of the marks
 )"""
 
 
@@ -31,25 +32,54 @@ def review(
     submissions: Annotated[
         Path | None, typer.Option(help="The folder or zip that was graded: each whole notebook is then one click away.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="The notebook to write.")] = Path("review.ipynb"),
+    by: Annotated[str, typer.Option(help="Who marks; your user name when left out.")] = "",
+    browser: Annotated[bool, typer.Option("--browser", help="Mark in the browser, without JupyterLab.")] = False,
+    port: Annotated[int, typer.Option(help="With --browser: the port; a free one when left out.", max=65535)] = 0,
+    no_open: Annotated[bool, typer.Option("--no-open", help="With --browser: open none, tell the address.")] = False,
+    out: Annotated[Path, typer.Option(help="The notebook to write, without --browser.")] = Path("review.ipynb"),
 ) -> None:
-    """Write a notebook in which answers in sentences and regrade requests are marked one by one, by keyboard."""
-    import nbformat
+    """Mark answers in sentences, regrade requests and all that waits for a person, by keyboard."""
+    from course_utils.cli.quiz.standing import user
 
     if bank is None:
-        raise CourseError(
-            "Name the folder of the graded items with --bank, or in COURSE_ITEM_BANK.", code="quiz.no-bank"
-        )
+        raise CourseError("Name the folder of the graded items with --bank, or in COURSE_ITEM_BANK.")
     if not store.is_file():
-        raise CourseError(
-            f"{store} isn't there: grade first, or name the file of the marks with --store.", code="quiz.no-store"
-        )
-    if out.exists():
-        raise CourseError(f"{out} is there: open it, or name another file with --out.", code="quiz.already-there")
+        raise CourseError(f"{store} isn't there: grade first, or name the file of the marks with --store.")
     paths = {"store": store, "bank": bank, "released": released, "key": key, "course_key": course_key}
     paths["submissions"] = submissions
-    code = CELL.format(**{name: str(path.resolve()) if path else None for name, path in paths.items()})
+    where = {name: str(path.resolve()) if path else None for name, path in paths.items()} | {"by": by or user()}
+    if browser:
+        _serve(where, port, no_open)
+        return
+    import nbformat
+
+    if out.exists():
+        raise CourseError(f"{out} is there: open it, or name another file with --out.")
     title = "# Review\n\nRun the cell below; marks are kept at once, and running it again goes on where you stopped."
-    cells = [nbformat.v4.new_markdown_cell(title), nbformat.v4.new_code_cell(code)]
+    cells = [nbformat.v4.new_markdown_cell(title), nbformat.v4.new_code_cell(CELL.format(**where))]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), out)
     typer.echo(f"Next: jupyter lab {out}")
+
+
+def _serve(where: dict, port: int, no_open: bool) -> None:
+    import asyncio
+    import webbrowser
+
+    from course_utils.grading.returning.queue import open_queue
+
+    try:
+        from course_utils.grading.returning.browser.server import serve
+    except ImportError as error:
+        raise CourseError(
+            f"The review in the browser needs {error.name}: install the course with its extra `lab`.",
+            code="grading.no-browser",
+        ) from None
+
+    def opened(address: str) -> None:
+        typer.echo(f"The review is at {address}\nThe address works once, on this machine alone. Ctrl-C stops.")
+        if not no_open:
+            webbrowser.open(address)
+
+    queue = open_queue(**where)
+    with suppress(KeyboardInterrupt):  # the server says that it stopped
+        asyncio.run(serve(queue, port, opened, typer.echo))

@@ -106,9 +106,7 @@ def write_whole(path: Path, text: str, encoding: str = "utf-8") -> None:
         os.replace(temporary, path)
     except OSError as error:
         Path(temporary).unlink(missing_ok=True)
-        raise CourseError(
-            f"{path} can't be written ({error.strerror}): name a place where you may write.", code="grading.unwritable"
-        ) from None
+        raise CourseError(f"{path} can't be written ({error.strerror}): name a place where you may write.") from None
 
 
 def make_folder(folder: Path) -> Path:
@@ -116,9 +114,7 @@ def make_folder(folder: Path) -> Path:
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
-        raise CourseError(
-            f"{folder} can't be made ({error.strerror}): name a place where you may write.", code="grading.unwritable"
-        ) from None
+        raise CourseError(f"{folder} can't be made ({error.strerror}): name a place where you may write.") from None
     return folder
 
 
@@ -127,8 +123,7 @@ def only_one(results: Sequence[Result], form: str) -> str:
     assignments = sorted({result.assignment for result in results})
     if len(assignments) > 1:
         raise CourseError(
-            f"{form} takes one assignment a file, and these are {', '.join(assignments)}: name one with --assignment.",
-            code="grading.one-assignment",
+            f"{form} takes one assignment a file, and these are {', '.join(assignments)}: name one with --assignment."
         )
     return assignments[0]
 

@@ -134,9 +134,7 @@ class Zip:
             self._source = file or path.open("rb")
             self._file = zipfile.ZipFile(unflagged(self._source))
         except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
-            raise CourseError(
-                f"{path} is neither a folder nor a zip that can be read ({error}): name one.", code="grading.no-archive"
-            ) from None
+            raise CourseError(f"{path} is neither a folder nor a zip that can be read ({error}): name one.") from None
         self._members = self._file.infolist()
         self._names = named(self._members)
 
@@ -149,7 +147,7 @@ class Zip:
         """Its files, under the names that they claim."""
         for number, (member, name) in enumerate(zip(self._members, self._names, strict=True)):
             parts = tuple(part for part in name.split("/") if part not in ("", "."))
-            if name.endswith("/") or IGNORED.intersection(parts) or not parts or parts[-1].startswith("._"):
+            if member.is_dir() or IGNORED.intersection(parts) or not parts or parts[-1].startswith("._"):
                 continue
             yield Entry(parts, member.date_time, number)
 
@@ -184,10 +182,7 @@ def opened(path: Path) -> Folder | Zip:
     if path.suffix.lower() == ".ipynb" and path.is_file():
         return Folder(path.parent, only=path.name)
     if not path.exists():
-        raise CourseError(
-            f"{path} isn't there: name the folder or zip of the notebooks that were handed in.",
-            code="grading.not-there",
-        )
+        raise CourseError(f"{path} isn't there: name the folder or zip of the notebooks that were handed in.")
     with path.open("rb") as file:
         start = file.read(265)
     kind = next((said for begins, said in PACKED.items() if start.startswith(begins)), "")
@@ -206,12 +201,7 @@ def listed(archive: Archive, most: int = MOST_FILES) -> list[Entry]:
         for entry in archive.entries():
             entries.append(entry)
             if len(entries) > most:
-                raise CourseError(
-                    f"{archive.path} holds more than {most} files: see what fills it, and hand in parts.",
-                    code="grading.too-many-files",
-                )
+                raise CourseError(f"{archive.path} holds more than {most} files: see what fills it, and hand in parts.")
     except OSError as error:
-        raise CourseError(
-            f"{archive.path} can't be read ({error.strerror}): let yourself read it.", code="grading.unreadable"
-        ) from None
+        raise CourseError(f"{archive.path} can't be read ({error.strerror}): let yourself read it.") from None
     return entries

@@ -71,11 +71,9 @@ def found(entries: Sequence[Entry], form: str | None = None) -> list[Found]:
     CourseError when the form is unknown, when it can't be told whose the files are, or when there are none.
     """
     if form not in (None, *FORMS):
-        raise CourseError(
-            f"{form!r} is no form of handing in: choose one of {', '.join(FORMS)}.", code="grading.unknown-form"
-        )
+        raise CourseError(f"{form!r} is no form of handing in: choose one of {', '.join(FORMS)}.")
     if not entries:
-        raise CourseError("Nothing was handed in: the folder or zip holds no files.", code="grading.nothing-handed-in")
+        raise CourseError("Nothing was handed in: the folder or zip holds no files.")
     notebooks = [entry for entry in entries if is_notebook(entry)] or list(entries)
     notebooks = [entry for entry in notebooks if CHECKPOINTS not in entry.parts] or notebooks
     below = _around(notebooks, entries, form)
