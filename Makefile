@@ -27,7 +27,7 @@ lessons: .venv/ready ## Execute every lesson with the small network and print a 
 # Three workers keep two cores busy while one waits for a kernel or a browser.
 WORKERS = 3
 # Bytecode is kept, or every process that a test starts would compile what it imports anew.
-PYTEST = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 COURSE_PROFILE=mini COURSE_PROGRESS="$$(mktemp -d)/progress.sqlite" \
+PYTEST = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 COURSE_PROFILE=mini COURSE_STRICT=1 COURSE_PROGRESS="$$(mktemp -d)/progress.sqlite" \
 	.venv/bin/python -m pytest -n $(WORKERS)
 NBVAL = --nbval-lax --nbval-current-env --nbval-cell-timeout=300 --ignore=lessons/solutions
 

@@ -19,3 +19,5 @@ from . import surgery as surgery
 from . import tasks as tasks
 from . import training as training
 from ._version import __version__ as __version__
+
+INSTALL: str

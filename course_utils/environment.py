@@ -11,10 +11,11 @@ import warnings
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from course_utils import lessons
+from course_utils import INSTALL, lessons
 from course_utils.errors import CourseError
 from course_utils.machine import Facts, Gpu, network_once, observe
 from course_utils.settings import Overrides, read_overrides, temporary
@@ -26,6 +27,7 @@ from course_utils.settings import progress_file as progress_file
 if TYPE_CHECKING:
     import torch
 
+NEEDED = ("torch", "torchvision", "fastai", "ipywidgets", "optuna", "pooch", "pydantic", "safetensors", "sqlalchemy")
 SEED = 42
 GIB = 2**30
 GPU_SWITCH = {  # Binder has no GPU, so nothing to switch on
@@ -66,7 +68,8 @@ def setup(lesson: str) -> Environment:
     Raises
     ------
     CourseError
-        `environment.unknown-lesson`; for a wrong value in a COURSE_... variable `environment.wrong-value`,
+        `environment.unknown-lesson`; `environment.missing-packages` in a Python that has the course alone;
+        for a wrong value in a COURSE_... variable `environment.wrong-value`,
         `environment.no-home`, `environment.data-folder`, `environment.mirror-folder` or `environment.missing-device`,
         and for a misspelt name `environment.misspelt`.
     """
@@ -78,6 +81,11 @@ def setup(lesson: str) -> Environment:
         raise CourseError(
             f"There is no lesson {lesson!r}{meant}: give setup one of {', '.join(known)}.",
             code="environment.unknown-lesson",
+        )
+    if missing := [name for name in NEEDED if not find_spec(name)]:
+        raise CourseError(
+            f"This Python ({sys.executable}) lacks {', '.join(missing)}, which the course needs: {INSTALL}",
+            code="environment.missing-packages",
         )
     overrides = read_overrides()
     silence_known_warnings()

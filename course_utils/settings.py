@@ -15,7 +15,8 @@ from course_utils.errors import CourseError
 
 NETWORKS, IMAGES = ("small", "large"), ("photographs", "drawings")
 PROFILES = {"mini": ("small", "drawings"), "full": ("large", "photographs")}  # both choices in one word
-NAMES = ("NETWORK", "IMAGES", "PROFILE", "DEVICE", "SEED", "DATA_DIR", "DATA_MIRROR", "FEATURES_GB", "PROGRESS")
+CHOICES = ("NETWORK", "IMAGES", "PROFILE", "DEVICE", "SEED", "STRICT")  # the last for tests alone
+NAMES = (*CHOICES, "DATA_DIR", "DATA_MIRROR", "FEATURES_GB", "PROGRESS")
 VARIABLES = tuple(f"COURSE_{name}" for name in NAMES)  # a grader's own are read by the commands that need them
 
 
@@ -192,6 +193,19 @@ def features_limit() -> int:
     if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
         raise _wrong("COURSE_FEATURES_GB", "a number of gigabytes, 0 to keep no features on disk")
     return int(float(value) * 1e9)
+
+
+def strict() -> bool:
+    """Whether a result that isn't what a lesson's text expects is an error: COURSE_STRICT=1, as tests set it.
+
+    Raises
+    ------
+    CourseError
+        `environment.wrong-value` for anything but 0 or 1.
+    """
+    if (value := _value("COURSE_STRICT")) not in ("", "0", "1"):
+        raise _wrong("COURSE_STRICT", "1, or 0 as when it isn't set")
+    return value == "1"
 
 
 def progress_file() -> Path:

@@ -11,7 +11,10 @@ import typer
 from course_utils import lessons
 from course_utils.errors import CourseError
 
-FILES = ("README.md", "CONTRIBUTING.md", "CITATION.cff", "lessons/text/*.py", "lessons/*.ipynb")
+FILES = (
+    *("README.md", "CONTRIBUTING.md", "CITATION.cff", "course_utils/__init__.py"),
+    *("lessons/text/*.py", "lessons/*.ipynb"),
+)
 COLAB, BINDER = "https://colab.research.google.com", "https://mybinder.org"
 
 

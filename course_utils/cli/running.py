@@ -45,7 +45,7 @@ def run(
     folder: Path,
     notebook: NotebookNode,
     solutions: NotebookNode | None = None,
-    network: str = "small",
+    network: str | None = "small",
     images: str | None = None,
     locate: Callable[[int], str] | None = None,
 ) -> Report:
@@ -57,8 +57,8 @@ def run(
         The lesson's slug, and the folder that its notebooks belong to, in which they are executed.
     notebook, solutions : NotebookNode
         What is executed; the outputs are put into them.
-    network : str
-        "small" or "large".
+    network : str, optional
+        "small" or "large"; None leaves the choice to the setup cell.
     images : str, optional
         "photographs" or "drawings"; None leaves the choice to the setup cell.
     locate : callable, optional
@@ -121,11 +121,12 @@ def _run_solutions(client: NotebookClient, solutions: NotebookNode, file: Path) 
 
 
 @contextmanager
-def _surroundings(network: str, images: str | None) -> Iterator[dict[str, str]]:
+def _surroundings(network: str | None, images: str | None) -> Iterator[dict[str, str]]:
     """The kernel's environment: network and images, and a file of answers that is nobody's."""
-    choices = {"COURSE_NETWORK": network} | ({"COURSE_IMAGES": images} if images else {})
+    choices = {"COURSE_NETWORK": network, "COURSE_IMAGES": images}
     with tempfile.TemporaryDirectory() as folder:
-        yield os.environ | choices | {"COURSE_PROGRESS": str(Path(folder, "progress.sqlite"))}
+        chosen = {name: choice for name, choice in choices.items() if choice}
+        yield os.environ | chosen | {"COURSE_PROGRESS": str(Path(folder, "progress.sqlite"))}
 
 
 def _memory(processes: list[psutil.Process], attribute: str) -> int:
@@ -210,13 +211,19 @@ def _limits(report: Report) -> list[str]:
 
 
 def _result(notebook: NotebookNode) -> str:
-    """The last line printed by the cell tagged `result`."""
+    """The last line of what the cell tagged `result` printed or showed."""
     for cell in notebook.cells:
         if "result" in cell.metadata.get("tags", []):
-            printed = "".join(out.text for out in cell.outputs if out.output_type == "stream" and out.name == "stdout")
-            lines = [line for line in printed.splitlines() if line.strip()]
-            return lines[-1].strip() if lines else "the cell tagged result printed nothing"
+            said = (_said(out) for out in cell.outputs)
+            lines = [line for text in said for line in text.splitlines() if line.strip()]
+            return lines[-1].strip() if lines else "the cell tagged result showed nothing"
     return "no cell is tagged result"
+
+
+def _said(output: NotebookNode) -> str:
+    """What an output prints, or shows as a result."""
+    data = output.get("data", {})
+    return output.get("text", "") or (data["text/plain"] if 'class="result"' in data.get("text/html", "") else "")
 
 
 def heading(names: list[str]) -> str:

@@ -1,1 +1,5 @@
-"""How figures, images and controls reach a notebook: small, described in words, and readable where no kernel runs."""
+"""How figures, results and controls reach a notebook: small, described in words, readable where no kernel runs."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

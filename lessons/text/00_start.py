@@ -10,13 +10,13 @@
 # *Time: 15 minutes. You need some Python.*
 
 # %%
-import sys
-
-if "google.colab" in sys.modules:
+try:
+    from course_utils.environment import setup
+except ModuleNotFoundError:  # on Colab or Kaggle, or with this notebook alone
     print("Installing the course.")
     # %pip install -q --no-deps optuna colorlog alembic mako
     # %pip install -q --no-deps "fine-tuning-course @ git+https://github.com/fine-tuning-course/fine-tuning-course"
-from course_utils.environment import setup
+    from course_utils.environment import setup
 
 course = setup("00_start")
 
@@ -99,8 +99,12 @@ for _ in range(22):
 # %% tags=["result"]
 import numpy as np
 
+from course_utils.display import show_result
+
 slow, middle, fast = (len(images) / np.quantile(times[2:], q) for q in (0.9, 0.5, 0.1))
-print(f"ready: {middle:.0f} images a second on {course.device.type}; most steps between {slow:.0f} and {fast:.0f}")
+show_result(
+    f"ready: {middle:.0f} images a second on {course.device.type}; most steps between {slow:.0f} and {fast:.0f}"
+)
 found("00.4", middle)
 
 # %% [markdown]

@@ -9,13 +9,13 @@
 # *Time: 25 minutes. You need some Python, but no deep learning.*
 
 # %%
-import sys
-
-if "google.colab" in sys.modules:
+try:
+    from course_utils.environment import setup
+except ModuleNotFoundError:  # on Colab or Kaggle, or with this notebook alone
     print("Installing the course.")
     # %pip install -q --no-deps optuna colorlog alembic mako
     # %pip install -q --no-deps "fine-tuning-course @ git+https://github.com/fine-tuning-course/fine-tuning-course"
-from course_utils.environment import setup
+    from course_utils.environment import setup
 
 course = setup("01_first_finetune")
 
@@ -51,8 +51,10 @@ learn.fine_tune(8, 5e-3, lr_mult=3)
 tuned = learn.validate(dl=dls.test)[1]
 
 # %% tags=["result"]
-assert tuned > 2 * untrained, "training should have helped: restart the kernel and run all cells"
-print(f"right on {len(dls.test.dataset)} test images: {untrained:.1%} before, {tuned:.1%} after")
+from course_utils.display import show_result
+
+before_and_after = f"{untrained:.1%} before, {tuned:.1%} after"
+show_result(f"right on {len(dls.test.dataset)} test images: {before_and_after}", expected=tuned > 2 * untrained)
 
 # %% [markdown]
 # That was *fine-tuning*: you trained a network further for a new task. Each row of the tables is an *epoch*, one pass
@@ -208,18 +210,20 @@ runs
 # set of 431 images, so the intervals don't include the luck of the test images.
 
 # %%
+from course_utils.display import points, show_table
+
 others = ("from scratch", "SVM on pixels", "linear probe at the best depth", "multi-depth probe")
 pairs = [("from scratch", "SVM on pixels"), *(("fine_tune", other) for other in others)]
-for labels in (20, 60):
-    for first, second in pairs:
-        difference, half = runs.difference(first, second, labels=labels)
-        print(f"{labels} labels: {first} minus {second}: {100 * difference:+.1f} ± {100 * half:.1f} points")
+gaps = {labels: [points(*runs.difference(*pair, labels=labels)) for pair in pairs] for labels in (20, 60)}
+names = {"compared": [f"{first} minus {second}" for first, second in pairs]}
+show_table(pd.DataFrame(names | {f"points, {labels} labels": said for labels, said in gaps.items()}))
 
 # %%
 from course_utils.plots import plot_learning_curve
 
 shown = ["SVM on pixels", "from scratch", "multi-depth probe", "fine_tune"]
 plot_learning_curve(runs.table[runs.table.strategy.isin(shown)], title="The pre-trained body is what pays here")
+
 
 # %% [markdown]
 # In nine epochs, training from scratch doesn't even match an SVM on raw pixels. With 20 labels per class the multi-depth
@@ -229,7 +233,6 @@ plot_learning_curve(runs.table[runs.table.strategy.isin(shown)], title="The pre-
 # %% [markdown]
 # Are nine epochs too few for random weights? Here are ten more runs with 20 labels per class, in which training from
 # scratch got four times as many, and a learning rate chosen for them:
-
 
 # %% tags=["recorded:longer"]
 def longer(seed):
@@ -242,8 +245,8 @@ from course_utils.statistics import paired_difference
 
 long = recorded("01/longer").scores("from scratch")
 for other in ("from scratch", "SVM on pixels", "fine_tune"):
-    difference, half = paired_difference(long, runs.scores(other, labels=20))
-    print(f"from scratch, 36 epochs, minus {other} as above: {100 * difference:+.1f} ± {100 * half:.1f} points")
+    gap = points(*paired_difference(long, runs.scores(other, labels=20)))
+    print(f"from scratch, 36 epochs, minus {other} as above: {gap} points")
 
 # %% [markdown]
 # The longer training brings about five points. It catches up with the SVM, and stays ten points behind fine-tuning,

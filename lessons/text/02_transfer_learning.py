@@ -10,13 +10,13 @@
 # *Time: 25 minutes. You need lesson 01.*
 
 # %%
-import sys
-
-if "google.colab" in sys.modules:
+try:
+    from course_utils.environment import setup
+except ModuleNotFoundError:  # on Colab or Kaggle, or with this notebook alone
     print("Installing the course.")
     # %pip install -q --no-deps optuna colorlog alembic mako
     # %pip install -q --no-deps "fine-tuning-course @ git+https://github.com/fine-tuning-course/fine-tuning-course"
-from course_utils.environment import setup
+    from course_utils.environment import setup
 
 course = setup("02_transfer_learning")
 
@@ -112,10 +112,10 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from course_utils.training import reestimate_batchnorm
 
+
 # %% [markdown]
 # Their [*BatchNorm*](../docs/glossary.md#batchnorm) layers use averages of what each body saw before: nothing, cars or
 # photos. To compare the weights alone, `settle` takes these averages anew, on the target's training images.
-
 
 # %% tags=["recorded"]
 def settle(body, dls):
@@ -135,7 +135,6 @@ def three_bodies(detector, untrained, dls):
 # You read each body at five depths: after its *stem*, the first layer, and after each of four
 # [*stages*](../docs/glossary.md#stage). `hook_outputs` collects the [*feature maps*](../docs/glossary.md#feature-map) there.
 # We average each map within the cells of a 2 × 2 grid, which leaves fewer features.
-
 
 # %% tags=["recorded"]
 @torch.no_grad()
@@ -214,10 +213,10 @@ on_trucks = {name: probe_depths(body, targets["trucks"], [average]) for name, bo
 table = {name: {row["depth"]: row["score"] for row in rows} for name, rows in on_trucks.items()}
 pd.DataFrame(table).round(3)
 
+
 # %% [markdown]
 # That was one detector and one set of 100 labelled images. The course ran the same functions on photographs with ten
 # seeds, for both targets:
-
 
 # %% tags=["recorded"]
 def probe_bodies(task, dls, detector, untrained):
@@ -261,7 +260,6 @@ def plot_probes(pooling, title):
 # %%
 plot_probes("average", "Probes on averaged maps")
 
-
 # %% [markdown]
 # Random weights do far better than chance. So ask what the training on cars added to them. Here is the detector's
 # accuracy minus that of its untrained copy, in percentage points with a 95%
@@ -270,12 +268,13 @@ plot_probes("average", "Probes on averaged maps")
 # %%
 from itertools import product
 
+from course_utils.display import points, show_result
+
 
 def gains(network, pooling, against="random"):
     table = {task: {} for task in targets}
     for task, depth in product(targets, DEPTHS):
-        mean, half = runs.difference(network, against, task=task, depth=depth, pooling=pooling)
-        table[task][depth] = f"{100 * mean:+.1f} ± {100 * half:.1f}"
+        table[task][depth] = points(*runs.difference(network, against, task=task, depth=depth, pooling=pooling))
     return pd.DataFrame(table)
 
 
@@ -335,8 +334,7 @@ def best(network, task):
 
 
 for task in targets:
-    mean, half = paired_difference(best("car detector", task), best("random", task))
-    print(f"{task}: {100 * mean:+.1f} ± {100 * half:.1f} points")
+    print(f"{task}: {points(*paired_difference(best('car detector', task), best('random', task)))} points")
 
 # %% [markdown]
 # On trucks we could see no difference of more than five points, and on digits of more than two. So the cars taught the
@@ -369,10 +367,11 @@ pd.concat({pooling: gains("pre-trained", pooling, "random, as created") for pool
 # How do the settled bodies change from stage 1 to stage 4, read on the grid?
 
 # %% tags=["result"]
+climb = {}
 for name, task in product(["random", "pre-trained"], targets):
     first, last = (runs.scores(name, task=task, depth=f"stage {n}", pooling="grid") for n in (1, 4))
-    mean, half = paired_difference(last, first)
-    print(f"{name}, {task}, stage 4 minus stage 1: {100 * mean:+.1f} ± {100 * half:.1f} points")
+    climb[name, task] = f"{name}, {task} {points(*paired_difference(last, first))}"
+show_result(f"stage 4 minus stage 1, in points: {'; '.join(climb.values())}")
 
 # %% [markdown]
 # In the pre-trained body, stage 4 is better on the near target and worse on the far one. This fits the saying that early
@@ -413,8 +412,8 @@ recorded("02/ladder_digits")
 
 # %%
 for task, labels in {"trucks": 50, "digits": 10}.items():
-    mean, half = recorded(f"02/ladder_{task}").difference("multi-depth probe", "SVM on pixels", labels=labels)
-    print(f"{task}: multi-depth probe minus SVM on pixels: {100 * mean:+.1f} ± {100 * half:.1f} points")
+    lead = recorded(f"02/ladder_{task}").difference("multi-depth probe", "SVM on pixels", labels=labels)
+    print(f"{task}: multi-depth probe minus SVM on pixels: {points(*lead)} points")
 
 # %% [markdown]
 # For trucks the frozen body is far ahead of raw pixels. For small, centred digits we could see no difference of more than
@@ -492,6 +491,7 @@ depth_slider(maps, truck)
 # %%
 ask("02.8")
 
+
 # %% [markdown]
 # ## Exercises
 #
@@ -505,7 +505,6 @@ ask("02.8")
 # `truth` are their classes. For each query, find the five nearest rows of `known`, and return the share of all these
 # neighbours that have the label of their query. Then call it on `average(known[-1])`, `labels`, `average(queries[-1])` and
 # `truth`. What would you get if the features said nothing about trucks?
-
 
 # %% tags=["solution"]
 def agreement(known, labels, queries, truth):
@@ -528,7 +527,6 @@ check("02.A", agreement)
 # `read_depths` gives them for training images. Return the name, from `DEPTHS`, of the depth at which a logistic regression
 # on the `average` of the maps has the highest accuracy, by scikit-learn's `cross_val_score`. Then call it on `known` and
 # `labels`.
-
 
 # %% tags=["solution"]
 def choose_depth(maps, labels):

@@ -10,13 +10,13 @@
 # *Time: 40 minutes. You need lesson 01.*
 
 # %%
-import sys
-
-if "google.colab" in sys.modules:
+try:
+    from course_utils.environment import setup
+except ModuleNotFoundError:  # on Colab or Kaggle, or with this notebook alone
     print("Installing the course.")
     # %pip install -q --no-deps optuna colorlog alembic mako
     # %pip install -q --no-deps "fine-tuning-course @ git+https://github.com/fine-tuning-course/fine-tuning-course"
-from course_utils.environment import setup
+    from course_utils.environment import setup
 
 course = setup("03_head_replacement")
 
@@ -59,13 +59,14 @@ network.fc.requires_grad_(True)
 learn = Learner(dls, network, metrics=accuracy, cbs=ReestimateBatchNorm())
 
 # %% tags=["result"]
+from course_utils.display import points, show_result, show_table
+
 with learn.no_bar(), learn.no_logging():
     before = learn.validate(dl=dls.test)[1]
     learn.fit_one_cycle(6, 1e-2)
     after = learn.validate(dl=dls.test)[1]
-print(
-    f"a new last layer, right on {len(dls.test.dataset)} test images: {before:.1%} before, {after:.1%} after training"
-)
+tested = len(dls.test.dataset)
+show_result(f"a new last layer, right on {tested} test images: {before:.1%} before, {after:.1%} after training")
 
 # %% [markdown]
 # The layer that you removed knew which features point to which of 200 classes. The new one is learning the same for
@@ -267,10 +268,9 @@ pairs = [
 ]
 
 # %%
-for labels in (20, 60):
-    for first, second in pairs:
-        difference, half = runs.difference(first, second, labels=labels)
-        print(f"{labels} labels: {first} minus {second}: {100 * difference:+.1f} ± {100 * half:.1f} points")
+gaps = {labels: [points(*runs.difference(*pair, labels=labels)) for pair in pairs] for labels in (20, 60)}
+names = {"compared": [f"{first} minus {second}" for first, second in pairs]}
+show_table(pd.DataFrame(names | {f"points, {labels} labels": said for labels, said in gaps.items()}))
 
 # %% [markdown]
 # A second layer gains about three to five points, a second stage about four, and the two gains add up. For maxima in a
@@ -290,8 +290,8 @@ for labels in (20, 60):
     for other in ("fine_tune", "multi-depth probe"):
         rung = recorded("01/ladder").scores(other, labels=labels)
         own = runs.scores("two layers on two stages", labels=labels).loc[rung.index]  # the seeds that both have
-        gap, half = paired_difference(own, rung)
-        print(f"{labels} labels: two layers on two stages minus {other}: {100 * gap:+.1f} ± {100 * half:.1f} points")
+        gap = points(*paired_difference(own, rung))
+        print(f"{labels} labels: two layers on two stages minus {other}: {gap} points")
 
 # %% [markdown]
 # Every head is ahead of the SVM and of training from scratch. These runs don't decide between two layers on two stages
@@ -401,7 +401,7 @@ vgg = [f"vgg16_quarter up to stage {stage}" for stage in (4, 5)]
 res = [f"resnet18_half up to stage {stage}" for stage in (3, 4)]
 for first, second in ((vgg[0], vgg[1]), (res[0], vgg[0]), (res[1], vgg[1])):
     difference, half = by_cut.difference(first, second, task="recycling")
-    print(f"recycling: {first} minus {second}: {100 * difference:+.1f} ± {100 * half:.1f} points")
+    print(f"recycling: {first} minus {second}: {points(difference, half)} points")
 
 # %% [markdown]
 # ## One channel in place of three
@@ -420,8 +420,7 @@ greyscale = torch.rand(2, 1, 64, 64)
 before = network(greyscale.expand(-1, 3, -1, -1))
 change_input_channels(network, 1)
 same = torch.allclose(network(greyscale), before, atol=1e-4)
-assert same, "the sum of the weights should give what three equal channels gave"
-print("first layer:", network.conv1, "same scores:", same)
+show_result(f"first layer: {network.conv1}; same scores: {same}", expected=same)
 
 # %% [markdown]
 # A convolution multiplies each channel by its weights and adds up the results. If all three channels are equal, that

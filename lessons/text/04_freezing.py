@@ -10,13 +10,13 @@
 # *Time: 35 minutes. You need [lesson 01](01_first_finetune.ipynb): body, head, freezing.*
 
 # %%
-import sys
-
-if "google.colab" in sys.modules:
+try:
+    from course_utils.environment import setup
+except ModuleNotFoundError:  # on Colab or Kaggle, or with this notebook alone
     print("Installing the course.")
     # %pip install -q --no-deps optuna colorlog alembic mako
     # %pip install -q --no-deps "fine-tuning-course @ git+https://github.com/fine-tuning-course/fine-tuning-course"
-from course_utils.environment import setup
+    from course_utils.environment import setup
 
 course = setup("04_freezing")
 
@@ -85,9 +85,11 @@ with slips.no_bar(), slips.no_logging():
 # One body serves both cameras, so the gate gets the one on which the second head was trained.
 
 # %% tags=["result"]
+from course_utils.display import points, show_result, show_table
+
 gate.model[0] = slips.model[0]
 shared, as_trained = right(gate), right(slips)
-print(f"second camera: {as_trained:.1%}; gate: {before:.1%} before, {shared:.1%} after")
+show_result(f"second camera: {as_trained:.1%}; gate: {before:.1%} before, {shared:.1%} after")
 
 # %% [markdown]
 # The gate's head hasn't changed, yet these are now its worst mistakes:
@@ -110,8 +112,9 @@ plot_top_losses(images, truth, probabilities, vehicles.vocab, n=10)
 table = drift(start, slips)
 body = table[table.layer.str.startswith("0.")].assign(moved=lambda rows: rows.change > 0)
 moved = body.groupby("kind").agg(tensors=("moved", "size"), moved=("moved", "sum"), furthest=("change", "max"))
-assert moved.moved["weight"] == 0 < moved.moved["statistics"], "only BatchNorm should move: restart and run all cells"
-moved.round(2)
+show_table(moved, decimals=2)
+convolutions, statistics = moved.moved["weight"], moved.moved["statistics"]
+show_result(f"moved: {convolutions} convolutions, {statistics} statistics", expected=convolutions == 0 < statistics)
 
 # %% [markdown]
 # No convolution moved (`weight`). Everything that did belongs to [*BatchNorm*](../docs/glossary.md#batchnorm) layers:
@@ -143,8 +146,8 @@ from course_utils.training import reestimate_batchnorm, reestimated
 
 reestimate_batchnorm(slips)
 settled = right(slips)
-print(f"second camera: {as_trained:.1%} as trained, {settled:.1%} with statistics re-estimated on its own images")
-assert settled > as_trained + 0.1, "re-estimating should help the second camera by far: restart and run all cells"
+both = f"{as_trained:.1%} as trained, {settled:.1%} with statistics re-estimated on its own images"
+show_result(f"second camera: {both}", expected=settled > as_trained + 0.1)
 found("04.2", 100 * settled)
 
 # %%
@@ -175,8 +178,8 @@ held = vision_learner(digits, resnet18_half, metrics=accuracy)
 with held.no_bar(), held.no_logging():
     HeadOnly(3, 1e-2, batchnorm="fixed").train(held)
 gate.model[0] = held.model[0]
-print(f"second camera {right(held):.1%}; gate {right(gate):.1%}, and {before:.1%} before")
-assert right(gate) == before, "nothing should have moved: restart the kernel and run all cells"
+gate_now = right(gate)
+show_result(f"second camera {right(held):.1%}; gate {gate_now:.1%}, and {before:.1%} before", gate_now == before)
 
 # %% [markdown]
 # ## Was it luck?
@@ -222,15 +225,18 @@ def two_heads(seed):
 
 
 # %%
-from itertools import product
-
 from course_utils.experiments import all_rungs, baselines, recorded
 
 runs = recorded("04/two_heads")
-for camera, other in product(("second", "gate"), ("as trained", "held")):
-    gain, half = runs.difference("re-estimated", other, camera=camera)
-    print(f"{camera} camera: re-estimated minus {other} {100 * gain:+.1f} ± {100 * half:.1f} points")
 runs
+
+# %%
+others = ("as trained", "held")
+gaps = [
+    {"camera": camera} | {other: points(*runs.difference("re-estimated", other, camera=camera)) for other in others}
+    for camera in ("second", "gate")
+]
+show_table(gaps, "re-estimated minus the others, in points")
 
 # %% [markdown]
 # As trained, the second camera looks like a failure, and both cures mend it: re-estimating brings 46 points, and by
@@ -277,8 +283,8 @@ print(f"{(body.change > 0).sum()} of {len(body)} tensors of the body moved")
 
 # %%
 vgg_gate.model[0] = vgg_slips.model[0]
-print(f"second camera {right(vgg_slips):.1%}; gate {right(vgg_gate):.1%}, and {before:.1%} before")
-assert right(vgg_gate) == before, "nothing should have moved: restart the kernel and run all cells"
+gate_now = right(vgg_gate)
+show_result(f"second camera {right(vgg_slips):.1%}; gate {gate_now:.1%}, and {before:.1%} before", gate_now == before)
 
 # %% [markdown]
 # Not one tensor of the body moved, and the gate is as good as before, to the last digit. That isn't luck, so we need no
@@ -364,8 +370,8 @@ def late(freeze_it):
 
 # %%
 by_fastai, by_course = late(lambda learn: learn.freeze()), late(lambda learn: freeze(learn, batchnorm="fixed"))
-print(f"largest move of a frozen convolution: fastai's freeze {by_fastai:.2%}, the course's {by_course:.2%}")
-assert by_fastai > 0 == by_course, "zero gradients should let weights decay: restart and run all cells"
+moves = f"fastai's freeze {by_fastai:.2%}, the course's {by_course:.2%}"
+show_result(f"largest move of a frozen convolution: {moves}", expected=by_fastai > 0 == by_course)
 
 
 # %% [markdown]
@@ -458,10 +464,8 @@ def timed(cache):
 # %%
 (slow, plainly), (fast, stored) = timed("never"), timed("when exact")
 furthest = max((plainly[name].float() - stored[name].float()).abs().max().item() for name in plainly)
-print(
-    f"{slow:.1f} s, cached {fast:.1f} s: {slow / fast:.1f} times as fast; largest difference of a weight {furthest:.0e}"
-)
-assert furthest < 1e-3 and fast < slow, "the cache should give the same weights in less time: run the cell again"
+faster = f"{slow:.1f} s, cached {fast:.1f} s: {slow / fast:.1f} times as fast"
+show_result(f"{faster}; largest difference of a weight {furthest:.0e}", expected=furthest < 1e-3 and fast < slow)
 found("04.8", slow / fast)
 
 # %% [markdown]

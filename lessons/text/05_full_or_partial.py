@@ -10,13 +10,13 @@
 # *Time: 30 minutes. You need lessons 01 and 04: the head, freezing, BatchNorm.*
 
 # %%
-import sys
-
-if "google.colab" in sys.modules:
+try:
+    from course_utils.environment import setup
+except ModuleNotFoundError:  # on Colab or Kaggle, or with this notebook alone
     print("Installing the course.")
     # %pip install -q --no-deps optuna colorlog alembic mako
     # %pip install -q --no-deps "fine-tuning-course @ git+https://github.com/fine-tuning-course/fine-tuning-course"
-from course_utils.environment import setup
+    from course_utils.environment import setup
 
 course = setup("05_full_or_partial")
 
@@ -154,9 +154,10 @@ VEHICLES = {  # labels per class: learning rates in the order of METHODS; a solv
 # Here is one run of four of them, on 20 labelled photos per class:
 
 # %%
+from course_utils.display import points, show_result, show_table
+
 live = compare("vehicles", 20, [1, 3e-3, None, 3e-3, None, 1e-3, None], course.seed)
-assert live.error.eq("").all(), "every run should finish: look at the column `error`"
-live[["strategy", "score", "steps", "trainable", "seconds"]].round(3)
+show_table(live[["strategy", "score", "steps", "trainable", "seconds"]])
 
 
 # %% [markdown]
@@ -241,10 +242,12 @@ found("05.11", 100 * runs["recycling"].difference("full", "linear probe", amount
 
 # %%
 others = ("partial", "gradual", "discriminative", "LP-FT")
-for name, amount in product(("vehicles", "recycling"), ("few", "many")):
-    pairs = [runs[name].difference(other, "full", amount=amount) for other in others]
-    said = [f"{other} {100 * gain:+.1f} ± {100 * half:.1f}" for other, (gain, half) in zip(others, pairs, strict=True)]
-    print(f"{name}, {amount}, minus full, in points: {', '.join(said)}")
+gaps = [
+    {"data": name, "labels": amount}
+    | {other: points(*runs[name].difference(other, "full", amount=amount)) for other in others}
+    for name, amount in product(("vehicles", "recycling"), ("few", "many"))
+]
+show_table(gaps, "minus full, in points")
 
 # %% [markdown]
 # None of the four beats full training by more than its interval. On vehicles, discriminative training can't be told
@@ -278,9 +281,9 @@ plot_decision(table[table.strategy.isin(METHODS)], "data", "amount", title="What
 # %% tags=["result"]
 leads = {}
 for name, amount in product(runs, ("few", "many")):
-    gain, half = runs[name].difference("full", "linear probe", amount=amount)
-    leads[name, amount] = f"{name}, {amount} {100 * gain:+.1f} ± {100 * half:.1f}"
-print(f"full minus linear probe, in points: {'; '.join(leads.values())}")
+    lead = points(*runs[name].difference("full", "linear probe", amount=amount))
+    leads[name, amount] = f"{name}, {amount} {lead}"
+show_result(f"full minus linear probe, in points: {'; '.join(leads.values())}")
 
 # %% [markdown]
 # With few labels, full fine-tuning is ahead of a probe on the last stage by six to eight points on all three data
@@ -288,9 +291,13 @@ print(f"full minus linear probe, in points: {'; '.join(leads.values())}")
 # earlier layer:
 
 # %%
-for amount, rung in product(("few", "many"), ("linear probe at the best depth", "multi-depth probe", "SVM on pixels")):
-    gain, half = runs["digits"].difference(rung, "full", amount=amount)
-    print(f"digits, {amount}: {rung} minus full {100 * gain:+.1f} ± {100 * half:.1f} points")
+rungs = ("linear probe at the best depth", "multi-depth probe", "SVM on pixels")
+gaps = [
+    {"minus full": rung}
+    | {amount: points(*runs["digits"].difference(rung, "full", amount=amount)) for amount in ("few", "many")}
+    for rung in rungs
+]
+show_table(gaps, "digits, in points, by amount of labels")
 
 # %% [markdown]
 # On digits with few labels, the multi-depth probe is ahead. The probe at the best depth can't be told from full
@@ -392,7 +399,7 @@ ask("05.4")
 # %%
 trained = dict(zip(live.strategy, live.trainable, strict=True))
 trained |= dict.fromkeys(["gradual", "discriminative", "from scratch"], trained["full"])
-print("weights that each method trains:", trained)
+show_table([{"method": method, "weights that train": count} for method, count in trained.items()])
 
 
 # %% [markdown]

@@ -10,13 +10,13 @@
 # *Time: 35 minutes. You need lesson 01.*
 
 # %%
-import sys
-
-if "google.colab" in sys.modules:
+try:
+    from course_utils.environment import setup
+except ModuleNotFoundError:  # on Colab or Kaggle, or with this notebook alone
     print("Installing the course.")
     # %pip install -q --no-deps optuna colorlog alembic mako
     # %pip install -q --no-deps "fine-tuning-course @ git+https://github.com/fine-tuning-course/fine-tuning-course"
-from course_utils.environment import setup
+    from course_utils.environment import setup
 
 course = setup("06_inside_fine_tune")
 
@@ -135,10 +135,11 @@ copy.unfreeze()
 copy.fit_one_cycle(3, slice(1e-2 / 2 / 100, 1e-2 / 2), pct_start=0.3, div=5)
 
 # %% tags=["result"]
-assert apart(learn, copy) < 1e-3 < apart(learn, naive), "the copy should equal fine_tune: restart and run all cells"
-print(
-    f"fine_tune in four lines: largest difference of any weight {apart(learn, copy)}; naive {apart(learn, naive):.4f}"
-)
+from course_utils.display import points, show_result, show_table
+
+of_copy, of_naive = apart(learn, copy), apart(learn, naive)
+said = f"largest difference of any weight {of_copy}; naive {of_naive:.4f}"
+show_result(f"fine_tune in four lines: {said}", expected=of_copy < 1e-3 < of_naive)
 
 # %% [markdown]
 # That is the whole call. `pct_start` is the share of the steps in which the learning rate rises, and `div=5` makes
@@ -208,8 +209,7 @@ from course_utils.statistics import paired_difference
 
 for part in ("pre-trained body", "random body", "new head"):
     low, high = (runs.scores(part, **{"learning rate": lr}) for lr in (1e-3, 1e-2))
-    change, half = paired_difference(high, low)
-    print(f"{part}, from 0.001 to 0.01: {100 * change:+.1f} ± {100 * half:.1f} percentage points")
+    print(f"{part}, from 0.001 to 0.01: {points(*paired_difference(high, low))} percentage points")
 
 # %% [markdown]
 # At 0.01 the pre-trained body is far worse. For the random body we could not see a loss of more than about five points,
@@ -282,8 +282,8 @@ plot_learning_curve(tried, "learning rate", title="Each optimiser has learning r
 # %%
 for name in OPTIMISERS:
     print(f"{name}: {runs.scores(name, images='test').mean():.1%}")
-gain, half = runs.difference("Adam", "SGD with momentum", images="test")
-print(f"Adam minus SGD: {100 * gain:+.1f} ± {100 * half:.1f} percentage points")
+gain = runs.difference("Adam", "SGD with momentum", images="test")
+print(f"Adam minus SGD: {points(*gain)} percentage points")
 
 # %% [markdown]
 # At 0.002 SGD is far behind, and needs a learning rate several times higher. (The grid is coarse; 6 of 20 choices
@@ -335,9 +335,11 @@ ask("06.4")
 
 # %%
 unfrozen = told[~told.frozen]
+rows = []
 for wd in (0.01, 1.0):
     left = (1 - unfrozen.lr * wd).groupby(unfrozen.group, sort=False).prod()
-    print(f"wd={wd:g}: " + ", ".join(f"{group} {share:.2%}" for group, share in left.items()))
+    rows.append({"wd": f"{wd:g}"} | left.map("{:.2%}".format).to_dict())
+show_table(rows)
 
 # %%
 ask("06.6")
@@ -365,8 +367,7 @@ ladder_runs
 
 # %%
 for other in ("SVM on pixels", "from scratch", "multi-depth probe"):
-    gain, half = ladder_runs.difference("fine_tune", other)
-    print(f"fine_tune minus {other}: {100 * gain:+.1f} ± {100 * half:.1f} points")
+    print(f"fine_tune minus {other}: {points(*ladder_runs.difference('fine_tune', other))} points")
 
 
 # %% [markdown]

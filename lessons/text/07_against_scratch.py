@@ -10,13 +10,13 @@
 # *Time: 30 minutes. You need lesson 01; lessons 05 and 06 help.*
 
 # %%
-import sys
-
-if "google.colab" in sys.modules:
+try:
+    from course_utils.environment import setup
+except ModuleNotFoundError:  # on Colab or Kaggle, or with this notebook alone
     print("Installing the course.")
     # %pip install -q --no-deps optuna colorlog alembic mako
     # %pip install -q --no-deps "fine-tuning-course @ git+https://github.com/fine-tuning-course/fine-tuning-course"
-from course_utils.environment import setup
+    from course_utils.environment import setup
 
 course = setup("07_against_scratch")
 
@@ -124,9 +124,11 @@ from course_utils.experiments import recorded
 recorded("07/few")
 
 # %%
+from course_utils.display import points, show_result
+
 gain = {n: recorded("07/few").difference("fine_tune", "from scratch", labels=n) for n in (5, 50)}
-for labels, (mean, half) in gain.items():
-    print(f"{labels:>2} labels per class: fine-tuned minus from scratch {100 * mean:+.1f} ± {100 * half:.1f} points")
+for labels, lead in gain.items():
+    print(f"{labels:>2} labels per class: fine-tuned minus from scratch {points(*lead)} points")
 worst = recorded("07/few").scores("fine_tune", labels=5).min()
 print(f"the worst of ten networks that were fine-tuned with 5 labels per class: {worst:.1%}")
 found("07.1", 100 * gain[50][0])
@@ -156,9 +158,9 @@ def quick(seed):
 from course_utils.statistics import paired_difference
 
 short, long = recorded("07/quick").scores("fine_tune"), recorded("07/few").scores("from scratch", labels=50)
-mean, half = paired_difference(short, long)
 print(f"fine-tuned for 3 epochs: {short.mean():.1%}; from scratch for 20: {long.mean():.1%}")
-print(f"difference: {100 * mean:+.1f} ± {100 * half:.1f} points")
+print(f"difference: {points(*paired_difference(short, long))} points")
+
 
 # %% [markdown]
 # Fine-tuning gets further in 15 steps than training from scratch does in 100. Would training from scratch catch up if
@@ -171,10 +173,9 @@ def longer(seed):
 
 # %%
 from_longer = recorded("07/longer").scores("from scratch")
-more, half = paired_difference(from_longer, long)
-lead, width = paired_difference(recorded("07/few").scores("fine_tune", labels=50), from_longer)
-print(f"from scratch, 40 epochs instead of 20: {100 * more:+.1f} ± {100 * half:.1f} points")
-print(f"fine-tuned for 10 epochs minus from scratch for 40: {100 * lead:+.1f} ± {100 * width:.1f} points")
+lead = paired_difference(recorded("07/few").scores("fine_tune", labels=50), from_longer)
+print(f"from scratch, 40 epochs instead of 20: {points(*paired_difference(from_longer, long))} points")
+print(f"fine-tuned for 10 epochs minus from scratch for 40: {points(*lead)} points")
 
 # %% [markdown]
 # Twice the time changed little: these runs show no gain of more than three points. With 50 labels per class, time isn't
@@ -214,10 +215,10 @@ recorded("07/many")
 # %%
 runs = {5: recorded("07/few"), 50: recorded("07/few"), 250: recorded("07/many")}
 from_long = recorded("07/longest").scores("from scratch")
-more, half = paired_difference(from_long, runs[250].scores("from scratch"))
-gain[250] = lead, width = paired_difference(runs[250].scores("fine_tune"), from_long)
-print(f"from scratch for 32 epochs: {from_long.mean():.1%}; minus for 8: {100 * more:+.1f} ± {100 * half:.1f} points")
-print(f"fine-tuned for 4 epochs minus from scratch for 32: {100 * lead:+.1f} ± {100 * width:.1f} points")
+more = paired_difference(from_long, runs[250].scores("from scratch"))
+gain[250] = paired_difference(runs[250].scores("fine_tune"), from_long)
+print(f"from scratch for 32 epochs: {from_long.mean():.1%}; minus for 8: {points(*more)} points")
+print(f"fine-tuned for 4 epochs minus from scratch for 32: {points(*gain[250])} points")
 
 # %%
 from course_utils.plots import plot_learning_curve
@@ -264,8 +265,8 @@ for labels in (5, 50):
 
 # %%
 for labels, record in runs.items():
-    mean, half = record.difference("fine_tune", "multi-depth probe", labels=labels)
-    print(f"{labels:>3} labels per class: fine-tuned minus probe {100 * mean:+.1f} ± {100 * half:.1f} points")
+    lead = points(*record.difference("fine_tune", "multi-depth probe", labels=labels))
+    print(f"{labels:>3} labels per class: fine-tuned minus probe {lead} points")
 print(f"crossing point, in labels per class: {crossing(curves, 'fine_tune', 'multi-depth probe')}")
 
 # %% [markdown]
@@ -292,8 +293,7 @@ def easy(seed):
 # %%
 on_digits = recorded("07/easy")
 for rival in ("SVM on pixels", "multi-depth probe"):
-    mean, half = on_digits.difference("fine_tune", rival)
-    print(f"fine-tuned minus {rival}: {100 * mean:+.1f} ± {100 * half:.1f} points")
+    print(f"fine-tuned minus {rival}: {points(*on_digits.difference('fine_tune', rival))} points")
 on_digits
 
 # %% [markdown]
@@ -372,9 +372,9 @@ print(f"the network of this course: {training_record()['minutes'] / 60:.1f} hour
 # for one small task, but pre-training is paid for once, and everybody who uses the weights shares the cost.
 
 # %% tags=["result"]
-points = {labels: f"{100 * mean:+.1f} ± {100 * half:.1f}" for labels, (mean, half) in gain.items()}
-assert min(mean for mean, _ in gain.values()) > 0, "the recorded runs should show a lead: restore the file"
-print(f"fine-tuned minus from scratch, in points by labels per class: {points}")
+leads = "; ".join(f"{labels} labels {points(*lead)}" for labels, lead in gain.items())
+ahead = min(mean for mean, _ in gain.values()) > 0
+show_result(f"fine-tuned minus from scratch, in points, by labels per class: {leads}", expected=ahead)
 
 
 # %% [markdown]

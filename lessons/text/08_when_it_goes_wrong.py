@@ -10,13 +10,13 @@
 # *Time: 40 minutes. You need lessons 01, 04 and 06.*
 
 # %%
-import sys
-
-if "google.colab" in sys.modules:
+try:
+    from course_utils.environment import setup
+except ModuleNotFoundError:  # on Colab or Kaggle, or with this notebook alone
     print("Installing the course.")
     # %pip install -q --no-deps optuna colorlog alembic mako
     # %pip install -q --no-deps "fine-tuning-course @ git+https://github.com/fine-tuning-course/fine-tuning-course"
-from course_utils.environment import setup
+    from course_utils.environment import setup
 
 course = setup("08_when_it_goes_wrong")
 
@@ -47,10 +47,10 @@ some = data.recycling(10, seed=course.seed).train.dataset
 shown = [some[number] for place in (0, 5) for number in range(place, 60, 10)]
 plot_images([image for image, _ in shown], [some.vocab[kind] for _, kind in shown])
 
+
 # %% [markdown]
 # [*Overfitting*](../docs/glossary.md#overfitting) means learning things that are true only of the training photos.
 # Let's provoke it: in `fresh`, we train all weights and do nothing to prevent it.
-
 
 # %% tags=["recorded"]
 def fresh(seed, augment=False, dropout=0.0, wd=0.0, **settings):
@@ -111,7 +111,6 @@ LR = dict(zip(ARMS, [1e-3, 3e-4, 3e-4, 3e-4, 3e-4, 1e-3, 3e-4], strict=True))
 # `LR` holds the learning rates. Of four, each cure got the one with the lowest validation loss after 15 epochs, on two
 # other seeds. Only label smoothing did best at the first run's high learning rate.
 
-
 # %% tags=["recorded"]
 def measure(learn):
     scores, truth = learn.get_preds(dl=learn.dls.test, act=noop)
@@ -151,22 +150,19 @@ def rungs(seed):
 
 
 # %%
+from course_utils.display import points, show_result, show_table
 from course_utils.statistics import paired_difference
 
 
 # %%
-def points(pair):
-    return f"{100 * pair[0]:+.1f} ± {100 * pair[1]:.1f} points"
-
-
 def minus(arm, other):
     loss, gain = (runs.difference(arm, other, kept="last epoch", metric=name) for name in ("loss", "accuracy"))
-    return f"{arm}: loss {loss[0]:+.2f} ± {loss[1]:.2f}, accuracy {points(gain)}"
+    return {"arm": arm, "loss": f"{loss[0]:+.2f} ± {loss[1]:.2f}", "accuracy, in points": points(*gain)}
 
 
 runs = recorded("08/cures")
-print("Minus the first run:", *(minus(arm, "first run") for arm in list(ARMS)[1:]), sep="\n")
-print("Minus the lower learning rate alone:", *(minus(arm, "lower learning rate") for arm in list(ARMS)[2:]), sep="\n")
+show_table([minus(arm, "first run") for arm in list(ARMS)[1:]], "minus the first run")
+show_table([minus(arm, "lower learning rate") for arm in list(ARMS)[2:]], "minus the lower learning rate alone")
 
 # %% [markdown]
 # Every cure lowers the loss. We saw none raise the accuracy, and a gain of more than about one point is unlikely.
@@ -177,7 +173,7 @@ print("Minus the lower learning rate alone:", *(minus(arm, "lower learning rate"
 ladder = recorded("08/rungs")
 for rung in ("SVM on pixels", "multi-depth probe"):
     lead = paired_difference(runs.scores("first run", kept="last epoch", metric="accuracy"), ladder.scores(rung))
-    print(f"first run minus {rung}: {points(lead)}")
+    print(f"first run minus {rung}: {points(*lead)} points")
 
 # %% [markdown]
 # On the ladder of baselines, the first run is ahead of an SVM on pixels. But a multi-depth probe, which leaves the body
@@ -201,7 +197,7 @@ def stopping(arm, metric):
 
 for arm in ("first run", "lower learning rate", "one-cycle"):
     loss, gain = stopping(arm, "loss"), stopping(arm, "accuracy")
-    print(f"{arm}, stopped minus last epoch: loss {loss[0]:+.2f} ± {loss[1]:.2f}, accuracy {points(gain)}")
+    print(f"{arm}, stopped minus last epoch: loss {loss[0]:+.2f} ± {loss[1]:.2f}, accuracy {points(*gain)} points")
 
 # %%
 found("08.1", 100 * stopping("first run", "accuracy")[0])
@@ -316,7 +312,6 @@ def pixels(dl):
 # With each seed we train on 800 photos, 40 of them trash: one in 20. In the test set, it's about one in 15. (With drawn
 # images, we leave out most of the trash.)
 
-
 # %% tags=["recorded"]
 def rare_trash(x, y):
     trash = (y == frozen().dls.vocab.o2i["trash"]).long()
@@ -390,7 +385,6 @@ def detect(seed, way):
 # accuracy*](../docs/glossary.md#balanced-accuracy) on validation photos. (Each also got its own penalty: of seven, on
 # other seeds, the one with the best [*average precision*](../docs/glossary.md#average-precision).)
 
-
 # %% tags=["recorded"]
 def best_threshold(scores, truth):
     false_alarms, found, thresholds = metrics.roc_curve(truth, scores)
@@ -443,10 +437,15 @@ said[["recall", "precision", "balanced accuracy", "average precision"]]
 # %%
 ask("08.7")
 
+
 # %%
-for way in ("class weights", "oversampling", "focal loss", "pixels"):
-    for at, metric in (("chosen", "balanced accuracy"), ("chosen", "average precision")):
-        print(f"{way} minus nothing, {metric}: {points(waste.difference(way, 'nothing', threshold=at, metric=metric))}")
+def minus_nothing(way, metric):
+    return points(*waste.difference(way, "nothing", threshold="chosen", metric=metric))
+
+
+ways, measures = ("class weights", "oversampling", "focal loss", "pixels"), ("balanced accuracy", "average precision")
+gains = [{"way": way} | {measure: minus_nothing(way, measure) for measure in measures} for way in ways]
+show_table(gains, "minus nothing, in points, at chosen thresholds")
 
 # %% [markdown]
 # At 0.5, class weights and oversampling find more trash, but with lower precision. With chosen thresholds, a gain of
@@ -468,12 +467,12 @@ ask("08.5")
 # %%
 ask("08.6")
 
+
 # %% [markdown]
 # ## Out of memory, out of time
 #
 # Some failures do raise an error: you run out of memory. Others simply take all night. Let's measure what a training
 # step on 24 photos costs, and what makes it cheaper:
-
 
 # %% tags=["recorded"]
 def tensors(dl):
@@ -510,7 +509,6 @@ pd.DataFrame(costs).T.round(3)
 # accumulation*](../docs/glossary.md#gradient-accumulation), you add up the gradients of four small batches and update
 # once. That needs less memory than one large batch. Is it the same step?
 
-
 # %%
 def gradient(network, parts):
     network.zero_grad()
@@ -538,7 +536,6 @@ for mode in (False, True):
 
 # %%
 predict("08.9")
-
 
 # %% tags=["recorded"]
 OLD, NEW = (0, 3, 4, 5), (1, 2)  # cardboard, paper, plastic, trash; glass, metal
@@ -606,7 +603,6 @@ plot_images([dls.test.dataset[int(n)][0] for n in lost], names, columns=5)
 # weights ([L2-SP](https://arxiv.org/abs/1802.01483)); [*replay*](../docs/glossary.md#replay) of five old photos of each
 # material; and mixing the weights from before and after ([WiSE-FT](https://arxiv.org/abs/2109.01903)).
 
-
 # %% tags=["recorded"]
 def mixed(before, after, share):
     network = deepcopy(before)
@@ -619,7 +615,6 @@ def mixed(before, after, share):
 # Every update takes 45 steps; `all photos` trains on old and new together. `tuned`, `replay` and `all photos` had the
 # best of three learning rates on validation photos of other seeds. For the other two cures, no value did well on both
 # old and new, so we show one in between.
-
 
 # %% tags=["recorded"]
 HOW = {"tuned": {"lr": 1e-3}, "lower learning rate": {"lr": 1e-4}, "pull to the start": {"lr": 3e-4, "pull": 3.0}}
@@ -671,7 +666,7 @@ for which, kinds in {"old": OLD, "new": NEW}.items():
 # %%
 for arm in ("pull to the start", "replay", "all photos"):
     old, new = (update.difference(arm, "tuned", task=f"{which} materials") for which in ("old", "new"))
-    print(f"{arm} minus tuned: old materials {points(old)}, new materials {points(new)}")
+    print(f"{arm} minus tuned: old materials {points(*old)} points, new materials {points(*new)} points")
 
 # %% [markdown]
 # Tuned on the new photos alone, the network gets almost no old ones right, at either learning rate. Mixing, pulling and
@@ -693,10 +688,10 @@ ask("08.10")
 lower, gain = (
     runs.difference("lower learning rate", "first run", kept="last epoch", metric=m) for m in ("loss", "accuracy")
 )
-print(f"lower learning rate: loss {lower[0]:+.2f} ± {lower[1]:.2f}, accuracy {points(gain)}")
+show_result(f"lower learning rate: loss {lower[0]:+.2f} ± {lower[1]:.2f}, accuracy {points(*gain)} points")
 kept, forgotten = (update.scores(arm, task="old materials").mean() for arm in ("replay", "tuned"))
-assert kept > forgotten, "replay should keep more of the old materials: restore the recorded runs"
-print(f"after an update, {forgotten:.0%} of the old materials' photos are right; with replay {kept:.0%}")
+after = f"{forgotten:.0%} of the old materials' photos are right; with replay {kept:.0%}"
+show_result(f"after an update, {after}", expected=kept > forgotten)
 
 
 # %% [markdown]
@@ -711,7 +706,6 @@ print(f"after an update, {forgotten:.0%} of the old materials' photos are right;
 # The plant wants to find at least four fifths of its residual waste, with as few false alarms as possible. Write
 # `choose(scores, truth)`. It returns the highest threshold that at least four fifths of the photos with `truth` 1
 # reach. `detected["nothing"]` holds scores and truth of the validation and the test set.
-
 
 # %% tags=["solution"]
 def choose(scores, truth):
@@ -735,7 +729,6 @@ check("08.A", choose, detected=detected)
 # If you really stop a run, you also save time. *Patience* is how many epochs you wait for a new lowest validation loss.
 # Write `stop(losses, patience)`, which returns two epochs, counted from 1: the one whose weights you keep, and the last
 # one that you train. `best.table.validation.tolist()` holds the losses of the first run.
-
 
 # %% tags=["solution"]
 def stop(losses, patience):

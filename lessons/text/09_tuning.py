@@ -9,13 +9,13 @@
 # *Time: 30 minutes. You need lessons 01 and 06: fine-tuning and learning rates.*
 
 # %%
-import sys
-
-if "google.colab" in sys.modules:
+try:
+    from course_utils.environment import setup
+except ModuleNotFoundError:  # on Colab or Kaggle, or with this notebook alone
     print("Installing the course.")
     # %pip install -q --no-deps optuna colorlog alembic mako
     # %pip install -q --no-deps "fine-tuning-course @ git+https://github.com/fine-tuning-course/fine-tuning-course"
-from course_utils.environment import setup
+    from course_utils.environment import setup
 
 course = setup("09_tuning")
 
@@ -94,9 +94,14 @@ seconds = (time.perf_counter() - began) / 2
 # | `wd` | weight decay | last: little effect there |
 
 # %%
-print("default:", task.defaults)
-for name, each in task.space.items():
-    print(f"{name}: from {each.low:g} to {each.high:g}{', logarithmic' if each.log else ''}")
+import pandas as pd
+
+from course_utils.display import points, show_result, show_table
+
+print("default:", ", ".join(f"{name} {value:g}" for name, value in task.defaults.items()))
+scale = {False: "linear", True: "logarithmic"}
+space = {name: [f"{each.low:g}", f"{each.high:g}", scale[each.log]] for name, each in task.space.items()}
+show_table(pd.DataFrame(space, index=["from", "to", "scale"]).T)
 
 # %% [markdown]
 # Learning rates and weight decay are drawn on a logarithmic scale. What would happen on a linear one?
@@ -113,8 +118,6 @@ ask("09.9")
 
 # %%
 from random import Random
-
-import pandas as pd
 
 
 # %% tags=["recorded"]
@@ -182,7 +185,6 @@ ask("09.2")
 # Real trials aren't all equally good, so choosing among them may help. To see how much, we recorded sixteen random
 # trials for each of ten seeds. For each seed we drew new training, validation and test photos, and nothing was chosen
 # by the test scores.
-
 
 # %% tags=["recorded:trials"]
 def trials(seed):
@@ -376,12 +378,12 @@ plot_history(trials_table(study), title="Eight trials, with a break after two")
 # %%
 ask("09.10")
 
+
 # %% [markdown]
 # ## On the same budget
 #
 # Now compare. The short default training takes 16 steps, and everything else exactly 256. We left pruning out, because
 # a pruned search has no fixed number of trials and took too long to record.
-
 
 # %% tags=["recorded"]
 def best(known):
@@ -398,7 +400,6 @@ def choose(seed, known):
 # %% [markdown]
 # The random trials are those from above, and TPE starts from the first five of them. *Half search, half long* takes the
 # best of the first eight, and trains once with its settings for the other half of the steps.
-
 
 # %% tags=["recorded:budgets"]
 def budgets(seed):
@@ -431,12 +432,12 @@ found("09.5", 100 * gains["random search"][0])
 # What did the searches gain over the short default training?
 
 # %%
-for images in ("valid", "test"):
-    mean, half = ways.difference("random search", "default, short", images=images)
-    print(f"random search minus default, short, on {images} images: {100 * mean:+.1f} ± {100 * half:.1f} points")
-for way, other in (("TPE", "default, short"), ("TPE", "random search"), ("half search, half long", "random search")):
-    mean, half = ways.difference(way, other, images="test")
-    print(f"{way} minus {other}, on test images: {100 * mean:+.1f} ± {100 * half:.1f} points")
+pairs = [("random search", "default, short", "valid"), ("random search", "default, short", "test")]
+pairs += [("TPE", "default, short", "test"), ("TPE", "random search", "test")]
+pairs += [("half search, half long", "random search", "test")]
+leads = [points(*ways.difference(way, other, images=images)) for way, other, images in pairs]
+names = [f"{way} minus {other}" for way, other, _ in pairs]
+show_table(pd.DataFrame({"compared": names, "images": [images for *_, images in pairs], "points": leads}))
 
 # %% [markdown]
 # On the validation images random search looks like a clear success. On the test images we can't see whether it helped:
@@ -445,9 +446,10 @@ for way, other in (("TPE", "default, short"), ("TPE", "random search"), ("half s
 
 # %% tags=["result"]
 optimism = mean_interval(100 * gaps["the chosen one"])
-assert optimism[0] > optimism[1] and sum(gains["random search"]) < 0, "the recorded runs should show both: restore them"
-said = "; ".join(f"{way} {100 * mean:+.1f} ± {100 * half:.1f}" for way, (mean, half) in gains.items())
-print("a search's score is optimistic by {:.1f} ± {:.1f} points; against one long training: {}".format(*optimism, said))
+both = optimism[0] > optimism[1] and sum(gains["random search"]) < 0
+said = "; ".join(f"{way} {points(*gain)}" for way, gain in gains.items())
+optimistic = "a search's score is optimistic by {:.1f} ± {:.1f} points".format(*optimism)
+show_result(f"{optimistic}; against one long training: {said}", expected=both)
 
 # %%
 ask("09.6")
@@ -487,15 +489,15 @@ recorded("09/ladder")
 from course_utils.statistics import paired_difference
 
 probe = recorded("09/ladder").scores("multi-depth probe")
-for way in ("default, short", "random search", "TPE", "half search, half long", "default, long"):
-    mean, half = paired_difference(ways.scores(way, images="test"), probe)
-    print(f"{way} minus probe: {100 * mean:+.1f} ± {100 * half:.1f} points")
+names = ("default, short", "random search", "TPE", "half search, half long", "default, long")
+leads = [points(*paired_difference(ways.scores(way, images="test"), probe)) for way in names]
+show_table(pd.DataFrame({"way": names, "minus probe, in points": leads}))
+
 
 # %% [markdown]
 # A [probe](../docs/glossary.md#linear-probe) trains no layer of the backbone and has no learning rate, yet it is ahead
 # of what random search found. Of these five, only the long training is clearly better than the probe. So measure the
 # cheap rungs before you search.
-
 
 # %% [markdown]
 # ## Which settings mattered?
@@ -503,7 +505,6 @@ for way in ("default, short", "random search", "TPE", "half search, half long", 
 # A single small study can hardly tell you: its trials are few, and all settings change at once. But we have 160
 # recorded random trials. Sort them by one setting, cut them into thirds, and compare the top third with the lowest
 # within each seed:
-
 
 # %%
 def top_minus_lowest(name):
@@ -514,6 +515,7 @@ def top_minus_lowest(name):
 
 effects = {name: top_minus_lowest(name) for name in task.space}
 plot_differences(effects, against="its lowest third", title="Top third of each setting (validation accuracy)")
+
 
 # %% [markdown]
 # Only the interval for `frozen` excludes zero; among five, one may do so by luck. The others could hide
@@ -539,7 +541,6 @@ plot_differences(effects, against="its lowest third", title="Top third of each s
 # Write `luck(networks, images, share)`: `networks` equally good networks are each right for `share` of all images, and
 # each is tried on `images` of them. By how many percentage points is the best score above `share`, on average? Then try
 # a hundred networks on 1,000 images.
-
 
 # %% tags=["solution"]
 def luck(networks, images, share):

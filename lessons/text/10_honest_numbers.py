@@ -9,13 +9,13 @@
 # *Time: 35 minutes. You need lesson 01 and, from lesson 05, intervals and paired differences.*
 
 # %%
-import sys
-
-if "google.colab" in sys.modules:
+try:
+    from course_utils.environment import setup
+except ModuleNotFoundError:  # on Colab or Kaggle, or with this notebook alone
     print("Installing the course.")
     # %pip install -q --no-deps optuna colorlog alembic mako
     # %pip install -q --no-deps "fine-tuning-course @ git+https://github.com/fine-tuning-course/fine-tuning-course"
-from course_utils.environment import setup
+    from course_utils.environment import setup
 
 course = setup("10_honest_numbers")
 
@@ -89,7 +89,6 @@ for by, task in CLINIC.items():
 # 60 steps, at the learning rate of four (1e-3 to 3e-2) that did best on the validation slices of its own split, with two
 # other seeds.
 
-
 # %% tags=["recorded:patients"]
 def patients(seed):
     rows = []
@@ -119,16 +118,15 @@ def promised(method, split):
     return paired_difference(own, new)
 
 
-def points(mean, half):
-    return f"{100 * mean:+.1f} ± {100 * half:.1f}"
-
-
 # %%
+from course_utils.display import points, show_result, show_table
 from course_utils.quiz import found
 
-for method in METHODS["slice"]:
-    gaps = [points(*promised(method.name, split)) for split in CLINIC]
-    print(f"{method.name}, own test set minus new patients: by slice {gaps[0]}, by patient {gaps[1]} points")
+gaps = [
+    {"method": method.name} | {f"split by {split}": points(*promised(method.name, split)) for split in CLINIC}
+    for method in METHODS["slice"]
+]
+show_table(gaps, "own test set minus new patients, in points")
 found("10.1", 100 * promised("fine_tune", "slice")[0])
 
 # %% [markdown]
@@ -314,8 +312,6 @@ from fastai.vision.all import imagenet_stats
 
 
 # %% tags=["recorded"]
-
-
 @torch.no_grad()
 def lesion(learn, images, bs=32, training=False):
     model = deepcopy(learn.model).train(training)
@@ -334,11 +330,11 @@ for training in (False, True):
     said = [f"{lesion(learn, batch, training=training)[0]:.0%}" for batch in batches]
     print(f"training mode {training}: one slice in three batches has a lesion with", ", ".join(said))
 
+
 # %% [markdown]
 # In training mode, BatchNorm normalises an image by the batch that it's in, and dropout removes features at random.
 # `learn.predict` and `learn.get_preds` switch to `eval()` by themselves, and `learn.model(x)` doesn't. Another frequent
 # mistake is to normalise images twice. What does each cost?
-
 
 # %% tags=["recorded:in_use"]
 def in_use(seed):
@@ -420,18 +416,18 @@ recall_runs
 # extends about two standard errors either way:
 
 # %%
-for n in (50, 150, 600, 2400):
-    error = (0.94 * 0.06 / n) ** 0.5
-    print(f"94% on {n:>5,} images: standard error {100 * error:.1f}, interval ± {100 * 1.96 * error:.1f} points")
+errors = {n: 100 * (0.94 * 0.06 / n) ** 0.5 for n in (50, 150, 600, 2400)}
+rows = [{"images": n, "standard error": error, "interval, ±": 1.96 * error} for n, error in errors.items()]
+show_table(rows, "an accuracy of 94%, in points", decimals=1)
 
 # %%
 ask("10.7")
+
 
 # %% [markdown]
 # Are 150 slices independent? Six of them show one head. And there is a second source of chance: another seed would have
 # trained another network. To tell the two apart, we trained ten networks on the same slices, and tested each on
 # eight groups of 25 new patients, 150 slices each.
-
 
 # %% tags=["recorded:chance"]
 def chance(seed):
@@ -474,12 +470,12 @@ print(f"a difference of more than {100 * (abs(gain) + paired):.1f} points, eithe
 # %%
 ask("10.8")
 
+
 # %% [markdown]
 # ## All traps beside each other
 #
 # For each trap, here is the number that would have been reported, and the honest one. All but the coins are recorded
 # runs.
-
 
 # %%
 def both(runs, name, reported, honest, column="tested", **factors):
@@ -499,8 +495,8 @@ from course_utils.plots import plot_reported
 TRAPS["recall, averaged over batches"] = [recall_runs.scores(on) for on in ("averaged over batches", "over all images")]
 plot_reported(TRAPS, title="What was reported, and what it was worth")
 lost, half = promised("fine_tune", "slice")
-assert lost > half, "the recorded runs should show a gap: restore the file"
-print(f"a split by slice promised {100 * lost:.1f} ± {100 * half:.1f} points of accuracy that new patients didn't get")
+promise = f"{100 * lost:.1f} ± {100 * half:.1f} points of accuracy that new patients didn't get"
+show_result(f"a split by slice promised {promise}", expected=lost > half)
 
 # %% [markdown]
 # ## A checklist for your own training
@@ -542,6 +538,7 @@ print(inspection := inspect_training(learn))
 # %%
 ask("10.9")
 
+
 # %% [markdown]
 # ## Do's and don'ts
 #
@@ -563,7 +560,6 @@ ask("10.9")
 # Write `possible(percent, images)`: whether some whole number of right images gives that accuracy in percent, rounded
 # to two decimals. Is 85.61% of 75 images possible? And 86.67%?
 
-
 # %% tags=["solution"]
 def possible(percent, images):
     ### BEGIN SOLUTION
@@ -583,7 +579,6 @@ check("10.A", possible)
 # The clinic wants to know the accuracy to within a given number of points. Write `images_needed(accuracy, points)`: the
 # smallest number of independent test images for which 1.96 standard errors are at most `points` percentage points.
 # `accuracy` is a share, such as 0.94. How many does the clinic need for ± 1 point?
-
 
 # %% tags=["solution"]
 def images_needed(accuracy, points):

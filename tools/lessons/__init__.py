@@ -63,8 +63,12 @@ def run(
             "another network or of drawings.",
             code="tools.not-committed",
         )
-    if write:
-        images = "photographs"
+    if write and not running.photographs_are_here():
+        raise CourseError(
+            "The committed outputs show photographs, and the data folder of a learner here holds none: put their "
+            "archives there first (`course data list` names them, and `course data fetch NAME` downloads them).",
+            code="tools.no-photographs",
+        )
     chosen = choose(folder, names)
     slugs = [lesson.name for lesson in chosen]
     typer.echo(heading(slugs))

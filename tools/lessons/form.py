@@ -25,11 +25,12 @@ EXERCISES = 2
 CLOSING = ["Exercises", "What would break this", "Recap", "Quiz", "Further reading"]
 TAGS = {"exercise", "blank", "check", "result", "recorded", "nbval-check-output", "raises-exception"}
 SETUP = re.compile(
-    r'import sys\n+if "google\.colab" in sys\.modules:\n'
+    r"try:\n    from course_utils\.environment import setup\n"
+    r"except ModuleNotFoundError:[^\n]*\n"
     r'    print\("[^"\n]+"\)\n'
     r"(?:    %pip install -q --no-deps [\w -]+\n)?"
     r'    %pip install -q --no-deps "fine-tuning-course @ git\+https://[^"\s]+"\n'
-    r"from course_utils\.environment import setup\n+"
+    r"    from course_utils\.environment import setup\n+"
     r'course = setup\("(?P<name>\w+)"\)'
 )
 
@@ -157,9 +158,9 @@ def result(page: Page) -> Found:
     """One cell carries the lesson's result, and something is shown by the third code cell."""
     tagged = page.tagged("result")
     if len(tagged) != 1 or not tagged[0].is_code:
-        yield 0, f"{len(tagged)} cells are tagged result: one code cell must print the lesson's result in its last line"
-    elif not any(out.output_type == "stream" and out.text.strip() for out in tagged[0].outputs):
-        yield tagged[0].number, "the cell tagged result must print the lesson's result in its last line"
+        yield 0, f"{len(tagged)} cells are tagged result: one code cell must show the lesson's result"
+    elif not any(calls(tagged[0].source, "show_result")):
+        yield tagged[0].number, "the cell tagged result must end in show_result(…), the lesson's result in a sentence"
     shown = [cell for cell in page.code if cell not in page.questions]
     if not any(cell.outputs for cell in shown[1:3]):
         yield 0, "a result at once: code cell 2 or 3 should show something"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from nbformat import NotebookNode
 
+from course_utils.display.results import NOTE
 from course_utils.quiz.items import Item
 from course_utils.quiz.text import static_html, static_text
 from tools.lessons.cleaning import WIDGET
@@ -24,6 +25,7 @@ DEBRIS = {
     re.compile(r" at 0x[0-9a-fA-F]{6,}"): "object's address",
     re.compile(r"\d+%\||\bit/s\b|<progress|class=\"fastprogress\""): "progress bar",
     re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d"): "time of day",
+    re.compile(re.escape(NOTE)): "result that isn't what the text says",
 }
 AGAIN = "`python -m tools lessons run --write`"
 

@@ -1,5 +1,7 @@
 """`python -m tools lessons run`: a text is executed and measured, and its outputs are saved clean."""
 
+import os
+
 import pytest
 from support.toy_lesson import GOOD
 from typer.testing import CliRunner
@@ -18,7 +20,8 @@ LIVELY = """# %% [markdown]
 import os
 import sys
 
-print("network", os.environ["COURSE_NETWORK"], "in", os.getcwd(), "home", os.path.expanduser("~/x"))
+ours = [name for name in os.environ if name.startswith("COURSE_")]
+print("ours:", ours, "in", os.getcwd(), "home", os.path.expanduser("~/x"))
 print("old text on stderr", file=sys.stderr)
 print("10%| |", file=sys.stderr)
 
@@ -46,7 +49,8 @@ print("it runs: 42")
 """
 
 
-def test_run_measures_and_writes_clean_outputs(toy, one_thread):
+def test_run_measures_and_writes_clean_outputs(toy, one_thread, monkeypatch):
+    monkeypatch.setenv("COURSE_SEED", "7")  # of the author's machine: a learner's output doesn't name it
     lesson = toy(LIVELY)
     report = running.run(lesson, write=True)
     assert not report.failure
@@ -58,7 +62,7 @@ def test_run_measures_and_writes_clean_outputs(toy, one_thread):
     notebook = read_notebook(lesson)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == [1, 2, 3, 4, 5]
-    assert [out.text for out in code[0].outputs] == ["network small in lessons home ~/x\n"]
+    assert [out.text for out in code[0].outputs] == ["ours: ['COURSE_PROGRESS'] in lessons home ~/x\n"]
     assert [dict(out.data) for out in code[2].outputs] == [
         {"text/html": f"<p><em>{CONTROL}</em></p>", "text/plain": CONTROL}
     ]
@@ -71,7 +75,8 @@ def test_run_measures_and_writes_clean_outputs(toy, one_thread):
     assert lesson.notebook.read_bytes() == first
 
 
-def test_run_names_the_failing_cell_and_writes_nothing(toy, one_thread):
+def test_run_names_the_failing_cell_and_writes_nothing(toy, one_thread, monkeypatch):
+    monkeypatch.setattr(running, "photographs_are_here", lambda: True)
     lesson = toy(LIVELY.replace('print("first")', 'raise KeyError("broken")\nprint("first")'))
     building.build(lesson)
     before = lesson.notebook.read_bytes()
@@ -99,6 +104,16 @@ def test_passed_limits_are_warnings_unless_strict(toy, one_thread, monkeypatch):
     assert lenient.exit_code == 0 and lenient.output.count("warning:") == 3 and "done" in lenient.output
     strict = CliRunner().invoke(app, ["run", "--strict", "--folder", str(lesson.folder)])
     assert strict.exit_code == 1
+
+
+def test_outputs_are_only_committed_where_a_learner_would_see_photographs(toy, monkeypatch, tmp_path):
+    monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path))  # what counts is the folder without it
+    monkeypatch.setattr(running, "data_dir", lambda: tmp_path / os.environ.get("COURSE_DATA_DIR", "learner"))
+    done = CliRunner().invoke(app, ["run", "--write", "--folder", str(toy().folder)])
+    assert isinstance(done.exception, CourseError) and done.exception.code == "tools.no-photographs"
+    (tmp_path / "learner" / "archives").mkdir(parents=True)
+    (tmp_path / "learner" / "archives" / "photographs.zip").touch()
+    assert running.photographs_are_here() and os.environ["COURSE_DATA_DIR"] == str(tmp_path)
 
 
 @pytest.mark.parametrize("choice", [("--network", "large"), ("--images", "drawings")], ids="=".join)
