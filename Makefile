@@ -29,7 +29,7 @@ WORKERS = 3
 # Bytecode is kept, or every process that a test starts would compile what it imports anew.
 PYTEST = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 COURSE_PROFILE=mini COURSE_STRICT=1 COURSE_PROGRESS="$$(mktemp -d)/progress.sqlite" \
 	.venv/bin/python -m pytest -n $(WORKERS)
-NBVAL = --nbval-lax --nbval-current-env --nbval-cell-timeout=300 --ignore=lessons/solutions
+NBVAL = --nbval-lax --nbval-current-env --nbval-cell-timeout=300 --ignore=lessons/solutions --ignore=lessons/mine
 
 test: .venv/tested ## Run every check and test, the lessons as nbval cells among them (ARGS="-k lock" hands pytest options).
 	@$(MAKE) --no-print-directory -j2 lint pytest

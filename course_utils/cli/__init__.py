@@ -16,6 +16,7 @@ COMMANDS = {
     "quiz": "Check the quizzes.",
     "run": "Execute the lessons in fresh kernels, and print a table of what came out.",
     "tune": "Search for the settings of a lesson's fine-tuning.",
+    "update": "Fetch the newest lessons; what you did in those that change is kept.",
 }
 FORMER = {"lessons": "Execute the lessons: this is now `course run`."}  # not listed, and still understood
 
