@@ -15,10 +15,19 @@ class Lesson:
         Number and short name, "04_freezing": the stem of its text, its notebook, its solutions and its quiz.
     question : str
         The question that the lesson asks, as in its title.
+    minutes : int
+        How long a learner takes.
+    know : str
+        What to know before, after "You need"; a lesson's number in it becomes a link.
+    goals : tuple of str
+        What the learner will be able to do, each after "You will be able to".
     """
 
     slug: str
     question: str
+    minutes: int = 30
+    know: str = "some Python."
+    goals: tuple[str, ...] = ()
 
     @property
     def number(self) -> str:
@@ -32,17 +41,127 @@ class Lesson:
 
 
 LESSONS = (
-    Lesson("00_start", "Is my machine ready?"),
-    Lesson("01_first_finetune", "What does fine-tuning buy in one minute?"),
-    Lesson("02_transfer_learning", "What does a pre-trained network already know?"),
-    Lesson("03_head_replacement", "How do I give it new classes?"),
-    Lesson("04_freezing", "What exactly stays still?"),
-    Lesson("05_full_or_partial", "How much should I unfreeze?"),
-    Lesson("06_inside_fine_tune", "What does one call do?"),
-    Lesson("07_against_scratch", "When does fine-tuning win, and by how much?"),
-    Lesson("08_when_it_goes_wrong", "How do I notice that training goes wrong, and what helps?"),
-    Lesson("09_tuning", "How do I choose the settings, and what does the choosing cost?"),
-    Lesson("10_honest_numbers", "Would you believe this result?"),
+    Lesson(
+        "00_start",
+        "Is my machine ready?",
+        minutes=15,
+        know="some Python.",
+        goals=(
+            "run a lesson, and answer its questions and exercises;",
+            "say how fast your machine trains, and what a ± promises;",
+            "make random numbers come out the same again.",
+        ),
+    ),
+    Lesson(
+        "01_first_finetune",
+        "What does fine-tuning buy in one minute?",
+        minutes=25,
+        know="some Python, but no deep learning.",
+        goals=(
+            "fine-tune a network on a few hundred photos, and name the six steps;",
+            "read a confusion matrix;",
+            "tell what an accuracy is worth, by a ladder of baselines.",
+        ),
+    ),
+    Lesson(
+        "02_transfer_learning",
+        "What does a pre-trained network already know?",
+        minutes=25,
+        know="lesson 01.",
+        goals=(
+            "measure with probes what a network knows at each depth;",
+            "compare its features with raw pixels and with random weights;",
+            "choose what to start from for a task of your own.",
+        ),
+    ),
+    Lesson(
+        "03_head_replacement",
+        "How do I give it new classes?",
+        minutes=40,
+        know="lesson 01.",
+        goals=(
+            "replace the head of a network, and read the error when shapes don't fit;",
+            "choose what a head is made of and where to cut;",
+            "feed a network images with other channels than it was trained on.",
+        ),
+    ),
+    Lesson(
+        "04_freezing",
+        "What exactly stays still?",
+        minutes=35,
+        know="lesson 01: body, head, freezing.",
+        goals=(
+            "say what freezing stops, and what still moves in a frozen network;",
+            "hold BatchNorm's running statistics, or re-estimate them;",
+            "save memory and time by freezing, and compute frozen features once.",
+        ),
+    ),
+    Lesson(
+        "05_full_or_partial",
+        "How much should I unfreeze?",
+        minutes=30,
+        know="lessons 01 and 04: the head, freezing, BatchNorm.",
+        goals=(
+            "apply six methods, from a probe to full fine-tuning;",
+            "compare methods on equal budgets, seed by seed;",
+            "decide how much of a network to train for a task of your own.",
+        ),
+    ),
+    Lesson(
+        "06_inside_fine_tune",
+        "What does one call do?",
+        minutes=35,
+        know="lesson 01.",
+        goals=(
+            "rebuild `fine_tune` from its parts;",
+            "give each part of a network its own learning rate, and find a good one;",
+            "tell which arguments are worth your time.",
+        ),
+    ),
+    Lesson(
+        "07_against_scratch",
+        "When does fine-tuning win, and by how much?",
+        minutes=30,
+        know="lesson 01; lessons 05 and 06 help.",
+        goals=(
+            "compare fine-tuning fairly with training from scratch;",
+            "read a lead in points, in labels and in steps;",
+            "work out which method costs you less.",
+        ),
+    ),
+    Lesson(
+        "08_when_it_goes_wrong",
+        "How do I notice that training goes wrong, and what helps?",
+        minutes=40,
+        know="lessons 01, 04 and 06.",
+        goals=(
+            "recognise overfitting, overconfidence, a neglected rare class, and forgetting;",
+            "choose a cure by measuring it;",
+            "train within less memory.",
+        ),
+    ),
+    Lesson(
+        "09_tuning",
+        "How do I choose the settings, and what does the choosing cost?",
+        minutes=30,
+        know="lessons 01 and 06: fine-tuning and learning rates.",
+        goals=(
+            "search for settings on a budget, and compare the search with doing without;",
+            "report what the winner really gets;",
+            "stop a search, and go on with it later.",
+        ),
+    ),
+    Lesson(
+        "10_honest_numbers",
+        "Would you believe this result?",
+        minutes=35,
+        know="lesson 01 and, from lesson 05, intervals and paired differences.",
+        goals=(
+            "split data so that nothing leaks into the test set;",
+            "find the usual traps in your own results and in others';",
+            "say how sure a test set can make you.",
+        ),
+    ),
 )
 
 

@@ -15,6 +15,7 @@ FILES = (
     *("README.md", "CONTRIBUTING.md", "CITATION.cff", "course_utils/__init__.py"),
     *("lessons/text/*.py", "lessons/*.ipynb"),
 )
+PAGES = r"https://github\.com/[\w.-]+/[\w.-]+"
 COLAB, BINDER = "https://colab.research.google.com", "https://mybinder.org"
 
 
@@ -89,6 +90,7 @@ def derive(text: str, address: str) -> str:
     """The text with every link that can only mean the course's repository made to name this address."""
     hosts = r"colab\.research\.google\.com/github|mybinder\.org/v2/gh|codespaces\.new"
     text = re.sub(rf"({hosts})/[\w.-]+/[\w.-]+", rf"\1/{address.removeprefix('https://github.com/')}", text)
+    text = re.sub(rf"{PAGES}(?=/blob/main/(docs/glossary\.md|course_utils/))", address, text)
     return re.sub(r"(course @ git\+|git clone |repository-code: )https://[\w./-]+", rf"\1{address}", text)
 
 

@@ -6,8 +6,6 @@
 # Can your machine fine-tune a network, and how long will it take? This lesson times a few real training steps, and
 # shows you how lessons and their questions work. Click a grey cell and press **Shift+Enter**: it runs, and the next
 # one is ready.
-#
-# *Time: 15 minutes. You need some Python.*
 
 # %%
 try:
@@ -272,8 +270,13 @@ ask("00.7")
 ask("00.9")
 
 # %% [markdown]
-# Your answers are kept in one small file on this machine, and nothing is sent anywhere. The next cell shows how far you
-# have come in all lessons; in a terminal, `course progress` does.
+# Your answers are kept in one small file on this machine, and nothing is sent anywhere. After a restart of the kernel, or
+# the next day, a question stands there as plain text: choose **Run → Run All Above Selected Cell**, run its cell again,
+# and your answers come back.
+#
+# Later, `course update` in a terminal fetches newer lessons, and keeps what you did in the old ones in `lessons/mine`.
+#
+# The next cell shows how far you have come in all lessons; in a terminal, `course progress` does.
 
 # %%
 from course_utils.quiz import progress_table

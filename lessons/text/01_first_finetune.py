@@ -5,8 +5,6 @@
 #
 # A recycling plant wants a camera that tells paper from plastic. Somebody has to label every photo that the camera
 # learns from, so the plant hopes to get by with a few hundred. Can it?
-#
-# *Time: 25 minutes. You need some Python, but no deep learning.*
 
 # %%
 try:

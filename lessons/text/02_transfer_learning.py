@@ -6,8 +6,6 @@
 # Heavy trucks wear out a bridge, so the people who run it want to count them. They already have a network that detects
 # cars. Now they need one that detects trucks, and later one that reads the digits on number plates. How much of what
 # the car network has learned can they reuse?
-#
-# *Time: 25 minutes. You need lesson 01.*
 
 # %%
 try:

@@ -6,8 +6,6 @@
 # The recycling plant of lesson 01 has a network that tells 200 kinds of things apart, and none of them is "cardboard".
 # You remove its last layer and put one with six classes in its place. Does it matter what you put there, and where you
 # cut?
-#
-# *Time: 40 minutes. You need lesson 01.*
 
 # %%
 try:

@@ -6,8 +6,6 @@
 # A recycling centre's camera at the gate tells cars from trucks. A second camera reads handwritten weighing slips. To
 # save memory, both share one frozen body. After the second head's training, the gate makes new mistakes, though nobody
 # has touched its head. What moved?
-#
-# *Time: 35 minutes. You need [lesson 01](01_first_finetune.ipynb): body, head, freezing.*
 
 # %%
 try:

@@ -6,8 +6,6 @@
 # A used-car site sorts photos into cars and trucks, a recycling plant sorts rubbish by material, and a post office reads
 # digits. All three start from the same pre-trained network. Should they train only its head, its last layers, or all
 # of it?
-#
-# *Time: 30 minutes. You need lessons 01 and 04: the head, freezing, BatchNorm.*
 
 # %%
 try:

@@ -6,8 +6,6 @@
 # A toll station charges trucks more than cars, and a camera has to tell them apart. Your colleague has left you one
 # line: `learn.fine_tune(3, 1e-2)`. It looks like three epochs at one learning rate. It's neither. You will rebuild it,
 # exactly, and find out which of its numbers deserve your time.
-#
-# *Time: 35 minutes. You need lesson 01.*
 
 # %%
 try:

@@ -6,8 +6,6 @@
 # A car park charges trucks more than cars and wants a camera at its barrier to tell them apart. One supplier trains a
 # network from scratch, another fine-tunes a pre-trained one. Who should get the contract, and how many photos have to
 # be labelled?
-#
-# *Time: 30 minutes. You need lesson 01; lessons 05 and 06 help.*
 
 # %%
 try:

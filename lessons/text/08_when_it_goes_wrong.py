@@ -6,8 +6,6 @@
 # A recycling plant trains its camera and gets no error message. Yet the camera is sure of wrong answers, misses the
 # waste that matters most, and after an update no longer recognises the old materials. You'll learn to spot such
 # problems, and measure what helps.
-#
-# *Time: 40 minutes. You need lessons 01, 04 and 06.*
 
 # %%
 try:

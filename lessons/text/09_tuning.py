@@ -5,8 +5,6 @@
 #
 # A ferry port's camera tells cars from trucks. You have 40 labelled photos to train on and time for 256 training steps.
 # Do you trust the default settings, or search for better ones? And can you believe the winner's score?
-#
-# *Time: 30 minutes. You need lessons 01 and 06: fine-tuning and learning rates.*
 
 # %%
 try:

@@ -5,8 +5,6 @@
 #
 # A clinic is offered a network that finds lesions in head scans "with 94% accuracy", and a recycling plant one for
 # rubbish. Nobody is lying. Will the numbers hold? You'll fall into the usual traps yourself, and learn what to ask.
-#
-# *Time: 35 minutes. You need lesson 01 and, from lesson 05, intervals and paired differences.*
 
 # %%
 try:

@@ -41,6 +41,14 @@ def test_lessons_are_in_order_and_no_number_comes_twice():
     assert numbers == sorted(set(numbers)) and all(re.fullmatch(r"\d\d_[a-z_]+", slug) for slug in SLUGS)
 
 
+def test_every_lesson_says_what_it_takes_and_gives():
+    for lesson in LESSONS:
+        assert 10 <= lesson.minutes <= 45 and lesson.minutes % 5 == 0
+        assert len(lesson.goals) == 3 and [goal[-1] for goal in lesson.goals] == [";", ";", "."]
+        earlier = SLUGS[: SLUGS.index(lesson.slug)]
+        assert all(find_lesson(number).slug in earlier for number in re.findall(r"\b\d\d\b", lesson.know))
+
+
 def test_every_lesson_has_a_quiz():
     assert reading.numbers() == [lesson.number for lesson in LESSONS]
 

@@ -19,6 +19,7 @@ from tools.lessons.files import (
     write_notebook,
     write_text,
 )
+from tools.lessons.frame import framed
 from tools.lessons.outputs import question_data
 from tools.lessons.page import Page
 
@@ -39,7 +40,7 @@ def assemble(lesson: Lesson) -> NotebookNode:
 
     A cell keeps its id where jupytext recognises it, and its outputs where its source is the same to the letter.
     """
-    notebook = exercises.blanked(lesson)
+    notebook = framed(lesson)
     if lesson.notebook.exists():
         notebook = update(notebook, read_notebook(lesson), text_format(lesson))
     _show_questions(Page.of(lesson.name, notebook))

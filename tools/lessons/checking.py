@@ -2,7 +2,8 @@
 
 The form of a lesson:
 
-- The first cell's h1 is `# 01 · A question?`; the first code cell is the setup cell, the same everywhere but for the
+- The first cell's h1 is `# 01 · A question?`. The build adds the opening after it and the way on at the end (`frame`).
+- The first code cell is the setup cell, the same everywhere but for the
   lesson's name.
 - Each item of course_utils/quizzes/01_….yaml is asked once: a question by `ask("01.1")`, a guess by `predict("01.2")`
   and, in a later cell, `found("01.2", value)`, each call at the end of a cell of its own.
@@ -28,8 +29,9 @@ from nbformat import NotebookNode
 
 from course_utils.cli.running import title
 from tools.lessons import form, outputs, prose, words
-from tools.lessons.exercises import blanked, solutions
-from tools.lessons.files import Lesson, locate, read_notebook, read_solutions
+from tools.lessons.exercises import solutions
+from tools.lessons.files import Lesson, read_notebook, read_solutions
+from tools.lessons.frame import framed, lines
 from tools.lessons.page import Page
 
 
@@ -47,16 +49,16 @@ class Finding:
 def check(lesson: Lesson) -> list[Finding]:
     """Everything to mend in a lesson; empty when it's clean."""
     notebook = read_notebook(lesson)
-    stale = list(_differences(lesson, blanked(lesson), notebook))
+    stale = list(_differences(lesson, framed(lesson), notebook))
     stale += _other_solutions(lesson)
     if stale:  # the cells' numbers don't fit the text's lines, and the outputs tell of other code
         return stale
     page = Page.of(lesson.name, notebook)
     found = [item for rule in (*form.RULES, *prose.RULES, *words.RULES, *outputs.RULES) for item in rule(page)]
     found += form.links(page, lesson.folder)
-    lines = locate(lesson)
+    begins = lines(lesson, notebook)
     named = [
-        Finding(f"{lesson.text}:{lines[number]} ({title(notebook.cells[number])})", message)
+        Finding(f"{lesson.text}:{begins[number]} ({title(notebook.cells[number])})", message)
         for number, message in sorted(found)
     ]
     if any(cell.cell_type == "code" and not cell.execution_count for cell in read_solutions(lesson).cells):
@@ -69,11 +71,11 @@ def _differences(lesson: Lesson, text: NotebookNode, notebook: NotebookNode) -> 
     build = f"run `python -m tools lessons build {lesson.name}`"
     for number, (ours, theirs) in enumerate(zip(text.cells, notebook.cells, strict=False)):
         if _content(ours) != _content(theirs):
-            line = locate(lesson)[number]
+            line = lines(lesson, text)[number]
             yield Finding(f"{lesson.text}:{line} ({title(ours)})", f"the notebook holds another cell here: {build}")
             return
     if len(text.cells) != len(notebook.cells):
-        counts = f"{len(text.cells)} cells in the text, {len(notebook.cells)} in the notebook"
+        counts = f"{len(text.cells)} cells from the text, {len(notebook.cells)} in the notebook"
         yield Finding(str(lesson.text), f"{counts}: {build}")
 
 

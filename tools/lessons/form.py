@@ -16,6 +16,7 @@ from course_utils.errors import CourseError
 from course_utils.quiz.items import Code, Model, Prediction
 from course_utils.quiz.reading import lesson_quiz
 from tools.lessons.exercises import calls
+from tools.lessons.frame import COLAB
 from tools.lessons.page import Cell, Page
 
 Found = Iterator[tuple[int, str]]
@@ -24,6 +25,7 @@ CODE_LINES = 8
 EXERCISES = 2
 CLOSING = ["Exercises", "What would break this", "Recap", "Quiz", "Further reading"]
 TAGS = {"exercise", "blank", "check", "result", "recorded", "nbval-check-output", "raises-exception"}
+TAGS |= {"opening", "closing"}  # the build's
 SETUP = re.compile(
     r"try:\n    from course_utils\.environment import setup\n"
     r"except ModuleNotFoundError:[^\n]*\n"
@@ -179,7 +181,7 @@ def closing(page: Page) -> Found:
         yield recap[0].number, f"the recap is a list of five lines; it has {lines}"
     if not any(calls(quiz[-1].source, "summary")):
         yield quiz[-1].number, f"the quiz should end with summary('{page.number}')"
-    if sum(len(cell.links) for cell in reading) < 2:
+    if sum(len(cell.links) for cell in reading if cell.is_prose) < 2:
         yield reading[0].number, "further reading should have at least two links"
     for cell in page.tagged("exercise"):
         if cell not in sections["Exercises"]:
@@ -187,9 +189,12 @@ def closing(page: Page) -> Found:
 
 
 def links(page: Page, folder: Path) -> Found:
-    """What a relative link or image names is there, down to the heading."""
+    """What a link or image of the course's own names is there, down to the heading."""
+    badge = COLAB.search(page.cells[0].source) if page.cells else None
+    own = re.escape(f"https://github.com/{badge['slug']}/blob/main/") if badge else ""
     for cell in page.cells:
         for address in cell.links + [source for _, source in cell.images]:
+            address = re.sub(rf"^{own}", "../", address) if own else address
             target, _, anchor = address.partition("#")
             if not target or re.match(r"[a-z]+:", target):
                 continue

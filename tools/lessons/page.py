@@ -72,8 +72,8 @@ class Cell:
 
     @property
     def is_prose(self) -> bool:
-        """Whether it is Markdown, and not an exercise."""
-        return not self.is_code and "exercise" not in self.tags
+        """Whether it is Markdown, and neither an exercise nor made by the build."""
+        return not self.is_code and not {"exercise", "opening", "closing"} & set(self.tags)
 
     @property
     def outputs(self) -> list[NotebookNode]:

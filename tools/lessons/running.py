@@ -10,7 +10,8 @@ from course_utils.machine import find_photographs
 from course_utils.settings import data_dir
 from tools.lessons.building import assemble, assemble_solutions
 from tools.lessons.cleaning import clean
-from tools.lessons.files import Lesson, locate, write_notebook
+from tools.lessons.files import Lesson, write_notebook
+from tools.lessons.frame import lines
 
 
 def run(lesson: Lesson, network: str = "small", images: str | None = None, write: bool = False) -> running.Report:
@@ -42,7 +43,7 @@ def _as_a_learner() -> Iterator[None]:
 
 def _run(lesson: Lesson, network: str | None, images: str | None, write: bool) -> running.Report:
     notebook, solutions = assemble(lesson), assemble_solutions(lesson)
-    lines = locate(lesson)
+    begins = lines(lesson, notebook)
     report = running.run(
         lesson.name,
         lesson.folder,
@@ -50,7 +51,7 @@ def _run(lesson: Lesson, network: str | None, images: str | None, write: bool) -
         solutions,
         network,
         images,
-        lambda index: f"{lesson.text}:{lines[index]}",
+        lambda index: f"{lesson.text}:{begins[index]}",
     )
     if write and not report.failure:
         for executed, file in ((notebook, lesson.notebook), (solutions, lesson.solutions)):

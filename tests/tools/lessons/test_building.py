@@ -115,3 +115,43 @@ def test_the_notebook_gets_blanks_and_the_solutions_their_own(toy):
     solved = [cell.source for cell in read_solutions(lesson).cells]
     assert "def double(x):\n    return 2 * x" in solved and "answer = 4" in solved
     assert not any("SOLUTION" in source for source in sources + solved)
+
+
+BADGE = "[![Open in Colab](https://c.org/b.svg)](https://colab.research.google.com/github/a/b/blob/main/lessons/07_toy.ipynb)"
+TERMS = "[*batch*](../docs/glossary.md#batch), [a page](../docs/networks.md), [another](https://x.org/docs/glossary.md)"
+
+
+def test_the_build_opens_and_closes_a_lesson_from_the_registry(toy, monkeypatch):
+    made = [lessons.Lesson(slug, "Is it?", 25, "lesson 06.", ("see it;",)) for slug in ("06_one", "07_toy", "08_two")]
+    monkeypatch.setattr(lessons, "LESSONS", tuple(made))
+    heading, rest = GOOD.split("\n#\n", 1)
+    lesson = executed(toy(f"{heading}\n#\n# {BADGE}\n#\n# {TERMS}\n#\n{rest}"))
+    first, opening, *_, closing = read_notebook(lesson).cells
+    colab = "https://colab.research.google.com/github/a/b/blob/main/lessons"
+    assert opening.source == (
+        "**Lesson 7 of 8** · 25 minutes · back: [06 · Is it?](06_one.ipynb) · next: [08 · Is it?](08_two.ipynb) · "
+        f"on Colab: [back]({colab}/06_one.ipynb), [next]({colab}/08_two.ipynb)\n\n"
+        "You will be able to\n\n- see it;\n\n*You need lesson [06](06_one.ipynb).*"
+    )
+    assert closing.source == f"**Next:** [08 · Is it?](08_two.ipynb) · on Colab: [next]({colab}/08_two.ipynb)"
+    batch = "The few examples, often 16 to 256, that a network sees between two updates of its weights."
+    pages = "https://github.com/a/b/blob/main/docs"
+    assert f'[*batch*]({pages}/glossary.md#batch "{batch}"), [a page]({pages}/networks.md)' in first.source
+    assert "[another](https://x.org/docs/glossary.md)" in first.source
+
+    monkeypatch.setattr(lessons, "LESSONS", tuple(made[:2]))  # as if there were no next lesson any more
+    assert "the notebook holds another cell here: run" in str(checking.check(lesson)[0])
+    building.build(lesson)
+    assert (
+        read_notebook(lesson).cells[-1].source
+        == "That was the last lesson. Back to the first: [06 · Is it?](06_one.ipynb)"
+    )
+    assert "08_two" not in lesson.notebook.read_text(encoding="utf-8")
+
+
+def test_links_into_the_clone_are_looked_up(toy):
+    heading, rest = GOOD.split("\n#\n", 1)
+    wrong = TERMS.replace("glossary.md#batch", "glossary.md#patch").replace("networks.md", "nets.md")
+    told = list(map(str, checking.check(executed(toy(f"{heading}\n#\n# {BADGE}\n#\n# {wrong}\n#\n{rest}")))))
+    assert any(told_one.endswith("docs/glossary.md has no heading patch") for told_one in told)
+    assert any(told_one.endswith("docs/nets.md isn't there") for told_one in told)

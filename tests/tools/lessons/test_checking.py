@@ -185,7 +185,7 @@ def test_check_finds_a_lesson_that_never_ran(toy):
     [
         (lambda text: text.replace("tuned = 0.952", "tuned = 0.1"), "the notebook holds another cell here"),
         (lambda text: text.replace('tags=["result"]', 'tags=["check"]'), "the notebook holds another cell here"),
-        (lambda text: text + "\n# %%\nprint(8)\n", "23 cells in the text, 22 in the notebook"),
+        (lambda text: text + "\n# %%\nprint(8)\n", "the notebook holds another cell here"),
     ],
 )
 def test_check_finds_a_notebook_that_isnt_its_text(toy, edit, message):
@@ -193,6 +193,15 @@ def test_check_finds_a_notebook_that_isnt_its_text(toy, edit, message):
     toy(edit(GOOD))
     found = checking.check(lesson)
     assert len(found) == 1 and message in found[0].message, found
+
+
+def test_check_finds_a_cell_that_was_added_to_the_notebook(toy):
+    lesson = executed(toy())
+    notebook = read_notebook(lesson)
+    notebook.cells.append(nbformat.v4.new_code_cell("print(8)"))
+    nbformat.write(notebook, lesson.notebook)
+    (found,) = checking.check(lesson)
+    assert "24 cells from the text, 25 in the notebook" in found.message
 
 
 def test_check_exits_with_1_when_it_found_something(toy):

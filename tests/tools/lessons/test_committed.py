@@ -7,9 +7,9 @@ import pytest
 
 from course_utils.lessons import LESSONS
 from tools.lessons import checking
-from tools.lessons.exercises import blanked
 from tools.lessons.files import Lesson, choose, read_notebook, read_text
 from tools.lessons.form import SETUP
+from tools.lessons.frame import framed
 
 FOLDER = Path(__file__).parents[3] / "lessons"
 
@@ -20,7 +20,7 @@ def lesson(request) -> Lesson:
 
 
 def test_text_and_notebook_hold_the_same_content(lesson):
-    text, notebook = blanked(lesson), read_notebook(lesson)
+    text, notebook = framed(lesson), read_notebook(lesson)
     assert [(cell.cell_type, cell.source, cell.metadata.get("tags", [])) for cell in text.cells] == [
         (cell.cell_type, cell.source, cell.metadata.get("tags", [])) for cell in notebook.cells
     ]

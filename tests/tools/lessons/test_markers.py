@@ -8,6 +8,7 @@ import nbformat
 import pytest
 from support.errors import refused
 
+from course_utils import lessons
 from tools.lessons import building
 from tools.lessons.exercises import blanked, solutions
 from tools.lessons.files import Lesson
@@ -20,9 +21,10 @@ CHECK = '# %% tags=["check"]\ncheck("07.A", answer)\n'
 
 
 @pytest.fixture
-def write(tmp_path):
+def write(tmp_path, monkeypatch):
     """Makes a lesson of one exercise from the lines of its solution's cell, which begins on line 5."""
     shutil.copy(TOP / "jupytext.toml", tmp_path)
+    monkeypatch.setattr(lessons, "LESSONS", (lessons.Lesson("07_toy", "Does it work?"),))
 
     def make(*cell: str, before: str = "", tags: str = ' tags=["solution"]') -> Lesson:
         lesson = Lesson(tmp_path / "lessons", "07_toy")
