@@ -26,7 +26,7 @@ YAML = {
 FORMS = {
     "id": 'the assignment\'s number and the item\'s, like "04.2" for a question and "04.A" for an exercise',
     "lesson": "two digits and a name, like 04_frozen",
-    "name": "a name of Python in small letters, like total or mean_of",
+    "name": "a name of Python, like total or mean_of",
 }
 
 

@@ -6,6 +6,8 @@ from course_utils.cli.quiz.checking import check
 from course_utils.cli.quiz.deciding import decide
 from course_utils.cli.quiz.grading import grade, selftest
 from course_utils.cli.quiz.handing_back import export, feedback, regrade_request, report
+from course_utils.cli.quiz.importing import import_quiz
+from course_utils.cli.quiz.previewing import preview
 from course_utils.cli.quiz.releasing import keygen, lock, release
 from course_utils.cli.quiz.reviewing import review
 from course_utils.cli.quiz.standing import mark, status
@@ -25,6 +27,7 @@ for command in (
     keygen,
     lock,
     selftest,
+    preview,
     release,
     grade,
     status,
@@ -40,4 +43,5 @@ for command in (
 ):
     app.command()(command)
 app.command("handed-in")(handed_in)
+app.command("import")(import_quiz)
 app.command("try")(try_out)

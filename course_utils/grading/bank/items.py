@@ -11,7 +11,7 @@ import math
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, PlainSerializer, model_validator
+from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from course_utils.quiz.items import (
@@ -54,6 +54,7 @@ def _is_expression(code: str) -> str:
 
 
 Python = Annotated[str, AfterValidator(_is_python)]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*$")]  # of practice in small letters
 Lines = Annotated[Text, AfterValidator(_is_python)]
 Points = Annotated[
     float,
@@ -138,6 +139,7 @@ class GradedCode(Graded, Code):
     credit: "shares" gives a share of the points for each hidden input that is right; weights: of the inputs, in order
     """
 
+    name: Name
     stand_in: Python = ""
     mistakes: list[GradedWrongCode] = Field(default_factory=list)  # type: ignore[assignment]
     inputs: Annotated[str, AfterValidator(_is_expression)] | None = None
@@ -166,6 +168,7 @@ class GradedModel(Graded, Model):
     reference: code that binds `name` to something that passes
     """
 
+    name: Name
     stand_in: Python = ""
     mistakes: list[GradedWrongCode] = Field(default_factory=list)  # type: ignore[assignment]
     held_out: Lines

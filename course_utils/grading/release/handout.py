@@ -111,11 +111,17 @@ def _starter(item: Executed) -> str:
     for node in body:
         if isinstance(node, ast.FunctionDef) and node.name == item.name:
             return f"def {item.name}({_signature(node.args)}):\n    ..."
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda) and _names(node.targets) == [item.name]:
+            return f"def {item.name}({_signature(node.value.args)}):\n    ..."
         if isinstance(node, ast.ClassDef) and node.name == item.name:
             return f"class {item.name}:\n    ..."
     if getattr(item, "inputs", None):
         raise CourseError(f"The reference of {item.id} defines no function {item.name}: give the item a `starter`.")
     return f"{item.name} = ..."
+
+
+def _names(targets: list[ast.expr]) -> list[str]:
+    return [ast.unparse(target) for target in targets]
 
 
 def _signature(arguments: ast.arguments) -> str:

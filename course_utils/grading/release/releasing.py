@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from course_utils.errors import CourseError
-from course_utils.grading.bank.assignments import Assignment
+from course_utils.grading.bank.assignments import Assignment, Version
 from course_utils.grading.bank.items import GradedItem, GradedQuiz
 from course_utils.grading.release.handout import Given, given
 from course_utils.grading.release.manifest import older, release_id, shared
@@ -39,10 +39,7 @@ def release(
     pictures = {item.id: _picture(item, figures) for item in quiz.items if item.figure}
 
     def made(student: str | None) -> tuple[bytes, str]:
-        version = assignment.for_student(student)
-        cells = given(version)
-        number = release_id(version, cells)
-        return notebook(quiz, cells, number, pictures), number
+        return _made(assignment.for_student(student), pictures)
 
     manifest = out / f"{quiz.lesson}.manifest.json"
     common = shared(assignment.for_student(students[0]))
@@ -58,6 +55,29 @@ def release(
     noted = common | {"notebooks": dict(sorted(notes.items()))}
     _write(manifest, (json.dumps(noted, indent=1, ensure_ascii=False) + "\n").encode())
     return list(files.values())
+
+
+def preview(version: Version, out: Path, figures: Path = reading.FOLDER) -> Path:
+    """Write out/NN_slug.ipynb as `release` would hand it out, for its author alone: nothing is noted in a manifest.
+
+    An earlier preview is written over. CourseError where something was released.
+    """
+    quiz = version.assignment.quiz
+    if (manifest := out / f"{quiz.lesson}.manifest.json").exists():
+        raise CourseError(
+            f"{manifest} says that this was released there: name another folder, or look at the notebooks in it.",
+            code="grading.no-preview",
+        )
+    file = out / f"{quiz.lesson}.ipynb"
+    _write(file, _made(version, {item.id: _picture(item, figures) for item in quiz.items if item.figure})[0])
+    return file
+
+
+def _made(version: Version, pictures: dict[str, str]) -> tuple[bytes, str]:
+    """(the notebook of a version, its number)."""
+    cells = given(version)
+    number = release_id(version, cells)
+    return notebook(version.assignment.quiz, cells, number, pictures), number
 
 
 def notebook(quiz: GradedQuiz, cells: list[Given], number: str, pictures: dict[str, str] | None = None) -> bytes:

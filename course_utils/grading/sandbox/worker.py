@@ -47,11 +47,16 @@ def _limited(step: dict, kernel: Kernel) -> dict:
     except TimeUp:
         return {"timeout": True, "busy": (time.process_time() - began) / step["seconds"]}
     except NotImplementedError as error:
-        return {"error": _said(error), "blank": not error.args or "write your lines here" in str(error)}
+        return {"error": _said(error), "blank": _is_blanks(error)}
     except BaseException as error:
         return {"error": _said(error)}
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _is_blanks(error: BaseException) -> bool:
+    """Whether it is the error of an answer that isn't written yet."""
+    return type(error) is NotImplementedError and (not error.args or "write your lines here" in str(error))
 
 
 def _time_up(*_: Any) -> None:
@@ -115,7 +120,7 @@ def _call(step: dict, kernel: Kernel) -> dict:
         except Exception as error:
             errors.append(error)
             results.append(Raised([kind.__name__ for kind in type(error).__mro__]))
-    if errors and len(errors) == len(results) and not step.get("raises"):
+    if errors and len(errors) == len(results) and (not step.get("raises") or all(map(_is_blanks, errors))):
         raise errors[0]
     if results and all(one is ... or one is None for one in results):
         return {"blank": True, "none": None in results, "printed": kernel.out.printed}

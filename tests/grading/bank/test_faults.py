@@ -68,7 +68,7 @@ CHANGES = {
     ),
     ("name: balanced", "name: Balanced Accuracy"): (
         "90.A",
-        "`name` should be a name of Python in small letters, like total or mean_of, and is the text 'Balanced",
+        "`name` should be a name of Python, like total or mean_of, and is the text 'Balanced",
     ),
     ("lesson: 90_example", "lesson: example"): (
         "",
