@@ -46,7 +46,7 @@ def _is_python(code: str) -> str:
 
 def _is_expression(code: str) -> str:
     try:
-        ast.parse(code.strip(), mode="eval")
+        ast.parse(f"({code}\n)", mode="eval")  # over several lines too
     except (SyntaxError, ValueError):
         _is_python(code)  # its fault is told better there
         raise ValueError("it should be one expression, such as a list of argument tuples") from None

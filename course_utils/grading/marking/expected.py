@@ -68,7 +68,7 @@ class ExpectedResults:
         steps = self._begin(item)
         asked = []
         for student in students:
-            steps += [self._draw(item, student), {"do": "run", "source": f"inputs = list({item.inputs})"}]
+            steps += [self._draw(item, student), {"do": "run", "source": f"inputs = list(\n{item.inputs}\n)"}]
             steps += [{"do": "run", "source": code}, _asked(item)]
             asked.append(len(steps) - 1)
         replies = (await self._do(item, steps)).replies
@@ -82,7 +82,7 @@ class ExpectedResults:
         steps.append({"do": "run", "source": item.reference})
         begun = len(steps)
         for student in students:
-            steps += [self._draw(item, student), {"do": "run", "source": f"inputs = list({item.inputs})"}]
+            steps += [self._draw(item, student), {"do": "run", "source": f"inputs = list(\n{item.inputs}\n)"}]
             steps += [{"do": "read", "name": "inputs", "functions": True}, _asked(item)]
         replies = self._values(item, await self._do(item, steps))
         self._check_weights(item, [replies[begun + 4 * n + 2]["value"] for n in range(len(students))])

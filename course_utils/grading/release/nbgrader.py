@@ -102,6 +102,7 @@ def _letters(item: Lettered) -> str:
 
 def _compared(item: GradedCode, setup: str) -> str:
     """The answer's results beside the reference's, on inputs of a fixed seed; a warning would count as a fault."""
+    inputs = f"({item.inputs}\n)"  # it may go over several lines
     call = f"[({item.name}(*_copy.deepcopy(one)), _own[{item.name!r}](*_copy.deepcopy(one))) for one in _inputs]"
     return f"""import copy as _copy, warnings as _warnings
 import numpy as _np
@@ -109,7 +110,7 @@ _warnings.simplefilter("ignore")
 _own = {{"rng": _np.random.default_rng(0)}}
 exec({setup!r}, _own)
 exec({item.reference!r}, _own)
-_inputs = {f"eval({item.inputs!r}, _own)" if item.inputs else "None"}
+_inputs = {f"eval({inputs!r}, _own)" if item.inputs else "None"}
 for _given, _right in {call if item.inputs else f"[({item.name}, _own[{item.name!r}])]"}:
     try:
         _numbers = _np.asarray(_right, dtype=float)
