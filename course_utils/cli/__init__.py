@@ -1,5 +1,6 @@
 """The `course` command: each subcommand is the `app` (a typer.Typer) of a module here, imported when it is called."""
 
+import errno
 import sys
 from importlib import import_module
 from typing import Any
@@ -18,6 +19,12 @@ COMMANDS = {
     "tune": "Search for the settings of a lesson's fine-tuning.",
     "update": "Fetch the newest lessons; what you did in those that change is kept.",
 }
+DISK = {  # what is said when a file can't be written, wherever that was
+    errno.ENOSPC: "The disk is full at {}: free some space, and run the command again.",
+    errno.EROFS: "{} lies on a disk that can't be written to: name another place.",
+    errno.EACCES: "You may not read or write {}: change its permissions, or name another place.",
+}
+DISK[errno.EDQUOT] = DISK[errno.ENOSPC]
 FORMER = {"lessons": "Execute the lessons: this is now `course run`."}  # not listed, and still understood
 
 
@@ -37,8 +44,12 @@ for name, summary in (COMMANDS | FORMER).items():
 
 
 def main() -> None:
-    """Run the command; a CourseError becomes its sentence on stderr and exit status 1."""
+    """Run the command; a CourseError, or a disk's trouble, becomes its sentence on stderr and exit status 1."""
     try:
         app()
     except CourseError as error:
         sys.exit(f"course {' '.join(sys.argv[1:2])}: {error}")
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        sys.exit(f"course {' '.join(sys.argv[1:2])}: {DISK[error.errno].format(error.filename or 'a file')}")

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 LONGEST_ANSWER = 10_000
+FULLER = "An earlier file"  # begins why a person looks at an item that an earlier file of the student's answers
 
 
 class State(StrEnum):

@@ -29,7 +29,10 @@ def check(
             continue
         text = lessons / "text" / f"{quiz.lesson}.py"
         if not text.is_file():
-            raise CourseError(f"{text} isn't there: run this at the top of a clone, or name the folder with --lessons.")
+            raise CourseError(
+                f"{text} isn't there: run this at the top of a clone, or name the folder with --lessons.",
+                code="quiz.no-lesson",
+            )
         for item, fault in rules.faults(quiz, reading.headings(text.read_text(encoding="utf-8"))):
             found.append(f"{quiz.lesson}.yaml{reading.line_of(quiz, item)}: {fault}.")
     for line in found:

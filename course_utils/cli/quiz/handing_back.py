@@ -55,8 +55,17 @@ def feedback(
     key: Key = None,
     course_key: CourseKey = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show explanations: once the deadline is over.")] = False,
+    form: Annotated[
+        str | None, typer.Option("--zip", help="Also all pages as moodle, canvas or ilias takes them back.")
+    ] = None,
+    most_mb: Annotated[
+        float | None, typer.Option("--max-mb", help="MB that the platform takes at a time: several zips then.", min=0.1)
+    ] = None,
+    gradebook: Annotated[
+        Path | None, typer.Option(help="For moodle, its grading worksheet, when ids aren't participants' numbers.")
+    ] = None,
 ) -> None:
-    """Write a page for each student, and index.csv, which says whose is whose."""
+    """Write a page for each student, and index.csv, which says whose is whose; with --zip also to be uploaded."""
     from course_utils.grading.bank.variants import read_course_key
     from course_utils.grading.gradebook.store import Store
     from course_utils.grading.release.manifest import as_released
@@ -65,8 +74,29 @@ def feedback(
     with Store(_there(store)) as marks:
         quizzes = _graded(marks, bank, numbers, key)
         assignments = [as_released(quiz, released, read_course_key(course_key, quiz)) for quiz in quizzes]
-        count = write(marks, assignments, out, explain, bank)
-    typer.echo(f"{count} pages in {out}; {out / 'index.csv'} says whose is whose. Give each student their own alone.")
+        pages = write(marks, assignments, out, explain, bank)
+    typer.echo(
+        f"{len(pages)} pages in {out}; {out / 'index.csv'} says whose is whose. Give each student their own alone."
+    )
+    if form is not None:
+        _zipped(form, pages, out, most_mb, gradebook)
+
+
+def _zipped(form: str, pages: list, out: Path, most_mb: float | None, gradebook: Path | None) -> None:
+    from course_utils.grading.names import shown
+    from course_utils.grading.returning.bulk import zipped
+
+    for files, left_out in zipped(form, pages, out, most_mb, gradebook):
+        for file, count in files:
+            size = file.stat().st_size / 2**20
+            too_large = " One page alone is larger than what you allow." if most_mb and size > most_mb else ""
+            typer.echo(
+                f"{file}: {count} page{'s' if count > 1 else ''}, {size:.1f} MB, to be uploaded as it is.{too_large}"
+            )
+        for student, why in list(left_out.items())[:NAMED]:
+            typer.echo(f"  {shown(student)} is in none: {why}.")
+        if len(left_out) > NAMED:
+            typer.echo(f"  … and {len(left_out) - NAMED} more. Send these their pages by hand.")
 
 
 def report(
@@ -103,7 +133,7 @@ def regrade_request(
     from course_utils.grading.names import shown
 
     if not text.strip():
-        raise CourseError("The request says nothing: give the student's own words.")
+        raise CourseError("The request says nothing: give the student's own words.", code="quiz.empty-request")
     with Store(_there(store)) as marks:
         marks.request_regrade(assignment, student, item, text)
     typer.echo(f"Noted: {item} of {shown(student)} waits in the review.")
@@ -114,14 +144,19 @@ def _graded(marks, bank: Path | None, numbers: list[str] | None, key: Path | Non
     from course_utils.grading.bank.reading import open_bank
 
     if bank is None:
-        raise CourseError("Name the folder of the graded items with --bank, or in COURSE_ITEM_BANK.")
+        raise CourseError(
+            "Name the folder of the graded items with --bank, or in COURSE_ITEM_BANK.", code="quiz.no-bank"
+        )
     if found := [quiz for quiz in open_bank(bank, numbers, key) if marks.results(quiz.lesson)]:
         return found
-    raise CourseError(f"{marks.path} has no results of the assignments in {bank}: grade the submissions first.")
+    raise CourseError(
+        f"{marks.path} has no results of the assignments in {bank}: grade the submissions first.",
+        code="quiz.no-results",
+    )
 
 
 def _there(store: Path) -> Path:
     """The store's file; a new and empty one is never wanted here."""
     if not store.is_file():
-        raise CourseError(f"{store} isn't there: name the file that grading wrote the marks to.")
+        raise CourseError(f"{store} isn't there: name the file that grading wrote the marks to.", code="quiz.no-store")
     return store

@@ -25,7 +25,9 @@ def preview(
     from course_utils.grading.release.releasing import preview as write
 
     if bank is None:
-        raise CourseError("Name the folder of the graded items with --bank, or in COURSE_ITEM_BANK.")
+        raise CourseError(
+            "Name the folder of the graded items with --bank, or in COURSE_ITEM_BANK.", code="quiz.no-bank"
+        )
     (quiz,) = open_bank(bank, [assignment.partition("_")[0]], key)
     if "_" in assignment and assignment != quiz.lesson:
         raise CourseError(f"{bank} has no assignment {assignment!r}: it has {quiz.lesson}.", code="grading.unknown")

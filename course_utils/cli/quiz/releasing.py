@@ -35,7 +35,9 @@ def release(
     from course_utils.grading.release.roster import read_roster
 
     if bank is None:
-        raise CourseError("Name the folder of the graded items with --bank, or in COURSE_ITEM_BANK.")
+        raise CourseError(
+            "Name the folder of the graded items with --bank, or in COURSE_ITEM_BANK.", code="quiz.no-bank"
+        )
     quizzes = open_bank(bank, numbers, key)
     roster, column = read_roster(students) if students else (None, "")
     for quiz in quizzes:

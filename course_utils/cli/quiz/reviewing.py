@@ -42,9 +42,13 @@ def review(
     from course_utils.cli.quiz.standing import user
 
     if bank is None:
-        raise CourseError("Name the folder of the graded items with --bank, or in COURSE_ITEM_BANK.")
+        raise CourseError(
+            "Name the folder of the graded items with --bank, or in COURSE_ITEM_BANK.", code="quiz.no-bank"
+        )
     if not store.is_file():
-        raise CourseError(f"{store} isn't there: grade first, or name the file of the marks with --store.")
+        raise CourseError(
+            f"{store} isn't there: grade first, or name the file of the marks with --store.", code="quiz.no-store"
+        )
     paths = {"store": store, "bank": bank, "released": released, "key": key, "course_key": course_key}
     paths["submissions"] = submissions
     where = {name: str(path.resolve()) if path else None for name, path in paths.items()} | {"by": by or user()}
@@ -54,7 +58,7 @@ def review(
     import nbformat
 
     if out.exists():
-        raise CourseError(f"{out} is there: open it, or name another file with --out.")
+        raise CourseError(f"{out} is there: open it, or name another file with --out.", code="quiz.already-there")
     title = "# Review\n\nRun the cell below; marks are kept at once, and running it again goes on where you stopped."
     cells = [nbformat.v4.new_markdown_cell(title), nbformat.v4.new_code_cell(CELL.format(**where))]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), out)

@@ -41,7 +41,7 @@ def status(
         names = sorted({result.assignment for result in results})
         if not names:
             about = f"no submission of {shown(assignment)}" if assignment else "no submission yet"
-            raise CourseError(f"{store} holds {about}: grade first, with `course quiz grade`.")
+            raise CourseError(f"{store} holds {about}: grade first, with `course quiz grade`.", code="quiz.no-results")
         for name in names:
             own = [result for result in results if result.assignment == name]
             typer.echo(f"{shown(name) or '(unknown assignment)'}: {_several(len(own), 'submission')}")
@@ -86,7 +86,9 @@ def mark(
 
     one = (student, item, points)
     if (missing is None) == (points is None) or (missing is not None and one != (None, None, None)):
-        raise CourseError("Whose mark? Give STUDENT ITEM POINTS, or --missing POINTS for all missing cells.")
+        raise CourseError(
+            "Whose mark? Give STUDENT ITEM POINTS, or --missing POINTS for all missing cells.", code="quiz.whose-mark"
+        )
     by = by or user()
     with existing(store) as marks:
         if missing is None:
@@ -113,7 +115,9 @@ def existing(store: Path):
     from course_utils.grading.gradebook.store import Store
 
     if not store.is_file():
-        raise CourseError(f"{store} isn't there: name the file that `course quiz grade` wrote the marks to.")
+        raise CourseError(
+            f"{store} isn't there: name the file that `course quiz grade` wrote the marks to.", code="quiz.no-store"
+        )
     return Store(store)
 
 

@@ -11,10 +11,10 @@ def try_out(
     seconds: Annotated[float, typer.Option(help="That one cell may take.", min=1)] = 10.0,
 ) -> None:
     """Run your notebook from the top as it will be graded, and say which answers are found; no key is needed."""
-    from course_utils.grading.marking.dry_run import dry_run
+    from course_utils.grading.marking.dry_run import dry_run, summary
 
     lines, troubles = dry_run(notebook, seconds)
     for line in lines:
         typer.echo(line)
-    typer.echo(f"{troubles} to look at before you hand in" if troubles else "every answer is found")
+    typer.echo(summary(troubles))
     raise typer.Exit(1 if troubles else 0)

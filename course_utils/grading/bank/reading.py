@@ -17,12 +17,21 @@ def open_bank(folder: Path, numbers: list[str] | None = None, key: Path | None =
     for file in sorted(folder.glob("[0-9][0-9]_*.yaml*")):
         if _is_ours(file):
             if other := files.get(file.name[:2]):
-                raise CourseError(f"{folder} holds both {other.name} and {file.name}: keep the one that counts.")
+                raise CourseError(
+                    f"{folder} holds both {other.name} and {file.name}: keep the one that counts.",
+                    code="grading.plain-and-locked",
+                )
             files[file.name[:2]] = file
     if not files:
-        raise CourseError(f"{folder} holds no graded items: name the folder of the files NN_slug.yaml (or .locked).")
+        raise CourseError(
+            f"{folder} holds no graded items: name the folder of the files NN_slug.yaml (or .locked).",
+            code="grading.no-items",
+        )
     if strange := [number for number in numbers or () if number not in files]:
-        raise CourseError(f"{folder} has no assignment {strange[0]!r}: choose one of {', '.join(sorted(files))}.")
+        raise CourseError(
+            f"{folder} has no assignment {strange[0]!r}: choose one of {', '.join(sorted(files))}.",
+            code="grading.unknown-assignment",
+        )
     return [_read(files[number], key) for number in sorted(numbers or files)]
 
 

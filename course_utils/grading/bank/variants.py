@@ -43,13 +43,17 @@ def varied(item: VariedNumber, course_key: bytes, student: str) -> GradedNumber:
             exec(code, space)
             answer = float(space["answer"])
             given = [(float(eval(mistake.answer, space)), mistake.feedback) for mistake in item.mistakes]
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise CourseError(
                 f"The variant of {item.id} stops for the student {student!r} with {type(error).__name__}: {error}: "
-                "its code and its mistakes should give a number for every draw; mend them in the item bank."
+                "its code and its mistakes should give a number for every draw; mend them in the item bank.",
+                code="grading.variant-stops",
             ) from error
         if not math.isfinite(answer):
-            raise CourseError(f"The variant of {item.id} gives {answer} for {student!r}: draw so that it is finite.")
+            raise CourseError(
+                f"The variant of {item.id} gives {answer} for {student!r}: draw so that it is finite.",
+                code="grading.variant-number",
+            )
         mistakes = [wrong for value, said in given if (wrong := _wrong(item, answer, value, said))]
         if mistakes or not item.mistakes:
             shared = item.model_dump(include=set(Item.model_fields))
@@ -58,7 +62,8 @@ def varied(item: VariedNumber, course_key: bytes, student: str) -> GradedNumber:
                 kind="number", answer=answer, tolerance=item.tolerance, unit=item.unit, mistakes=mistakes, **shared
             )
     raise CourseError(
-        f"All mistakes of {item.id} give the right answer, draw after draw: name one that gives another number."
+        f"All mistakes of {item.id} give the right answer, draw after draw: name one that gives another number.",
+        code="grading.variant-mistakes",
     )
 
 
@@ -90,9 +95,14 @@ def read_course_key(file: Path | None, quiz: GradedQuiz, releasing: bool = False
     try:
         text = file.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise CourseError(f"The course key {file} can't be read ({error}): name the file that keygen made.") from None
+        raise CourseError(
+            f"The course key {file} can't be read ({error}): name the file that keygen made.",
+            code="grading.no-course-key",
+        ) from None
     if not re.fullmatch(r"[0-9a-f]{64}", text):
-        raise CourseError(f"{file} holds no course key, 64 hex digits: name the file that keygen made.")
+        raise CourseError(
+            f"{file} holds no course key, 64 hex digits: name the file that keygen made.", code="grading.no-course-key"
+        )
     return bytes.fromhex(text)
 
 

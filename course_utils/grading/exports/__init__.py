@@ -36,11 +36,16 @@ def export(
     CourseError when there is nothing to write, or when the gradebook doesn't hold what is needed.
     """
     if form not in FORMS:
-        raise CourseError(f"There is no export {form!r}: choose one of {', '.join(FORMS)}.")
+        raise CourseError(
+            f"There is no export {form!r}: choose one of {', '.join(FORMS)}.", code="grading.unknown-export"
+        )
     if not results:
-        raise CourseError("There are no results to export: grade the submissions first.")
+        raise CourseError("There are no results to export: grade the submissions first.", code="grading.no-results")
     if form in MERGED and gradebook is None:
-        raise CourseError(f"{form} takes marks in its own file: export that from {form}, and name it with --gradebook.")
+        raise CourseError(
+            f"{form} takes marks in its own file: export that from {form}, and name it with --gradebook.",
+            code="grading.no-gradebook",
+        )
     if form == "canvas" and gradebook is not None:
         return to_canvas(results, out, gradebook, title)
     if form == "moodle" and gradebook is not None:

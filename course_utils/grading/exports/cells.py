@@ -106,7 +106,9 @@ def write_whole(path: Path, text: str, encoding: str = "utf-8") -> None:
         os.replace(temporary, path)
     except OSError as error:
         Path(temporary).unlink(missing_ok=True)
-        raise CourseError(f"{path} can't be written ({error.strerror}): name a place where you may write.") from None
+        raise CourseError(
+            f"{path} can't be written ({error.strerror}): name a place where you may write.", code="grading.unwritable"
+        ) from None
 
 
 def make_folder(folder: Path) -> Path:
@@ -114,7 +116,9 @@ def make_folder(folder: Path) -> Path:
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
-        raise CourseError(f"{folder} can't be made ({error.strerror}): name a place where you may write.") from None
+        raise CourseError(
+            f"{folder} can't be made ({error.strerror}): name a place where you may write.", code="grading.unwritable"
+        ) from None
     return folder
 
 
@@ -123,7 +127,8 @@ def only_one(results: Sequence[Result], form: str) -> str:
     assignments = sorted({result.assignment for result in results})
     if len(assignments) > 1:
         raise CourseError(
-            f"{form} takes one assignment a file, and these are {', '.join(assignments)}: name one with --assignment."
+            f"{form} takes one assignment a file, and these are {', '.join(assignments)}: name one with --assignment.",
+            code="grading.one-assignment",
         )
     return assignments[0]
 

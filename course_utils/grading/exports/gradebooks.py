@@ -50,16 +50,9 @@ def to_moodle(results: Sequence[Result], out: Path, gradebook: Path, comments: C
     are escaped, since Moodle reads them as HTML. Source: Moodle's mod/assign/feedback/offline.
     """
     only_one(results, "Moodle")
-    what = "the grading worksheet that Moodle's assignment exports, downloaded with Moodle set to English"
-    sheet = read_sheet(gradebook, ["Identifier", "Grade"], what)
+    sheet, found, unmatched = _moodle_rows(results, gradebook)
     grade, feedback = sheet.column("Grade"), sheet.column("Feedback comments")
-    places = [place for place in map(sheet.column, MOODLE_KEYS) if place is not None]
-    keys = [[row[p] for p in places if p < len(row)] for row in sheet.rows]
-    identifier = sheet.column("Identifier")
-    assert grade is not None and identifier is not None, "read_sheet has asked for both columns"
-    for cells, names in zip(sheet.rows, keys, strict=True):
-        names += [_number(name) for name in cells[identifier : identifier + 1]]
-    found, unmatched = _match(results, keys)
+    assert grade is not None, "read_sheet has asked for the column"
     written = {row: result for row, result in found.items() if result.points is not None}
     for row, result in written.items():
         _put(sheet.rows[row], grade, points_text(result.points))
@@ -76,6 +69,27 @@ def to_moodle(results: Sequence[Result], out: Path, gradebook: Path, comments: C
     return Exported(out, len(found), len(found) - len(written), unmatched, remarks)
 
 
+def moodle_numbers(results: Sequence[Result], gradebook: Path) -> dict[str, str]:
+    """student → the participant's number, "123" of "Participant 123", of those who have a row of their own."""
+    sheet, found, _ = _moodle_rows(results, gradebook)
+    identifier = sheet.column("Identifier")
+    assert identifier is not None, "read_sheet has asked for the column"
+    return {result.student: _number(sheet.rows[row][identifier]) for row, result in found.items()}
+
+
+def _moodle_rows(results: Sequence[Result], gradebook: Path) -> tuple[Sheet, dict[int, Result], tuple[str, ...]]:
+    """The grading worksheet, and the results by its rows as `_match` finds them."""
+    what = "the grading worksheet that Moodle's assignment exports, downloaded with Moodle set to English"
+    sheet = read_sheet(gradebook, ["Identifier", "Grade"], what)
+    places = [place for place in map(sheet.column, MOODLE_KEYS) if place is not None]
+    keys = [[row[p] for p in places if p < len(row)] for row in sheet.rows]
+    identifier = sheet.column("Identifier")
+    assert identifier is not None, "read_sheet has asked for the column"
+    for cells, names in zip(sheet.rows, keys, strict=True):
+        names += [_number(name) for name in cells[identifier : identifier + 1]]
+    return sheet, *_match(results, keys)
+
+
 def _canvas_column(sheet: Sheet, title: str, gradebook: Path) -> int:
     titles = {place: match[1] for place, name in enumerate(sheet.rows[0]) if (match := CANVAS_TITLE.fullmatch(name))}
     exact = [place for place in titles if sheet.rows[0][place].strip() == title.strip()]
@@ -85,7 +99,10 @@ def _canvas_column(sheet: Sheet, title: str, gradebook: Path) -> int:
         return found[0]
     have = ", ".join(repr(sheet.rows[0][place]) for place in titles) or "none"
     amount = "several columns" if found else "no column"
-    raise CourseError(f"{gradebook.name} has {amount} for {title!r}: choose one with --title; it has {have}.")
+    raise CourseError(
+        f"{gradebook.name} has {amount} for {title!r}: choose one with --title; it has {have}.",
+        code="grading.gradebook-column",
+    )
 
 
 def _plain(title: str) -> str:

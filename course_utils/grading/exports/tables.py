@@ -51,9 +51,11 @@ def read_sheet(path: Path, needed: Sequence[str], what: str) -> Sheet:
         content = path.read_bytes()
         text = content.decode("utf-8-sig")
     except OSError as error:
-        raise CourseError(f"{path} can't be read ({error.strerror}): name {what}.") from None
+        raise CourseError(f"{path} can't be read ({error.strerror}): name {what}.", code="grading.unreadable") from None
     except UnicodeDecodeError:
-        raise CourseError(f"{path} isn't UTF-8: export it again, or save it as CSV UTF-8.") from None
+        raise CourseError(
+            f"{path} isn't UTF-8: export it again, or save it as CSV UTF-8.", code="grading.encoding"
+        ) from None
     first = text.partition("\n")[0]
     ending = "\r\n" if first.endswith("\r") else "\n" if "\n" in text else "\r" if "\r" in text else "\n"
     if told := SEPARATOR.match(text):  # how Excel is told
@@ -64,10 +66,12 @@ def read_sheet(path: Path, needed: Sequence[str], what: str) -> Sheet:
         try:
             rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
         except csv.Error as error:
-            raise CourseError(f"{path} is no CSV file ({error}): name {what}.") from None
+            raise CourseError(f"{path} is no CSV file ({error}): name {what}.", code="grading.no-csv") from None
         if rows and {name.strip() for name in rows[0]} >= set(needed):
             return Sheet(rows, delimiter, ending, bom)
-    raise CourseError(f"{path} has no columns {' and '.join(map(repr, needed))}: name {what}.")
+    raise CourseError(
+        f"{path} has no columns {' and '.join(map(repr, needed))}: name {what}.", code="grading.no-column"
+    )
 
 
 def to_nbgrader(results: Sequence[Result], out: Path, roster: Path | None = None) -> Exported:
@@ -106,7 +110,7 @@ def _people(roster: Path) -> dict[str, tuple[str, str, str]]:
     sheet = read_sheet(roster, [], what)
     identifier = sheet.column("student", "student_id", "id")
     if identifier is None:
-        raise CourseError(f"{roster} has no column 'student': name {what}.")
+        raise CourseError(f"{roster} has no column 'student': name {what}.", code="grading.no-column")
     last, first, email = (sheet.column(name) for name in ("last_name", "first_name", "email"))
 
     def value(row: list[str], column: int | None) -> str:

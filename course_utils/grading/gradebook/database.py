@@ -70,9 +70,13 @@ def opened(path: Path, patience: float = PATIENCE) -> sqlite3.Connection:
     patience: seconds to wait, later on, while another process writes
     """
     if not path.parent.is_dir():
-        raise CourseError(f"{path.parent} is no folder: make it first, or keep the marks elsewhere.")
+        raise CourseError(
+            f"{path.parent} is no folder: make it first, or keep the marks elsewhere.", code="grading.no-folder"
+        )
     if path.is_dir():
-        raise CourseError(f"{path} is a folder: name a file for the marks, like marks.sqlite.")
+        raise CourseError(
+            f"{path} is a folder: name a file for the marks, like marks.sqlite.", code="grading.store-is-folder"
+        )
     if kind := network(path):
         warnings.warn(
             f"{path.name} lies on a network file system ({kind}), where SQLite's locks may fail: keep it on a local "
@@ -100,11 +104,15 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         raise sqlite3.DatabaseError("its check failed")
     foreign = _pragma(connection, "application_id") != OURS
     if foreign and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-        raise CourseError(f"{path} is another program's file: name the file that holds the marks, or a new one.")
+        raise CourseError(
+            f"{path} is another program's file: name the file that holds the marks, or a new one.",
+            code="grading.foreign-store",
+        )
     if (version := _pragma(connection, "user_version")) > len(STEPS):
         raise CourseError(
             f"{path} was written by a newer version of the course (form {version}, and this one knows {len(STEPS)}): "
-            "update the course."
+            "update the course.",
+            code="grading.newer-store",
         )
     _patiently(connection, "PRAGMA journal_mode = WAL")
     if version == len(STEPS):
@@ -165,14 +173,17 @@ def told(path: Path) -> Iterator[None]:
             advice = "let yourself write to the file and to its folder"
         else:
             advice = "see that its disk is there, and that you may read and write the file and its folder"
-        raise CourseError(f"The marks in {path} can't be read or written ({reason}): {advice}.") from None
+        raise CourseError(
+            f"The marks in {path} can't be read or written ({reason}): {advice}.", code="grading.store-failed"
+        ) from None
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError):
         raise  # an error of ours: the file has no part in it
     except sqlite3.DatabaseError as error:
         newest = max(backups(path), default=None)
         advice = f"copy the newest backup, {newest}, over it" if newest else "there is no backup beside it: grade again"
         raise CourseError(
-            f"The marks in {path} are damaged ({error}): move the file and its -wal and -shm away, then {advice}."
+            f"The marks in {path} are damaged ({error}): move the file and its -wal and -shm away, then {advice}.",
+            code="grading.damaged-store",
         ) from None
 
 

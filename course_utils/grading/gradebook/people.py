@@ -4,7 +4,7 @@ import json
 import math
 import sqlite3
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from course_utils.errors import CourseError
@@ -67,12 +67,25 @@ def overtaken(item: str, given: Manual | None, newer: bool) -> CourseError:
     return CourseError(f"{item} isn't as you saw it: {why}. Look again.", code="grading.overtaken")
 
 
+def unknown(assignment: str, student: str, item: str, items: Iterable[str] | None) -> CourseError:
+    """What to say of a mark for a student who has no result, or for an item that isn't among theirs."""
+    if items is not None:
+        known = ", ".join(items) or "those that another submission has"
+        return CourseError(f"{assignment} has no item {item!r}: choose one of {known}.", code="grading.unknown-item")
+    return CourseError(
+        f"{assignment} has no result of {student!r}: write both names as the submissions have them.",
+        code="grading.unknown-student",
+    )
+
+
 def check_points(points: float | None, most: float = math.inf, item: str = "") -> None:
     """CourseError when a person can't give that."""
     if isinstance(points, bool) or not isinstance(points, (int, float)) or not 0 <= points < math.inf:
-        raise CourseError(f"{points!r} isn't a mark: give points from 0 up.")
+        raise CourseError(f"{points!r} isn't a mark: give points from 0 up.", code="grading.no-points")
     if points > most:
-        raise CourseError(f"{item} gives at most {most:g} points, not {points:g}: correct the number.")
+        raise CourseError(
+            f"{item} gives at most {most:g} points, not {points:g}: correct the number.", code="grading.too-many-points"
+        )
 
 
 def add(
@@ -108,10 +121,53 @@ def latest(file: sqlite3.Connection, assignment: str, students: str | None = Non
     return {(who, item): number for who, item, number in rows}
 
 
+def of_answer(several: Sequence[Manual], result: Result, mark: Mark, newest: bool = True) -> Manual | None:
+    """Of people's marks of an item the one that holds: the latest of this answer; for the newest, else of another."""
+    own = (one for one in reversed(several) if not one.outdated(result, mark))
+    return next(own, several[-1] if several and newest else None)
+
+
+def held(
+    manual: Mapping[tuple[str, str, str], Sequence[Manual]], counted: Iterable[Result], newest: Mapping[str, str]
+) -> dict[tuple[str, str], Manual]:
+    """(student, item) → the mark that holds for the attempt that counts. newest: student → digest of the newest."""
+    found = {(student, item): several[-1] for (_, student, item), several in manual.items()}
+    for result in counted:
+        for mark in result.marks:
+            several = manual.get((result.assignment, result.student, mark.item), ())
+            if given := of_answer(several, result, mark, newest.get(result.student) == result.digest):
+                found[result.student, mark.item] = given
+            else:
+                found.pop((result.student, mark.item), None)
+    return found
+
+
+def with_points(result: Result, manual: Mapping[tuple[str, str, str], Sequence[Manual]], newest: bool = True) -> Result:
+    """The result with people's points in place of the grader's; an earlier attempt has those of its own answers."""
+    given = {
+        mark.item: one
+        for mark in result.marks
+        if (one := of_answer(manual.get((result.assignment, result.student, mark.item), ()), result, mark, newest))
+    }
+    if not given:
+        return result
+    marks = tuple(
+        replace(mark, points=given[mark.item].points) if mark.item in given else mark for mark in result.marks
+    )
+    remarks = tuple(
+        f"{mark.item} was marked by hand before the student changed the answer: look at it again."
+        for mark in result.marks
+        if mark.item in given and given[mark.item].outdated(result, mark)
+    )
+    complete = all(mark.points is not None for mark in marks)
+    state = State.GRADED if complete else result.state
+    return replace(result, marks=marks, remarks=result.remarks + remarks, state=state)
+
+
 def manual(
     file: sqlite3.Connection, assignment: str | None, students: str | None = None
-) -> dict[tuple[str, str, str], Manual]:
-    """(assignment, student, item) → the person's mark that holds, the latest."""
+) -> dict[tuple[str, str, str], list[Manual]]:
+    """(assignment, student, item) → people's marks that weren't taken back, the latest last."""
     rows = file.execute(
         f"""SELECT a.assignment, a.student, a.item, a.points, a.text, a.by, a.time, m.answer, s.digest, a.id
         FROM acts AS a JOIN marks AS m ON m.id = a.mark JOIN submissions AS s ON s.id = m.submission
@@ -120,7 +176,10 @@ def manual(
         ORDER BY a.id""",
         (assignment, students),
     )
-    return {(row[0], row[1], row[2]): Manual(*row[3:]) for row in rows}
+    found: dict[tuple[str, str, str], list[Manual]] = {}
+    for row in rows:
+        found.setdefault((row[0], row[1], row[2]), []).append(Manual(*row[3:]))
+    return found
 
 
 def regrade_requests(file: sqlite3.Connection, assignment: str) -> list[RegradeRequest]:
@@ -138,18 +197,3 @@ def regrade_requests(file: sqlite3.Connection, assignment: str) -> list[RegradeR
 def named(students: Collection[str] | None) -> str | None:
     """Students as the statements take them."""
     return None if students is None else json.dumps(sorted(set(map(whole, students))))
-
-
-def with_points(result: Result, manual: dict[tuple[str, str, str], Manual]) -> Result:
-    """The result with people's points in place of the grader's."""
-    given = {mark.item: manual.get((result.assignment, result.student, mark.item)) for mark in result.marks}
-    if not any(given.values()):
-        return result
-    marks = tuple(replace(mark, points=one.points) if (one := given[mark.item]) else mark for mark in result.marks)
-    remarks = tuple(
-        f"{mark.item} was marked by hand before the student changed the answer: look at it again."
-        for mark in result.marks
-        if (one := given[mark.item]) and one.outdated(result, mark)
-    )
-    whole = all(mark.points is not None for mark in marks)
-    return replace(result, marks=marks, remarks=result.remarks + remarks, state=State.GRADED if whole else result.state)

@@ -124,6 +124,12 @@ class Store:
         with self._read():
             return dict(self._file.execute(f"SELECT student, digest {CURRENT}", (assignment, None)))
 
+    def marked(self, assignment: str) -> dict[str, int]:
+        """Student → how many items the submission that counts now was marked for."""
+        with self._read():
+            asked = f"SELECT student, json_array_length(marks) {CURRENT}"
+            return dict(self._file.execute(asked, (assignment, None)))
+
     def results(self, assignment: str | None = None, students: Collection[str] | None = None) -> list[Result]:
         """Each student's current result, by assignment and student, with the points that people gave.
 
@@ -190,7 +196,8 @@ class Store:
                 kept = decisions.applied([one for one, _ in attempts], decided)
                 if kept:
                     digest, why = deadlines.better(kept)
-                    one, rows = next(pair for pair in attempts if pair[0].digest == digest)
+                    there = (pair for pair in attempts if pair[0].digest == digest)
+                    one, rows = current[place] if digest == newest.digest else next(there)
                     current[place] = (replace(one, remarks=(*one.remarks, *why)), rows)
         return current
 
@@ -216,7 +223,7 @@ class Store:
             own = tuple(marks[number] for number in numbers)
             told = tuple(json.loads(remarks))
             result = Result(name, quiz, digest, source, State(state), own, told, seconds, tier, environment)
-            current.append((people.with_points(result, manual), numbers))
+            current.append((people.with_points(result, manual, newest=which is CURRENT), numbers))
         return current
 
     def mark(self, assignment: str, student: str, item: str, points: float, comment: str = "", by: str = "") -> None:
@@ -273,15 +280,11 @@ class Store:
             latest = people.latest(self._file, assignment, people.named(students))
             manual = people.manual(self._file, assignment, people.named(students))
             for student, item in chosen:
-                if student not in there:
-                    raise CourseError(
-                        f"{assignment} has no result of {student!r}: write both names as the submissions have them."
-                    )
-                result, marks = there[student]
-                if item not in marks:
-                    raise CourseError(f"{assignment} has no item {item!r}: choose one of {', '.join(marks)}.")
-                mark, row = marks[item]
-                given = manual.get((assignment, student, item))
+                found = there.get(student)
+                if found is None or item not in found[1]:
+                    raise people.unknown(assignment, student, item, found[1] if found else None)
+                result, (mark, row) = found[0], found[1][item]
+                given = people.of_answer(manual.get((assignment, student, item), ()), result, mark)
                 stands = Seen(result.digest, latest.get((student, item), 0))
                 if seen is not None and seen[student, item] != stands:
                     raise people.overtaken(item, given, newer=seen[student, item].digest != stands.digest)
@@ -306,14 +309,19 @@ class Store:
             return self._file.execute("PRAGMA data_version").fetchone()[0]
 
     def manual(self, assignment: str, students: Collection[str] | None = None) -> dict[tuple[str, str], Manual]:
-        """(student, item) → the person's mark that holds; of all students if left out."""
+        """(student, item) → the person's mark that holds for the attempt that counts; of all students if left out."""
         with self._read():
-            return {key[1:]: one for key, one in people.manual(self._file, assignment, people.named(students)).items()}
+            chosen, deadlines = (assignment, people.named(students)), timing.load(self._file, assignment)
+            given = people.manual(self._file, *chosen)
+            if not deadlines.rules and all(len(several) == 1 for several in given.values()):
+                return {key[1:]: several[-1] for key, several in given.items()}
+            counted = [result for result, _ in self._counted(assignment, students, deadlines)]
+            newest = dict(self._file.execute(f"SELECT student, digest {CURRENT}", chosen))
+            return people.held(given, counted, newest)
 
     def comment_of(self, assignment: str, student: str, item: str) -> str:
         """The comment of the person's mark that holds; "" without one."""
-        with self._read():
-            one = people.manual(self._file, assignment, people.named([student])).get((assignment, student, item))
+        one = self.manual(assignment, [student]).get((student, item))
         return one.comment if one else ""
 
     def regrade_requests(self, assignment: str) -> list[RegradeRequest]:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from course_utils.grading.gradebook import decisions
 from course_utils.grading.gradebook.deadlines import Rule, arrived_at, moment
 from course_utils.grading.names import whole
-from course_utils.grading.records import Arrival, Result, State, Timing
+from course_utils.grading.records import FULLER, Arrival, Mark, Outcome, Result, State, Timing
 
 WORDS = ON_TIME, AS_FOUND = "on time", "as found"  # what a person may say in place of a time
 NOTHING = timedelta()
@@ -88,8 +88,11 @@ class Deadlines:
         *earlier, newest = attempts
         alike = {(mark.item, mark.digest) for mark in newest.marks}
         same = [one for one in earlier if not alike or alike == {(mark.item, mark.digest) for mark in one.marks}]
+        in_time = [one for one in reversed(same) if self._stands(one)]
         if self.rules[newest.assignment].counts == "on time":
-            best = next((one for one in reversed(same) if self._stands(one)), newest)
+            best = next(iter(in_time), newest)
+        elif fuller := next((one for one in in_time if _holds_all(one, newest)), None):
+            best = fuller
         else:
             # of equals one that is on time, and then the newer one
             best = max((newest, *reversed(same)), key=lambda one: (self._at_most(one), self._stands(one)))
@@ -128,6 +131,17 @@ class Deadlines:
 
         best = min(self.arrivals.get(key, ()), key=rank, default=Arrival())
         return replace(best, sure=True) if said == AS_FOUND else best
+
+
+def _holds_all(earlier: Result, newest: Result) -> bool:
+    """Whether the newest gives more for no item, so that nobody need look at what the earlier one answers anyway."""
+
+    def most(mark: Mark) -> float:
+        answered_before = mark.outcome is Outcome.LOOK and any(line.startswith(FULLER) for line in mark.feedback)
+        return 0.0 if mark.points is None and answered_before else mark.most if mark.points is None else mark.points
+
+    known = {mark.item: mark.points or 0.0 for mark in earlier.marks}
+    return bool(newest.marks) and all(known.get(mark.item, -1.0) >= most(mark) for mark in newest.marks)
 
 
 def load(file: sqlite3.Connection, assignment: str | None = None) -> Deadlines:

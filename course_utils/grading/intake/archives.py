@@ -134,7 +134,9 @@ class Zip:
             self._source = file or path.open("rb")
             self._file = zipfile.ZipFile(unflagged(self._source))
         except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
-            raise CourseError(f"{path} is neither a folder nor a zip that can be read ({error}): name one.") from None
+            raise CourseError(
+                f"{path} is neither a folder nor a zip that can be read ({error}): name one.", code="grading.no-archive"
+            ) from None
         self._members = self._file.infolist()
         self._names = named(self._members)
 
@@ -147,7 +149,7 @@ class Zip:
         """Its files, under the names that they claim."""
         for number, (member, name) in enumerate(zip(self._members, self._names, strict=True)):
             parts = tuple(part for part in name.split("/") if part not in ("", "."))
-            if member.is_dir() or IGNORED.intersection(parts) or not parts or parts[-1].startswith("._"):
+            if name.endswith("/") or IGNORED.intersection(parts) or not parts or parts[-1].startswith("._"):
                 continue
             yield Entry(parts, member.date_time, number)
 
@@ -182,7 +184,10 @@ def opened(path: Path) -> Folder | Zip:
     if path.suffix.lower() == ".ipynb" and path.is_file():
         return Folder(path.parent, only=path.name)
     if not path.exists():
-        raise CourseError(f"{path} isn't there: name the folder or zip of the notebooks that were handed in.")
+        raise CourseError(
+            f"{path} isn't there: name the folder or zip of the notebooks that were handed in.",
+            code="grading.not-there",
+        )
     with path.open("rb") as file:
         start = file.read(265)
     kind = next((said for begins, said in PACKED.items() if start.startswith(begins)), "")
@@ -201,7 +206,12 @@ def listed(archive: Archive, most: int = MOST_FILES) -> list[Entry]:
         for entry in archive.entries():
             entries.append(entry)
             if len(entries) > most:
-                raise CourseError(f"{archive.path} holds more than {most} files: see what fills it, and hand in parts.")
+                raise CourseError(
+                    f"{archive.path} holds more than {most} files: see what fills it, and hand in parts.",
+                    code="grading.too-many-files",
+                )
     except OSError as error:
-        raise CourseError(f"{archive.path} can't be read ({error.strerror}): let yourself read it.") from None
+        raise CourseError(
+            f"{archive.path} can't be read ({error.strerror}): let yourself read it.", code="grading.unreadable"
+        ) from None
     return entries

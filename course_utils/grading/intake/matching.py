@@ -13,9 +13,11 @@ from course_utils.grading.bank.items import FreeText, GradedItem, GradedQuiz, an
 from course_utils.grading.intake.notebooks import Block, Notebook
 from course_utils.grading.names import shown
 from course_utils.grading.records import LONGEST_ANSWER, Cell
+from course_utils.grading.release.wording import AROUND
 
 HEADING = re.compile(r"^#{1,6} +\w+ (\d\d\.(?:\d+|[A-Z]))\b", re.M)
 COMMENT = re.compile(r"(?<!\s)\s+#[^'\"]*$")  # at a line's end
+MERGED = (re.compile(r"^<<<<<<< ", re.M), re.compile(r"^>>>>>>> ", re.M))
 FLAGS = ("locked", "solution", "grade", "grade_id")
 MOST_REMARKS = 30
 
@@ -30,7 +32,7 @@ class Plan:
         self.questions = {grade_id(item, "question"): item.id for item in quiz.items}
         self.examples = {grade_id(item, "examples"): item.id for item in quiz.items}
         figures = {one.replace("question", "figure") for one in self.questions}
-        self.locked = {"title", "setup", *self.questions, *self.examples, *figures}
+        self.locked = {"setup", *AROUND, *self.questions, *self.examples, *figures}
         self.points = self.examples | {
             answer: item for answer, item in self.answers.items() if isinstance(self.items[item], FreeText)
         }
@@ -176,7 +178,7 @@ class _Matching:
         edited, changed = [], []
         for block, known in zip(self.blocks, self.known, strict=True):
             if known in self.plan.locked:
-                if known in self.handed and not _same(block.source, self.handed[known]):
+                if known in self.handed and known not in AROUND and not _same(block.source, self.handed[known]):
                     edited.append(known)
             elif block.grading.get("locked") is True and not known:
                 self._remark(
@@ -204,7 +206,8 @@ class _Matching:
         if changed:
             self._remark(f"Grading metadata were changed in {', '.join(_distinct(changed))}, which has no effect.")
         there = set(self.known)
-        if gone := [one for one in self.handed if one not in there and one not in self.plan.answers]:
+        kept = {*there, *self.plan.answers, *AROUND}  # the words around the questions may be an earlier version's
+        if gone := [one for one in self.handed if one not in kept]:
             self._remark(f"Cells that were handed out are gone: {', '.join(gone)}.")
 
     def _is_changed(self, block: Block, known: str) -> bool:
@@ -229,6 +232,10 @@ class _Matching:
             self.found.elsewhere.append(item)
         if not self._is_blank(number, item):
             self.found.cells.append(Cell(self.blocks[number].source, item))
+            if all(mark.search(self.blocks[number].source) for mark in MERGED):
+                self.found.looks[item] = (
+                    "Two versions were merged in its cell, and the marks of that are left (<<<<<<<)."
+                )
             if self.handed:
                 self.found.changed.append(item)
             return

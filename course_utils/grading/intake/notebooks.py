@@ -18,6 +18,7 @@ class Block(NamedTuple):
     """A cell as it stands in the file; nothing of it is trusted.
 
     id: the cell's own, grade_id: nbgrader's; "" without one. grading: nbgrader's metadata
+    asked: what the release noted of an answer cell for a dry run
     """
 
     code: bool
@@ -25,6 +26,7 @@ class Block(NamedTuple):
     id: str
     grade_id: str
     grading: dict[str, Any]
+    asked: dict[str, Any] = {}  # noqa: RUF012
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,15 @@ def _block(cell: Any) -> Block:
     grading = _table(metadata.get("nbgrader", {}), "nbgrader's metadata")
     own = cell.get("id", metadata.get("id", ""))  # Colab keeps it among the metadata
     named = grading.get("grade_id", "")
-    return Block(code, source, own if type(own) is str else "", named if type(named) is str else "", grading)
+    asked = metadata.get("course")
+    return Block(
+        code,
+        source,
+        own if type(own) is str else "",
+        named if type(named) is str else "",
+        grading,
+        asked if isinstance(asked, dict) else {},
+    )
 
 
 def _text(source: Any) -> str:

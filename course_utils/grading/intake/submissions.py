@@ -18,7 +18,7 @@ from course_utils.grading.intake.matching import Plan, match
 from course_utils.grading.intake.nested import Nested
 from course_utils.grading.intake.notebooks import Notebook, read_notebook
 from course_utils.grading.names import shown
-from course_utils.grading.records import Arrival, Submission
+from course_utils.grading.records import FULLER, Arrival, Submission
 
 LARGEST = 10 * 2**20  # bytes of a notebook
 MOST_OF_ONE = 50  # files of one student that are looked at, the latest
@@ -49,7 +49,9 @@ def submissions(
     its `assignment` is "". CourseError when the archive itself can't be read.
     """
     if not quizzes:
-        raise CourseError("No assignment is named that the notebooks could answer: name one.")
+        raise CourseError(
+            "No assignment is named that the notebooks could answer: name one.", code="grading.no-assignment"
+        )
     if (path := Path(archive) / "submitted").is_dir():  # nbgrader's course folder
         archive = path
     opened = Nested(archives.opened(Path(archive)))
@@ -228,13 +230,16 @@ def _beside_fuller(later: Submission, earlier: Submission) -> Submission:
     """The later notebook, with a look at each item that it leaves blank and the earlier one answers."""
     if later.trouble or earlier.trouble:
         return later
-    written = ({item for item, text in one.texts.items() if text.strip()} for one in (later, earlier))
-    now, before = (one.changed | one.elsewhere | texts for one, texts in zip((later, earlier), written, strict=True))
-    why = f"An earlier file answers it: {_told(earlier)}."
+    now, before = _answered(later), _answered(earlier)
+    why = f"{FULLER} answers it: {_told(earlier)}."
     looks = dict.fromkeys(before - now, why) | {
-        item: said for item, said in earlier.looks.items() if said.startswith("An earlier file") and item not in now
+        item: said for item, said in earlier.looks.items() if said.startswith(FULLER) and item not in now
     }
     return replace(later, looks=looks | later.looks) if looks else later
+
+
+def _answered(one: Submission) -> frozenset[str]:
+    return one.changed | one.elsewhere | {item for item, text in one.texts.items() if text.strip()}
 
 
 def _told(submission: Submission) -> str:

@@ -100,6 +100,7 @@ class Grading:
         self.summary = Summary()
         self.known: dict[str, dict[tuple[str, str], dict[str, Mark]]] = {}
         self.current: dict[str, dict[str, str]] = {}  # assignment → student → digest of what counts now
+        self.marked: dict[str, dict[str, int]] = {}  # the same → how many items that was marked for
 
     async def prove(self) -> None:
         """Run the self-test. CourseError with every fault: nothing is marked by a faulty bank."""
@@ -107,7 +108,10 @@ class Grading:
         for name, marker in self.markers.items():
             found += [f"{name}: {fault}" for fault in await selftest.faults(marker)]
         if found:
-            raise CourseError("\n".join(["The item bank fails its self-test, and nothing was graded:", *found]))
+            raise CourseError(
+                "\n".join(["The item bank fails its self-test, and nothing was graded:", *found]),
+                code="grading.self-test",
+            )
 
     async def grade(
         self, submissions: Iterable[Submission], progress: Callable[[Summary], None] = lambda _: None
@@ -159,8 +163,14 @@ class Grading:
         if one.assignment not in self.markers:
             return False
         known = self._known(one.assignment).get((one.student, one.digest), {})
-        counts = one.superseded or self.current[one.assignment].get(one.student) == one.digest
-        return counts and (bool(one.trouble) or set(self.markers[one.assignment].digests.values()) <= known.keys())
+        if one.trouble:
+            return one.superseded or self.current[one.assignment].get(one.student) == one.digest
+        items = set(self.markers[one.assignment].digests.values())
+        if one.superseded or not items <= known.keys():
+            return items <= known.keys()
+        # an item that was taken out of the bank is taken out of the totals
+        counts = self.current[one.assignment].get(one.student) == one.digest
+        return counts and self.marked[one.assignment].get(one.student) == len(items)
 
     def _known(self, assignment: str) -> dict[tuple[str, str], dict[str, Mark]]:
         if assignment not in self.known:
@@ -172,6 +182,7 @@ class Grading:
                 }
             self.known[assignment] = known
             self.current[assignment] = self.store.current(assignment)
+            self.marked[assignment] = self.store.marked(assignment)
         return self.known[assignment]
 
     async def _mark(

@@ -64,8 +64,7 @@ def same(expected: Any, given: Any, rules: Rules) -> bool:
     if type(expected) in ATOMS:
         return type(given) is type(expected) and expected == given
     if type(expected) is dict:
-        known = type(given) is dict and len(expected) == len(given)
-        return known and _typed(expected) == _typed(given) and all(same(expected[k], given[k], rules) for k in expected)
+        return type(given) is dict and _same_dicts(expected, given, rules)
     if type(expected) in (set, frozenset):
         return type(given) in (set, frozenset) and _same_sets(expected, given, rules)
     if type(expected) is Record:
@@ -133,9 +132,9 @@ def _dtype(value: Any) -> Any:
 def _close(expected: Any, given: Any, rules: Rules, floor: float = 0.0) -> bool:
     if expected == given:
         return not rules.exact or type(expected) is type(given)
-    if type(expected) is type(given) is int:
-        return bool(rules.tolerance > 1e-6) and abs(expected - given) <= rules.tolerance * abs(expected)
     try:
+        if type(expected) is type(given) is int:
+            return bool(rules.tolerance > 1e-6) and abs(expected - given) <= rules.tolerance * abs(expected)
         if expected != expected or given != given:
             return expected != expected and given != given
         if math.isinf(abs(expected)) or math.isinf(abs(given)):
@@ -205,15 +204,23 @@ def _rows_sorted(columns: list) -> list:
 def _same_sets(expected: Any, given: Any, rules: Rules) -> bool:
     if len(expected) != len(given):
         return False
-    if _typed(expected) == _typed(given):
+    if set(map(_typed, expected)) == set(map(_typed, given)):
         return True
     numbers = all(type(one) in (int, float) for one in (*expected, *given))
     return numbers and all(_close(*pair, rules) for pair in zip(sorted(expected), sorted(given), strict=True))
 
 
-def _typed(keys: Any) -> set:
-    """Keys with what tells True from 1."""
-    return {tuple((type(part) is bool, part) for part in (key if type(key) is tuple else (key,))) for key in keys}
+def _same_dicts(expected: dict, given: dict, rules: Rules) -> bool:
+    one, other = ({_typed(key): value for key, value in each.items()} for each in (expected, given))
+    alike = len(one) == len(expected) == len(given) and one.keys() == other.keys()
+    return alike and all(same(value, other[key], rules) for key, value in one.items())
+
+
+def _typed(key: Any) -> Any:
+    """A key with what tells True from 1; one NaN is like another."""
+    if type(key) is tuple:
+        return "tuple", *map(_typed, key)
+    return ("nan", None) if key != key else (type(key) is bool, key)
 
 
 def _key(value: Any) -> tuple:

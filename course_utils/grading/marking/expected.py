@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from course_utils.errors import CourseError
 from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.items import Executed, GradedCode, GradedModel
-from course_utils.grading.sandbox.values import decode
+from course_utils.grading.sandbox.values import NoValue, decode
 from course_utils.grading.sandbox.worker_pool import Replies, WorkerPool
 
 # Or a network could tell the classes by the rows' places: an author may list one class after the other.
@@ -73,9 +74,11 @@ class ExpectedResults:
             asked.append(len(steps) - 1)
         replies = (await self._do(item, steps)).replies
         found = [replies[place] if place < len(replies) else {} for place in asked]
-        return {
-            student: decode(reply["value"]) for student, reply in zip(students, found, strict=True) if "value" in reply
-        }
+        given: dict[str, Any] = {}
+        for student, reply in zip(students, found, strict=True):
+            with suppress(NoValue):
+                given |= {student: decode(reply["value"])} if "value" in reply else {}
+        return given
 
     async def _results(self, item: GradedCode, students: Sequence[str]) -> dict[str, Expected]:
         steps = self._begin(item)
@@ -85,13 +88,19 @@ class ExpectedResults:
             steps += [self._draw(item, student), {"do": "run", "source": f"inputs = list(\n{item.inputs}\n)"}]
             steps += [{"do": "read", "name": "inputs", "functions": True}, _asked(item)]
         replies = self._values(item, await self._do(item, steps))
-        self._check_weights(item, [replies[begun + 4 * n + 2]["value"] for n in range(len(students))])
+        self._check_inputs(item, [replies[begun + 4 * n + 2]["value"] for n in range(len(students))])
         return {
             student: Expected(replies[begun + 4 * n + 2]["value"], decode(replies[begun + 4 * n + 3]["value"]))
             for n, student in enumerate(students)
         }
 
-    def _check_weights(self, item: GradedCode, inputs: list[Any]) -> None:
+    def _check_inputs(self, item: GradedCode, inputs: list[Any]) -> None:
+        if not all(decode(one) for one in inputs):
+            raise CourseError(
+                f"{self.quiz.lesson}, item {item.id}: its inputs are an empty list, for which every answer is right: "
+                "give one tuple of arguments at least.",
+                code="grading.no-inputs",
+            )
         if item.weights and any(len(decode(one)) != len(item.weights) for one in inputs):
             raise CourseError(
                 f"{self.quiz.lesson}, item {item.id}: it has {len(item.weights)} weights and another number of inputs: "
@@ -108,7 +117,12 @@ class ExpectedResults:
         steps.append({"do": "run", "source": _SHUFFLE.format(seed=self._seed(item, "order"))})
         steps += [{"do": "read", "name": "inputs"}, {"do": "read", "name": "truth"}]
         replies = self._values(item, await self._do(item, steps))
-        return Expected(replies[-2]["value"], decode(replies[-1]["value"]))
+        if getattr(truth := decode(replies[-1]["value"]), "ndim", 0) != 1 or not len(truth):
+            raise CourseError(
+                f"{self.quiz.lesson}, item {item.id}: its `truth` should hold a class number for each held-out input.",
+                code="grading.truth",
+            )
+        return Expected(replies[-2]["value"], truth)
 
     async def _do(self, item: Executed, steps: list[dict]) -> Replies:
         return await self.pool.do(steps, seed=1 + self._seed(item, "") % 2**31, seconds=item.limit)
@@ -126,8 +140,15 @@ class ExpectedResults:
         )
         if wrong is None and came.end == "done":
             return came.replies
-        told = (wrong or {}).get("error") or ("it took too long" if wrong else came.why or came.end)
-        raise CourseError(f"{self.quiz.lesson}, item {item.id}: the author's own code failed ({told}): mend it first.")
+        told = (wrong or {}).get("error") or (_without_error(wrong) if wrong else came.why or came.end)
+        raise CourseError(
+            f"{self.quiz.lesson}, item {item.id}: the author's own code failed ({told}): mend it first.",
+            code="grading.author-code",
+        )
+
+
+def _without_error(reply: dict) -> str:
+    return "it gives nothing" if reply.get("blank") is True else "it took too long"
 
 
 def _kind(reply: dict) -> str:

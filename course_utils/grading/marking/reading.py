@@ -49,6 +49,14 @@ def _led(text: str, shown: Sequence[str]) -> list[str]:
     return [letter] if not named or ascii_uppercase.index(letter) in named else []
 
 
+def reads_as_letters(value: Any, many: int, alone: bool) -> bool:
+    """Whether an answer names letters of the first `many`; alone: exactly one, which its option's text may follow."""
+    letters = _letters(value, many)
+    if alone and not letters and type(value) is str:
+        letters = _led(value[:LONGEST], [""] * many)
+    return len(letters) == 1 if alone else bool(letters)
+
+
 def number_of(value: Any) -> Any:
     """A number of any type as Python's own; whatever else it is as it was."""
     if hasattr(value, "item") and not getattr(value, "shape", (1,)):

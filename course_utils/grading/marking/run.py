@@ -19,6 +19,7 @@ from course_utils.grading.marking.batches import Grading, Summary, imports_of
 from course_utils.grading.records import Submission
 from course_utils.grading.release.handout import handed_out
 from course_utils.grading.release.manifest import roster_of
+from course_utils.grading.sandbox.exposure import with_entries
 from course_utils.grading.sandbox.shell import Tier
 from course_utils.grading.sandbox.worker_pool import WorkerPool
 
@@ -61,7 +62,7 @@ async def grade_submissions(
             f"{times} tells of one assignment, and several are graded: name the one, as in `grade {path} 04`.",
             code="grading.times-of-which",
         )
-    hidden = [path, store, released, *secrets]
+    hidden = [path, store, released, *with_entries(secrets)]
     pool = WorkerPool(workers, imports_of(quizzes), unsafe_local=unsafe_local, memory=memory, secrets=hidden)
     listed, deadlines = read_times(times) if times else None, deadlines_of(store)
     found = submissions(path, quizzes, as_handed_out, form, times=listed, on_time=deadlines.is_on_time)

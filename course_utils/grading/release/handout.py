@@ -19,22 +19,32 @@ from course_utils.grading.bank.items import (
     answer_name,
     grade_id,
 )
+from course_utils.grading.release.wording import TITLE, TRIAL, title_cell, trial_cell
 from course_utils.quiz.items import Number, OneChoice, Order, SeveralChoices
-
-HOW = """Write each answer into the cell below its question, and run your cells from the top once before you hand in.
-You may add cells of your own. Leave the answer cells in place: don't delete, copy or split them. The questions and the
-cells that check are put back as they were before the notebook is graded."""
 
 
 @dataclass(frozen=True)
 class Given:
-    """A cell as it is handed out. points: of nbgrader's grade cells, None of the others; locked: not for answers."""
+    """A cell as it is handed out. points: of nbgrader's grade cells, None of the others; locked: not for answers.
+
+    answer: of an answer cell, what a dry run is told of it: the item's kind, and how many options it has
+    """
 
     id: str
     source: str
     code: bool = False
     locked: bool = True
     points: float | None = None
+    answer: tuple[str, int] | None = None
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What its metadata say beside the flags: nbgrader's, and for a dry run what the cell asks for."""
+        if self.answer is None:
+            return {"nbgrader": self.nbgrader}
+        kind, options = self.answer
+        asked = {"kind": kind, "options": options, "blank": blank_mark(self.source)}
+        return {"course": asked, "nbgrader": self.nbgrader}
 
     @property
     def nbgrader(self) -> dict[str, Any]:
@@ -58,12 +68,18 @@ class Given:
 def given(version: Version) -> list[Given]:
     """The notebook's cells, without pictures. CourseError when numbers vary and it is nobody's."""
     quiz = version.assignment.quiz
-    cells = [Given("title", f"# {quiz.title}\n\n{' '.join(HOW.split())}")]
+    cells = [Given(TITLE, title_cell(quiz.title))]
     if quiz.setup:
         cells.append(Given("setup", quiz.setup.rstrip("\n"), code=True))
     for item in quiz.items:
         cells += _cells(version.item(item), version)
-    return cells
+    return [*cells, Given(TRIAL, trial_cell(quiz.lesson), code=True)]
+
+
+def blank_mark(source: str) -> str:
+    """Tells whether an answer cell is as it was handed out, whatever spaces its lines end with."""
+    plain = "\n".join(line.rstrip() for line in source.strip().split("\n"))
+    return hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()[:12]
 
 
 def handed_out(version: Version) -> dict[str, str]:
@@ -82,9 +98,11 @@ def _cells(item: GradedItem, version: Version) -> Iterator[Given]:
     yield Given(grade_id(item, "question"), "\n\n".join(parts))
     answer = grade_id(item, "answer")
     if isinstance(item, FreeText):
-        yield Given(answer, "*Write your answer here, in place of this line.*", locked=False, points=item.points)
+        blank = "*Write your answer here, in place of this line.*"
+        yield Given(answer, blank, locked=False, points=item.points, answer=(item.kind, 0))
         return
-    yield Given(answer, _blank(item), code=True, locked=False)
+    options = len(item.steps if isinstance(item, Order) else getattr(item, "options", ()))
+    yield Given(answer, _blank(item), code=True, locked=False, answer=(item.kind, options))
     yield Given(grade_id(item, "examples"), _examples(item), code=True, points=item.points)
 
 
@@ -107,7 +125,7 @@ def _starter(item: Executed) -> str:
     try:
         body = ast.parse(item.reference or "").body
     except SyntaxError:
-        raise CourseError(f"The reference of {item.id} isn't Python: mend it.") from None
+        raise CourseError(f"The reference of {item.id} isn't Python: mend it.", code="grading.no-python") from None
     for node in body:
         if isinstance(node, ast.FunctionDef) and node.name == item.name:
             return f"def {item.name}({_signature(node.args)}):\n    ..."
@@ -116,7 +134,10 @@ def _starter(item: Executed) -> str:
         if isinstance(node, ast.ClassDef) and node.name == item.name:
             return f"class {item.name}:\n    ..."
     if getattr(item, "inputs", None):
-        raise CourseError(f"The reference of {item.id} defines no function {item.name}: give the item a `starter`.")
+        raise CourseError(
+            f"The reference of {item.id} defines no function {item.name}: give the item a `starter`.",
+            code="grading.no-starter",
+        )
     return f"{item.name} = ..."
 
 
@@ -161,7 +182,9 @@ def _indented(identifier: str, example: str) -> str:
         (block,) = ast.parse(f"try:\n{inside}\nfinally: pass").body
         assert isinstance(block, ast.Try)
     except SyntaxError as error:
-        raise CourseError(f"An example of {identifier} isn't Python ({error.msg}): mend it.") from None
+        raise CourseError(
+            f"An example of {identifier} isn't Python ({error.msg}): mend it.", code="grading.no-python"
+        ) from None
     if ast.dump(ast.Module(block.body, [])) == ast.dump(ast.Module(plain.body, [])):
         return inside
     return "\n".join(textwrap.indent(ast.unparse(line), "    ") for line in plain.body)

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ from course_utils.errors import CourseError
 from course_utils.grading.bank.assignments import Assignment, Version
 from course_utils.grading.bank.items import LETTERED, GradedQuiz, VariedNumber, grade_id
 from course_utils.grading.release.handout import Given, given
+from course_utils.grading.release.wording import AROUND, TITLE, TRIAL, former_title_cell
 
-FORM = 1
+FORM = 2
+FORMS = (1, FORM)  # form 1 proved the words around the questions too
 PROVEN = 3  # notebooks of different students that are held against the manifest
 OWN = (VariedNumber, *LETTERED)  # kinds whose questions differ from student to student
 
@@ -21,9 +24,24 @@ def release_id(version: Version, cells: list[Given] | None = None) -> str:
 
     cells: the version's, where they are at hand
     """
-    listed = given(version) if cells is None else cells
-    content = json.dumps([version.owner, [[cell.id, cell.source, cell.points] for cell in listed]])
+    return _digest(version, [cell for cell in cells or given(version) if cell.id not in AROUND])
+
+
+def _former_id(version: Version) -> str:
+    """The same in manifests of form 1."""
+    title = former_title_cell(version.assignment.quiz.title)
+    former = [replace(cell, source=title) if cell.id == TITLE else cell for cell in given(version)]
+    return _digest(version, [cell for cell in former if cell.id != TRIAL])
+
+
+def _digest(version: Version, cells: list[Given]) -> str:
+    content = json.dumps([version.owner, [[cell.id, cell.source, cell.points] for cell in cells]])
     return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def proves(version: Version, release: str) -> bool:
+    """Whether that is a manifest's id of the questions that the student would get now."""
+    return release in (release_id(version), _former_id(version))
 
 
 def shared(version: Version) -> dict[str, Any]:
@@ -38,7 +56,7 @@ def shared(version: Version) -> dict[str, Any]:
         "cells": {
             cell.id: {"locked": cell.locked, "sha256": hashlib.sha256(cell.source.encode()).hexdigest()}
             for cell in given(version)
-            if cell.id not in differing
+            if cell.id not in differing and cell.id not in AROUND
         },
     }
 
@@ -49,7 +67,11 @@ def older(file: Path, common: dict[str, Any]) -> dict[str, Any]:
         return {}
     try:
         before = json.loads(file.read_text(encoding="utf-8"))
-        if all(before[part] == common[part] for part in common if part != "key" or part in before):
+        before["cells"] = {one: cell for one, cell in before["cells"].items() if one not in AROUND}
+        alike = all(
+            before[part] == common[part] for part in common if part != "form" and (part != "key" or part in before)
+        )
+        if alike and before["form"] in FORMS:
             return dict(before["notebooks"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass  # none of ours, or damaged: not ours to write over either
@@ -100,7 +122,8 @@ def roster_of(quiz: GradedQuiz, released: Path, course_key: bytes) -> set[str] |
                 raise _other_key(quiz)
             raise CourseError(
                 f"{quiz.lesson} isn't what was released any more ({', '.join(changed[:5])}): put back what students "
-                "saw, or name the item bank that it was released from with --bank.",
+                "saw, or name the item bank that it was released from with --bank. An item is left out of the totals "
+                "with `course quiz decide`.",
                 code="grading.changed-since-release",
             )
     return set(notes) if personal else None
@@ -108,8 +131,9 @@ def roster_of(quiz: GradedQuiz, released: Path, course_key: bytes) -> set[str] |
 
 def _changed(version: Version, release: str, cells: dict[str, Any]) -> list[str]:
     """The cells that a student would get otherwise now; of those that differ by student, all that may."""
-    if release_id(version) == release:
+    if proves(version, release):
         return []
+    cells = {one: cell for one, cell in cells.items() if one not in AROUND}
     now, own = shared(version)["cells"], _differing(version.assignment.quiz)
     differing = [one for one in cells.keys() | now.keys() if cells.get(one) != now.get(one)]
     return sorted(set(differing) - own) or sorted(own)

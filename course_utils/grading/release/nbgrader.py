@@ -40,7 +40,10 @@ def release_source(quiz: GradedQuiz, out: Path, course_key: bytes = b"") -> Path
     """
     if other := [item for item in quiz.items if isinstance(item, (VariedNumber, GradedModel))]:
         names = ", ".join(f"{item.id} ({item.kind})" for item in other)
-        raise CourseError(f"nbgrader can't check {names}: leave them out, or grade with `course quiz grade`.")
+        raise CourseError(
+            f"nbgrader can't check {names}: leave them out, or grade with `course quiz grade`.",
+            code="grading.nbgrader-kind",
+        )
     version = Assignment(quiz, course_key).for_student(None)
     handed = given(version)
     texts = {f"{item.id.replace('.', '-')}-examples": _tests(item, version) for item in quiz.items}

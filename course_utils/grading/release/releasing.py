@@ -13,7 +13,7 @@ from course_utils.errors import CourseError
 from course_utils.grading.bank.assignments import Assignment, Version
 from course_utils.grading.bank.items import GradedItem, GradedQuiz
 from course_utils.grading.release.handout import Given, given
-from course_utils.grading.release.manifest import older, release_id, shared
+from course_utils.grading.release.manifest import older, proves, release_id, shared
 from course_utils.grading.release.roster import checked
 from course_utils.quiz import reading
 from course_utils.quiz.text import TYPES
@@ -30,6 +30,7 @@ def release(
 
     The same input gives the same bytes. out/NN_slug.manifest.json says what was handed out; a later release to more
     students adds to it. figures: the folder of the items' pictures.
+    A notebook that an earlier version handed out, in other words around the questions, stays as it is.
     CourseError when a roster is needed, when an id can't name a folder, when a file is there that differs: it may be
     somebody's work.
     """
@@ -44,10 +45,21 @@ def release(
     manifest = out / f"{quiz.lesson}.manifest.json"
     common = shared(assignment.for_student(students[0]))
     notes = older(manifest, common)
+    made_before = set()
     for student, file in files.items():
-        if file.exists() and file.read_bytes() != made(student)[0]:
-            raise CourseError(f"{file} is there and differs from what would be handed out: name another folder.")
+        if not file.exists() or (there := file.read_bytes()) == made(student)[0]:
+            continue
+        note = notes.get(file.relative_to(out).as_posix(), {})
+        as_noted = note.get("sha256") == hashlib.sha256(there).hexdigest()
+        if not as_noted or not proves(assignment.for_student(student), note.get("release", "")):
+            raise CourseError(
+                f"{file} is there and differs from what would be handed out: name another folder.",
+                code="grading.already-released",
+            )
+        made_before.add(student)
     for student, file in files.items():
+        if student in made_before:
+            continue
         content, number = made(student)
         _write(file, content)
         digest = hashlib.sha256(content).hexdigest()
@@ -107,7 +119,7 @@ def _json(content: dict[str, Any]) -> str:
 
 @lru_cache(maxsize=1024)  # most cells are the same for all students
 def _written(cell: Given) -> str:
-    return _cell(cell.id, cell.source, cell.code, cell.locked, {"nbgrader": cell.nbgrader})
+    return _cell(cell.id, cell.source, cell.code, cell.locked, cell.metadata)
 
 
 def _picture(item: GradedItem, folder: Path) -> str:
@@ -117,7 +129,8 @@ def _picture(item: GradedItem, folder: Path) -> str:
     file = (folder / figure.file).resolve()
     if file.suffix not in TYPES or not file.is_relative_to(folder.resolve()) or not file.is_file():
         raise CourseError(
-            f"The figure {figure.file!r} of {item.id} should be a {'/'.join(TYPES)} in {folder}: put it there."
+            f"The figure {figure.file!r} of {item.id} should be a {'/'.join(TYPES)} in {folder}: put it there.",
+            code="grading.figure",
         )
     alt = " ".join(figure.alt.split()).replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")
     return f"![{alt}](data:{TYPES[file.suffix]};base64,{base64.b64encode(file.read_bytes()).decode()})"

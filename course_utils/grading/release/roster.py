@@ -60,7 +60,10 @@ def read_roster(file: Path) -> tuple[list[str], str]:
     for number, row in numbered:
         if any(entry.strip() for entry in row) and row[0].strip().casefold() not in NOBODY:
             if column >= len(row) or not row[column].strip():
-                raise CourseError(f"Row {number} of {file} has no id, in the column {shown(header[column])!r}: add it.")
+                raise CourseError(
+                    f"Row {number} of {file} has no id, in the column {shown(header[column])!r}: add it.",
+                    code="grading.row-without-id",
+                )
             found.append(unicodedata.normalize("NFC", row[column].strip()).removeprefix("Participant "))
     _look_at_numbers(found, file)
     return checked(found), header[column] if named else ""
@@ -95,17 +98,28 @@ def _look_at_numbers(found: list[str], file: Path) -> None:
 def checked(roster: list[str]) -> list[str]:
     """The roster, when each id can name a folder on every system. CourseError names the first that can't."""
     if not roster:
-        raise CourseError("The roster names no student: give a CSV file with a column `student`.")
+        raise CourseError(
+            "The roster names no student: give a CSV file with a column `student`.", code="grading.empty-roster"
+        )
     seen: dict[str, str] = {}
     for student in roster:
         if trouble := _trouble(student):
-            raise CourseError(f"The student's id {shown(student)!r} {trouble}: give that student another one.")
+            raise CourseError(
+                f"The student's id {shown(student)!r} {trouble}: give that student another one.",
+                code="grading.student-id",
+            )
         other = seen.setdefault(student.casefold(), student)
         if other != student:
-            raise CourseError(f"The ids {other!r} and {student!r} would share one folder: change one.")
+            raise CourseError(
+                f"The ids {other!r} and {student!r} would share one folder: change one.",
+                code="grading.students-share-folder",
+            )
     if len(seen) != len(roster):
         twice = next(student for student in roster if roster.count(student) > 1)
-        raise CourseError(f"The id {twice!r} comes twice in the roster: each student has one of their own.")
+        raise CourseError(
+            f"The id {twice!r} comes twice in the roster: each student has one of their own.",
+            code="grading.student-twice",
+        )
     return roster
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from course_utils.grading.bank.assignments import Assignment, Version
 from course_utils.grading.bank.items import LETTERED, GradedCode, GradedItem
@@ -53,14 +54,21 @@ OUTCOMES = {
 }
 
 
+class Page(NamedTuple):
+    """A result, and where its page was written."""
+
+    result: Result
+    path: Path
+
+
 def feedback(
     store,
     assignments: Sequence[Assignment],
     out: Path,
     explain: bool = False,
     figures: Path | None = None,
-) -> int:
-    """Write `out/STUDENT/NN_slug.html` for each result of these assignments, and out/index.csv; how many pages it were.
+) -> list[Page]:
+    """Write `out/STUDENT/NN_slug.html` for each result of these assignments, and out/index.csv; all the pages.
 
     explain: show the explanations and exact shares of points too, which tell keys and hidden inputs: once nobody can
     hand in any more
@@ -71,6 +79,7 @@ def feedback(
     folders = safe_names(result.student for _, results in found for result in results)
     make_folder(out)
     rows = [("student", "assignment", "file")]
+    pages = []
     for assignment, results in found:
         manual = store.manual(assignment.name)
         for result in results:
@@ -81,10 +90,11 @@ def feedback(
             make_folder(out / folders[result.student])
             write_whole(out / name, page(assignment, result, comments, explain, folder))
             rows.append((id_cell(result.student), cell(assignment.name), name))
+            pages.append(Page(result, out / name))
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerows(rows)
     write_whole(out / "index.csv", buffer.getvalue(), "utf-8" if buffer.getvalue().isascii() else "utf-8-sig")
-    return len(rows) - 1
+    return pages
 
 
 def page(

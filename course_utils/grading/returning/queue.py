@@ -205,12 +205,16 @@ def open_queue(
     from course_utils.grading.release.manifest import as_released
 
     if not Path(store).is_file():
-        raise CourseError(f"{store} isn't there: grade first, or name the file of the marks with --store.")
+        raise CourseError(
+            f"{store} isn't there: grade first, or name the file of the marks with --store.", code="grading.no-store"
+        )
     kept = Store(Path(store), PATIENCE)
     seen = kept.assignments()
     quizzes = [quiz for quiz in open_bank(Path(bank), key=Path(key) if key else None) if quiz.lesson in seen]
     if not quizzes:
-        raise CourseError(f"{store} holds no submission of the assignments in {bank}: grade first.")
+        raise CourseError(
+            f"{store} holds no submission of the assignments in {bank}: grade first.", code="grading.no-results"
+        )
     secret = Path(course_key) if course_key else None
     assignments = [as_released(quiz, Path(released), read_course_key(secret, quiz)) for quiz in quizzes]
     originals = Originals(Path(submissions)) if submissions else None

@@ -33,11 +33,15 @@ class Cluster:
         try:
             from distributed import Client
         except ImportError:
-            raise CourseError("A cluster needs Dask: pip install 'fine-tuning-course[cluster]'.") from None
+            raise CourseError(
+                "A cluster needs Dask: pip install 'fine-tuning-course[cluster]'.", code="grading.no-dask"
+            ) from None
         try:
             self.client = await Client(self.address, asynchronous=True, timeout="20s")
         except (OSError, TimeoutError, ValueError) as error:
-            raise CourseError(f"No Dask scheduler answers at {self.address} ({error}): start one there.") from None
+            raise CourseError(
+                f"No Dask scheduler answers at {self.address} ({error}): start one there.", code="grading.no-scheduler"
+            ) from None
         local = self.local
         self.tier = local.tier
         self.settings = json.dumps([list(local.imports), local.tier.name, local.unsafe_local, local.memory])
@@ -45,7 +49,7 @@ class Cluster:
         if not told or (bad := {worker: trouble for worker, trouble in told.items() if trouble}):
             await self.client.close()
             why = "; ".join(f"{worker}: {trouble}" for worker, trouble in bad.items()) if told else "it has no workers"
-            raise CourseError(f"The cluster at {self.address} can't grade: {why}")
+            raise CourseError(f"The cluster at {self.address} can't grade: {why}", code="grading.cluster")
         cores = sum(worker["nthreads"] for worker in self.client.scheduler_info(n_workers=-1)["workers"].values())
         self.at_once = 2 + cores // 2  # batches under way, so that every worker has jobs
         return self

@@ -6,7 +6,7 @@ import errno
 ALLOWED = """
 access alarm arch_prctl brk chdir chmod clock_getres clock_gettime clock_nanosleep close close_range copy_file_range
 creat dup dup2 dup3 epoll_create epoll_create1 epoll_ctl epoll_pwait epoll_pwait2 epoll_wait eventfd eventfd2 exit
-exit_group faccessat faccessat2 fadvise64 fallocate fchdir fchmod fchmodat fdatasync fgetxattr flock fstat
+exit_group faccessat faccessat2 fadvise64 fallocate fchdir fchmod fchmodat fdatasync fgetxattr fstat
 fstatfs fsync ftruncate futex futex_waitv get_mempolicy get_robust_list getcpu getcwd getdents getdents64 getegid
 geteuid getgid getgroups getitimer getpgid getpgrp getpid getppid getpriority getrandom getresgid getresuid getrlimit
 getrusage getsid gettid gettimeofday getuid getxattr lgetxattr link linkat lseek lstat madvise membarrier mincore
@@ -21,7 +21,8 @@ umask uname unlink unlinkat utime utimensat utimes wait4 waitid write writev
 """.split()  # noqa: SIM905, as a list it would fill a screen
 THREAD = 0x00010000  # CLONE_THREAD
 SET_NAME = 15  # PR_SET_NAME
-DESCRIPTORS = (0, 1, 2, 3, 4, 5, 6, 7, 1030)  # of fcntl: copies, flags and locks; F_SETOWN could signal others
+DESCRIPTORS = (0, 1, 2, 3, 4, 5, 1030)  # of fcntl: copies and flags; F_SETOWN could signal others
+LOCKS = (6, 7)  # of fcntl: F_SETLK, F_SETLKW
 ASKED = (0x5401, 0x5413, 0x5451, 0x5421)  # of ioctl: TCGETS, TIOCGWINSZ, FIOCLEX, FIONBIO, which asyncio needs
 
 
@@ -47,6 +48,10 @@ def program() -> bytes:
     made.add_rule(seccomp.ALLOW, "sendto", seccomp.Arg(4, seccomp.EQ, 0))  # to whom it is connected, no address
     for command in DESCRIPTORS:
         made.add_rule(seccomp.ALLOW, "fcntl", seccomp.Arg(1, seccomp.EQ, command))
+    # Locks are said to be held, and are not: on the libraries' files they could hold up others, or tell them something.
+    made.add_rule(seccomp.ERRNO(0), "flock")
+    for command in LOCKS:
+        made.add_rule(seccomp.ERRNO(0), "fcntl", seccomp.Arg(1, seccomp.EQ, command))
     for request in ASKED:
         made.add_rule(seccomp.ALLOW, "ioctl", seccomp.Arg(1, seccomp.EQ, request))
     with tempfile.TemporaryFile() as file:

@@ -42,7 +42,7 @@ class ForkServer:
         self.waiting = selectors.DefaultSelector()
         self.waiting.register(control, selectors.EVENT_READ)
         self.watched = 0.0
-        self.over: set[int] = set()  # jobs whose worker was ended for all its threads
+        self.over: set[int] = set()  # jobs whose worker was ended for all its threads or files
 
     def serve(self) -> None:
         """Fork, kill and report until the controller is gone."""
@@ -58,10 +58,10 @@ class ForkServer:
                     self._watch(job, process)
 
     def _watch(self, job: int, process: int) -> None:
-        """Put a worker of many threads behind the others, and end one of very many."""
+        """Put a worker of many threads behind the others, and end one of very many threads or files."""
         try:
             threads = os.listdir(f"/proc/{process}/task")
-            if len(threads) > MOST_THREADS:
+            if len(threads) > MOST_THREADS or self._is_littered():
                 self.over.add(job)
                 os.kill(process, signal.SIGKILL)
             elif len(threads) > MANY_THREADS:
@@ -69,6 +69,13 @@ class ForkServer:
                     os.setpriority(os.PRIO_PROCESS, int(thread), 19)
         except OSError:  # it has just ended, or this isn't Linux
             return
+
+    def _is_littered(self) -> bool:
+        """Whether a worker has made more files than one may, where the shared scratch has no limit of its own."""
+        if self.namespaces or self.settings["folder"] != confine.SCRATCH:
+            return False
+        there = os.statvfs(confine.SCRATCH)
+        return there.f_files - there.f_ffree > confine.INODES
 
     def _tell(self, **event: Any) -> None:
         self.control.send(json.dumps(event).encode())

@@ -20,6 +20,7 @@ START = (
 LOOKED_UP = tuple(
     f"/etc/{name}" for name in ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "fonts", "localtime")
 )
+TOP = tuple(Path("/", name) for name in ("bin", "sbin", "lib", "lib32", "lib64"))
 
 
 @dataclass(frozen=True)
@@ -97,22 +98,25 @@ def start(tier: Tier, scratch: Path) -> tuple[subprocess.Popen, socket.socket]:
     return process, ours
 
 
+def binds() -> list[tuple[str, str]]:
+    """The folders and files of this machine that the sandbox shows, each with its place there; all can only be read."""
+    shown = [("/usr", "/usr"), *((path, path) for path in LOOKED_UP)]
+    shown += [(str(place), str(place)) for place in TOP if place.is_dir() and not place.is_symlink()]
+    for prefix in sorted({sys.base_prefix, sys.prefix}):
+        if not Path(prefix).is_relative_to("/usr") or Path(prefix).is_relative_to("/usr/local"):
+            shown.append((prefix, prefix))
+    return [*shown, (str(PACKAGE), "/course/course_utils")]
+
+
 def _bubblewrap() -> list[str]:
     """Only the system's libraries, Python's and the course's package can be seen, and nothing written but /scratch."""
     command = ["bwrap", "--unshare-all", "--unshare-user", "--uid", "0", "--gid", "0", "--die-with-parent"]
     command += ["--as-pid-1"]  # bubblewrap's own process would stand there with its memory open to workers
     command += ["--new-session", "--hostname", "grading", "--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN"]
-    command += ["--ro-bind", "/usr", "/usr"]
-    for name in ("bin", "sbin", "lib", "lib32", "lib64"):
-        place = Path("/", name)
+    for place in TOP:
         if place.is_symlink():
             command += ["--symlink", os.readlink(place), str(place)]
-        elif place.is_dir():
-            command += ["--ro-bind", str(place), str(place)]
-    for path in LOOKED_UP:
-        command += ["--ro-bind-try", path, path]
-    for prefix in sorted({sys.base_prefix, sys.prefix}):
-        if not Path(prefix).is_relative_to("/usr") or Path(prefix).is_relative_to("/usr/local"):
-            command += ["--ro-bind", prefix, prefix]
-    command += ["--ro-bind", str(PACKAGE), "/course/course_utils", "--proc", "/proc", "--dev", "/dev"]
+    for source, there in binds():
+        command += ["--ro-bind-try" if source in LOOKED_UP else "--ro-bind", source, there]
+    command += ["--proc", "/proc", "--dev", "/dev"]
     return [*command, "--size", str(1 << 20), "--tmpfs", "/scratch", "--remount-ro", "/dev", "--remount-ro", "/", "--"]

@@ -140,7 +140,10 @@ def _encode_number(value: Any) -> Any:
     if isinstance(value, complex):
         return {"complex": [value.real.hex(), value.imag.hex()]}
     if type(value) in (Decimal, Fraction):
-        return {"float": float(value).hex()}
+        try:
+            return {"float": float(value).hex()}
+        except (OverflowError, ValueError):  # too large, or a signalling NaN
+            return {"float": "nan"}
     pandas = sys.modules.get("pandas")
     if pandas and (value is pandas.NA or value is pandas.NaT):
         return {"float": "nan"}
@@ -151,6 +154,8 @@ def _encode_array(value: Any, data: Any, name: str, depth: int, left: Limits) ->
     if data.dtype.kind in "mM":
         times = [encoded_time(one) for one in data.ravel()]
         return {"times": [str(data.dtype), list(data.shape), times]} if data.shape else encoded_time(data[()])
+    if data.dtype.kind in "fc" and str(data.dtype) not in DTYPES:  # of more digits, or other order of bytes
+        data = data.astype("complex128" if data.dtype.kind == "c" else "float64")
     if str(data.dtype) not in DTYPES:
         return _encode(data.tolist(), depth + 1, left)  # texts, objects
     if data.nbytes > MOST_BYTES:

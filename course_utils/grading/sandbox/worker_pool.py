@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -18,6 +17,8 @@ from typing import Any
 
 from course_utils.errors import CourseError
 from course_utils.grading.sandbox import shell
+from course_utils.grading.sandbox.exposure import seen_at
+from course_utils.grading.sandbox.scratch import Scratch
 from course_utils.grading.sandbox.shell import Tier
 from course_utils.grading.sandbox.values import decode
 
@@ -76,7 +77,7 @@ class WorkerPool:
         memory: int = MEMORY,
         secrets: Sequence[Path] = (),
     ):
-        self.secrets = [path.resolve() for path in secrets]
+        self.secrets = list(dict.fromkeys(one for path in secrets for one in (path.absolute(), path.resolve())))
         self.imports, self.memory, self.asked, self.unsafe_local = list(imports), memory, tier, unsafe_local
         self.workers, self.at_once = workers, 2
         self.tier: Tier = tier or shell.BARE
@@ -89,7 +90,7 @@ class WorkerPool:
         self.process: subprocess.Popen | None = None
 
     async def __aenter__(self) -> "WorkerPool":
-        self.scratch = tempfile.TemporaryDirectory(prefix="grading-")
+        self.scratch = Scratch()
         reasons = []
         for tier in [self.asked] if self.asked else shell.candidates():
             if not tier.shell and not self.unsafe_local:
@@ -113,7 +114,8 @@ class WorkerPool:
             "Students' code can't be shut in here"
             + (f" ({'; '.join(reasons)})" if reasons else "")
             + ": install bubblewrap (Debian and Ubuntu: apt-get install bubblewrap), grade in the container of "
-            "docs/grading.md, or accept the risk with --unsafe-local."
+            "docs/grading.md, or accept the risk with --unsafe-local.",
+            code="grading.no-sandbox",
         )
 
     async def __aexit__(self, *_: Any) -> None:
@@ -168,14 +170,15 @@ class WorkerPool:
 
     async def _hide(self) -> None:
         """Try to see each secret from inside, as a student's code might. CourseError names the first that is seen."""
-        looked = f"import os\nseen = [one for one in {list(map(str, self.secrets))!r} if os.path.exists(one)]"
+        places = seen_at(self.secrets, shell.binds()) | {str(one): str(one) for one in self.secrets if one.is_file()}
+        looked = f"import os\nseen = [one for one in {list(places)!r} if os.path.exists(one)]"
         came = await self._once(0, [{"do": "run", "source": looked}, {"do": "read", "name": "seen"}], 10.0)
         if came.end != "done" or "value" not in came.replies[-1]:
             raise Broken(came.why or "what it can see can't be told")
         if seen := decode(came.replies[-1]["value"]):
             raise CourseError(
-                f"Students' code could read {seen[0]}, since it lies below Python's own folder {sys.prefix}: move the "
-                "term's files elsewhere, or use an environment that lies apart from them.",
+                f"Students' code could read {places[seen[0]]}: it lies below a folder that the sandbox shows, such as "
+                f"Python's own, {sys.prefix}. Move the term's files elsewhere, or use an environment apart from them.",
                 code="grading.exposed",
             )
 

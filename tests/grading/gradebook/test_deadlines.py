@@ -1,6 +1,7 @@
 """Deadlines: zones and daylight saving, what being late costs, and that nobody loses points unseen by it."""
 
 import json
+from dataclasses import replace
 from datetime import UTC
 
 import pytest
@@ -15,7 +16,7 @@ from course_utils.grading.gradebook.deadlines import (
     read_deadlines,
     read_extensions,
 )
-from course_utils.grading.records import Arrival, Outcome, State
+from course_utils.grading.records import FULLER, Arrival, Outcome, State
 
 BERLIN = "Europe/Berlin"
 DUE = "2026-12-04 23:59"
@@ -326,3 +327,31 @@ def test_an_extension_is_never_earlier_than_the_deadline(set_rule, store):
     store.decide(NAME, "extend", "ada", "ill", "prof", value="2026-12-06 23:59")
     set_rule(due="2026-12-10 23:59")
     assert f"{store.deadlines().due(NAME, 'ada'):%d}" == "10"
+
+
+def test_a_blank_file_that_comes_late_makes_nobody_look(set_rule, handed_in, store):
+    set_rule(penalty="1")
+    handed_in(sure("2026-12-04T12:00:00"), HALF, digest="first")
+    why = (f"{FULLER} answers it: a.ipynb. A person looks at it.",)
+    blank = [replace(mark, outcome=Outcome.LOOK, points=None, feedback=why) for mark in HALF]
+    one = handed_in(sure("2026-12-05T12:00:00"), tuple(blank), digest="second")
+    assert (one.digest, one.points) == ("first", 2) and not store.waiting(NAME)
+    blank[2] = replace(blank[2], outcome=Outcome.RIGHT, points=2.0)  # beside it, something new: a person decides
+    one = handed_in(sure("2026-12-06T12:00:00"), tuple(blank), digest="third")
+    assert one.digest == "third" and one.points is None and store.waiting(NAME)
+
+
+def test_a_mark_of_one_attempt_is_none_of_the_other(set_rule, handed_in, store):
+    set_rule(penalty="1")
+    handed_in(sure("2026-12-04T12:00:00"), HALF, digest="first")
+    look = marks(Outcome.RIGHT, Outcome.MISSING, Outcome.WRONG, answer="other")
+    handed_in(sure("2026-12-05T12:00:00"), look, digest="second")
+    assert store.results(NAME)[0].digest == "second"  # it may give 4 less 1
+    store.mark(NAME, "ada", "04.2", 0.0, "nothing", "tutor")
+    (one,) = store.results(NAME)
+    assert (one.digest, one.points) == ("first", 2) and not store.waiting(NAME)
+    store.mark(NAME, "ada", "04.1", 0.5, "too much", "tutor")  # of the one that counts
+    (one,) = store.results(NAME)
+    assert one.digest == "second"  # 2 less 1 is more than 0.5
+    assert [mark.item for _, mark in store.waiting(NAME)] == ["04.1"]  # it was marked for the other answer
+    assert store.manual(NAME)["ada", "04.2"].comment == "nothing" == store.comment_of(NAME, "ada", "04.2")

@@ -3,8 +3,10 @@
 import csv
 import re
 from dataclasses import replace
+from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -13,7 +15,7 @@ from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.items import GradedCode, GradedModel
 from course_utils.grading.bank.reading import open_bank
 from course_utils.grading.gradebook.store import Store
-from course_utils.grading.records import Mark, Outcome, Result, State
+from course_utils.grading.records import Mark, Outcome, Result, State, Timing
 from course_utils.grading.returning.feedback import OUTCOMES, STATES, feedback, in_words, page
 
 (QUIZ,) = open_bank(Path(__file__).parents[3] / "docs" / "example_bank")
@@ -180,7 +182,7 @@ def test_each_student_gets_a_folder_and_the_index_says_whose(tmp_path):
     with Store(tmp_path / "marks.sqlite") as store:
         store.save([result(student, {"90.7": f"only {n} wrote this"}) for n, student in enumerate(students)])
         store.mark(QUIZ.lesson, "ada", "90.7", 2.5, "Good\nthought <i>.", by="teacher")
-        assert feedback(store, [OURS], tmp_path / "out") == len(students)
+        assert len(feedback(store, [OURS], tmp_path / "out")) == len(students)
     with (tmp_path / "out" / "index.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["student"] for row in rows} == {"ada", "Ada", "../../evil", "'=1+1", "Zoë", "<b>"}
@@ -217,3 +219,16 @@ def test_a_figure_is_within_the_page_or_told_in_words(tmp_path):
         folder = tmp_path if held else tmp_path / "bank"
         text = page(Assignment(quiz), replace(result(), marks=result().marks[2:3]), {}, figures=folder)
         assert ("data:image/svg+xml;base64," in text) is held and "A dot &lt;b&gt;." in text
+
+
+def test_a_page_says_how_late_it_was_and_what_that_costs():
+    due = datetime(2026, 12, 4, 23, 59, 59, tzinfo=ZoneInfo("Europe/Berlin"))
+    late = timedelta(hours=25)
+    one = result(points=1.0)
+    assert "deadline" not in page(OURS, one, {})
+    timing = Timing(due, due + late, late, "Moodle's worksheet", True, 2.0)
+    text = page(OURS, replace(one, timing=timing), {})
+    assert "1 day 1 h after the deadline, 2026-12-04 23:59 CET: 2 of 9 points are taken off." in text
+    assert "7 of 18 points" in text
+    text = page(OURS, replace(one, timing=replace(timing, penalty=None)), {})
+    assert "may have come after the deadline" in text and "no sum yet" in text

@@ -5,14 +5,16 @@ import random
 import re
 import time
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 
 from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.reading import open_bank
-from course_utils.grading.records import Mark, Outcome, Result, State
+from course_utils.grading.records import Mark, Outcome, Result, State, Timing
 from course_utils.grading.returning.report import alike, report, statistics
 from course_utils.grading.returning.similarity import GRAM, WINDOW, fingerprints, similar
 
@@ -192,3 +194,14 @@ def test_only_code_that_was_written_is_compared():
     found = dict(alike(results, QUIZ))
     assert list(found) == [QUIZ.item("90.A").label, QUIZ.item("90.B").label]
     assert [pair[:3] for pair in found[QUIZ.item("90.A").label]] == [("ada", "grace", 1.0)]
+
+
+def test_who_was_late_is_named_and_no_figure_depends_on_it(tmp_path):
+    due = datetime(2026, 12, 4, 23, 59, 59, tzinfo=ZoneInfo("Europe/Berlin"))
+    in_time = [result(f"s{n}", {"90.1": n % 2}) for n in range(12)]
+    timing = Timing(due, due + timedelta(hours=2), timedelta(hours=2), "list.csv", True, 1.0)
+    late = [replace(in_time[1], timing=timing), *in_time[:1], *in_time[2:]]
+    assert statistics(late, OURS) == statistics([in_time[1], *in_time[:1], *in_time[2:]], OURS)
+    pages = [report(rows, OURS, tmp_path / "r.html").read_text() for rows in (in_time, late)]
+    assert "Handed in after the deadline" not in pages[0]
+    assert "Handed in 2 h after the deadline" in pages[1] and "list.csv" in pages[1]

@@ -220,7 +220,8 @@ class Answers:
         try:
             self.queue.mark(entries, points, comment.strip())
         except CourseError as error:
-            raise CourseError(f"Not saved: {error}", code=error.code) from None
+            error.args = (f"Not saved: {error}",)  # its code stays
+            raise
         about = f"{len(entries)} equal answers" if len(entries) > 1 else f"Student {entries[0].number}"
         told = f"{points_text(points)} of {points_text(entries[0].mark.most)} points for {about}"
         self.done.append(Done(tuple(entry.key for entry in entries), told))
@@ -236,7 +237,8 @@ class Answers:
         try:
             self.queue.undo(entries)
         except CourseError as error:
-            raise CourseError(f"Not taken back: {error}", code=error.code) from None
+            error.args = (f"Not taken back: {error}",)  # its code stays
+            raise
         self._fresh()
         name = _name(list(done.keys))
         self.cards[name] = done.keys
