@@ -16,10 +16,11 @@ from course_utils.grading.records import LONGEST_ANSWER, Cell
 from course_utils.grading.release.wording import AROUND
 
 HEADING = re.compile(r"^#{1,6} +\w+ (\d\d\.(?:\d+|[A-Z]))\b", re.M)
-COMMENT = re.compile(r"(?<!\s)\s+#[^'\"]*$")  # at a line's end
+COMMENT = re.compile(r"(?<!\s)\s++#")  # where one may begin; each sign is looked at once, however many blanks there are
 MERGED = (re.compile(r"^<<<<<<< ", re.M), re.compile(r"^>>>>>>> ", re.M))
 FLAGS = ("locked", "solution", "grade", "grade_id")
 MOST_REMARKS = 30
+MOST_ADDED = 20_000  # characters of comments and blank lines in a cell that still counts as blank
 
 
 class Plan:
@@ -147,7 +148,9 @@ class _Matching:
         """Whether an answer cell is as it was handed out, as far as that is known."""
         blank = self.handed.get(grade_id(self.plan.items[item], "answer"))
         source = self.blocks[number].source
-        return blank is not None and (not _code_of(source) or _code_of(source) == _code_of(blank))
+        if blank is None or len(source) > len(blank) + MOST_ADDED:
+            return False
+        return not (code := _code_of(source)) or code == _code_of(blank)
 
     def _by_place(self, item: str) -> int | None:
         """The first cell of the student's under the question that binds the answer's name, or else the first."""
@@ -307,7 +310,14 @@ def _plain(source: str) -> str:
 def _code_of(source: str) -> str:
     """A cell without its comments and empty lines."""
     lines = (line.rstrip() for line in source.split("\n"))
-    return "\n".join(COMMENT.sub("", line) for line in lines if line and not line.lstrip().startswith("#"))
+    return "\n".join(_without_comment(line) for line in lines if line and not line.lstrip().startswith("#"))
+
+
+def _without_comment(line: str) -> str:
+    """A line without the comment at its end, which holds no quote: a `#` before one may stand in a text."""
+    quoted = max(line.rfind("'"), line.rfind('"')) + 1
+    found = COMMENT.search(line, quoted)
+    return line[: found.start()] if found else line
 
 
 def _comments(source: str) -> set[str]:

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 import zipfile
 
 import pytest
@@ -12,6 +13,8 @@ from support.errors import refused
 from course_utils.errors import CourseError
 from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.intake import layouts
+from course_utils.grading.intake.matching import Plan, _without_comment, match
+from course_utils.grading.intake.notebooks import read_notebook
 from course_utils.grading.intake.submissions import submissions
 from course_utils.grading.names import LONGEST_ID, shown
 from course_utils.grading.release.handout import given
@@ -264,3 +267,35 @@ def test_names_in_utf_8_are_read_where_a_zip_does_not_say_so(tmp_path, quiz, boo
     assert unsaid != data
     place.write_bytes(unsaid)
     assert [one.student for one in submissions(place, [quiz])] == ["Zoë", "ada"]
+
+
+SLOW = {
+    "signs of comments": "x = 1" + " #" * 500_000 + "'",
+    "blanks": "x = 1" + " " * 1_000_000 + "y",
+    "comments": "x #\n" * 250_000,
+    "line ends": "\\\n" * 500_000,
+    "names": "answer_90_1 " * 80_000,
+    "headings": "# a\n" * 250_000,
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_megabytes_that_look_odd_take_no_time(quiz, book, name):
+    for part in ("1", "A", "7"):
+        answer(book, part, SLOW[name])
+    notebook, plan = read_notebook(json.dumps(book).encode()), Plan(quiz)
+    handed = {f"90-{part}-answer": "answer = ...  # here" for part in ("1", "A", "7")}
+    began = time.monotonic()
+    match(notebook, plan, handed)
+    assert time.monotonic() - began < 10
+
+
+def test_a_comment_ends_a_line_and_a_sign_in_a_text_begins_none():
+    lines = {
+        "x = 1  # so": "x = 1",
+        "x = '#' # it": "x = '#'",
+        "x = ' # '": "x = ' # '",
+        "x#": "x#",
+        "x \t# a # b": "x",
+    }
+    assert {line: _without_comment(line) for line in lines} == lines
