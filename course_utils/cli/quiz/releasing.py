@@ -51,7 +51,8 @@ def release(
                 f"{quiz.lesson} is an example: its keys are public, so try things out with it and give no marks."
             )
     if roster is not None:
-        typer.echo(f"The students are those of the column {column!a} of {students}.")
+        where = f"the column {column!a}" if column else f"the list, which has no header and begins with {roster[0]!a},"
+        typer.echo(f"The students are those of {where} of {students}.")
     typer.echo(f"Next: hand them out, and grade what comes back with course quiz grade FOLDER --released {out}")
 
 

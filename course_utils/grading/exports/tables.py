@@ -17,6 +17,7 @@ COLUMNS = [
     *("raw_score", "late_submission_penalty", "score", "max_score"),
 ]  # nbgrader/plugins/export.py
 DELIMITERS = ",;\t"
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # what begins Excel's "Unicode text"
 SEPARATOR = re.compile(r"sep=.\r?\n", re.I)
 
 
@@ -30,9 +31,9 @@ class Sheet:
     bom: bool
 
     def column(self, *names: str) -> int | None:
-        """The place of the first of these columns that is there."""
-        found = {name.strip(): place for place, name in reversed(list(enumerate(self.rows[0])))}
-        return next((found[name] for name in names if name in found), None)
+        """The place of the first of these columns that is there, in capitals or not: platforms change that."""
+        found = {_plain(name): place for place, name in reversed(list(enumerate(self.rows[0])))}
+        return next((found[_plain(name)] for name in names if _plain(name) in found), None)
 
     def write(self, path: Path) -> None:
         """Write it with the delimiter, the line endings and the BOM that it came with."""
@@ -42,36 +43,48 @@ class Sheet:
         write_whole(path, buffer.getvalue(), "utf-8-sig" if self.bom else "utf-8")
 
 
-def read_sheet(path: Path, needed: Sequence[str], what: str) -> Sheet:
+def read_sheet(path: Path, needed: Sequence[str], what: str, any_encoding: bool = False) -> Sheet:
     """Read a CSV file whose first row names the columns `needed`; comma, semicolon and tab are told apart by them.
 
-    what: where such a file comes from, for the CourseError when it is none, or isn't UTF-8.
+    what: where such a file comes from, for the CourseError when it is none, or isn't UTF-8 or UTF-16.
+    any_encoding: read what is in another one all the same; then only the signs of ASCII are certain.
     """
     try:
         content = path.read_bytes()
-        text = content.decode("utf-8-sig")
     except OSError as error:
         raise CourseError(f"{path} can't be read ({error.strerror}): name {what}.", code="grading.unreadable") from None
-    except UnicodeDecodeError:
-        raise CourseError(
-            f"{path} isn't UTF-8: export it again, or save it as CSV UTF-8.", code="grading.encoding"
-        ) from None
+    text = _decoded(content, path, any_encoding)
     first = text.partition("\n")[0]
     ending = "\r\n" if first.endswith("\r") else "\n" if "\n" in text else "\r" if "\r" in text else "\n"
     if told := SEPARATOR.match(text):  # how Excel is told
         text = text[told.end() :]
-    first = text.partition("\n")[0]
-    bom = content.startswith(b"\xef\xbb\xbf")
+    first = text.lstrip("\r\n").partition("\n")[0]
+    bom = content.startswith((b"\xef\xbb\xbf", *UTF_16))
     for delimiter in sorted(DELIMITERS, key=first.count, reverse=True):
         try:
             rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
         except csv.Error as error:
             raise CourseError(f"{path} is no CSV file ({error}): name {what}.", code="grading.no-csv") from None
-        if rows and {name.strip() for name in rows[0]} >= set(needed):
+        if rows and set(map(_plain, rows[0])) >= set(map(_plain, needed)):
             return Sheet(rows, delimiter, ending, bom)
     raise CourseError(
         f"{path} has no columns {' and '.join(map(repr, needed))}: name {what}.", code="grading.no-column"
     )
+
+
+def _plain(name: str) -> str:
+    return name.strip().casefold()
+
+
+def _decoded(content: bytes, path: Path, any_encoding: bool) -> str:
+    try:
+        return content.decode("utf-16" if content.startswith(UTF_16) else "utf-8-sig")
+    except UnicodeDecodeError:
+        if any_encoding:
+            return content.decode("latin-1")
+        raise CourseError(
+            f"{path} isn't UTF-8: export it again, or save it as CSV UTF-8.", code="grading.encoding"
+        ) from None
 
 
 def to_nbgrader(results: Sequence[Result], out: Path, roster: Path | None = None) -> Exported:

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from course_utils.errors import CourseError
-from course_utils.grading.exports.tables import read_sheet
+from course_utils.grading.exports.tables import UTF_16, read_sheet
 from course_utils.grading.names import shown, student_id
 
 LONGEST_NAME = 100  # characters of a student's id: it stands in a path
@@ -38,7 +38,9 @@ KNOWN = {
 }
 CANVAS = {"sis user id", "sis login id", "section"}
 NOBODY = {"points possible", "student, test"}  # rows of Canvas's export that are no student's
-SPOILED = re.compile(r"\d+[.,]0+|\d(?:[.,]\d+)?[Ee]\+?\d+")  # 12345.0, 1.2E+10
+# 12345.0, 1.2E+10, and 3-2 or MAR2 as a date
+SPOILED = re.compile(r"\d+[.,]0+|\d(?:[.,]\d+)?[Ee]\+?\d+|\d{1,2}-[A-Z][a-z]{2}|[A-Z][a-z]{2}-\d\d")
+AS_TEXT = re.compile(r'="(.*)"')  # how spreadsheets are told to leave zeros alone
 
 
 def read_roster(file: Path) -> tuple[list[str], str]:
@@ -47,7 +49,10 @@ def read_roster(file: Path) -> tuple[list[str], str]:
     Ids are stripped, and composed (NFC) as intake reads them. CourseError when a row has none, or a bad one, when no
     column can be told, and when a spreadsheet has changed them.
     """
-    header, *rows = read_sheet(file, [], "a CSV file with a column `student`").rows
+    rows = read_sheet(file, [], "a CSV file with a column `student`", any_encoding=True).rows
+    width = max((place for row in rows for place, entry in enumerate(row, 1) if entry.strip()), default=0)
+    numbered = [(number, row[:width]) for number, row in enumerate(rows, 1) if any(entry.strip() for entry in row)]
+    header = numbered[0][1] if numbered else []
     names = [name.strip().casefold() for name in header]
     column, named = _column(names)
     if column is None and len(header) > 1:
@@ -55,18 +60,43 @@ def read_roster(file: Path) -> tuple[list[str], str]:
             f"{file} has no column that is known to hold ids: head that of the students' ids `student`.",
             code="grading.roster-column",
         )
-    numbered = list(enumerate(rows, 2)) if named else list(enumerate([header, *rows], 1))
+    canvas = bool(CANVAS.intersection(names))
     column, found = column or 0, []
-    for number, row in numbered:
-        if any(entry.strip() for entry in row) and row[0].strip().casefold() not in NOBODY:
-            if column >= len(row) or not row[column].strip():
-                raise CourseError(
-                    f"Row {number} of {file} has no id, in the column {shown(header[column])!r}: add it.",
-                    code="grading.row-without-id",
-                )
-            found.append(unicodedata.normalize("NFC", row[column].strip()).removeprefix("Participant "))
+    for number, row in numbered[named:]:
+        if canvas and _is_nobody(row):
+            continue
+        if column >= len(row) or not row[column].strip():
+            raise CourseError(
+                f"Row {number} of {file} has no id, in the column {shown(header[column])!r}: add it.",
+                code="grading.row-without-id",
+            )
+        entry = row[column].strip()
+        told = AS_TEXT.fullmatch(entry)
+        found.append(unicodedata.normalize("NFC", told[1] if told else entry).removeprefix("Participant "))
+    _look_at_encoding(found, file)
     _look_at_numbers(found, file)
     return checked(found), header[column] if named else ""
+
+
+def _is_nobody(row: list[str]) -> bool:
+    """A row of Canvas's export that is no student's: the points, how they are posted, the test student."""
+    return row[0].strip().casefold() in NOBODY or (not row[0].strip() and "Manual Posting" in map(str.strip, row))
+
+
+def _look_at_encoding(found: list[str], file: Path) -> None:
+    """CourseError when ids hold letters that another encoding than UTF-8 wrote: which ones, can't be told."""
+    strange = next((one for one in found if not one.isascii()), None)
+    content = file.read_bytes()
+    if strange is None or content.startswith(UTF_16):
+        return
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise CourseError(
+            f"{file} isn't UTF-8, so that the id {shown(strange)!r} can't be read with certainty: save it as CSV "
+            "UTF-8.",
+            code="grading.encoding",
+        ) from None
 
 
 def _column(names: list[str]) -> tuple[int | None, bool]:

@@ -194,6 +194,13 @@ def test_moodle_warns_of_another_scale_and_a_missing_column(tmp_path):
     assert "Maximum Grade is 100" in done.remarks[0] and "Feedback comments" in done.remarks[1]
 
 
+def test_columns_are_found_in_capitals_or_not(tmp_path):
+    text = "identifier,full name,grade,Maximum grade,Feedback Comments\nParticipant 7,Ada,,100.00,\n"
+    (tmp_path / "m.csv").write_text(text, encoding="utf-8")  # as newer versions of Moodle write them
+    done = export("moodle", [result("7")], tmp_path / "n.csv", tmp_path / "m.csv")
+    assert table(done.path)[1][2] == "1.5" and len(done.remarks) == 1 and "Maximum Grade is 100" in done.remarks[0]
+
+
 def test_gradescope_leaves_unknown_scores_out(tmp_path):
     done = export("gradescope", [result("ada", (0.1, 0.2)), result("../grace", (1.0, None))], tmp_path / "gs")
     files = {json.loads(file.read_text())["tests"][1].get("score"): file for file in (tmp_path / "gs").rglob("*.json")}
