@@ -24,7 +24,7 @@ class Assignment:
     def __post_init__(self) -> None:
         if not self.course_key:
             object.__setattr__(self, "course_key", read_course_key(None, self.quiz))
-        if any(isinstance(item, VariedNumber) for item in self.quiz.items):
+        if self.quiz.varies:
             object.__setattr__(self, "personal", True)
 
     @property

@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 import re
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
@@ -66,7 +66,20 @@ Credit = Literal["all", "shares"]  # all points or none, or a share of them for 
 
 
 class Graded(Item):
-    """What an exam needs not, and practice does."""
+    """What an exam needs not, and practice does; and how the kinds differ.
+
+    executed: answered in code, which is judged by what it gives; in_words: in sentences, which a person marks
+    personal: students may see different questions: options in another order, or other numbers
+    """
+
+    executed: ClassVar[bool] = False
+    in_words: ClassVar[bool] = False
+    personal: ClassVar[bool] = False
+
+    @property
+    def criteria(self) -> "list[Criterion]":
+        """What a person ticks who marks it; nothing where there is no rubric."""
+        return getattr(self, "rubric", [])
 
     section: str = ""
     difficulty: Literal["", "easy", "medium", "hard"] = ""  # type: ignore[assignment]  # one more than in practice
@@ -98,12 +111,14 @@ class GradedWrongCode(WrongCode):
 class GradedOneChoice(Graded, OneChoice):
     """One right option among two to six."""
 
+    personal: ClassVar[bool] = True
     options: list[GradedOption] = Field(min_length=2, max_length=6)  # type: ignore[assignment]
 
 
 class GradedSeveral(Graded, SeveralChoices):
     """Several choices; with credit "shares", each right one gives a share and each wrong one takes one away."""
 
+    personal: ClassVar[bool] = True
     options: list[GradedOption] = Field(min_length=2, max_length=6)  # type: ignore[assignment]
     credit: Credit = "all"
 
@@ -123,6 +138,7 @@ class GradedText(Graded, ShortText):
 class GradedOrder(Graded, Order):
     """Steps to be ordered; with credit "shares", each step at its place gives a share."""
 
+    personal: ClassVar[bool] = True
     steps: list[GradedStep] = Field(min_length=3, max_length=6)  # type: ignore[assignment]
     credit: Credit = "all"
 
@@ -139,6 +155,7 @@ class GradedCode(Graded, Code):
     credit: "shares" gives a share of the points for each hidden input that is right; weights: of the inputs, in order
     """
 
+    executed: ClassVar[bool] = True
     name: Name
     stand_in: Python = ""
     mistakes: list[GradedWrongCode] = Field(default_factory=list)  # type: ignore[assignment]
@@ -168,6 +185,8 @@ class GradedModel(Graded, Model):
     reference: code that binds `name` to something that passes
     """
 
+    raises: ClassVar[tuple[str, ...]] = ()  # its scores are read, whatever it raises
+    executed: ClassVar[bool] = True
     name: Name
     stand_in: Python = ""
     mistakes: list[GradedWrongCode] = Field(default_factory=list)  # type: ignore[assignment]
@@ -197,6 +216,7 @@ class VariedNumber(Graded):
     tolerance: absolute
     """
 
+    personal: ClassVar[bool] = True
     kind: Literal["varied number"]
     variant: Lines
     tolerance: float = Field(ge=0)
@@ -228,6 +248,7 @@ class Criterion(Part):
 class FreeText(Graded):
     """An answer in sentences, marked by a person along the rubric, whose points add up to the item's."""
 
+    in_words: ClassVar[bool] = True
     kind: Literal["free text"]
     rubric: list[Criterion] = Field(min_length=1)
 
@@ -286,6 +307,16 @@ class GradedQuiz(Quiz):
     def executed(self) -> list[Executed]:
         """The items that are answered in code."""
         return [item for item in self.items if isinstance(item, EXECUTED)]
+
+    @property
+    def compared(self) -> list[GradedCode]:
+        """The items whose results are held against a reference's."""
+        return [item for item in self.items if isinstance(item, GradedCode)]
+
+    @property
+    def varies(self) -> bool:
+        """Whether there is a number that is another for each student."""
+        return any(isinstance(item, VariedNumber) for item in self.items)
 
     def item(self, identifier: str) -> GradedItem:
         """The item with that id. KeyError when there is none."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from course_utils.grading.bank.items import FreeText, GradedItem, GradedQuiz, answer_name, grade_id
+from course_utils.grading.bank.items import GradedItem, GradedQuiz, answer_name, grade_id
 from course_utils.grading.intake.notebooks import Block, Notebook
 from course_utils.grading.names import shown
 from course_utils.grading.records import LONGEST_ANSWER, Cell
@@ -35,7 +35,7 @@ class Plan:
         figures = {one.replace("question", "figure") for one in self.questions}
         self.locked = {"setup", *AROUND, *self.questions, *self.examples, *figures}
         self.points = self.examples | {
-            answer: item for answer, item in self.answers.items() if isinstance(self.items[item], FreeText)
+            answer: item for answer, item in self.answers.items() if self.items[item].in_words
         }
         self.ids = self.locked | self.answers.keys()
         self.flags = {  # of nbgrader's metadata, as FLAGS names them
@@ -130,7 +130,7 @@ class _Matching:
         self.found.remarks.append(sentence)
 
     def _choose(self, item: str, candidates: list[int]) -> None:
-        fitting = [n for n in candidates if self.blocks[n].code or isinstance(self.plan.items[item], FreeText)]
+        fitting = [n for n in candidates if self.blocks[n].code or self.plan.items[item].in_words]
         if not fitting:
             self._remark(f"{item}: its answer stands in a text cell, which isn't run.")
             return
@@ -154,7 +154,7 @@ class _Matching:
 
     def _by_place(self, item: str) -> int | None:
         """The first cell of the student's under the question that binds the answer's name, or else the first."""
-        text = isinstance(self.plan.items[item], FreeText)
+        text = self.plan.items[item].in_words
         free = [
             number
             for number, block in enumerate(self.blocks)
@@ -220,7 +220,7 @@ class _Matching:
     def _collect(self) -> None:
         for number, block in enumerate(self.blocks):
             item = self.chosen.get(number)
-            if item and isinstance(self.plan.items[item], FreeText):
+            if item and self.plan.items[item].in_words:
                 self.found.texts[item] = self._text(number, item)
             elif item:
                 self._collect_answer(number, item)

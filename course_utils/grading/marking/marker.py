@@ -8,33 +8,25 @@ from typing import Any
 
 from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.items import (
-    EXECUTED,
     LETTERED,
-    FreeText,
-    GradedCode,
     GradedItem,
-    GradedModel,
     digest,
 )
 from course_utils.grading.marking import reasons
+from course_utils.grading.marking.execution import Run, Runner
 from course_utils.grading.marking.expected import Expected, ExpectedResults
-from course_utils.grading.marking.reading import positions_of
-from course_utils.grading.marking.running import Run, Runner
-from course_utils.grading.marking.scoring import (
+from course_utils.grading.marking.verdicts import (
     agrees,
     bare_letters,
     is_stub,
-    judged,
     mark,
-    network_judged,
-    share_of,
     state_of,
+    verdict,
     written,
 )
 from course_utils.grading.records import Cell, Mark, Outcome, Result, Submission
 from course_utils.grading.sandbox.values import NoValue, decode
 from course_utils.grading.sandbox.worker_pool import WorkerPool
-from course_utils.quiz.items import Number, Order, SeveralChoices, ShortText
 
 Judged = tuple[Outcome, tuple[str, ...]]
 
@@ -60,6 +52,7 @@ class Marker:
         self.assignment, self.quiz, self.pool = assignment, assignment.quiz, pool
         self.environment = environment
         self.expected_results = ExpectedResults(assignment, local or pool)
+        self.compared = {item.id for item in self.quiz.compared}
         self.runner = Runner(self.quiz, pool)
         self.digests = {item.id: digest(item, self.quiz.setup) for item in self.quiz.items}
 
@@ -133,7 +126,7 @@ class Marker:
     ) -> list[Mark]:
         if not submission.trouble:
             seed = self.assignment.for_student(submission.student).seed("worker") % 2**62
-            asked = [item for item in wanted if not isinstance(item, FreeText)]
+            asked = [item for item in wanted if not item.in_words]
             await self.runner.run(submission, asked, expected, run, seed)
             await self.runner.run_in_public(submission, asked, run, seed)
         return [
@@ -157,7 +150,7 @@ class Marker:
             return Outcome.UNKNOWN, ()
         if item.id in submission.missing:
             return Outcome.MISSING, ("Its answer cell could not be found.",)
-        if isinstance(item, FreeText):
+        if item.in_words:
             return (Outcome.WAITING if submission.texts.get(item.id, "").strip() else Outcome.BLANK), ()
         if item.id in run.ended:
             return run.ended[item.id], (reasons.ended(item, run.ended[item.id]),)
@@ -166,8 +159,7 @@ class Marker:
         first = self._of_reply(submission, item, cell, run.replies[item.id], expected, run)
         if item.id not in run.late:
             return first
-        executed = isinstance(item, EXECUTED)
-        if first[0] is Outcome.RIGHT and executed:
+        if first[0] is Outcome.RIGHT and item.executed:
             return first  # a later cell may use the name for something else
         late = self._of_reply(submission, item, cell, run.late[item.id], expected, run)
         if first[0] is Outcome.RIGHT and late[0] is not Outcome.RIGHT:
@@ -208,28 +200,16 @@ class Marker:
         return found
 
     def _valued(self, item: GradedItem, value: Any, expected: dict[str, Expected], student: str, run: Run) -> Judged:
-        if isinstance(item, GradedModel):
-            return network_judged(item, value, expected[item.id].values)
-        if isinstance(item, GradedCode):
-            wanted = expected[item.id].values
-            if agrees(item, wanted, value):
-                return Outcome.RIGHT, ()
+        found = verdict(item, value, self.assignment.for_student(student), expected.get(item.id))
+        run.shares[item.id] = found.share
+        if found.outcome is Outcome.WRONG and item.id in self.compared:
             run.wrong[item.id] = value
-            run.shares[item.id] = share_of(item, value, wanted)
-            return Outcome.WRONG, (reasons.other_results(item, wanted, value),)
-        version = self.assignment.for_student(student)
-        item = version.item(item)
-        assert isinstance(item, (*LETTERED, Number, ShortText)), "no other kind is left"
-        if isinstance(item, (SeveralChoices, Order)):
-            run.shares[item.id] = share_of(item, positions_of(item, value, version.order(item)))
-        return judged(item, value, version)
+        return found.outcome, found.feedback
 
     async def _with_known_mistakes(self, results: Sequence[Result], runs: Sequence[Run]) -> list[Result]:
         """Give who made a known mistake its author's feedback in place of the general one."""
         told = [{mark.item: mark for mark in result.marks} for result in results]
-        for item in self.quiz.items:
-            if not isinstance(item, GradedCode):
-                continue
+        for item in self.quiz.compared:
             for mistake in item.mistakes:
                 if not (wrong := [n for n, run in enumerate(runs) if item.id in run.wrong]):
                     break

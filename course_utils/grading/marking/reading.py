@@ -6,7 +6,7 @@ from string import ascii_uppercase
 from typing import Any
 
 from course_utils.grading.bank.items import Lettered
-from course_utils.quiz.items import OneChoice, Order, plain
+from course_utils.quiz.items import OneChoice, plain
 
 BETWEEN = re.compile(r"[\s,;.()\[\]{}'\"/&+<>→]+|\band\b|\bund\b|->", re.I)
 # "B — Adam", "B) Adam", "(B) Adam", "B: Adam"
@@ -19,12 +19,12 @@ def positions_of(item: Lettered, value: Any, order: Sequence[int]) -> list[int]:
 
     order: the author's positions in the order that the student saw
     """
-    options = [step.text for step in item.steps] if isinstance(item, Order) else [one.text for one in item.options]
     letters = _letters(value, len(order))
-    if not letters and isinstance(item, OneChoice) and type(value) is str:
-        letters = _led(value[:LONGEST], [options[n] for n in order])
-    if isinstance(item, OneChoice) and len(letters) != 1:
-        return []
+    if isinstance(item, OneChoice):
+        if not letters and type(value) is str:
+            letters = _led(value[:LONGEST], [item.options[n].text for n in order])
+        if len(letters) != 1:
+            return []
     return [order[ascii_uppercase.index(letter)] for letter in letters]
 
 

@@ -1,7 +1,7 @@
 """Proves a bank before it marks anybody: references get all points, blanks none, known mistakes their feedback."""
 
 from course_utils.errors import CourseError
-from course_utils.grading.bank.items import Executed, FreeText, GradedCode, GradedQuiz, grade_id
+from course_utils.grading.bank.items import Executed, GradedCode, GradedQuiz, grade_id
 from course_utils.grading.bank.sample_answers import mistaken, right
 from course_utils.grading.marking.comparing import incomparable
 from course_utils.grading.marking.marker import Marker
@@ -35,7 +35,7 @@ async def faults(marker: Marker) -> list[str]:
     for item in quiz.items:
         for number, (source, feedback) in enumerate(mistaken(item, version), 1):
             cases.append((f"mistake {number}", {item.id: source}, {item.id: feedback}))
-    found = [fault for item in quiz.items if isinstance(item, GradedCode) for fault in await _comparable(item, marker)]
+    found = [fault for item in quiz.compared for fault in await _comparable(item, marker)]
     if found:  # nothing else can be judged before they are mended
         return found
     results = await marker.mark([_submission(quiz, number, answers) for number, (_, answers, _) in enumerate(cases)])
@@ -90,7 +90,7 @@ async def _examples(item: Executed, marker: Marker) -> list[str]:
 
 
 def _submission(quiz: GradedQuiz, number: int, answers: dict[str, str]) -> Submission:
-    texts = {item.id: answers[item.id] for item in quiz.items if isinstance(item, FreeText) and item.id in answers}
+    texts = {item.id: answers[item.id] for item in quiz.items if item.in_words and item.id in answers}
     cells = tuple(Cell(source, name) for name, source in answers.items() if name not in texts)
     missing = tuple(item.id for item in quiz.items if item.id not in answers)
     return Submission(WHO, quiz.lesson, "self-test", f"{number}", cells, texts, missing)

@@ -5,22 +5,25 @@ import hashlib
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, singledispatch
 from typing import Any
 
 from course_utils.errors import CourseError
 from course_utils.grading.bank.assignments import Version
 from course_utils.grading.bank.items import (
-    EXECUTED,
     LETTERED,
     Executed,
-    FreeText,
+    GradedCode,
     GradedItem,
+    GradedModel,
+    GradedNumber,
+    GradedOneChoice,
+    GradedOrder,
+    GradedSeveral,
     answer_name,
     grade_id,
 )
 from course_utils.grading.release.wording import TITLE, TRIAL, title_cell, trial_cell
-from course_utils.quiz.items import Number, OneChoice, Order, SeveralChoices
 
 
 @dataclass(frozen=True)
@@ -97,27 +100,44 @@ def _cells(item: GradedItem, version: Version) -> Iterator[Given]:
         parts.append("\n".join(rows))
     yield Given(grade_id(item, "question"), "\n\n".join(parts))
     answer = grade_id(item, "answer")
-    if isinstance(item, FreeText):
+    if item.in_words:
         blank = "*Write your answer here, in place of this line.*"
         yield Given(answer, blank, locked=False, points=item.points, answer=(item.kind, 0))
         return
-    options = len(item.steps if isinstance(item, Order) else getattr(item, "options", ()))
+    options = len(version.order(item)) if isinstance(item, LETTERED) else 0
     yield Given(answer, _blank(item), code=True, locked=False, answer=(item.kind, options))
     yield Given(grade_id(item, "examples"), _examples(item), code=True, points=item.points)
 
 
+@singledispatch
 def _blank(item: GradedItem) -> str:
     """The answer cell as it is handed out."""
-    name = answer_name(item)
-    if isinstance(item, EXECUTED):
-        return (item.starter or _starter(item)).rstrip("\n")
-    if isinstance(item, Number):
-        return f"{name} = None  # a number{f', in {item.unit}' if item.unit else ''}"
-    if isinstance(item, OneChoice):
-        return f'{name} = ""  # a letter, like "B"'
-    if isinstance(item, SeveralChoices):
-        return f'{name} = ""  # letters, like "A C"'
-    return f'{name} = ""  # the letters in order' if isinstance(item, Order) else f'{name} = ""'
+    return f'{answer_name(item)} = ""'
+
+
+@_blank.register
+def _(item: GradedOneChoice) -> str:
+    return f'{answer_name(item)} = ""  # a letter, like "B"'
+
+
+@_blank.register
+def _(item: GradedSeveral) -> str:
+    return f'{answer_name(item)} = ""  # letters, like "A C"'
+
+
+@_blank.register
+def _(item: GradedOrder) -> str:
+    return f'{answer_name(item)} = ""  # the letters in order'
+
+
+@_blank.register
+def _(item: GradedNumber) -> str:
+    return f"{answer_name(item)} = None  # a number{f', in {item.unit}' if item.unit else ''}"
+
+
+@_blank.register
+def _(item: GradedCode | GradedModel) -> str:
+    return (item.starter or _starter(item)).rstrip("\n")
 
 
 def _starter(item: Executed) -> str:

@@ -9,14 +9,13 @@ from typing import Any
 
 from course_utils.errors import CourseError
 from course_utils.grading.bank.assignments import Assignment, Version
-from course_utils.grading.bank.items import LETTERED, GradedQuiz, VariedNumber, grade_id
+from course_utils.grading.bank.items import GradedQuiz, grade_id
 from course_utils.grading.release.handout import Given, given
 from course_utils.grading.release.wording import AROUND, TITLE, TRIAL, former_title_cell
 
 FORM = 2
 FORMS = (1, FORM)  # form 1 proved the words around the questions too
 PROVEN = 3  # notebooks of different students that are held against the manifest
-OWN = (VariedNumber, *LETTERED)  # kinds whose questions differ from student to student
 
 
 def release_id(version: Version, cells: list[Given] | None = None) -> str:
@@ -141,7 +140,7 @@ def _changed(version: Version, release: str, cells: dict[str, Any]) -> list[str]
 
 def _differing(quiz: GradedQuiz) -> set[str]:
     """The questions that differ from student to student."""
-    return {grade_id(item, "question") for item in quiz.items if isinstance(item, OWN)}
+    return {grade_id(item, "question") for item in quiz.items if item.personal}
 
 
 def _other_key(quiz: GradedQuiz) -> CourseError:

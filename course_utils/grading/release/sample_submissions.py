@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from course_utils.grading.bank.assignments import Assignment, Version
-from course_utils.grading.bank.items import FreeText, GradedQuiz, grade_id
+from course_utils.grading.bank.items import GradedQuiz, grade_id
 from course_utils.grading.bank.sample_answers import mistaken, right
 from course_utils.grading.release.handout import given
 from course_utils.grading.release.manifest import release_id
@@ -75,7 +75,7 @@ def _handed_in(
 
 def _broken(quiz: GradedQuiz, content: dict, how: str, told: dict) -> tuple[bytes, dict]:
     told["how"] = how
-    item = next(item for item in quiz.items if not isinstance(item, FreeText))
+    item = next(item for item in quiz.items if not item.in_words)
     code = next(iter(quiz.executed), item)
     answer = {"a missing cell": item}.get(how, code)
     if how in ("no Python", "endless", "a missing cell"):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from course_utils.errors import CourseError
 from course_utils.grading.bank.assignments import Assignment, Version
-from course_utils.grading.bank.items import LETTERED, GradedItem, GradedQuiz, VariedNumber
+from course_utils.grading.bank.items import GradedItem, GradedQuiz
 from course_utils.grading.exports.cells import points_text
 from course_utils.grading.gradebook.people import Manual, Seen
 from course_utils.grading.gradebook.store import Store
@@ -164,8 +164,7 @@ class Queue:
 
     def differs(self, entry: Entry) -> bool:
         """Whether each student saw this question otherwise: in another order, or with other numbers."""
-        lettered = isinstance(entry.item, LETTERED) and entry.version.assignment.personal
-        return lettered or isinstance(entry.item, VariedNumber)
+        return entry.item.personal and entry.version.assignment.personal
 
     def own_item(self, entry: Entry) -> GradedItem:
         """The item as the student saw it."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from course_utils.grading.bank.assignments import Assignment
-from course_utils.grading.bank.items import EXECUTED, FreeText, GradedItem, GradedQuiz, VariedNumber
+from course_utils.grading.bank.items import GradedItem, GradedQuiz, VariedNumber
 from course_utils.grading.exports.cells import lateness, make_folder, write_whole
 from course_utils.grading.records import Mark, Outcome, Result, State
 from course_utils.grading.returning.feedback import clean, in_words
@@ -117,9 +117,9 @@ def _statistics(item: GradedItem, marks: Sequence[tuple[Mark, Result]], assignme
     ]
     rest = _correlation(complete)
     mean = sum(points) / len(points) if points else None
+    differs = item.executed or isinstance(item, VariedNumber)  # what is right, from student to student
     stopped = (ended[Outcome.TIMEOUT] + ended[Outcome.CRASHED]) / all_of_them
     raised, blank = ended[Outcome.RAISED] / all_of_them, ended[Outcome.BLANK] / all_of_them
-    differs = isinstance(item, (*EXECUTED, VariedNumber))  # from student to student
     checks = (
         (rest is not None and rest < 0, "Negative correlation: look at its key."),
         (mean is not None and len(points) >= ENOUGH and mean < 0.2, "Few points: is it clear what is asked?"),
@@ -137,15 +137,16 @@ def _statistics(item: GradedItem, marks: Sequence[tuple[Mark, Result]], assignme
         blank,
         raised,
         stopped,
-        [] if isinstance(item, FreeText) else _wrong(item, marks, assignment),
+        [] if item.in_words else _wrong(item, marks, assignment, differs),
         "what was found in wrong ones" if differs else "wrong answers",
         [flag for applies, flag in checks if applies],
     )
 
 
-def _wrong(item: GradedItem, marks: Sequence[tuple[Mark, Result]], assignment: Assignment) -> list[tuple[str, int]]:
-    """The most frequent wrong answers, in one form each; of those that are never the same twice, their feedback."""
-    differs = isinstance(item, (*EXECUTED, VariedNumber))  # from student to student
+def _wrong(
+    item: GradedItem, marks: Sequence[tuple[Mark, Result]], assignment: Assignment, differs: bool
+) -> list[tuple[str, int]]:
+    """The most frequent wrong answers, in one form each; where what is right differs, their feedback."""
     counted: Counter[str] = Counter()
     for mark, result in marks:
         if mark.outcome in (Outcome.WRONG, Outcome.RAISED):

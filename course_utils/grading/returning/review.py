@@ -9,7 +9,6 @@ import ipywidgets as widgets
 from course_utils.display.widgets import show_control
 from course_utils.errors import CourseError
 from course_utils.grading.bank.assignments import Assignment
-from course_utils.grading.bank.items import FreeText
 from course_utils.grading.exports.cells import points_text
 from course_utils.grading.returning.feedback import clean
 from course_utils.grading.returning.originals import Originals
@@ -78,7 +77,6 @@ class Review:
         self.question.value = f'<div class="jp-RenderedHTMLCommon">{heading}{self.queue.question(entry)}</div>'
         originals = self.queue.originals
         self.answer.value = self._answer_html(entry) + (originals.page(entry.source) if originals else "")
-        criteria = entry.item.rubric if isinstance(entry.item, FreeText) else []
         self.boxes = [
             widgets.Checkbox(
                 description=f"{criterion.text.replace('`', '')} ({criterion.points:g})",
@@ -86,7 +84,7 @@ class Review:
                 style=WIDE,
                 layout=widgets.Layout(width="100%"),
             )
-            for criterion in criteria
+            for criterion in entry.item.criteria
         ]
         for box in self.boxes:
             box.observe(self._add_up, "value")
@@ -111,9 +109,8 @@ class Review:
 
     def _add_up(self, _=None) -> None:
         """Write the ticked criteria's points into the field; with no tick it is empty, for nothing is decided."""
-        item = self.entry.item
-        assert isinstance(item, FreeText), "only these have boxes to tick"
-        ticked = [criterion.points for criterion, box in zip(item.rubric, self.boxes, strict=True) if box.value]
+        criteria = self.entry.item.criteria
+        ticked = [criterion.points for criterion, box in zip(criteria, self.boxes, strict=True) if box.value]
         self.points.value = points_text(sum(ticked)) if ticked else ""
 
     def _save(self, _=None) -> None:

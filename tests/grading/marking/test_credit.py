@@ -1,14 +1,16 @@
 """Shares of an item's points: by hidden inputs, by options, by places; all or nothing unless the author says so."""
 
+from string import ascii_uppercase
+
 import pytest
-from honest import EXAM, KEY
+from honest import EXAM, KEY, OURS
 from needs import bwrap, run
 from support.errors import refused
 
 from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.items import GradedCode, GradedOrder, GradedSeveral
 from course_utils.grading.marking.marker import Marker
-from course_utils.grading.marking.scoring import judged, share_of
+from course_utils.grading.marking.verdicts import Verdict, verdict
 from course_utils.grading.records import Cell, Outcome, Submission
 from course_utils.grading.sandbox.worker_pool import WorkerPool
 
@@ -45,7 +47,10 @@ def code(**more):
     ],
 )
 def test_shares_of_choices_and_orders(item, value, share):
-    assert share_of(item, value) == share
+    version = OURS.for_student("eve")
+    letters = "".join(ascii_uppercase[version.order(item).index(n)] for n in value)
+    found = verdict(item, letters, version)
+    assert found.share == share and found.outcome is (Outcome.WRONG if value else Outcome.BLANK)
 
 
 def marked(item, source):
@@ -98,8 +103,9 @@ def test_each_input_has_its_weight():
 
 def test_a_wrong_number_is_not_repeated():
     item = EXAM.item("91.2")
-    assert judged(item, 1234567, "") == (Outcome.WRONG, ("That is another number.",))
-    assert judged(item, 32000, "") == (Outcome.WRONG, ("Those are bits.",))
+    eve = OURS.for_student("eve")
+    assert verdict(item, 1234567, eve) == Verdict(Outcome.WRONG, ("That is another number.",))
+    assert verdict(item, 32000, eve) == Verdict(Outcome.WRONG, ("Those are bits.",))
 
 
 @bwrap

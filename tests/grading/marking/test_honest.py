@@ -9,7 +9,7 @@ from needs import bwrap, run
 
 from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.intake.submissions import submissions
-from course_utils.grading.marking import running
+from course_utils.grading.marking import execution
 from course_utils.grading.marking.batches import imports_of
 from course_utils.grading.marking.marker import Marker
 from course_utils.grading.records import Cell, Outcome, State, Submission
@@ -223,13 +223,13 @@ def marked(*cells, quiz=LIGHT, pool=None):
 
 
 def test_cells_of_ones_own_have_the_items_limit(monkeypatch):
-    monkeypatch.setattr(running, "LIMIT", 0.2)
+    monkeypatch.setattr(execution, "LIMIT", 0.2)
     mark, _ = marked(Cell("time.sleep(0.5)\ndef sq(i): return i * i"), Cell(SQUARES.replace("i * i", "sq(i)"), "91.A"))
     assert mark.outcome is RIGHT
 
 
 def test_what_had_no_processor_is_tried_again_alone(monkeypatch):
-    monkeypatch.setattr(running, "AT_WORK", 0.05)  # this machine may be busy itself
+    monkeypatch.setattr(execution, "AT_WORK", 0.05)  # this machine may be busy itself
     quiz = LIGHT.model_copy(update={"items": [EXAM.item("91.A").model_copy(update={"limit": 0.4})]})
     asleep, alone = marked(Cell(f"time.sleep(9)\n{SQUARES}", "91.A"), quiz=quiz)
     assert (asleep.outcome, alone) == (Outcome.TIMEOUT, 1)

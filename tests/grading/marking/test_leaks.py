@@ -15,7 +15,7 @@ from course_utils.grading.bank.items import GradedCode, GradedModel
 from course_utils.grading.bank.reading import open_bank
 from course_utils.grading.marking.expected import Expected
 from course_utils.grading.marking.marker import Marker
-from course_utils.grading.marking.scoring import network_judged
+from course_utils.grading.marking.verdicts import network_judged
 from course_utils.grading.records import Cell, Mark, Outcome, Result, State, Submission
 from course_utils.grading.returning.feedback import page
 from course_utils.grading.sandbox import shell

@@ -5,6 +5,7 @@ What came back is kept as it came: it is judged elsewhere.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import singledispatch
 from typing import Any
 
 from course_utils.grading.bank.items import GradedCode, GradedItem, GradedModel, GradedQuiz, answer_name
@@ -183,15 +184,23 @@ class Runner:
         return {"do": "run", "source": cell.source, "cell": number + 1, "seconds": limit}
 
 
+@singledispatch
 def _question(item: GradedItem, expected: Mapping[str, Expected]) -> dict:
-    name = answer_name(item)
-    if isinstance(item, GradedModel):
-        return {"do": "scores", "name": name, "inputs": expected[item.id].inputs, "seconds": item.limit}
-    if isinstance(item, GradedCode) and item.inputs:
-        asked = {"do": "call", "name": name, "inputs": expected[item.id].inputs, "seconds": item.limit}
-        return asked | {"raises": bool(item.raises)}
-    asked = {"do": "read", "name": name, "seconds": getattr(item, "limit", LIMIT)}
-    return asked if isinstance(item, GradedCode) else asked | {"most": MOST_ANSWER}
+    """The step that asks for what an item's answer is: of most kinds, letters, a number or a few words."""
+    return {"do": "read", "name": answer_name(item), "seconds": LIMIT, "most": MOST_ANSWER}
+
+
+@_question.register
+def _(item: GradedCode, expected: Mapping[str, Expected]) -> dict:
+    asked = {"name": item.name, "seconds": item.limit}
+    if not item.inputs:
+        return asked | {"do": "read"}
+    return asked | {"do": "call", "inputs": expected[item.id].inputs, "raises": bool(item.raises)}
+
+
+@_question.register
+def _(item: GradedModel, expected: Mapping[str, Expected]) -> dict:
+    return {"do": "scores", "name": item.name, "inputs": expected[item.id].inputs, "seconds": item.limit}
 
 
 def _was_held_up(came: Replies) -> bool:

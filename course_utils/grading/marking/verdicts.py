@@ -2,24 +2,31 @@
 
 import ast
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import singledispatch
 from typing import Any
 
 from course_utils.grading.bank.assignments import Version
 from course_utils.grading.bank.items import (
-    LETTERED,
-    FreeText,
     GradedCode,
     GradedItem,
     GradedModel,
-    Lettered,
+    GradedNumber,
+    GradedOneChoice,
+    GradedOrder,
+    GradedSeveral,
+    GradedText,
+    VariedNumber,
     answer_name,
 )
+from course_utils.grading.marking import reasons
 from course_utils.grading.marking.comparing import Rules, same
+from course_utils.grading.marking.expected import Expected
 from course_utils.grading.marking.reading import number_of, positions_of
 from course_utils.grading.records import LONGEST_ANSWER, Mark, Outcome, State
 from course_utils.quiz.answers import judge
-from course_utils.quiz.items import Number, Order, SeveralChoices, ShortText
 
+Asked = GradedOneChoice | GradedSeveral | GradedOrder | GradedNumber | GradedText
 LUCK = 0.1  # beyond the most frequent class's share: what a network may reach that has learned nothing
 UNREAD = {"number": "a number", "short text": "a word or two"}  # what an answer of that kind is read as, else letters
 
@@ -29,20 +36,83 @@ def is_blank(value: Any) -> bool:
     return value is None or value is ... or (type(value) is str and not value.strip())
 
 
-def judged(item: Lettered | Number | ShortText, value: Any, version: Version) -> tuple[Outcome, tuple[str, ...]]:
-    """The outcome and the feedback of a question that practice knows as well."""
+@dataclass(frozen=True)
+class Verdict:
+    """What a value is found to be, with sentences for its student.
+
+    share: the part of its points that a wrong one earns, where the author gives shares
+    """
+
+    outcome: Outcome
+    feedback: tuple[str, ...] = ()
+    share: float = 0.0
+
+
+@singledispatch
+def verdict(item: GradedItem, value: Any, version: Version, expected: Expected | None = None) -> Verdict:
+    """Judge what an answer cell gave to the student whose version it is.
+
+    expected: what it should give, of items that are answered in code
+    """
+    raise TypeError(f"no value answers {item!r}")
+
+
+@verdict.register
+def _(item: GradedOneChoice, value: Any, version: Version, expected: Expected | None = None) -> Verdict:
+    return _as_in_practice(item, value, positions_of(item, value, version.order(item)))
+
+
+@verdict.register
+def _(item: GradedSeveral, value: Any, version: Version, expected: Expected | None = None) -> Verdict:
+    chosen = positions_of(item, value, version.order(item))
+    share = max(0.0, (len(set(chosen) & item.key) - len(set(chosen) - item.key)) / len(item.key))
+    return _as_in_practice(item, value, chosen, share)
+
+
+@verdict.register
+def _(item: GradedOrder, value: Any, version: Version, expected: Expected | None = None) -> Verdict:
+    put = positions_of(item, value, version.order(item))
+    return _as_in_practice(item, value, put, sum(n == step for n, step in enumerate(put)) / len(item.steps))
+
+
+@verdict.register
+def _(item: GradedNumber | GradedText, value: Any, version: Version, expected: Expected | None = None) -> Verdict:
+    return _as_in_practice(item, value, number_of(value))
+
+
+@verdict.register
+def _(item: VariedNumber, value: Any, version: Version, expected: Expected | None = None) -> Verdict:
+    return verdict(version.number(item), value, version)
+
+
+@verdict.register
+def _(item: GradedCode, value: Any, version: Version, expected: Expected | None = None) -> Verdict:
+    assert expected is not None, "its reference was run"
+    if agrees(item, expected.values, value):
+        return Verdict(Outcome.RIGHT)
+    said = reasons.other_results(item, expected.values, value)
+    return Verdict(Outcome.WRONG, (said,), _share_of_results(item, value, expected.values))
+
+
+@verdict.register
+def _(item: GradedModel, value: Any, version: Version, expected: Expected | None = None) -> Verdict:
+    assert expected is not None, "its inputs were drawn"
+    return Verdict(*network_judged(item, value, expected.values))
+
+
+def _as_in_practice(item: Asked, value: Any, read: Any, share: float = 0.0) -> Verdict:
+    """The verdict on a question that practice knows as well. read: the value as it is judged there."""
     if is_blank(value):
-        return Outcome.BLANK, ()
-    verdict = judge(
-        item, positions_of(item, value, version.order(item)) if isinstance(item, LETTERED) else number_of(value)
-    )
-    if verdict.right is None:
+        return Verdict(Outcome.BLANK)
+    found = judge(item, read)
+    if found.right is None:
         read_as = UNREAD.get(item.kind, "letters")
-        return Outcome.LOOK, (f"The answer can't be read as {read_as} with certainty. A person looks at it.",)
-    known = {one.feedback for one in item.mistakes} if isinstance(item, Number) else set(verdict.feedback)
-    if not verdict.right and not known.issuperset(verdict.feedback):
-        return Outcome.WRONG, ("That is another number.",)  # the value itself could carry what the code was given
-    return (Outcome.RIGHT if verdict.right else Outcome.WRONG), verdict.feedback
+        return Verdict(Outcome.LOOK, (f"The answer can't be read as {read_as} with certainty. A person looks at it.",))
+    if found.right:
+        return Verdict(Outcome.RIGHT, found.feedback)
+    if isinstance(item, GradedNumber) and not {one.feedback for one in item.mistakes}.issuperset(found.feedback):
+        return Verdict(Outcome.WRONG, ("That is another number.",))  # the value could carry what the code was given
+    return Verdict(Outcome.WRONG, found.feedback, share if getattr(item, "credit", "all") == "shares" else 0.0)
 
 
 def rules_of(item: GradedCode) -> Rules:
@@ -60,22 +130,12 @@ def agrees(item: GradedCode, expected: Any, given: Any) -> bool:
     return all(same(one, other, rules) for one, other in zip(expected, given, strict=True))
 
 
-def share_of(item: GradedItem, value: Any, expected: Any = None) -> float:
-    """What part of an item's points a wrong answer has earned, where its author gives shares; else 0.
-
-    value: the places that letters name, or a function's results; expected: the results it should have
-    """
-    if getattr(item, "credit", "all") != "shares":
-        return 0.0
-    if isinstance(item, SeveralChoices):
-        return max(0.0, (len(set(value) & item.key) - len(set(value) - item.key)) / len(item.key))
-    if isinstance(item, Order):
-        return sum(place == step for place, step in enumerate(value)) / len(item.steps)
-    assert isinstance(item, GradedCode), "no other kind gives shares"
-    if item.inputs is None or type(value) is not list or len(value) != len(expected):
+def _share_of_results(item: GradedCode, given: Any, expected: Any) -> float:
+    """What part of the points a function's results have earned, where the author gives shares; else 0."""
+    if item.credit != "shares" or item.inputs is None or type(given) is not list or len(given) != len(expected):
         return 0.0
     rules, weights = rules_of(item), item.weights or [1.0] * len(expected)
-    pairs = zip(weights, expected, value, strict=True)
+    pairs = zip(weights, expected, given, strict=True)
     return sum(weight for weight, one, other in pairs if same(one, other, rules)) / sum(weights)
 
 
@@ -155,7 +215,7 @@ def written(item: GradedItem, source: str) -> str:
 
     Taken from the text alone: nothing that a worker sends is shown to anybody. A long one isn't parsed.
     """
-    if isinstance(item, (GradedCode, GradedModel, FreeText)) or (value := _assigned(item, source)) is None:
+    if item.executed or item.in_words or (value := _assigned(item, source)) is None:
         return source
     try:
         return str(ast.literal_eval(value))
