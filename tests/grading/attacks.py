@@ -112,6 +112,29 @@ LOOT = {
         "except OSError: loot = True"
     ),
     "slow others down": "import os; os.sched_setaffinity(0, {0}); loot = True",
+    "call the kernel in another dialect": SYSCALL + "loot = call((0x40000000 + 41, 198), 2, 1, 0) >= 0",
+    "call the kernel by its old gate": (
+        "import ctypes, mmap\ngate = mmap.mmap(-1, 4096, prot=7)\n"
+        "gate.write(bytes.fromhex('b814000000cd80c3'))  # getpid, as 32-bit programs ask\n"
+        "loot = ctypes.CFUNCTYPE(ctypes.c_long)(ctypes.addressof(ctypes.c_char.from_buffer(gate)))() > 0"
+    ),
+    "count another's events": SYSCALL + "loot = call((298, 241), ctypes.create_string_buffer(128), 0, -1, -1, 0) >= 0",
+    "hold the kernel up at a page": SYSCALL + "loot = call((323, 282), 0) >= 0",
+    "read the kernel's notes": SYSCALL + "loot = call((103, 116), 3, ctypes.create_string_buffer(4096), 4096) >= 0",
+    "leave memory for others": SYSCALL + "loot = call((29, 194), 1, 4096, 0o1600) >= 0",
+    "leave a message for others": SYSCALL + "loot = call((240, 180), b'/x', 0o102, 0o600, None) >= 0",
+    "watch others' files": SYSCALL + "loot = call((294, 26), 0) >= 0",
+    "take another's descriptor": SYSCALL + "loot = call((438, 438), 1, 0, 0) >= 0",
+    "open a file by its handle": SYSCALL + "loot = call((304, 265), 0, None, 0) >= 0",
+    "mount in the new way": SYSCALL + "loot = call((428, 428), -100, b'/', 1) >= 0",
+    "a thread with namespaces of its own": SYSCALL + "loot = call((56, 220), 0x10010900, 0, 0, 0, 0) >= 0",
+    "go before all others": SYSCALL + "loot = call((141, 140), 0, 0, -20) == 0",
+    "link to a program": "import os; os.link('/usr/bin/env', 'env'); loot = True",
+    "type on the terminal": "open('/dev/tty', 'w').write('x'); loot = True",
+    "look at what is mounted elsewhere": (
+        "import os\nplaces = ('/run', '/var', '/mnt', '/sys', '/boot', '/etc/hosts')\n"
+        "loot = [one for one in places if os.path.exists(one)]"
+    ),
     "hand over a descriptor": (
         "import array, socket\ns = socket.socket(fileno=3)\n"
         "s.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [0]))]); loot = True"
