@@ -124,7 +124,7 @@ def read_number(answer: Any, unit: str) -> tuple[float, str]:
         if not match:
             return math.nan, f"Write {asked}."
         named = match["unit"].strip().casefold()
-        if named and named not in UNITS.get(unit, {unit.casefold(), unit.casefold().removesuffix("s")}):
+        if named and named not in unit_names(unit):
             return (
                 math.nan,
                 f"The unit should be {unit}: write {asked}." if unit else f"No unit is needed: write {asked}.",
@@ -133,6 +133,11 @@ def read_number(answer: Any, unit: str) -> tuple[float, str]:
     else:
         return math.nan, f"That is no number but a {type(answer).__name__}: write {asked}."
     return (value, "") if math.isfinite(value) else (value, f"That is no finite number: write {asked}.")
+
+
+def unit_names(unit: str) -> set[str]:
+    """Give the ways to write an item's unit, in lower case."""
+    return UNITS.get(unit, {unit.casefold(), unit.casefold().removesuffix("s")})
 
 
 def _text(item: ShortText, answer: object) -> Verdict:

@@ -64,7 +64,7 @@ def _parts(item: WithParts) -> Sequence[Option | Step]:
 
 def stem_html(item: Item) -> str:
     """Render the heading, the question and its figure."""
-    return f'<p style="{MARGIN}"><strong>{inline(item.label)}</strong></p>{markdown(item.stem)}{_figure(item)}'
+    return f'<p style="{MARGIN}"><strong>{inline(item.label)}</strong></p>{markdown(item.stem)}{figure_html(item)}'
 
 
 def static_html(item: Item) -> str:
@@ -160,7 +160,8 @@ def _parser() -> "MarkdownIt":
     return MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
-def _figure(item: Item) -> str:
+def figure_html(item: Item) -> str:
+    """Render the item's figure; nothing when it has none."""
     if not item.figure:
         return ""
     file = figure_file(item, item.figure)
