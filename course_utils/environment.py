@@ -69,7 +69,7 @@ def setup(lesson: str) -> Environment:
     ------
     CourseError
         `environment.unknown-lesson`; `environment.missing-packages` in a Python that has the course alone;
-        for a wrong value in a COURSE_... variable `environment.wrong-value`,
+        for a wrong value in a variable of the course `environment.wrong-value`,
         `environment.no-home`, `environment.data-folder`, `environment.mirror-folder` or `environment.missing-device`,
         and for a misspelt name `environment.misspelt`.
     """

@@ -46,6 +46,8 @@ class Cached:
 def cached_body(learn: Learner, *, copies: int = 1, budget: int = BUDGET) -> Iterator[Cached]:
     """Inside the `with`, the learner trains on stored outputs of its frozen blocks; each image passes them once.
 
+    For example::
+
         freeze(learn, batchnorm="fixed")
         with cached_body(learn):
             learn.fit_one_cycle(5)
