@@ -94,14 +94,23 @@ def derive(text: str, address: str) -> str:
     return re.sub(r"(course @ git\+|git clone |repository-code: )https://[\w./-]+", rf"\1{address}", text)
 
 
+def target(service: str, lesson: str, address: str) -> str:
+    """The address that opens a lesson in "Colab", on "Binder" or on "Kaggle"."""
+    slug, file = address.removeprefix("https://github.com/"), f"lessons/{lesson}.ipynb"
+    return {
+        "Colab": f"{COLAB}/github/{slug}/blob/main/{file}",
+        "Binder": f"{BINDER}/v2/gh/{slug}/main?urlpath=lab/tree/{file}",
+        "Kaggle": f"https://kaggle.com/kernels/welcome?src={address}/blob/main/{file}",
+    }[service]
+
+
 def badge(service: str, lesson: str, address: str) -> str:
     """The Markdown badge that opens a lesson in "Colab" or on "Binder"."""
-    slug = address.removeprefix("https://github.com/")
-    if service == "Colab":
-        image, target = f"{COLAB}/assets/colab-badge.svg", f"{COLAB}/github/{slug}/blob/main/lessons/{lesson}.ipynb"
-        return f"[![Open in Colab]({image})]({target})"
-    target = f"{BINDER}/v2/gh/{slug}/main?urlpath=lab/tree/lessons/{lesson}.ipynb"
-    return f"[![Open on Binder]({BINDER}/badge_logo.svg)]({target})"
+    words, image = {
+        "Colab": ("Open in Colab", f"{COLAB}/assets/colab-badge.svg"),
+        "Binder": ("Open on Binder", f"{BINDER}/badge_logo.svg"),
+    }[service]
+    return f"[![{words}]({image})]({target(service, lesson, address)})"
 
 
 def point_to_itself(text: str, path: Path, address: str) -> str:
