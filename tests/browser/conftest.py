@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,7 +14,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
+from support.chromium import launched
 
 PATIENCE = 120_000  # ms for one step of Lab on a busy machine
 ROOT = Path(__file__).parents[2]
@@ -109,15 +109,8 @@ class Lab:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    with sync_playwright() as playwright:
-        path = next((found for name in names if (found := shutil.which(name))), playwright.chromium.executable_path)
-        if not Path(path).exists():
-            missing = "no Chromium: install it (apt-get install chromium, or playwright install chromium)"
-            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(missing)
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])  # root has no sandbox
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
