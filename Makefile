@@ -1,6 +1,6 @@
 # The course's commands. Each first sets up .venv with the versions of requirements.lock, unless that was done since the
 # lock changed: with what learners and instructors need (.venv/ready), or with what tests need besides (.venv/tested).
-.PHONY: help setup lab lessons test quick lint durations bench lock
+.PHONY: help setup lab lessons site test quick lint durations bench lock
 
 # The first that fits of the Pythons named by PYTHON=, or of the usual ones; empty when none does.
 FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
@@ -23,6 +23,10 @@ lab: .venv/ready ## Open JupyterLab at the first lesson; it serves until stopped
 
 lessons: .venv/ready ## Execute every lesson with the small network and print a table (ARGS="01 02" chooses lessons).
 	@.venv/bin/course run $(ARGS)
+
+site: .venv/ready ## Build the course's pages in build/site from the executed notebooks (ARGS="--no-pdf" without Chromium).
+	@.venv/bin/python -c "import furo, myst_nb" 2>/dev/null || .venv/bin/python tools/install.py lab grading site
+	@.venv/bin/python -m tools site $(ARGS)
 
 # Three workers keep two cores busy while one waits for a kernel or a browser.
 WORKERS = 3

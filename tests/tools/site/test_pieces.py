@@ -1,0 +1,119 @@
+"""The pieces of the site, without Sphinx: links, the glossary's terms, forms, broken links."""
+
+from pathlib import Path
+
+import pytest
+from support.errors import refused
+
+from course_utils import lessons
+from course_utils.quiz import reading
+from course_utils.quiz.items import Code, Model
+from tools.site import printing
+from tools.site.checking import Site
+from tools.site.places import pages, rewrite_links
+from tools.site.questions import question_html
+from tools.site.reference import ROOMS, public_names
+from tools.site.terms import read_terms
+
+ROOT = Path(__file__).parents[3]
+ADDRESS = "https://github.com/some-school/course"
+LESSON = "lessons/01_first_finetune.ipynb"
+
+
+@pytest.mark.parametrize(
+    ("source", "link", "wanted"),
+    [
+        (LESSON, "../docs/glossary.md#epoch", "../glossary.md#epoch"),
+        (LESSON, "00_start.ipynb", "00_start.ipynb"),
+        (LESSON, "#recap", "#recap"),
+        (LESSON, "https://arxiv.org/abs/2202.10054", "https://arxiv.org/abs/2202.10054"),
+        (LESSON, "../course_utils/quiz/items.py", f"{ADDRESS}/blob/main/course_utils/quiz/items.py"),
+        ("docs/syllabus.md", "../lessons/00_start.ipynb", "lessons/00_start.ipynb"),
+        ("docs/grading.md", "../README.md#start", f"{ADDRESS}/blob/main/README.md#start"),
+        ("docs/grading.md", "../lessons", f"{ADDRESS}/tree/main/lessons"),
+    ],
+)
+def test_a_link_leads_to_the_page_or_else_to_the_repository(source, link, wanted):
+    assert rewrite_links(f"See [this]({link}).", source, ROOT, ADDRESS) == f"See [this]({wanted})."
+
+
+def test_a_link_to_a_missing_file_is_refused_and_code_is_left_alone():
+    with refused("tools.broken-link", "docs/grading.md", "nowhere.md"):
+        rewrite_links("[this](nowhere.md)", "docs/grading.md", ROOT, ADDRESS)
+    code = "`[this](nowhere.md)`\n\n```\n[that](nowhere.md)\n```\n"
+    assert rewrite_links(code, "docs/grading.md", ROOT, ADDRESS) == code
+
+
+def test_every_guide_of_docs_has_a_page():
+    assert {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")} <= set(pages())
+
+
+def test_terms_are_read_with_their_other_forms_and_their_meaning():
+    text = (
+        "# Glossary\n\n### freezing\n<!-- also: freeze, frozen -->\nKeeping [weights](#weight) as they are. More.\n\n"
+    )
+    freezing, step = read_terms(text + "### step\n<!-- only linked by hand -->\nOne update.\n")
+    assert (freezing.name, freezing.also, freezing.meaning) == (
+        "freezing",
+        ("freeze", "frozen"),
+        "Keeping weights as they are.",
+    )
+    assert step.by_hand and not freezing.by_hand
+    assert freezing.pattern.search("a Frozen body") and not freezing.pattern.search("freezer, un-frozen")
+
+
+def test_the_glossary_is_in_order_and_no_two_terms_share_a_word():
+    terms = read_terms((ROOT / "docs" / "glossary.md").read_text(encoding="utf-8"))
+    assert len(terms) > 80
+    words = [word.casefold() for term in terms for word in (term.name, *term.also)]
+    assert len(words) == len(set(words))
+    assert all(term.meaning for term in terms)
+
+
+def test_every_question_is_a_form_with_its_answer_folded_away():
+    for number in reading.numbers():
+        for item in reading.lesson_quiz(number).items:
+            if isinstance(item, (Code, Model)):
+                continue
+            page = question_html(item)
+            assert page.count("<form") == page.count("</form>") == page.count("<details") == 1
+            assert "$" not in page.partition("<script")[0], f"{item.id}: a formula was left as it is"
+            shown = page.partition("<details")[0]
+            for option in getattr(item, "options", ()):
+                assert option.feedback not in shown
+
+
+def page(folder: Path, name: str, body: str) -> None:
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(f"<html><body>{body}</body></html>")
+
+
+def test_broken_links_are_told_and_sound_ones_are_not(tmp_path):
+    sound = '<h2 id="there">T</h2><a href="#there">x</a><a href="sub/">y</a><a href="sub/index.html#deep">z</a>'
+    page(tmp_path, "index.html", sound + '<a href="https://example.org/a">w</a><img alt="a cat" src="cat.png">')
+    page(tmp_path, "sub/index.html", '<p id="deep"></p><a href="../index.html">up</a>')
+    (tmp_path / "cat.png").touch()
+    assert list(Site(tmp_path).broken()) == []
+    broken = '<a href="gone.html">a</a><a href="sub/#gone">b</a><a href="https:///x">c</a><a href="javascript:x">d</a>'
+    page(tmp_path, "bad.html", broken + '<a href="../outside.html">e</a><img src="cat.png">')
+    told = list(Site(tmp_path).broken())
+    assert len(told) == 6 and all(line.startswith("bad.html: ") for line in told)
+
+
+def test_the_reference_has_every_public_function_of_the_rooms_that_lessons_import():
+    used = {
+        line.split()[1].split(".")[1]
+        for lesson in lessons.LESSONS
+        for line in (ROOT / "lessons" / "text" / f"{lesson.slug}.py").read_text(encoding="utf-8").splitlines()
+        if line.startswith("from course_utils.")
+    }
+    assert used <= set(ROOMS)
+    assert {"freeze_to", "describe", "replace_head"} <= set(public_names("surgery"))
+    assert "setup" in public_names("environment")
+    assert all(public_names(room) for room in ROOMS)
+
+
+def test_without_a_browser_a_sentence_says_what_to_do(monkeypatch):
+    monkeypatch.setattr(printing.shutil, "which", lambda name: None)
+    with refused("tools.no-browser", "--no-pdf"):
+        printing.find_browser()

@@ -1,0 +1,172 @@
+"use strict";
+// Makes the questions of a page answer; without it, each shows its answer folded away.
+
+(function (course) {
+  const ENOUGH = 2; // wrong tries after which the answer is offered
+  const key = (element) => JSON.parse(element.querySelector("script[type='application/json']").textContent);
+
+  class Question {
+    constructor(form) {
+      this.form = form;
+      this.id = form.dataset.item;
+      this.item = key(form);
+      this.said = form.querySelector(".course-said");
+      this.again = form.querySelector(".course-again");
+      this.fold = form.querySelector("details");
+      this.hints = this.wrong = 0;
+      this.done = false;
+      this.steps = form.querySelector(".course-steps");
+      if (this.steps) this.addArrows();
+      form.querySelector(".course-buttons").hidden = false;
+      this.fold.hidden = true; // until it is right, or has been wrong twice
+      form.addEventListener("submit", (event) => {
+        event.preventDefault();
+        this.check();
+      });
+      form.querySelector("[data-does='hint']").addEventListener("click", () => this.hint());
+      this.fold.addEventListener("toggle", () => (this.done ||= this.fold.open));
+      this.restore();
+    }
+
+    get answer() {
+      if (this.steps) return [...this.steps.children].map((step) => Number(step.dataset.step));
+      const fields = [...this.form.elements.namedItem("answer")?.length ? this.form.elements.answer : [this.form.elements.answer]];
+      if (fields[0].type === "text") return fields[0].value;
+      return fields.filter((field) => field.checked).map((field) => Number(field.value)).sort((a, b) => a - b);
+    }
+
+    set answer(answer) {
+      if (this.steps) {
+        for (const step of answer) this.steps.append(this.steps.querySelector(`[data-step="${Number(step)}"]`));
+        this.markEnds();
+        return;
+      }
+      for (const field of this.form.querySelectorAll("[name='answer']")) {
+        if (field.type === "text") field.value = String(answer);
+        else field.checked = answer.includes(Number(field.value));
+      }
+    }
+
+    /** Show what was answered before, unless it is to be asked again today. */
+    restore() {
+      if (this.item.kind === "prediction") {
+        const guess = course.store.guess(this.id);
+        if (guess !== undefined) {
+          this.answer = guess;
+          this.say(`<strong>Noted.</strong> Your guess is ${course.withUnit(guess, this.item.unit)}. You may change it.`);
+        }
+        return;
+      }
+      const last = course.store.last(this.id);
+      if (!last || course.store.isDue(course.store.standings()[this.id])) return;
+      try {
+        this.answer = last.answer;
+        this.tell(course.judge(this.item, this.answer), "You answered this before. ");
+      } catch {
+        // an answer to what the question was before it was changed
+      }
+    }
+
+    check() {
+      if (this.item.kind === "prediction") return this.note();
+      const verdict = course.judge(this.item, this.answer);
+      if (verdict.right !== null && !this.done) {
+        course.store.record(this.id, verdict.right, this.answer, this.hints); // once it is right, no new try
+        this.wrong += verdict.right ? 0 : 1;
+      }
+      this.tell(verdict);
+    }
+
+    note() {
+      const { low, high, unit } = this.item;
+      let { value, trouble } = course.readNumber(this.answer, this.item);
+      if (!trouble && !(low <= value && value <= high)) trouble = `A guess lies between ${low} and ${high}.`;
+      if (trouble) {
+        this.say("<strong>Not noted.</strong> <span></span>");
+        this.said.querySelector("span").textContent = trouble;
+        return;
+      }
+      course.store.noteGuess(this.id, value);
+      this.say(`<strong>Noted:</strong> ${course.withUnit(value, unit)}. A cell below tells what came out.${kept()}`);
+    }
+
+    tell(verdict, before = "") {
+      const told = verdict.feedback.join(" ");
+      this.again.hidden = verdict.right !== false;
+      if (verdict.right === null) return this.say(told);
+      if (!verdict.right) {
+        if (this.wrong >= ENOUGH) this.fold.hidden = false;
+        return this.say(`${before}<strong>Not yet.</strong> ${told}${kept()}`, "wrong");
+      }
+      this.done = true;
+      this.fold.hidden = false;
+      const why = this.form.querySelector(".course-explanation").innerHTML;
+      this.say(`${before}<strong>Right.</strong> ${told}${kept()}${why}`, "right");
+    }
+
+    hint() {
+      const hints = this.item.hints;
+      this.hints = Math.min(this.hints + 1, hints.length);
+      const more = this.hints < hints.length ? "" : " That was the last hint.";
+      this.say(`<strong>Hint ${this.hints} of ${hints.length}.</strong> ${hints[this.hints - 1]}${more}`);
+      this.again.hidden = true;
+    }
+
+    say(page, how = "") {
+      this.said.innerHTML = page;
+      this.said.dataset.verdict = how;
+    }
+
+    addArrows() {
+      for (const step of this.steps.children) {
+        const words = step.textContent;
+        for (const [sign, way] of [["↑", -1], ["↓", 1]]) {
+          const button = document.createElement("button");
+          button.type = "button";
+          button.textContent = sign;
+          button.dataset.way = way;
+          button.setAttribute("aria-label", `Move ${way < 0 ? "up" : "down"}: ${words}`);
+          button.addEventListener("click", () => this.move(step, way));
+          step.append(button);
+        }
+      }
+      this.markEnds();
+    }
+
+    move(step, way) {
+      if (way < 0) step.previousElementSibling?.before(step);
+      else step.nextElementSibling?.after(step);
+      this.markEnds();
+      step.querySelector(`[data-way="${way}"]`).focus(); // it lost the focus when it moved
+    }
+
+    markEnds() {
+      for (const step of this.steps.children) {
+        step.querySelector("[data-way='-1']").setAttribute("aria-disabled", !step.previousElementSibling);
+        step.querySelector("[data-way='1']").setAttribute("aria-disabled", !step.nextElementSibling);
+      }
+    }
+  }
+
+  const kept = () =>
+    course.lasts ? "" : " <em>This browser keeps nothing for this site, so the answer lasts until you leave the page.</em>";
+
+  /** Hold the reader's guess beside what the committed run found. */
+  function compare(place) {
+    const guess = course.store.guess(place.dataset.item);
+    if (guess === undefined) return;
+    const found = Number(place.dataset.found);
+    const off = guess - found;
+    const near = Math.abs(off) <= Number(place.dataset.within);
+    const unit = place.dataset.unit;
+    const how = near ? "That is near." : `Your guess was too ${off > 0 ? "high" : "low"} by ${course.shortly(Math.abs(off))}.`;
+    place.querySelector(".course-said").textContent =
+      `You guessed ${course.withUnit(guess, unit)}; this run found ${course.withUnit(found, unit)}. ${how}`;
+  }
+
+  for (const form of document.querySelectorAll("form.course-question")) new Question(form);
+  const places = document.querySelectorAll(".course-found");
+  const compareAll = () => places.forEach(compare);
+  document.addEventListener("course-changed", compareAll);
+  compareAll();
+})(window.course);
