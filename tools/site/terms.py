@@ -1,13 +1,13 @@
 """Links each glossary term at its first use in a lesson; a Sphinx extension.
 
 Which words mean a term stands in docs/glossary.md itself: its heading, and the words of a comment beneath it,
-`<!-- also: freeze, frozen -->`. `<!-- only linked by hand -->` marks a term that is an everyday word as well, such as
-step: a lesson's author links it where it is meant.
+`<!-- also: freeze, frozen -->`. A comment `<!-- not in: step one, step two -->` names phrases in which the word means
+something else. Within a longer term, such as class weights, a shorter one isn't meant either.
 """
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 GLOSSARY, PAGE = "glossary.md", "../glossary.html"  # its source, and where it lies as seen from a lesson
 ENTRY = re.compile(r"^### (?P<name>.+)\n(?P<body>(?:(?!### ).*\n?)*)", re.M)
 ALSO = re.compile(r"<!-- also: (.+?) -->")
-BY_HAND = "<!-- only linked by hand -->"
+NOT_IN = re.compile(r"<!-- not in: (.+?) -->")
 PASSED_OVER = (nodes.reference, nodes.title, nodes.literal, nodes.literal_block, nodes.raw, nodes.Invisible)
 
 
@@ -29,7 +29,7 @@ class Term:
     name: str
     meaning: str
     also: tuple[str, ...]
-    by_hand: bool
+    not_in: tuple[str, ...]
 
     @property
     def anchor(self) -> str:
@@ -38,21 +38,38 @@ class Term:
 
     @cached_property
     def pattern(self) -> re.Pattern:
-        """What its uses look like: whole words, in any case, also in the plural."""
-        words = "|".join(r"[\s-]+".join(map(re.escape, word.split())) for word in (self.name, *self.also))
-        return re.compile(rf"(?<![\w-])(?:{words})(?:s|es)?(?![\w-])", re.I)
+        """What its words look like: whole, in any case, also in the plural."""
+        return _pattern(self.name, *self.also)
+
+    def first_use(self, text: str, terms: list["Term"]) -> re.Match | None:
+        """Find where a text first uses the term, among all the glossary's terms."""
+        others = [_pattern(phrase) for phrase in self.not_in]
+        others += [other.pattern for other in terms if other != self and self.pattern.search(other.name)]
+        spoken_for = [match.span() for pattern in others for match in pattern.finditer(text)]
+        for match in self.pattern.finditer(text):
+            if not any(start <= match.start() and match.end() <= stop for start, stop in spoken_for):
+                return match
+        return None
+
+
+@cache
+def _pattern(*phrases: str) -> re.Pattern:
+    words = "|".join(r"[\s-]+".join(map(re.escape, phrase.split())) for phrase in phrases)
+    return re.compile(rf"(?<![\w-])(?:{words})(?:s|es)?(?![\w-])", re.I)
 
 
 def read_terms(text: str) -> list[Term]:
     """Read the terms from the glossary's text."""
     found = []
     for entry in ENTRY.finditer(text):
-        also = ALSO.search(entry["body"])
         body = re.sub(r"<!--.*?-->", "", entry["body"], flags=re.S)
         plain = " ".join(re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", body).split())
         meaning = re.split(r"(?<=[.;]) ", plain, maxsplit=1)[0].rstrip(";")
-        words = tuple(word.strip() for word in also[1].split(",")) if also else ()
-        found.append(Term(entry["name"].strip(), meaning, words, BY_HAND in entry["body"]))
+        words, phrases = (
+            tuple(word.strip() for word in match[1].split(",")) if (match := comment.search(entry["body"])) else ()
+            for comment in (ALSO, NOT_IN)
+        )
+        found.append(Term(entry["name"].strip(), meaning, words, phrases))
     return found
 
 
@@ -68,22 +85,37 @@ class FirstUses(SphinxPostTransform):
             return
         terms = read_terms((Path(self.env.srcdir) / GLOSSARY).read_text(encoding="utf-8"))
         by_address = {f"{PAGE}#{term.anchor}": term for term in terms}
-        waiting = [term for term in terms if not term.by_hand]
+        waiting = terms
+        _join_lines(self.document)
         for node in list(self.document.findall(lambda node: isinstance(node, (nodes.reference, nodes.Text)))):
             if isinstance(node, nodes.Text):
                 if _is_prose(node):
-                    waiting = _link(node, waiting)
+                    waiting = _link(node, waiting, terms)
             elif term := by_address.get(node.get("refuri", "")):  # linked by the lesson's author
                 node["reftitle"] = term.meaning
                 node["classes"].append("course-term")
                 waiting = [other for other in waiting if other != term]
 
 
-def _link(text: nodes.Text, waiting: list[Term]) -> list[Term]:
+def _join_lines(document: nodes.document) -> None:
+    """Make one text of the lines of a paragraph, or a term of two words would be missed where a line ends within it."""
+    for element in document.findall(nodes.TextElement):
+        children: list[nodes.Node] = []
+        for child in element.children:
+            if children and isinstance(child, nodes.Text) and isinstance(children[-1], nodes.Text):
+                children[-1] = nodes.Text(children[-1].astext() + child.astext())
+            else:
+                children.append(child)
+        if len(children) < len(element.children):
+            element.children = []
+            element.extend(children)
+
+
+def _link(text: nodes.Text, waiting: list[Term], terms: list[Term]) -> list[Term]:
     """Link the terms that a text is the first to use; those that it doesn't use go on waiting."""
     words = text.astext()
     uses = sorted(
-        ((match.start(), -match.end(), term) for term in waiting if (match := term.pattern.search(words))),
+        ((match.start(), -match.end(), term) for term in waiting if (match := term.first_use(words, terms))),
         key=lambda use: use[:2],
     )
     pieces: list[nodes.Node] = []
@@ -91,7 +123,7 @@ def _link(text: nodes.Text, waiting: list[Term]) -> list[Term]:
     linked = set()
     for start, minus_stop, term in uses:
         if start < end:
-            continue  # within a longer term, such as accuracy in balanced accuracy
+            continue  # it overlaps with another
         link = nodes.reference("", words[start:-minus_stop], refuri=f"{PAGE}#{term.anchor}", internal=True)
         link["reftitle"] = term.meaning
         link["classes"].append("course-term")

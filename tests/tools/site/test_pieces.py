@@ -49,17 +49,22 @@ def test_every_guide_of_docs_has_a_page():
 
 
 def test_terms_are_read_with_their_other_forms_and_their_meaning():
-    text = (
+    freezing, weight, decay = terms = read_terms(
         "# Glossary\n\n### freezing\n<!-- also: freeze, frozen -->\nKeeping [weights](#weight) as they are. More.\n\n"
+        "### weight\n<!-- not in: weight of a truck -->\nA number.\n\n### weight decay\nLess.\n"
     )
-    freezing, step = read_terms(text + "### step\n<!-- only linked by hand -->\nOne update.\n")
-    assert (freezing.name, freezing.also, freezing.meaning) == (
-        "freezing",
-        ("freeze", "frozen"),
-        "Keeping weights as they are.",
-    )
-    assert step.by_hand and not freezing.by_hand
-    assert freezing.pattern.search("a Frozen body") and not freezing.pattern.search("freezer, un-frozen")
+    assert (freezing.name, freezing.also) == ("freezing", ("freeze", "frozen"))
+    assert freezing.meaning == "Keeping weights as they are." and weight.meaning == "A number."
+    assert decay.anchor == "weight-decay"
+    for term, text, use in (
+        (freezing, "Frozen bodies", "Frozen"),
+        (freezing, "a freezer, un-frozen", None),
+        (weight, "the weight of a truck and its weights", "weights"),
+        (weight, "weight decay", None),
+        (decay, "some weight\ndecay", "weight\ndecay"),
+    ):
+        found = term.first_use(text, terms)
+        assert (found and found[0]) == use, text
 
 
 def test_the_glossary_is_in_order_and_no_two_terms_share_a_word():
