@@ -105,7 +105,8 @@ def imported(path: Path) -> Iterator[str]:
         ("course_utils/grading/sandbox/cluster.py", (), ["grading", "cluster"]),
         ("course_utils/cli/quiz/*.py", (), ["grading", "lab"]),
         ("course_utils/cli/run*.py", (), ["lab"]),
-        ("tools/**/*.py", (), ["lab"]),
+        ("tools/**/*.py", ("tools/site",), ["lab"]),
+        ("tools/site/*.py", (), ["lab", "site"]),
         ("tests/**/*.py", (), ["lab", "test"]),
     ],
 )
