@@ -16,6 +16,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from course_utils import lessons
+from tools.glossary import read_terms
 from tools.lessons.exercises import blanked
 from tools.lessons.files import Lesson, locate
 
@@ -113,10 +114,4 @@ def _absolute(markdown: str, address: str, root: Path) -> str:
 @cache
 def definitions(glossary: Path) -> dict[str, str]:
     """What the first sentence of each of the glossary's terms says, by the term's anchor; plain, without quotes."""
-    found = {}
-    for entry in re.split(r"^### ", glossary.read_text(encoding="utf-8"), flags=re.M)[1:]:
-        term, _, told = entry.partition("\n")
-        sentence = re.split(r"(?<=\.)\s+(?=[A-Z])", told.strip(), maxsplit=1)[0]
-        plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", sentence).replace('"', "'").replace("`", "").replace("*", "")
-        found[re.sub(r"[^\w -]", "", term.lower()).replace(" ", "-")] = plain
-    return found
+    return {term.anchor: term.meaning for term in read_terms(glossary.read_text(encoding="utf-8"))}

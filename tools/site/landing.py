@@ -47,7 +47,8 @@ def _list(readings: list[Reading]) -> str:
     cards = (
         f'<li><a href="lessons/{one.lesson.slug}.html"><span class="course-number">{one.lesson.number}</span> '
         f"<strong>{html.escape(one.lesson.question)}</strong></a><p>{inline(one.case)}</p>"
-        f'<p class="course-small">{one.minutes} minutes<span data-standing="{one.lesson.number}"></span></p></li>'
+        f'<p class="course-small">{one.lesson.minutes} minutes'
+        f'<span data-standing="{one.lesson.number}"></span></p></li>'
         for one in readings
     )
     return f'<ul class="course-lessons">{"".join(cards)}</ul>'

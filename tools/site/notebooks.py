@@ -22,8 +22,8 @@ from tools.links import target
 from tools.site.places import rewrite_links
 from tools.site.questions import exercise_html, found_html, question_html
 
-MINUTES = re.compile(r"\*Time: (\d+) minutes\b")
 BADGE = re.compile(r"^\[!\[Open in Colab\]\([^)]*\)\]\([^)]*\)\n*", re.M)
+ON_COLAB = re.compile(r" · on Colab: .*")  # the page has its own line of places
 FOUND = re.compile(r"found ([-+]?\d[\d.,]*(?:e[-+]?\d+)?)")
 CONTROLS = {
     "depth_slider": "a slider leads through the depths of the network",
@@ -55,17 +55,6 @@ class Reading:
         self.items = {item.id: item for item in lesson_quiz(lesson.number).items}
 
     @cached_property
-    def minutes(self) -> int:
-        """How long the lesson takes, as it says itself."""
-        match = MINUTES.search(self.notebook.cells[0].source)
-        if not match:
-            raise CourseError(
-                f"{self.files.text} doesn't say its minutes: write '*Time: 25 minutes. …*' in its first cell.",
-                code="tools.no-minutes",
-            )
-        return int(match[1])
-
-    @cached_property
     def case(self) -> str:
         """The case that the lesson opens with: its first paragraph, as Markdown."""
         text = BADGE.sub("", self.notebook.cells[0].source)
@@ -77,7 +66,7 @@ class Reading:
         for cell in self.notebook.cells:
             if cell.cell_type == "markdown":
                 source = f"lessons/{self.lesson.slug}.ipynb"
-                cell.source = rewrite_links(cell.source, source, self.root, self.address)
+                cell.source = rewrite_links(ON_COLAB.sub("", cell.source), source, self.root, self.address)
             else:
                 self._show(cell)
         opening = self.notebook.cells[0]

@@ -16,7 +16,7 @@ GUIDES = {  # pages of docs/, in the order of the menu
 }
 TEACHING = {"syllabus": "Syllabus: a term, a weekend", "grading": "Graded quizzes"}
 PRINTED = ("cheat_sheet", "decision_guide")  # one page of paper each, as PDF too
-LINK = re.compile(r"(?<=\]\()(?P<target>[^)\s#]*)(?P<anchor>#[^)\s]*)?(?=\))")
+LINK = re.compile(r"(?<=\]\()(?P<target>[^)\s#]*)(?P<anchor>#[^)\s]*)?(?=[)\s])")
 CODE = re.compile(r"(^```.*?^```|`[^`\n]+`)", re.M | re.S)
 
 
@@ -27,7 +27,7 @@ def pages() -> dict[str, str]:
 
 
 def rewrite_links(text: str, source: str, root: Path, address: str) -> str:
-    """Make a page's relative links lead to other pages, or to the repository's site for what has no page.
+    """Make a page's links into the clone lead to other pages, or to the repository for what has no page.
 
     Parameters
     ----------
@@ -46,13 +46,17 @@ def rewrite_links(text: str, source: str, root: Path, address: str) -> str:
         `tools.broken-link` when a link names a file that isn't there.
     """
     known = pages()
+    own = f"{address}/blob/main/"
     here = posixpath.dirname(known[source])
 
     def lead(match: re.Match) -> str:
         target, anchor = match["target"], match["anchor"] or ""
-        if not target or re.match(r"[a-z]+:", target):
+        if target.startswith(own):
+            path = target.removeprefix(own)
+        elif not target or re.match(r"[a-z]+:", target):
             return match[0]
-        path = posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
+        else:
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
         if path in known:
             return posixpath.relpath(known[path], here or ".") + anchor
         if not (root / path).exists():

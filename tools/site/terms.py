@@ -1,13 +1,5 @@
-"""Links each glossary term at its first use in a lesson; a Sphinx extension.
+"""Links each glossary term at its first use in a lesson; a Sphinx extension."""
 
-Which words mean a term stands in docs/glossary.md itself: its heading, and the words of a comment beneath it,
-`<!-- also: freeze, frozen -->`. A comment `<!-- not in: step one, step two -->` names phrases in which the word means
-something else. Within a longer term, such as class weights, a shorter one isn't meant either.
-"""
-
-import re
-from dataclasses import dataclass
-from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,62 +7,10 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
+from tools.glossary import Term, read_terms
+
 GLOSSARY, PAGE = "glossary.md", "../glossary.html"  # its source, and where it lies as seen from a lesson
-ENTRY = re.compile(r"^### (?P<name>.+)\n(?P<body>(?:(?!### ).*\n?)*)", re.M)
-ALSO = re.compile(r"<!-- also: (.+?) -->")
-NOT_IN = re.compile(r"<!-- not in: (.+?) -->")
 PASSED_OVER = (nodes.reference, nodes.title, nodes.literal, nodes.literal_block, nodes.raw, nodes.Invisible)
-
-
-@dataclass(frozen=True)
-class Term:
-    """A term of the glossary: its name, the first sentence on it, and the words that mean it."""
-
-    name: str
-    meaning: str
-    also: tuple[str, ...]
-    not_in: tuple[str, ...]
-
-    @property
-    def anchor(self) -> str:
-        """Its heading's id, as GitHub and MyST make it."""
-        return re.sub(r"[^\w\- ]", "", self.name.lower()).replace(" ", "-")
-
-    @cached_property
-    def pattern(self) -> re.Pattern:
-        """What its words look like: whole, in any case, also in the plural."""
-        return _pattern(self.name, *self.also)
-
-    def first_use(self, text: str, terms: list["Term"]) -> re.Match | None:
-        """Find where a text first uses the term, among all the glossary's terms."""
-        others = [_pattern(phrase) for phrase in self.not_in]
-        others += [other.pattern for other in terms if other != self and self.pattern.search(other.name)]
-        spoken_for = [match.span() for pattern in others for match in pattern.finditer(text)]
-        for match in self.pattern.finditer(text):
-            if not any(start <= match.start() and match.end() <= stop for start, stop in spoken_for):
-                return match
-        return None
-
-
-@cache
-def _pattern(*phrases: str) -> re.Pattern:
-    words = "|".join(r"[\s-]+".join(map(re.escape, phrase.split())) for phrase in phrases)
-    return re.compile(rf"(?<![\w-])(?:{words})(?:s|es)?(?![\w-])", re.I)
-
-
-def read_terms(text: str) -> list[Term]:
-    """Read the terms from the glossary's text."""
-    found = []
-    for entry in ENTRY.finditer(text):
-        body = re.sub(r"<!--.*?-->", "", entry["body"], flags=re.S)
-        plain = " ".join(re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", body).split())
-        meaning = re.split(r"(?<=[.;]) ", plain, maxsplit=1)[0].rstrip(";")
-        words, phrases = (
-            tuple(word.strip() for word in match[1].split(",")) if (match := comment.search(entry["body"])) else ()
-            for comment in (ALSO, NOT_IN)
-        )
-        found.append(Term(entry["name"].strip(), meaning, words, phrases))
-    return found
 
 
 class FirstUses(SphinxPostTransform):

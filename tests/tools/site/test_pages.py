@@ -12,11 +12,11 @@ from playwright.sync_api import Browser, Page, expect
 from course_utils import lessons
 from course_utils.quiz import answers, reading
 from course_utils.quiz.items import Number, OneChoice, Order, SeveralChoices, ShortText
+from tools.glossary import read_terms
 from tools.site import printing
 from tools.site.places import PRINTED
 from tools.site.questions import _key as key_of
 from tools.site.questions import anchor
-from tools.site.terms import read_terms
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(900)]
 ROOT = Path(__file__).parents[3]

@@ -8,12 +8,12 @@ from support.errors import refused
 from course_utils import lessons
 from course_utils.quiz import reading
 from course_utils.quiz.items import Code, Model
+from tools.glossary import read_terms
 from tools.site import printing
 from tools.site.checking import Site
 from tools.site.places import pages, rewrite_links
 from tools.site.questions import question_html
 from tools.site.reference import ROOMS, public_names
-from tools.site.terms import read_terms
 
 ROOT = Path(__file__).parents[3]
 ADDRESS = "https://github.com/some-school/course"
@@ -25,6 +25,8 @@ LESSON = "lessons/01_first_finetune.ipynb"
     [
         (LESSON, "../docs/glossary.md#epoch", "../glossary.md#epoch"),
         (LESSON, "00_start.ipynb", "00_start.ipynb"),
+        (LESSON, f"{ADDRESS}/blob/main/docs/glossary.md#epoch", "../glossary.md#epoch"),
+        (LESSON, f"{ADDRESS}/blob/main/LICENSE", f"{ADDRESS}/blob/main/LICENSE"),
         (LESSON, "#recap", "#recap"),
         (LESSON, "https://arxiv.org/abs/2202.10054", "https://arxiv.org/abs/2202.10054"),
         (LESSON, "../course_utils/quiz/items.py", f"{ADDRESS}/blob/main/course_utils/quiz/items.py"),
