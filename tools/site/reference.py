@@ -15,6 +15,7 @@ ROOMS = (
     "tasks",
     "experiments",
     "statistics",
+    "display",
     "plots",
     "controls",
     "diagnostics",
