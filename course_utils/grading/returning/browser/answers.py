@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from course_utils.errors import CourseError
 from course_utils.grading.bank.assignments import Version
-from course_utils.grading.bank.items import LETTERED, FreeText, GradedCode, GradedItem, GradedModel, VariedNumber
+from course_utils.grading.bank.items import LETTERED, GradedCode, GradedItem, GradedModel, VariedNumber
 from course_utils.grading.exports.cells import points_text
 from course_utils.grading.records import Outcome
 from course_utils.grading.returning.feedback import clean
@@ -120,10 +120,7 @@ class Answers:
             "most": float(found.points),
             "question": {"html": "" if differs or not every else self._question(every[0])},
             "solution": {"html": "" if differs or not every else self._solution(every[0])},
-            "rubric": [
-                {"text": clean(one.text.replace("`", "")), "points": one.points}
-                for one in (found.rubric if isinstance(found, FreeText) else [])
-            ],
+            "rubric": [{"text": clean(one.text.replace("`", "")), "points": one.points} for one in found.criteria],
             "cards": ids,
             "comments": [comment for comment, _ in comments.most_common(COMMENTS)],
         }
@@ -168,7 +165,7 @@ class Answers:
                 for entry in entries[:NAMED]
             ],
             "answer": self.queue.words(first),
-            "code": isinstance(first.item, (GradedCode, GradedModel)),
+            "code": first.item.executed,
             "found": first.found,
             "remarks": [clean(remark) for remark in first.remarks],
             "request": clean(first.request),
@@ -249,7 +246,7 @@ class Answers:
 def _right(item: GradedItem, version: Version) -> str:
     if isinstance(item, (GradedCode, GradedModel)):
         return f"<pre><code>{html.escape(item.reference or '')}</code></pre>"
-    if isinstance(item, (FreeText, VariedNumber)):
+    if item.in_words or isinstance(item, VariedNumber):
         return ""
     return f"<p><strong>{text.inline(text.right_answer(item, version.order_key))}</strong></p>"
 
