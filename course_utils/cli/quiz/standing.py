@@ -127,7 +127,8 @@ def _troubled(results: list) -> None:
 
     found = [result for result in results if result.state not in ("graded", "partial")]
     for result in found[:NAMED]:
-        why = shown(" ".join(result.remarks), 200) if result.remarks else ""
+        looks = [f"{mark.item}: {' '.join(mark.feedback)}" for mark in result.marks if mark.outcome == "look"]
+        why = shown(" ".join((*result.remarks, *looks)), 200)
         typer.echo(f"  {shown(result.student)}: {result.state}. {why}".rstrip())
     if len(found) > NAMED:
         typer.echo(f"  … and {len(found) - NAMED} more")

@@ -1,6 +1,7 @@
 """The commands that say where grading stands, and that mark by hand."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import typer
@@ -36,6 +37,10 @@ def test_status_counts_and_says_what_to_do(course, store):
     store.save([result("dan", state=State.UNREADABLE, remarks=("It is \x1b[2J no notebook.",))])
     said = course("status", "--assignment", NAME).output
     assert "  dan: unreadable. It is \\x1b[2J no notebook.\n" in said and "ada:" not in said
+    odd = (replace(marks(Outcome.LOOK)[0], feedback=("A package isn't installed here.",)), *whole[1:])
+    store.save([result("eva", given=odd, state=State.LOOK)])
+    said = course("status", "--assignment", NAME).output
+    assert f"  eva: look at this. {odd[0].item}: A package isn't installed here.\n" in said
     assert set(standing.NEXT) == set(State), "each state has its next step"
     assert isinstance(course("status", "--assignment", "05_x").exception, CourseError)
 
