@@ -37,7 +37,10 @@ def test_status_counts_and_says_what_to_do(course, store):
     store.save([result("dan", state=State.UNREADABLE, remarks=("It is \x1b[2J no notebook.",))])
     said = course("status", "--assignment", NAME).output
     assert "  dan: unreadable. It is \\x1b[2J no notebook.\n" in said and "ada:" not in said
-    odd = (replace(marks(Outcome.LOOK)[0], feedback=("A package isn't installed here.",)), *whole[1:])
+    odd = (
+        replace(whole[0], outcome=Outcome.LOOK, points=None, feedback=("A package isn't installed here.",)),
+        *whole[1:],
+    )
     store.save([result("eva", given=odd, state=State.LOOK)])
     said = course("status", "--assignment", NAME).output
     assert f"  eva: look at this. {odd[0].item}: A package isn't installed here.\n" in said
