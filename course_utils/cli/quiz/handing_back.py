@@ -89,10 +89,9 @@ def _zipped(form: str, pages: list, out: Path, most_mb: float | None, gradebook:
     for files, left_out in zipped(form, pages, out, most_mb, gradebook):
         for file, count in files:
             size = file.stat().st_size / 2**20
+            told = f"{size:.1f} MB" if size > 0.1 else "less than 0.1 MB"
             too_large = " One page alone is larger than what you allow." if most_mb and size > most_mb else ""
-            typer.echo(
-                f"{file}: {count} page{'s' if count > 1 else ''}, {size:.1f} MB, to be uploaded as it is.{too_large}"
-            )
+            typer.echo(f"{file}: {count} page{'s' if count > 1 else ''}, {told}, to be uploaded as it is.{too_large}")
         for student, why in list(left_out.items())[:NAMED]:
             typer.echo(f"  {shown(student)} is in none: {why}.")
         if len(left_out) > NAMED:

@@ -1,6 +1,7 @@
 """Whose a handed-in file is: the names that learning platforms, nbgrader and plain folders give."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -86,8 +87,8 @@ def found(entries: Sequence[Entry], form: str | None = None) -> list[Found]:
     all_found = [
         _whose(entry, below if entry.parts[:below] == outside else -1, told, form is not None) for entry in entries
     ]
-    busy = {one.student for one in all_found if one.is_notebook and CHECKPOINTS not in one.entry.parts}
-    return [one for one in all_found if CHECKPOINTS not in one.entry.parts or one.student not in (*busy, CHECKPOINTS)]
+    busy = {CHECKPOINTS} | {one.student for one in all_found if one.is_notebook and CHECKPOINTS not in one.entry.parts}
+    return [one for one in all_found if CHECKPOINTS not in one.entry.parts or one.student not in busy]
 
 
 def _around(notebooks: Sequence[Entry], entries: Sequence[Entry], form: str | None) -> int:
@@ -156,11 +157,11 @@ def _refuse_doubt(notebooks: Sequence[Entry], below: int) -> None:
     for around, paths in zips.items():
         if len(paths) > 1 and recognised(paths) in PLATFORMS:
             raise _doubt(f"{shown('/'.join(around))!r} holds a class of its own", "each such zip is one student's")
-    everywhere = [name for names in tops.values() for name in names]
+    everywhere = Counter(name for names in tops.values() for name in names)
     crowded = {
         top
         for top, names in tops.items()
-        if len({name for name in names if everywhere.count(name) == 1 and not ASSIGNMENT.match(name)}) > 1
+        if len({name for name in names if everywhere[name] == 1 and not ASSIGNMENT.match(name)}) > 1
     }
     if sum(entry.parts[below] in crowded for entry in notebooks) * 2 > len(notebooks):
         raise _doubt(

@@ -219,6 +219,13 @@ def test_half_characters_end_as_question_marks(taken, book):
     assert answers(taken(book))["90.1"] == 'answer_90_1 = "?"'
 
 
+@pytest.mark.parametrize("marks", ["<<<<<<< local\n{}\n=======\n1\n>>>>>>> remote", "{}\n# <<<<<<< and >>>>>>> \n"])
+def test_the_marks_of_a_merge_in_a_cell_are_looked_at(taken, book, marks):
+    answer(book, "1", marks.format("answer_90_1 = 'B'"))
+    looks = taken(book).looks
+    assert ("merged" in looks.get("90.1", "")) == marks.startswith("<") and len(looks) == marks.startswith("<")
+
+
 @pytest.mark.parametrize(
     "source",
     [
