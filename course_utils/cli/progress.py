@@ -1,4 +1,4 @@
-"""`course progress`: how the learner stands; export and erase what is stored."""
+"""`course progress`: how the learner stands; a record to print; export, import and erase what is stored."""
 
 import json
 from pathlib import Path
@@ -40,6 +40,39 @@ def export(
         return
     file.write_text(content + "\n", encoding="utf-8")
     typer.echo(f"Written to {file}.")
+
+
+@app.command("import")
+def bring(
+    file: Annotated[Path, typer.Argument(help="A JSON file of `export`, or of the course's site.")],
+) -> None:
+    """Add the answers that you gave on another machine or on the course's site."""
+    from course_utils.errors import CourseError
+    from course_utils.quiz import progress
+
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CourseError(
+            f"{file} can't be read ({error.strerror}): name another file.", code="cli.progress-file"
+        ) from None
+    except ValueError:
+        content = None
+    fresh = progress.bring(content)
+    typer.echo(f"{fresh} answer{'s are' if fresh != 1 else ' is'} new.")
+
+
+@app.command()
+def record(
+    file: Annotated[Path, typer.Argument(help="The page to write.")] = Path("record.html"),
+    name: Annotated[str, typer.Option(help="Your name, for the record.")] = "",
+) -> None:
+    """Write a page to print: what you have done in each lesson, and when."""
+    from course_utils.quiz.record import Record
+
+    made = Record()
+    file.write_text(made.page(name), encoding="utf-8")
+    typer.echo(f"{made.sentence}\nWritten to {file}: open it in a browser, and print it.")
 
 
 @app.command()

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import sleep
+from typing import Any
 
 from course_utils.environment import progress_file
 from course_utils.errors import CourseError
@@ -37,13 +38,15 @@ GAPS = (0, 1, 3, 7, 21)
 
 @dataclass(frozen=True)
 class Standing:
-    """How one item stands: answered how often, right at the first and at the last try, when to see it again."""
+    """How one item stands: tries, right at the first and at the last one, when to see it again, when answered."""
 
     item: str
     tries: int
     first_right: bool
     last_right: bool
     due: datetime | None  # None: never missed, or right so often that it need not come again
+    began: datetime  # the first try
+    latest: datetime
 
 
 _watching: list[Callable[[], None]] = []
@@ -243,7 +246,8 @@ def _standing(item: str, tries: list[tuple[float, bool]]) -> Standing:
         since = right[::-1].index(False)  # how often right since the last miss
         if since < len(GAPS):
             due = datetime.fromtimestamp(tries[-1][0]).astimezone() + GAPS[since] * DAY
-    return Standing(item, len(tries), right[0], right[-1], due)
+    began, latest = (datetime.fromtimestamp(when).astimezone() for when, _ in (tries[0], tries[-1]))
+    return Standing(item, len(tries), right[0], right[-1], due, began, latest)
 
 
 def due_items(now: datetime | None = None) -> list[str]:
@@ -265,6 +269,50 @@ def export() -> dict:
         "answers": [dict(zip(names, row, strict=True)) for row in answers],
         "guesses": [dict(zip(("item", "time", "guess"), row, strict=True)) for row in guesses],
     }
+
+
+def bring(content: object) -> int:
+    """Add what `export`, or the course's site, has written elsewhere; answers that are here already are left out.
+
+    Returns
+    -------
+    int
+        How many answers were new.
+
+    Raises
+    ------
+    CourseError
+        `quiz.no-answers` for anything else.
+    """
+    try:
+        rows = [_answer_row(one) for one in content["answers"]]  # type: ignore[index]
+        guesses = [[str(one["item"]), float(one["time"]), float(one["guess"])] for one in content["guesses"]]  # type: ignore[index]
+    except (KeyError, TypeError, ValueError):
+        raise CourseError(
+            "This file holds no answers: give one that `course progress export` or the course's site has written.",
+            code="quiz.no-answers",
+        ) from None
+    with _store(to_write=True) as store:
+        known = set(store.execute("SELECT item, time FROM answers"))
+        fresh = [row for row in rows if (row[0], row[1]) not in known]
+        merged = [*store.execute("SELECT item, time, right, answer, hints FROM answers ORDER BY rowid"), *fresh]
+        store.execute("DELETE FROM answers")  # written anew, since their order is that of the rows
+        store.executemany("INSERT INTO answers VALUES (?, ?, ?, ?, ?)", sorted(merged, key=_time_of))
+        store.executemany("INSERT OR IGNORE INTO guesses VALUES (?, ?, ?)", guesses)
+    for changed in _watching:
+        changed()
+    return len(fresh)
+
+
+def _time_of(row: Any) -> float:
+    return row[1]
+
+
+def _answer_row(one: dict) -> list:
+    """An answer as the table holds it; KeyError, TypeError or ValueError for what is none."""
+    if not isinstance(one["answer"], str):
+        raise TypeError
+    return [str(one["item"]), float(one["time"]), int(one["right"]), one["answer"][:1000], int(one["hints"])]
 
 
 def erase() -> bool:

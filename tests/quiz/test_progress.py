@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -17,7 +18,7 @@ from typer.testing import CliRunner
 
 from course_utils.cli.progress import app
 from course_utils.quiz import progress
-from course_utils.quiz.reading import item
+from course_utils.quiz.reading import item, lesson_quiz
 from course_utils.quiz.text import shuffled
 from course_utils.quiz.widgets import ask
 
@@ -257,6 +258,60 @@ def test_everything_is_exported(tmp_path):
     assert CliRunner().invoke(app, ["export", str(written)]).output == f"Written to {written}.\n"
     assert json.loads(written.read_text(encoding="utf-8")) == content
     assert json.loads(CliRunner().invoke(app, ["export"]).output) == content
+
+
+def test_answers_of_another_machine_or_of_the_site_are_brought_here(tmp_path, clock):
+    progress.record("04.1", False, [2], hints=1)
+    progress.keep_guess("04.8", 4.5)
+    site = {
+        "answers": [
+            {"item": "04.1", "time": NOON + 60, "right": 1, "answer": "[0]", "hints": 0},
+            {"item": "04.3", "time": NOON - 60, "right": 0, "answer": '"40"', "hints": 2},
+        ],
+        "guesses": [
+            {"item": "04.8", "time": NOON, "guess": 1.0},
+            {"item": "01.5", "time": NOON, "guess": 12.0},
+        ],
+    }
+    written = tmp_path / "answers.json"
+    written.write_text(json.dumps(site | progress.export()["answers"][0]))  # what isn't known is left out
+    assert CliRunner().invoke(app, ["import", str(written)]).output == "2 answers are new.\n"
+    assert CliRunner().invoke(app, ["import", str(written)]).output == "0 answers are new.\n"
+    assert progress.last_answer("04.1") == (True, [0]) and progress.last_answer("04.3") == (False, "40")
+    assert [row["item"] for row in progress.export()["answers"]] == ["04.3", "04.1", "04.1"]  # in the order of time
+    assert progress.guess_of("04.8") == 4.5 and progress.guess_of("01.5") == 12.0  # one's own guess stays
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{}", '{"answers": [1], "guesses": []}', '{"answers": [], "guesses": [{"item": "04.8"}]}'],
+)
+def test_a_file_without_answers_is_refused_and_changes_nothing(tmp_path, content):
+    progress.record("04.1", True)
+    before = progress.export()
+    file = tmp_path / "other.json"
+    file.write_text(content)
+    with refused("quiz.no-answers", "course progress export"):
+        raise CliRunner().invoke(app, ["import", str(file)]).exception
+    with refused("cli.progress-file", "missing.json"):
+        raise CliRunner().invoke(app, ["import", str(tmp_path / "missing.json")]).exception
+    assert progress.export() == before
+
+
+def test_a_record_says_what_was_done_when_and_that_nobody_looked_on(tmp_path, clock):
+    file = tmp_path / "record.html"
+    assert "0 of 11 lessons complete, 0 of " in CliRunner().invoke(app, ["record", str(file)]).output
+    for one in lesson_quiz("04").items:
+        progress.record(one.id, True)
+        clock.now += 3 * 86400 / len(lesson_quiz("04").items)
+    progress.record("05.6", False)
+    output = CliRunner().invoke(app, ["record", str(file), "--name", "Ada <Lovelace>"]).output
+    told = r"1 of 11 lessons complete, 7 of \d+ questions and 2 of 22 exercises right; answered 10 March"
+    assert re.match(told, output)
+    page = file.read_text(encoding="utf-8")
+    assert "Ada &lt;Lovelace&gt;" in page and "Nobody looked on" in page
+    assert "<td>9 of 9</td><td>9</td><td>10 March 2026 to 13 March 2026</td>" in page
+    assert re.search(r"<td>0 of \d+</td><td>0</td><td>13 March 2026</td>", page)
 
 
 def test_everything_is_erased(file, capsys):

@@ -19,7 +19,7 @@
 
   function days(items, standings) {
     const times = items.map((item) => standings[item.id]).filter(Boolean);
-    if (!times.length) return "–";
+    if (!times.length) return "on no day yet";
     const [from, to] = [Math.min(...times.map((one) => one.from)), Math.max(...times.map((one) => one.to))].map(day);
     return from === to ? from : `${from} to ${to}`;
   }
@@ -37,8 +37,8 @@
       element(
         "p",
         `Fine-tuning neural networks: ${complete} of ${course.lessons.length} lessons complete, ` +
-          `${parts[0].right} of ${parts[0].of} questions and ${parts[1].right} of ${parts[1].of} exercises right. ` +
-          `Answered: ${days(all, standings)}.`,
+          `${parts[0].right} of ${parts[0].of} questions and ${parts[1].right} of ${parts[1].of} exercises right; ` +
+          `answered ${days(all, standings)}.`,
         { class: "course-result" },
       ),
       course.table("By lesson", ["Lesson", "Right", "At the first try", "Answered"], rows),
