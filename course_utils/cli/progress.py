@@ -68,7 +68,7 @@ def record(
     name: Annotated[str, typer.Option(help="Your name, for the record.")] = "",
 ) -> None:
     """Write a page to print: what you have done in each lesson, and when."""
-    from course_utils.quiz.record import Record
+    from course_utils.cli.record import Record
 
     made = Record()
     file.write_text(made.page(name), encoding="utf-8")
