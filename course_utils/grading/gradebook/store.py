@@ -17,7 +17,7 @@ from course_utils.grading.gradebook.timing import Deadlines
 from course_utils.grading.names import whole
 from course_utils.grading.records import LONGEST_ANSWER, Arrival, Mark, Outcome, Result, State
 
-__all__ = ["Manual", "RegradeRequest", "Seen", "Store", "deadlines_of"]
+__all__ = ["Manual", "RegradeRequest", "Seen", "Store"]
 
 MARK = "item, outcome, points, most, feedback, answer, digest"
 CURRENT = f"""FROM submissions AS s WHERE (?1 IS NULL OR assignment = ?1)
@@ -189,15 +189,20 @@ class Store:
         current = self._current(assignment, students)
         if not deadlines.rules:
             return current
-        decided = decisions.holding(self._file, assignment)
+        late: dict[str, dict[str, int]] = {}  # assignment → student → place
         for place, (newest, _) in enumerate(current):
             if deadlines.asks_for_earlier(newest):
-                attempts = self._current(newest.assignment, [newest.student], EVERY)
-                kept = decisions.applied([one for one, _ in attempts], decided)
-                if kept:
+                late.setdefault(newest.assignment, {})[newest.student] = place
+        decided = decisions.holding(self._file, assignment) if late else []
+        for name, places in late.items():
+            attempts: dict[str, list[tuple[Result, list[int]]]] = {}
+            for pair in self._current(name, places, EVERY):
+                attempts.setdefault(pair[0].student, []).append(pair)
+            for student, place in places.items():
+                if kept := decisions.applied([one for one, _ in attempts[student]], decided):
                     digest, why = deadlines.better(kept)
-                    there = (pair for pair in attempts if pair[0].digest == digest)
-                    one, rows = current[place] if digest == newest.digest else next(there)
+                    pairs = [current[place], *attempts[student]]  # the newest with all that people said of it
+                    one, rows = next(pair for pair in pairs if pair[0].digest == digest)
                     current[place] = (replace(one, remarks=(*one.remarks, *why)), rows)
         return current
 
@@ -376,14 +381,6 @@ class Store:
     def _written(self):
         with database.told(self.path), database.transaction(self._file, "IMMEDIATE"):
             yield
-
-
-def deadlines_of(path: Path) -> Deadlines:
-    """The deadlines that a file of marks holds; none where the file is still to be made."""
-    if not Path(path).is_file():
-        return Deadlines()
-    with Store(path) as store:
-        return store.deadlines()
 
 
 def _mark(row: list) -> Mark:

@@ -12,7 +12,8 @@ from tqdm import tqdm
 from course_utils.errors import CourseError
 from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.items import GradedQuiz
-from course_utils.grading.gradebook.store import Store, deadlines_of
+from course_utils.grading.gradebook.store import Store
+from course_utils.grading.gradebook.timing import Deadlines
 from course_utils.grading.intake.arrivals import read_times
 from course_utils.grading.intake.submissions import submissions
 from course_utils.grading.marking.batches import Grading, Summary, imports_of
@@ -64,7 +65,7 @@ async def grade_submissions(
         )
     hidden = [path, store, released, *with_entries(secrets)]
     pool = WorkerPool(workers, imports_of(quizzes), unsafe_local=unsafe_local, memory=memory, secrets=hidden)
-    listed, deadlines = read_times(times) if times else None, deadlines_of(store)
+    listed, deadlines = read_times(times) if times else None, _deadlines_of(store)
     found = submissions(path, quizzes, as_handed_out, form, times=listed, on_time=deadlines.is_on_time)
     with Store(store) as kept, tqdm(unit=" submissions", disable=None) as bar:
 
@@ -100,3 +101,11 @@ def _of_the_roster(one: Submission, roster: set[str] | None) -> Submission:
         "Nobody of this id got a notebook, so that the letters and numbers they saw aren't known: is it the roster's?"
     )
     return replace(one, trouble=said)
+
+
+def _deadlines_of(path: Path) -> Deadlines:
+    """The deadlines that a file of marks holds; none where the file is still to be made."""
+    if not Path(path).is_file():
+        return Deadlines()
+    with Store(path) as store:
+        return store.deadlines()
