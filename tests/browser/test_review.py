@@ -175,7 +175,7 @@ def test_a_class_is_reviewed_by_keyboard_alone(browser, address, outside, tmp_pa
         other.mark(LESSON, "ada", ITEM, 1, by="B. Tutor")
     keys.press("4")
     keys.press("Enter")
-    said(page, "B. Tutor gave it 1 points meanwhile")
+    said(page, "B. Tutor gave it 1 point meanwhile")
     assert points(path) == {"ada": 1}
     expect(page.locator("#count")).to_have_text("1 of 5 marked")
 

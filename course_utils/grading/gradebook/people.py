@@ -55,15 +55,15 @@ class Seen:
     act: int
 
 
-def overtaken(item: str, given: Manual | None, newer: bool) -> CourseError:
-    """What a person is told who marks an item that stands otherwise than when they looked at it."""
-    if newer:
-        why = "the student has handed in a newer notebook meanwhile"
-    elif given:
-        points, by = f"{given.points:g} points", given.by or "somebody"
-        why = f"{by} gave it {points} meanwhile, or the student has asked for a regrade"
+def overtaken(item: str, seen: Seen, stands: Seen, given: Manual | None) -> CourseError:
+    """What a person is told who marks an item that stands otherwise than when they looked at it. given: what holds."""
+    if seen.digest != stands.digest:
+        why = "the student has handed in another notebook meanwhile"
+    elif given and given.act == stands.act:
+        points = f"{given.points:g} point{'' if given.points == 1 else 's'}"
+        why = f"{given.by or 'somebody'} gave it {points} meanwhile"
     else:
-        why = "somebody took a mark back meanwhile, or the student has asked for a regrade"
+        why = "meanwhile its mark was taken back, or the student has asked for a regrade"
     return CourseError(f"{item} isn't as you saw it: {why}. Look again.", code="grading.overtaken")
 
 

@@ -292,7 +292,7 @@ class Store:
                 given = people.of_answer(manual.get((assignment, student, item), ()), result, mark)
                 stands = Seen(result.digest, latest.get((student, item), 0))
                 if seen is not None and seen[student, item] != stands:
-                    raise people.overtaken(item, given, newer=seen[student, item].digest != stands.digest)
+                    raise people.overtaken(item, seen[student, item], stands, given)
                 if kind == "mark":
                     people.check_points(points, mark.most, item)
                 if kind == "undo" and given is None:

@@ -138,7 +138,7 @@ function drawn(card, n) {
   one.dataset.at = n;
   const head = made("header");
   head.append(made("h3", about(card)));
-  head.append(made("span", card.waits ? (card.points ? `waits; had ${card.points}` : "waits") : `${card.points || "marked"} of ${card.most}`, "state"));
+  head.append(made("span", card.waits ? (card.points ? `waits; had ${card.points}` : "waits") : `${card.points || "marked"} of ${card.most}${card.by ? `, by ${card.by}` : ""}`, "state"));
   one.setAttribute("aria-label", `Answer ${n + 1} of ${state.ids.length}: ${about(card)}, ${head.lastChild.textContent}`);
   one.append(head);
   if (card.request) one.append(made("p", `Regrade request: ${card.request}`, "request"));
@@ -149,7 +149,7 @@ function drawn(card, n) {
   } else one.append(made("p", "No answer", "empty"));
   if (card.found) one.append(made("p", `Graded: ${card.found}`, "look"));
   if (card.remarks.length) one.append(made("p", `Remarks on the notebook: ${card.remarks.join(" ")}`, "look"));
-  if (card.comment) one.append(made("p", `Comment${card.by ? ` by ${card.by}` : ""}: ${card.comment}`, "given"));
+  if (card.comment) one.append(made("p", `Comment: ${card.comment}`, "given"));
   if (card.count > 1) one.append(listed(card));
   return one;
 }
@@ -313,8 +313,7 @@ async function again(card) {
   redraw(fresh);
   showItems(await ask("items"));
   showCurrent(true);
-  const theirs = fresh.points && `It has ${fresh.points} points${fresh.by ? ` by ${fresh.by}` : ""} now. `;
-  say(`${said} ${theirs}Enter saves yours in its place.`, true);
+  say(`${said} Enter saves yours in its place.`, true);
 }
 
 async function onward(told) {
@@ -405,7 +404,7 @@ document.addEventListener("keydown", (event) => {
   else if (line >= 0 && ticks()[line]) work = () => ticks()[line].click();
   if (!work) return;
   event.preventDefault();
-  if (/^Arrow|^[jk]$/.test(event.key)) keep();
+  if (/^Arrow|^[jk]$/.test(event.key)) { keep(); say(""); }
   guarded(work);
 });
 
