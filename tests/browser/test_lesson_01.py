@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from course_utils.data.images.drawings.rubbish import draw_rubbish
 from course_utils.data.images.recycling import VOCAB
+from course_utils.quiz.reading import lesson_quiz
 
 pytestmark = pytest.mark.timeout(1500)
 LESSON = "01_first_finetune"
@@ -41,3 +42,8 @@ def test_committed_outputs_are_readable_before_anything_runs(lab, page):
         assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
     expect(notebook.outputs("text=The example:")).to_have_text(re.compile(ANSWER.format(name="The example")))
     expect(notebook.outputs("text=/model not found|Loading widget/")).to_have_count(0)
+    for section in {item.section for item in lesson_quiz("01").items}:  # where feedback's links lead
+        expect(page.locator(f'.jp-RenderedMarkdown [data-jupyter-id="{section.replace(" ", "-")}"]')).to_have_count(1)
+    following = lab.copy("02_transfer_learning")
+    page.get_by_role("link", name="02 · What does").last.click()
+    expect(page.get_by_role("tab", name=following)).to_have_attribute("aria-selected", "true")

@@ -38,7 +38,7 @@ def script(path: Path, *lines: str) -> Path:
 @pytest.fixture
 def clone(tmp_path) -> Path:
     """A clone that nothing was installed in yet."""
-    for name in ("Makefile", "pyproject.toml", "requirements.lock"):
+    for name in ("Makefile", "README.md", "jupyter_server_config.json", "pyproject.toml", "requirements.lock"):
         shutil.copy(ROOT / name, tmp_path)
     shutil.copytree(ROOT / "labconfig", tmp_path / "labconfig")
     (tmp_path / "lessons").mkdir()
@@ -164,6 +164,9 @@ def test_lab_serves_the_first_lesson_without_news(clone):
         told = json.load(urllib.request.urlopen(f"{site}/lab/api/settings/{news}?{token}", timeout=60))
         assert told["schema"]["properties"]["fetchNews"]["default"] == "false"
         assert told["schema"]["properties"]["checkForUpdates"]["default"] is False
+        listed = json.load(urllib.request.urlopen(f"{site}/api/contents?{token}", timeout=60))["content"]
+        assert {"lessons", "README.md"} <= (seen := {entry["name"] for entry in listed})
+        assert not seen & {"Makefile", "pyproject.toml", "requirements.lock", "labconfig", "jupyter_server_config.json"}
     finally:
         with suppress(ProcessLookupError):  # it ended by itself, and the log tells why
             os.killpg(lab.pid, signal.SIGTERM)
