@@ -119,9 +119,11 @@ def read(text: str, name: str, form: type[BaseModel] = Quiz) -> Any:
         ) from None
 
 
-def headings(text: str) -> list[str]:
-    """List the headings of a lesson's text."""
-    return re.findall(r"^# #+ (.+)$", text, re.M)
+def sections(text: str) -> dict[str, str]:
+    """Map each heading of a lesson's text to what stands below it, as far as the next heading of its level or above."""
+    found = list(re.finditer(r"^# (#+) (.+)$", text, re.M))
+    ends = [next((n.start() for n in found[i + 1 :] if len(n[1]) <= len(m[1])), None) for i, m in enumerate(found)]
+    return {heading[2]: text[heading.end() : end] for heading, end in zip(found, ends, strict=True)}
 
 
 def line_of(quiz: Quiz, identifier: str) -> str:

@@ -6,7 +6,7 @@ right option more than of the others, says the number in bold, holds the accepte
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from statistics import median
 
 from course_utils.errors import CourseError
@@ -30,6 +30,7 @@ FEWEST_OPTIONS = 4  # of which one is right: with three, a guess is right too of
 FEWEST_ACCEPTED = 3  # ways to write a short answer
 ABSURD = 0.25  # an option with so small a share of the words of a typical one stands out
 MOST_IN_ONE_PLACE = 0.6  # of a lesson's questions may have the right option at one place, or as the longest
+FEWEST_WORDS_THERE = 0.2  # of those of an item's answer, in its section; half of all wrong sections have fewer
 FEW = 3  # questions of one choice, fewer than which a pattern can't be told from chance
 COMMON = """
 a an and are as at be been before but by can do does each for from has have here how if in into is it its just more most
@@ -41,15 +42,15 @@ BOLD = re.compile(r"\*\*(.+?)\*\*")
 DIGITS = re.compile(r"[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?", re.I)
 
 
-def faults(quiz: Quiz, headings: Iterable[str] | None = None) -> Iterator[tuple[str, str]]:
+def faults(quiz: Quiz, sections: Mapping[str, str] | None = None) -> Iterator[tuple[str, str]]:
     """Find the rules that a quiz breaks.
 
     Parameters
     ----------
     quiz : Quiz
         A lesson's items.
-    headings : iterable of str, optional
-        The headings of the lesson, which the items' sections should be among.
+    sections : mapping of str to str, optional
+        What stands below each heading of the lesson: an item's section should be among them and hold its answer.
 
     Yields
     ------
@@ -60,11 +61,34 @@ def faults(quiz: Quiz, headings: Iterable[str] | None = None) -> Iterator[tuple[
         yield "", f"{len(quiz.items)} items: a lesson has at least {FEWEST}"
     yield from ((item.id, fault) for item in quiz.items for fault in _of_item(item))
     yield from (("", fault) for fault in _patterns([item for item in quiz.items if isinstance(item, OneChoice)]))
-    if headings is not None:
-        known = set(headings)
-        for item in quiz.items:
-            if item.section not in known:
-                yield item.id, f"the lesson has no section {item.section!r}"
+    if sections is not None:
+        yield from ((item.id, fault) for item in quiz.items for fault in _away_from_its_answer(item, sections))
+
+
+def _away_from_its_answer(item: AnyItem, sections: Mapping[str, str]) -> Iterator[str]:
+    """Whoever is sent to the section should find the answer there: its words at least, and a reader judges the rest."""
+    if item.section not in sections:
+        yield f"the lesson has no section {item.section!r}"
+        return
+    match item:
+        case Prediction():  # a guess's section is where it is asked for
+            return
+        case OneChoice() | SeveralChoices():
+            answer = " ".join(option.text for option in item.options if option.right)
+        case Order():
+            answer = " ".join(step.text for step in item.steps)
+        case ShortText():
+            answer = item.accept[0]
+        case _:
+            answer = item.stem
+    words = {stem for stem in _stems(f"{answer} {item.explanation}") if not stem[0].isdigit()}
+    asking = re.compile(r"^.*\b(ask|predict|check)\(.*$", re.M)  # which names the item, and nothing of its answer
+    there = _stems(asking.sub("", sections[item.section]))
+    if len(words & there) < FEWEST_WORDS_THERE * len(words):
+        yield (
+            f"the section {item.section!r} holds {len(words & there)} of the {len(words)} words of its answer and "
+            "explanation: name the section that holds the answer, or add it there"
+        )
 
 
 def _of_item(item: AnyItem) -> Iterator[str]:

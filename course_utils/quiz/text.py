@@ -4,6 +4,7 @@ import base64
 import html
 import random
 import re
+import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -139,7 +140,9 @@ def explanation_html(item: Item) -> str:
 
 
 def section_html(item: Item) -> str:
-    """Link to the section that answers the item; JupyterLab follows it within the notebook."""
+    """Link to the section that answers the item; JupyterLab follows it within the notebook, and Colab can't."""
+    if "google.colab" in sys.modules:  # an output is a page of its own there
+        return f"<em>{html.escape(item.section)}</em>"
     return f'<a href="#{html.escape(item.section.replace(" ", "-"))}">{html.escape(item.section)}</a>'
 
 

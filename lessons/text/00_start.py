@@ -23,7 +23,7 @@ course = setup("00_start")
 #
 # Every lesson starts with that cell. It chose a *device*, which does the computing; a *network*, small or large; and
 # *images*, which are photographs where they can be had and drawings otherwise. The lines for the network and the images
-# say why.
+# say why. Whatever it chose, the cells that follow are the same.
 
 # %%
 from course_utils.quiz import ask
@@ -130,6 +130,9 @@ print(f"{hits} of 1000 intervals contain the true mean; the first is {intervals[
 ask("00.2")
 
 # %% [markdown]
+# To make an interval narrower, measure more often: its width falls with the square root of the number of measurements.
+
+# %% [markdown]
 # ## The same numbers again
 #
 # Training draws random numbers, for new weights and for the order of the images. A [*seed*](../docs/glossary.md#seed)
@@ -168,6 +171,10 @@ print("runs:", runs)
 
 # %%
 ask("00.3")
+
+# %% [markdown]
+# A name stays in memory until the kernel restarts, even when no cell sets it any more. An output stays on
+# the page until its own cell runs again.
 
 # %% [markdown]
 # ## How practice works

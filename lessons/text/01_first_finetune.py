@@ -118,6 +118,9 @@ describe(by_hand)
 ask("01.2")
 
 # %% [markdown]
+# The body is told how to change (by *gradients*) through the head. As long as the head is random, so is that advice.
+
+# %% [markdown]
 # Step five: *train the head, then unfreeze and train everything*. The *learning rate* says how large each update is.
 # The head gets 5e-3, as in `fine_tune`. Then the head gets half of that, and the first layers a third of the head's.
 
@@ -265,6 +268,9 @@ classify_control(learn, PILImage.create(images[0]))
 # %%
 ask("01.4")
 
+
+# %% [markdown]
+# The probabilities of the six materials add up to 100%, whatever the photo shows.
 
 # %% [markdown]
 # Do you have a folder of photos, with a sub-folder for each class? `data.images("my_folder")` loads it in place of

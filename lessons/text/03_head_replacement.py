@@ -307,6 +307,10 @@ from course_utils.quiz import found, predict
 
 predict("03.5")
 
+# %% [markdown]
+# Without stage 4, a quarter of the body's weights is left, and the head reads what stage 3 gives: half as many
+# channels.
+
 # %% tags=["recorded"]
 NETWORKS = {
     "resnet18_half": ["stage 1", "stage 2", "stage 3", "stage 4"],

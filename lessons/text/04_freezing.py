@@ -351,6 +351,10 @@ ask("04.3")
 
 
 # %% [markdown]
+# So three things can still change what a body with frozen weights puts out: BatchNorm's statistics, dropout, and old
+# gradients.
+
+# %% [markdown]
 # [*Weight decay*](../docs/glossary.md#weight-decay), which shrinks each weight a little in every step, also acts on a
 # weight whose gradient is zero. Does this happen in practice? Train a whole network for an epoch, freeze it, train on,
 # and look at the convolutions:

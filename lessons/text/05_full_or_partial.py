@@ -257,6 +257,10 @@ show_table(gaps, "minus full, in points")
 ask("05.6")
 
 # %% [markdown]
+# An interval on one side of zero shows a difference. One that covers zero leaves the question open; more seeds would
+# narrow it.
+
+# %% [markdown]
 # ## Your decision chart
 #
 # For each cell, `plot_decision` names the method with the best mean, and every other one whose paired difference from
@@ -385,6 +389,9 @@ for name, method in repairs.items():
 
 # %%
 ask("05.4")
+
+# %% [markdown]
+# Their explanation: while the network learns to fit a random head, it distorts its pre-trained features.
 
 # %% [markdown]
 # ## Do's and don'ts

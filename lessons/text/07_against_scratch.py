@@ -70,6 +70,10 @@ plot_images([image for image, _ in some], [dls.vocab[label] for _, label in some
 ask("07.2")
 
 # %% [markdown]
+# A duel is fair if only the starting weights differ: both get images that are normalised alike, the learning rate that
+# suits each best, and as many steps as each can use.
+
+# %% [markdown]
 # ## Each supplier chooses its own learning rate
 #
 # A learning rate that suits a pre-trained network may not suit random weights. So let each strategy try the same
@@ -300,6 +304,10 @@ on_digits
 
 # %%
 ask("07.4")
+
+# %% [markdown]
+# Where you can't tell two methods apart by their accuracy, take the one that costs less. You only learn which that is
+# if you measure the cheaper rungs.
 
 # %% [markdown]
 # ## What you no longer have to choose

@@ -209,6 +209,10 @@ found("08.1", 100 * stopping("first run", "accuracy")[0])
 ask("08.3")
 
 # %% [markdown]
+# A one-cycle run is best left to its end: its learning rate is high in the middle, and only falls to almost zero in
+# the last epochs.
+
+# %% [markdown]
 # ## Augmentation, where it can help
 #
 # Here are versions of one training photo, as the network may see them: mirrored, rotated, enlarged, lighter or darker.
@@ -467,6 +471,9 @@ ask("08.6")
 
 
 # %% [markdown]
+# Augmentation puts a changed version in the place of each photo, so it leaves the share of every class as it is.
+
+# %% [markdown]
 # ## Out of memory, out of time
 #
 # Some failures do raise an error: you run out of memory. Others simply take all night. Let's measure what a training
@@ -522,7 +529,8 @@ for mode in (False, True):
     print(f"{'training' if mode else 'evaluation'} mode: the added-up gradient is off by {apart:.1e} of its length")
 
 # %% [markdown]
-# In evaluation mode the two gradients agree except for rounding; in training mode they don't. The quiz asks you why.
+# In evaluation mode the two gradients agree except for rounding; in training mode they don't. One kind of layer looks
+# at a whole batch there, and the quiz asks you which.
 # (bfloat16 is faster only on processors that compute in it.)
 
 # %% [markdown]

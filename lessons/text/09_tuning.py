@@ -327,6 +327,10 @@ for one in watched.trials:
 ask("09.3")
 
 # %% [markdown]
+# So compare trials at equal points of equal schedules. While the learning rate is still high, an accuracy says little
+# about the end.
+
+# %% [markdown]
 # ## Stopped in the middle
 #
 # Real searches run for hours, and computers get switched off. So keep the *study*, Optuna's name for a search and its

@@ -530,8 +530,8 @@ print(inspection := inspect_training(learn))
 # 2. Who looked for duplicates?
 # 3. What was chosen, from how many, on which images?
 # 4. How many images and patients were tested?
-# 5. What does a baseline get on them?
-# 6. Are images prepared in the same way in use?
+# 5. What does a baseline get on the same new patients?
+# 6. Are images prepared alike in use?
 
 # %%
 ask("10.9")

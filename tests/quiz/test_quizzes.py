@@ -12,7 +12,7 @@ from course_utils.errors import CourseError
 from course_utils.lessons import LESSONS
 from course_utils.quiz.execution import run_item
 from course_utils.quiz.items import Code, Model, Number, OneChoice, Order, Prediction, SeveralChoices, ShortText
-from course_utils.quiz.reading import FOLDER, headings, lesson_quiz, read
+from course_utils.quiz.reading import FOLDER, lesson_quiz, read, sections
 from course_utils.quiz.rules import faults
 from tools.lessons.exercises import blanked, without_markers
 from tools.lessons.files import Lesson, read_text
@@ -32,7 +32,7 @@ def test_each_lesson_has_a_quiz_and_nothing_is_to_mend(lesson):
     quiz = lesson_quiz(lesson.number)
     assert quiz.lesson == lesson.slug
     text = (LESSON_FOLDER / "text" / f"{lesson.slug}.py").read_text(encoding="utf-8")
-    assert not list(faults(quiz, headings(text)))
+    assert not list(faults(quiz, sections(text)))
 
 
 def test_every_kind_of_item_is_used():

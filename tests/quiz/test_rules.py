@@ -15,12 +15,33 @@ def good_quiz():
     return [*items, item("code")]
 
 
-def faults_of(items, headings=("One",)):
-    return [f"{of}: {fault}" for of, fault in rules.faults(read(*items), headings)]
+def faults_of(items, sections=None):
+    quiz = read(*items)
+    sections = sections or {"One": " ".join(item.model_dump_json() for item in quiz.items)}
+    return [f"{of}: {fault}" for of, fault in rules.faults(quiz, sections)]
 
 
 def test_a_good_quiz_has_nothing_to_mend():
     assert faults_of(good_quiz()) == []
+
+
+def test_a_section_that_does_not_hold_the_answer_is_told():
+    words = " ".join(one.model_dump_json() for one in read(*good_quiz()).items)
+    sections = {
+        "One": words,
+        "Two": 'It speaks of other things.\ncheck("04.7", apple)',
+        "Three": "It speaks of an apple, a tree.",
+    }
+    kinds = {raw["id"]: raw["kind"] for raw in good_quiz()}
+    for identifier in kinds:
+        moved = [raw | {"section": "Two"} if raw["id"] == identifier else raw for raw in good_quiz()]
+        told = faults_of(moved, sections)
+        if kinds[identifier] == "prediction":  # nothing holds the answer before a cell finds it
+            assert told == []
+        else:
+            assert len(told) == 1 and told[0].startswith(f"{identifier}: the section 'Two' holds 0 of the ")
+    moved = [raw | {"section": "Three"} if raw["id"] == "04.1" else raw for raw in good_quiz()]
+    assert faults_of(moved, sections) == []
 
 
 BREACHES = {

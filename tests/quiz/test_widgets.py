@@ -15,7 +15,7 @@ from course_utils.lessons import Lesson
 from course_utils.quiz import ask, check, exercises, found, predict, progress, progress_table, reading, review, summary
 from course_utils.quiz import widgets as quiz_widgets
 from course_utils.quiz.inputs import Choice
-from course_utils.quiz.text import SIGNS, shuffled, static_html, static_text
+from course_utils.quiz.text import SIGNS, section_html, shuffled, static_html, static_text
 
 HERE = Path(__file__).parent
 
@@ -78,6 +78,13 @@ def test_one_answer_has_radio_buttons_and_several_have_checkboxes():
     assert several.input.answer == [0, 1, 2]
     assert "Choose one." in static_html(one.item) and "Choose one." in static_text(one.item)
     assert "Choose all that apply." in static_html(several.item)
+
+
+def test_the_section_is_a_link_where_a_page_can_follow_it(monkeypatch):
+    item = reading.item("90.1")
+    assert section_html(item) == '<a href="#A-section">A section</a>'
+    monkeypatch.setitem(sys.modules, "google.colab", sys)
+    assert section_html(item) == "<em>A section</em>"
 
 
 def test_right_and_wrong_differ_in_sign_colour_and_words(said):

@@ -33,7 +33,7 @@ def check(
                 f"{text} isn't there: run this at the top of a clone, or name the folder with --lessons.",
                 code="quiz.no-lesson",
             )
-        for item, fault in rules.faults(quiz, reading.headings(text.read_text(encoding="utf-8"))):
+        for item, fault in rules.faults(quiz, reading.sections(text.read_text(encoding="utf-8"))):
             found.append(f"{quiz.lesson}.yaml{reading.line_of(quiz, item)}: {fault}.")
     for line in found:
         typer.echo(line)
