@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 from attacks import POINTS
 
+from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.reading import open_bank
 from course_utils.grading.bank.variants import PUBLIC
 from course_utils.grading.marking.marker import Marker
@@ -53,7 +54,7 @@ async def measured(memory: int, attacks: list[str]) -> dict[str, list[int]]:
     quiz = quiz.model_copy(update={"items": [quiz.item("90.A").model_copy(update={"limit": 1.0})]})
     found = {}
     async with WorkerPool(2, ["numpy"], tier=shell.SANDBOX, memory=memory << 20) as pool:
-        marker = Marker(quiz, pool, PUBLIC, personal=False)
+        marker = Marker(Assignment(quiz, PUBLIC, personal=False), pool)
         for name in attacks:
             each = [
                 Submission(f"s{n}", quiz.lesson, "", f"{name} {n}", (Cell("import numpy as np"), Cell(source, "90.A")))
