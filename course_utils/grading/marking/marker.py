@@ -10,11 +10,13 @@ from course_utils.grading.bank.assignments import Assignment
 from course_utils.grading.bank.items import (
     LETTERED,
     GradedItem,
+    answer_name,
     digest,
 )
 from course_utils.grading.marking import reasons
 from course_utils.grading.marking.execution import Run, Runner
 from course_utils.grading.marking.expected import Expected, ExpectedResults
+from course_utils.grading.marking.own_cells import with_used_cells
 from course_utils.grading.marking.verdicts import (
     agrees,
     bare_letters,
@@ -137,6 +139,8 @@ class Marker:
     def _marked(self, submission: Submission, item: GradedItem, expected: dict[str, Expected], run: Run) -> Mark:
         cell = next((cell for cell in submission.cells if cell.item == item.id), None)
         answer = written(item, cell.source) if cell else submission.texts.get(item.id, "")
+        if cell and item.executed:
+            answer = with_used_cells(answer, answer_name(item), submission)
         outcome, feedback = self._judged(submission, item, cell, expected, run)
         if outcome in LOST and (why := submission.looks.get(item.id)):
             outcome, feedback = Outcome.LOOK, (*feedback, f"{why} A person looks at it.")

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from course_utils.grading.bank.assignments import Assignment
-from course_utils.grading.bank.items import GradedItem, GradedQuiz, VariedNumber
+from course_utils.grading.bank.items import GradedItem, VariedNumber
 from course_utils.grading.exports.cells import lateness, make_folder, write_whole
 from course_utils.grading.records import Mark, Outcome, Result, State
+from course_utils.grading.release.handout import handed_out
 from course_utils.grading.returning.feedback import clean, in_words
 from course_utils.grading.returning.pages import rendered
 from course_utils.grading.returning.similarity import Pair, similar
@@ -66,7 +67,7 @@ def report(results: Sequence[Result], assignment: Assignment, out: Path) -> Path
         alt=alt,
         enough=ENOUGH,
         items=statistics(results, assignment),
-        similar=alike(results, quiz),
+        similar=alike(results, assignment),
     )
     make_folder(path.parent)
     write_whole(path, page)
@@ -90,17 +91,21 @@ def statistics(results: Sequence[Result], assignment: Assignment) -> list[ItemSt
     return [_statistics(item, marks[item.id], assignment) for item in quiz.items]
 
 
-def alike(results: Sequence[Result], quiz: GradedQuiz, most: int = 200) -> list[tuple[str, list[Pair]]]:
-    """(item's label, its similar pairs), of the items that are answered in code; names are cleaned for showing."""
+def alike(results: Sequence[Result], assignment: Assignment, most: int = 200) -> list[tuple[str, list[Pair]]]:
+    """(item's label, its similar pairs), of the items that are answered in code; names are cleaned for showing.
+
+    An answer is its cell and the cells of the student's own that it uses; what was handed out counts for nobody.
+    """
     found = []
-    for item in quiz.executed:
+    handed = list(handed_out(assignment.for_student("")).values())
+    for item in assignment.quiz.executed:
         answers = {
             result.student: mark.answer
             for result in results
             for mark in result.marks
             if mark.item == item.id and mark.outcome is not Outcome.BLANK
         }
-        pairs = similar(answers, item.starter, most=most)
+        pairs = similar(answers, handed, most=most)
         named = [pair._replace(first=clean(pair.first), second=clean(pair.second)) for pair in pairs]
         found.append((item.label, named))
     return found

@@ -36,13 +36,16 @@ class Pair(NamedTuple):
     shared: int
 
 
-def similar(answers: Mapping[str, str], starter: str = "", threshold: float = 0.6, most: int = 200) -> list[Pair]:
+def similar(
+    answers: Mapping[str, str], handed_out: Iterable[str] = (), threshold: float = 0.6, most: int = 200
+) -> list[Pair]:
     """The most similar pairs among answers, student → source, down to `threshold`; those with the most in common first.
 
-    starter: what was handed out; it counts for nobody. Renamed variables, other numbers, comments and spaces change
-    nothing. Answers that are alike to the token form one group, whose members are compared with others once.
+    handed_out: code that everybody was given; it counts for nobody, wherever it stands
+    Renamed variables, other numbers, comments and spaces change nothing. Answers that are alike to the token form one
+    group, whose members are compared with others once.
     """
-    given = fingerprints(starter)
+    given = {one for source in handed_out for one in _hashes(source)}  # all, since windows fall elsewhere in an answer
     groups = defaultdict(list)
     for student in sorted(answers):
         if own := fingerprints(answers[student]) - given:
@@ -72,11 +75,15 @@ def similar(answers: Mapping[str, str], starter: str = "", threshold: float = 0.
 
 def fingerprints(source: str) -> frozenset[int]:
     """The hashes that winnowing keeps of a source: the least of every WINDOW grams."""
-    tokens = list(_tokens(source))
-    hashes = [zlib.crc32(" ".join(tokens[n : n + GRAM]).encode()) for n in range(len(tokens) - GRAM + 1)]
+    hashes = _hashes(source)
     if len(hashes) <= WINDOW:
         return frozenset(hashes)
     return frozenset(min(hashes[n : n + WINDOW]) for n in range(len(hashes) - WINDOW + 1))
+
+
+def _hashes(source: str) -> list[int]:
+    tokens = list(_tokens(source))
+    return [zlib.crc32(" ".join(tokens[n : n + GRAM]).encode()) for n in range(len(tokens) - GRAM + 1)]
 
 
 def _tokens(source: str) -> Iterable[str]:

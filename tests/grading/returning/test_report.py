@@ -160,7 +160,7 @@ def test_what_is_long_enough_is_always_found():
 
 def test_the_starter_and_what_the_class_shares_count_for_nobody():
     rng = random.Random(2)
-    assert similar({"a": OWN, "b": OWN}, starter=OWN) == []
+    assert similar({"a": OWN, "b": OWN}, handed_out=[OWN]) == []
     everybody = {f"s{n}": OWN for n in range(100)}
     assert similar(everybody) == []
     own = {f"s{n}": OWN + student_code(rng) for n in range(100)}
@@ -182,7 +182,7 @@ def test_twenty_thousand_answers_are_not_compared_two_by_two():
     answers["s00010"] = OWN
     answers["s15000"] = OWN.replace("found", "kept") + "\n# mine"
     start = time.process_time()
-    pairs = similar(answers, "def balanced(t, g):\n    ...")
+    pairs = similar(answers, ["def balanced(t, g):\n    ..."])
     took = time.process_time() - start
     assert ("s00010", "s15000", 1.0) in [pair[:3] for pair in pairs] and len(pairs) <= 200
     assert all(pair.share >= 0.6 for pair in pairs) and took < 40, took
@@ -191,7 +191,7 @@ def test_twenty_thousand_answers_are_not_compared_two_by_two():
 def test_only_code_that_was_written_is_compared():
     results = [result(student, answers={"90.A": OWN, "90.7": OWN}) for student in ("ada", "grace")]
     results.append(result("emmy", answers={"90.A": OWN}, outcomes={"90.A": Outcome.BLANK}))
-    found = dict(alike(results, QUIZ))
+    found = dict(alike(results, OURS))
     assert list(found) == [QUIZ.item("90.A").label, QUIZ.item("90.B").label]
     assert [pair[:3] for pair in found[QUIZ.item("90.A").label]] == [("ada", "grace", 1.0)]
 
