@@ -13,7 +13,7 @@ from PIL import Image
 from course_utils.data.images.opening import is_turned, open_image
 from course_utils.data.images.store import Open
 from course_utils.display.figures import image_html
-from course_utils.display.widgets import show_control
+from course_utils.display.widgets import bar_html, show_control
 from course_utils.errors import CourseError
 
 Classify = Callable[[Image.Image], Mapping[str, float]]
@@ -25,7 +25,6 @@ ON_ITS_SIDE = (
 )
 THUMBNAIL = 160  # CSS pixels
 MOST_BARS = 3  # classes listed
-BAR = "height:.8em;background:var(--jp-brand-color1,#1976d2)"  # the theme's own blue in JupyterLab
 
 
 class ClassifyControl:
@@ -113,7 +112,7 @@ def _bars(shares: list[tuple[str, float]]) -> str:
     """The most probable classes as a table with bars, and in one row the others together."""
     rows = [
         f"<tr><th scope='row'>{html.escape(str(label))}</th><td>{_percent(share)}</td>"
-        f"<td style='width:12em'><div style='width:{share:.1%};{BAR}'></div></td></tr>"
+        f"<td style='width:12em'>{bar_html(share)}</td></tr>"
         for label, share in shares[:MOST_BARS]
     ]
     if more := shares[MOST_BARS:]:

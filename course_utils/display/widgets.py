@@ -51,6 +51,14 @@ def status_html(sentence: str) -> str:
     return f'<p role="status">{html.escape(sentence)}</p>'
 
 
+def bar_html(share: float) -> str:
+    """Return a bar as long as a share, 0 to 1, of its cell; it only repeats the number beside it."""
+    share = min(max(share, 0.0), 1.0)
+    # The theme's own blue in JupyterLab.
+    colour = "var(--jp-brand-color1,#1976d2)"
+    return f'<div aria-hidden="true" style="width:{share:.1%};height:.8em;background:{colour}"></div>'
+
+
 def marked_html(figure: str, marks: Iterable[str]) -> str:
     """Return a figure with marks upon it: it is drawn once, and whatever is chosen, only the marks change."""
     return f'<div style="position:relative;display:inline-block;line-height:0">{figure}{"".join(marks)}</div>'

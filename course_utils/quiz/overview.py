@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 import ipywidgets as widgets
 
-from course_utils.display.widgets import show_control
+from course_utils.display.widgets import bar_html, show_control
+from course_utils.lessons import LESSONS
 from course_utils.quiz import progress, reading
 from course_utils.quiz.items import Code, Item, Model, Prediction
 from course_utils.quiz.text import section_html, static_html
 from course_utils.quiz.widgets import ask
 
 REVIEWED = 5  # items at once
+SIGNS = {"right": "✓ ", "not": "✗ "}  # by the first word of a state
 
 
 @dataclass(frozen=True)
@@ -21,14 +23,15 @@ class Lesson:
 
     Parameters
     ----------
-    number : str
-        The lesson's number.
+    number, title : str
+        The lesson's number, and its number and question.
     items, answered, right, first, due : int
         How many items there are, were answered, are right at last, were right at the first try, are due today.
         Guesses aren't counted.
     """
 
     number: str
+    title: str
     items: int
     answered: int
     right: int
@@ -39,12 +42,17 @@ class Lesson:
 def lessons() -> list[Lesson]:
     """List every lesson that has a quiz, in order."""
     standings, due = progress.standings(), set(progress.due_items())
+    titles = {each.number: each.title for each in LESSONS}
     found = []
     for number in reading.numbers():
         ids = [item.id for item in _scored(reading.lesson_quiz(number).items)]
         mine = [standings[one] for one in ids if one in standings]
         right, first = (sum(getattr(one, name) for one in mine) for name in ("last_right", "first_right"))
-        found.append(Lesson(number, len(ids), len(mine), right, first, sum(one in due for one in ids)))
+        found.append(
+            Lesson(
+                number, titles.get(number, number), len(ids), len(mine), right, first, sum(one in due for one in ids)
+            )
+        )
     return found
 
 
@@ -55,15 +63,23 @@ def _scored(items: Iterable[Item]) -> list[Item]:
 
 def table_html() -> str:
     """Render the lessons as an HTML table."""
-    head = "".join(
-        f"<th scope='col'>{name}</th>" for name in ("Lesson", "Answered", "Right", "At the first try", "Due today")
-    )
+    names = ("Lesson", "Answered", "Right", "", "At the first try", "Due today")
     rows = (
-        f"<tr><th scope='row'>{one.number}</th><td>{one.answered} of {one.items}</td><td>{one.right}</td>"
+        f"<tr>{_heading(one.title)}<td>{one.answered} of {one.items}</td><td>{one.right}</td>"
+        f"<td style='width:8em'>{bar_html(one.right / one.items)}</td>"
         f"<td>{_share(one.first, one.answered)}</td><td>{one.due or ''}</td></tr>"
         for one in lessons()
     )
+    return _table(names, rows)
+
+
+def _table(names: Iterable[str], rows: Iterable[str]) -> str:
+    head = "".join(f"<th scope='col'>{name}</th>" if name else "<td></td>" for name in names)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _heading(text: str) -> str:
+    return f"<th scope='row' style='text-align:left'>{html.escape(text)}</th>"
 
 
 def _share(part: int, whole: int) -> str:
@@ -83,15 +99,16 @@ class Summary:
         standings = progress.standings()
         scored = _scored(self.items)
         right = sum(standings[item.id].last_right for item in scored if item.id in standings)
-        rows = "".join(f"<li>{row}</li>" for row in self._rows(standings))
         self.result = f"{right} of {len(scored)} right so far."
-        self.shown.value = f'<p role="status">{self.result}</p><ul>{rows}</ul>'
+        table = _table(("Item", "How it stands", "Where to look again"), self._rows(standings))
+        self.shown.value = f'<p role="status">{self.result}</p>{bar_html(right / len(scored))}{table}'
 
     def _rows(self, standings: dict[str, progress.Standing]) -> Iterator[str]:
         for item in self.items:
             state = _state(item, standings.get(item.id))
-            again = "" if state.startswith(("right", "guess")) else f" — see {section_html(item)}"
-            yield f"{html.escape(item.label)}: {state}{again}"
+            again = "" if state.startswith(("right", "guess")) else section_html(item)
+            sign = SIGNS.get(state.partition(" ")[0], "")
+            yield f"<tr>{_heading(item.label)}<td>{sign}{state}</td><td>{again}</td></tr>"
 
     def _ipython_display_(self) -> None:
         still = "".join(f"<li>{html.escape(item.label)}</li>" for item in self.items)
