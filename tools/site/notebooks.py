@@ -24,6 +24,7 @@ from tools.site.questions import exercise_html, found_html, question_html
 
 BADGE = re.compile(r"^\[!\[Open in Colab\]\([^)]*\)\]\([^)]*\)\n*", re.M)
 ON_COLAB = re.compile(r" · on Colab: .*")  # the page has its own line of places
+SETUP = re.compile(r"^course = setup\(", re.M)
 FOUND = re.compile(r"found ([-+]?\d[\d.,]*(?:e[-+]?\d+)?)")
 CONTROLS = {
     "depth_slider": "a slider leads through the depths of the network",
@@ -77,7 +78,7 @@ class Reading:
     def _show(self, cell: NotebookNode) -> None:
         """Give a code cell the outputs and tags of a page."""
         cell.outputs = [output for output in cell.outputs if output.output_type != "error" or _is_meant(cell)]
-        if calls(cell.source, "setup"):  # where the lesson installs itself, too
+        if SETUP.search(cell.source):  # where the lesson installs itself, too
             _tag(cell, "hide-input")
         for call in calls(cell.source, "ask", "predict", "check", "found", "summary", "progress_table", *CONTROLS):
             name = called(call)

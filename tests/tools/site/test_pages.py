@@ -59,6 +59,7 @@ def test_every_lesson_is_there_with_its_questions_downloads_and_places_to_run_it
         taken = json.loads((built / "notebooks" / f"{lesson.slug}.ipynb").read_text(encoding="utf-8"))
         assert taken == json.loads((ROOT / "lessons" / f"{lesson.slug}.ipynb").read_text(encoding="utf-8"))
         assert f'href="../notebooks/{lesson.slug}.ipynb"' in text
+        assert text.count("Show the code") == 1  # the setup cell's alone
         for residue in ("Loading widget", "widget-view", "<progress", "Traceback", "class=&quot;fastprogress"):
             assert residue not in text, (lesson.slug, residue)
 
