@@ -8,7 +8,7 @@ import pandas as pd
 from fastai.learner import Learner
 
 from course_utils.display.figures import figure_html
-from course_utils.display.widgets import mark_html, marked_html, show_control, status_html
+from course_utils.display.widgets import mark_html, marked_html, show_control, slider_frames, status_html
 from course_utils.errors import CourseError
 from course_utils.experiments.costs import freezing_costs
 from course_utils.plots.costs import freezing_costs_figure
@@ -39,12 +39,17 @@ class FreezeSlider:
         self.slider.observe(lambda change: self._show(change["new"]), "value")
 
     def _show(self, depth: str) -> None:
-        self.result = _sentence(self.table, depth)
-        marks = [mark_html(left, top, f"{w:.2%}", f"{h:.2%}") for left, top, w, h in self.boxes[depth]]
+        self.result, marks = self._at(depth)
         self.shown.value = status_html(self.result) + marked_html(self.static, marks)
 
+    def _at(self, depth: str) -> tuple[str, list[str]]:
+        """The sentence on a depth, and its marks on the figure."""
+        marks = [mark_html(left, top, f"{w:.2%}", f"{h:.2%}") for left, top, w, h in self.boxes[depth]]
+        return _sentence(self.table, depth), marks
+
     def _ipython_display_(self) -> None:
-        show_control(self.box, self.static, self.text)
+        frames = slider_frames(self.slider, map(self._at, self.table.depth))
+        show_control(self.box, self.static, self.text, slider=frames)
 
 
 def freeze_slider(costs: Learner | pd.DataFrame, depth: str | None = None) -> FreezeSlider:

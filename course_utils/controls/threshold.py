@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from course_utils.display.figures import figure_html
-from course_utils.display.widgets import mark_html, marked_html, show_control, status_html
+from course_utils.display.widgets import mark_html, marked_html, show_control, slider_frames, status_html
 from course_utils.errors import CourseError
 from course_utils.plots.troubles import check_scores, detection_figure
 
@@ -43,13 +43,18 @@ class ThresholdSlider:
         self.slider.observe(lambda change: self._show(change["new"]), "value")
 
     def _show(self, threshold: float) -> None:
+        self.result, marks = self._at(threshold)
+        self.shown.value = status_html(self.result) + marked_html(self.static, marks)
+
+    def _at(self, threshold: float) -> tuple[str, list[str]]:
+        """The sentence on a threshold, and its marks on the figure."""
         alarmed = self.scores >= threshold
         found, missed = int((alarmed & self.truth).sum()), int((~alarmed & self.truth).sum())
         false, quiet = int((alarmed & ~self.truth).sum()), int((~alarmed & ~self.truth).sum())
         recall = found / (found + missed)
         precision = found / (found + false) if found + false else None
         said = "no alarm at all, so no precision" if precision is None else f"precision {precision:.0%}"
-        self.result = (
+        sentence = (
             f"Alarm from {threshold:g} on: {found} of {found + missed} images of {self.positive} found "
             f"(recall {recall:.0%}), {false} alarms for nothing ({said}); {missed} missed, {quiet} others left alone; "
             f"accuracy {(found + quiet) / len(self.truth):.1%}."
@@ -60,10 +65,12 @@ class ThresholdSlider:
             for (left, top, width, height), (x, y) in zip(self.panels, map(_on_panel, points), strict=True)
             if y is not None
         ]
-        self.shown.value = status_html(self.result) + marked_html(self.static, marks)
+        return sentence, marks
 
     def _ipython_display_(self) -> None:
-        show_control(self.box, status_html(self.result) + self.static, f"{self.text} {self.result}")
+        frames = slider_frames(self.slider, map(self._at, THRESHOLDS))
+        still = status_html(self.result) + self.static
+        show_control(self.box, still, f"{self.text} {self.result}", slider=frames)
 
 
 def threshold_slider(scores: Any, truth: Any, positive: str = "positive", threshold: float = 0.5) -> ThresholdSlider:

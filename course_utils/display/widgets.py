@@ -3,9 +3,13 @@
 import html
 import re
 from collections.abc import Iterable
+from typing import Any
 
 import ipywidgets as widgets
 from IPython.display import display
+
+# What a slider shows at each of its values, for pages that no kernel serves: notebooks pass it over.
+SLIDER = "application/vnd.course.slider+json"
 
 # A kernel's end leaves its widgets in the page without life, and the next day's page finds no widget at all. So beside
 # each stands what can be read, and the page shows the one while the other isn't there: by CSS, which needs no kernel.
@@ -17,7 +21,13 @@ body:has(.course-live-{key}:not(.jupyter-widgets-disconnected)) .course-still-{k
 STILL = re.compile(r'<div class="course-still-\w+">.*?<!-- still -->(.*)<!-- end of still --></div>', re.S)
 
 
-def show_control(box: widgets.DOMWidget, static: str, text: str, again: str = "it works again") -> None:
+def show_control(
+    box: widgets.DOMWidget,
+    static: str,
+    text: str,
+    again: str = "it works again",
+    slider: dict[str, Any] | None = None,
+) -> None:
     """Show the widget where a kernel serves it, the HTML where none does, the text in a terminal.
 
     Parameters
@@ -30,14 +40,27 @@ def show_control(box: widgets.DOMWidget, static: str, text: str, again: str = "i
         What a terminal shows.
     again : str
         What happens when the cell is run again, after "Run this cell again: ".
+    slider : dict, optional
+        What `slider_frames` gives, for a control that has nothing else.
     """
     key = box.model_id[:12]
     box.add_class(f"course-live-{key}")
     note = f"<p><em>Run this cell again: {again}. After a restart, run the cells above it first.</em></p>"
     still = f"{INSTEAD.format(key=key)}{note}<!-- still -->{static}<!-- end of still -->"
-    display({"text/html": f'<div class="course-still-{key}">{still}</div>', "text/plain": text}, raw=True)
+    beside = {"text/html": f'<div class="course-still-{key}">{still}</div>', "text/plain": text}
+    display(beside | ({SLIDER: slider} if slider else {}), raw=True)
     live = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
     display({"application/vnd.jupyter.widget-view+json": live}, raw=True)
+
+
+def slider_frames(slider: widgets.SelectionSlider, frames: Iterable[tuple[str, Iterable[str]]]) -> dict[str, Any]:
+    """Give what a slider shows at each of its values: a sentence, and marks upon the control's one figure."""
+    names = [name for name, _ in slider.options]
+    shown = [
+        {"value": name, "said": said, "marks": "".join(marks)}
+        for name, (said, marks) in zip(names, frames, strict=True)
+    ]
+    return {"label": slider.description, "start": slider.index, "frames": shown}
 
 
 def static_part(page: str) -> str | None:

@@ -1,5 +1,6 @@
 """The threshold slider: what it says at a threshold, where its marks stand, and what it refuses."""
 
+import json
 import re
 
 import pytest
@@ -58,6 +59,19 @@ def test_the_figure_stands_where_no_kernel_runs(control, monkeypatch):
     control._ipython_display_()
     assert "<img" in outputs[0]["text/html"] and "recall 50%" in outputs[0]["text/html"]
     assert "ROC AUC 0.88" in outputs[0]["text/plain"] and control.result in outputs[0]["text/plain"]
+
+
+def test_a_page_without_a_kernel_is_given_what_each_threshold_shows(control, monkeypatch):
+    outputs = []
+    monkeypatch.setattr(output, "display", lambda data, raw: outputs.append(data))
+    control._ipython_display_()
+    slider = outputs[0][output.SLIDER]
+    assert (slider["label"], slider["frames"][slider["start"]]["value"]) == ("Threshold", "0.5")
+    assert len(json.dumps(slider)) < 60_000  # it is committed with the notebook
+    for frame, (name, threshold) in zip(slider["frames"], control.slider.options, strict=True):
+        control.slider.value = threshold
+        assert frame["value"] == name and frame["said"] == control.result
+        assert frame["marks"] in control.shown.value
 
 
 def test_what_can_not_be_shown_is_refused():

@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from course_utils import __version__
 
-SCRIPTS = ("items.js", "judge.js", "store.js", "practice.js", "progress.js", "record.js", "page.js")
+SCRIPTS = ("items.js", "judge.js", "store.js", "practice.js", "progress.js", "record.js", "slider.js", "page.js")
 project = "Fine-tuning neural networks"
 html_title = project
 author = "the course's authors"

@@ -12,6 +12,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
+from course_utils.display.widgets import SLIDER
 from course_utils.errors import CourseError
 from course_utils.lessons import Lesson
 from course_utils.quiz.items import Code, Item, Model, Prediction
@@ -19,6 +20,7 @@ from course_utils.quiz.reading import lesson_quiz
 from tools.lessons import files
 from tools.lessons.exercises import called, calls
 from tools.links import target
+from tools.site.controls import slider_html
 from tools.site.places import rewrite_links
 from tools.site.questions import exercise_html, found_html, question_html
 
@@ -96,6 +98,8 @@ class Reading:
             elif name == "progress_table":
                 words = "How you stand in this browser is on the page <a href='../progress.html'>Your progress</a>."
                 cell.outputs = [_html(f"<p>{words}</p>")]
+            elif name in CONTROLS and (frames := cell.outputs[-1].get("data", {}).get(SLIDER)):
+                cell.outputs[-1] = _html(slider_html(frames, cell.outputs[-1].data["text/html"]))
             elif name in CONTROLS:
                 note = f"In a notebook that runs, {CONTROLS[name]}: {self._places()}."
                 cell.outputs.append(_html(f'<p class="course-live">{note}</p>'))

@@ -229,6 +229,23 @@ def test_questions_answer_and_are_remembered(page, address):
     expect(page.locator(".course-progress")).to_contain_text("5 of 10")
 
 
+@pytest.mark.parametrize(
+    ("lesson", "word"), [("08_when_it_goes_wrong", "Alarm from"), ("04_freezing", "weights train")]
+)
+def test_a_slider_moves_from_the_keyboard(page, address, lesson, word):
+    page.goto(f"{address}/lessons/{lesson}.html")
+    slider = page.locator(".course-slider")
+    said, handle = slider.locator("p[role=status]"), slider.get_by_role("slider")
+    marks = slider.locator(".course-marks")
+    expect(said).to_contain_text(word)
+    before, place = said.inner_text(), marks.inner_html()
+    handle.press("ArrowRight")
+    expect(said).not_to_have_text(before)
+    assert marks.inner_html() != place
+    assert handle.get_attribute("aria-valuetext") == slider.locator("output").inner_text()
+    assert slider.locator("img").count() == 1
+
+
 def test_where_storage_is_blocked_questions_answer_and_say_how_long_that_lasts(page, address):
     page.add_init_script(BLOCKED)
     page.goto(f"{address}/{FIRST}")
