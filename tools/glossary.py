@@ -35,10 +35,13 @@ class Term:
 
     def first_use(self, text: str, terms: list["Term"]) -> re.Match | None:
         """Find where a text first uses the term, among all the glossary's terms."""
+        matches = list(self.pattern.finditer(text))
+        if not matches:
+            return None
         others = [_pattern(phrase) for phrase in self.not_in]
         others += [other.pattern for other in terms if other != self and self.pattern.search(other.name)]
         spoken_for = [match.span() for pattern in others for match in pattern.finditer(text)]
-        for match in self.pattern.finditer(text):
+        for match in matches:
             if not any(start <= match.start() and match.end() <= stop for start, stop in spoken_for):
                 return match
         return None

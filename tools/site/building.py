@@ -16,7 +16,7 @@ from course_utils.quiz.items import Code, Model, Prediction
 from tools.links import read_address
 from tools.site.landing import landing
 from tools.site.notebooks import Reading
-from tools.site.places import GUIDES, PRINTED, TEACHING, pages, rewrite_links
+from tools.site.places import GUIDES, PRINTED, TEACHING, other_guides, pages, rewrite_links
 from tools.site.questions import anchor
 from tools.site.reference import ROOMS, index_page, room_page
 
@@ -57,12 +57,12 @@ def lay_out(root: Path, work: Path, pdf: bool = True) -> None:
 
 def _texts(root: Path, readings: list[Reading], address: str, pdf: bool) -> Iterator[tuple[str, str]]:
     """Name and Markdown of each page but the lessons."""
-    for source, page in pages().items():
+    for source, page in pages(root).items():
         if not source.endswith(".md"):
             continue
         text = rewrite_links((root / source).read_text(encoding="utf-8"), source, root, address)
         if page == "index.md":
-            text = landing(text, readings) + _menus()
+            text = landing(text, readings) + _menus(root)
         elif page.removesuffix(".md") in PRINTED:
             title, _, rest = text.partition("\n")
             link = f'<a class="course-launch" href="{page[:-3]}.pdf">PDF, one page</a>' if pdf else ""
@@ -73,12 +73,12 @@ def _texts(root: Path, readings: list[Reading], address: str, pdf: bool) -> Iter
     yield from ((f"api/{room}.md", room_page(room)) for room in ROOMS)
 
 
-def _menus() -> str:
+def _menus(root: Path) -> str:
     """The menu at the side of each page."""
     entries = {
         "Lessons": [f"{lesson.title} <lessons/{lesson.slug}>" for lesson in LESSONS],
         "Look up": [*(f"{title} <{name}>" for name, title in GUIDES.items()), "Your progress <progress>"],
-        "For teachers": [f"{title} <{name}>" for name, title in TEACHING.items()],
+        "For teachers": [*(f"{title} <{name}>" for name, title in TEACHING.items()), *other_guides(root)],
         "Reference": ["The helper package <api/index>"],
     }
     return "".join(MENU.format(caption=caption, entries="\n".join(lines)) for caption, lines in entries.items())

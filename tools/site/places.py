@@ -14,16 +14,22 @@ GUIDES = {  # pages of docs/, in the order of the menu
     "networks": "Which networks work",
     "glossary": "Glossary",
 }
-TEACHING = {"syllabus": "Syllabus: a term, a weekend", "grading": "Graded quizzes"}
+TEACHING = {"syllabus": "Syllabus: a term, a weekend", "grading": "Graded quizzes", "items": "Graded items"}
 PRINTED = ("cheat_sheet", "decision_guide")  # one page of paper each, as PDF too
 LINK = re.compile(r"(?<=\]\()(?P<target>[^)\s#]*)(?P<anchor>#[^)\s]*)?(?=[)\s])")
 CODE = re.compile(r"(^```.*?^```|`[^`\n]+`)", re.M | re.S)
 
 
-def pages() -> dict[str, str]:
-    """Which page each file of the repository becomes: {"docs/glossary.md": "glossary.md"}."""
+def pages(root: Path) -> dict[str, str]:
+    """Which page each file of a clone becomes: {"docs/glossary.md": "glossary.md"}."""
     found = {f"lessons/{lesson.slug}.ipynb": f"lessons/{lesson.slug}.ipynb" for lesson in lessons.LESSONS}
-    return found | {f"docs/{name}.md": f"{name}.md" for name in ("index", *GUIDES, *TEACHING)}
+    return found | {f"docs/{path.name}": path.name for path in sorted((root / "docs").glob("*.md"))}
+
+
+def other_guides(root: Path) -> list[str]:
+    """The pages of docs/ that no menu names yet."""
+    known = {"index", *GUIDES, *TEACHING}
+    return [path.stem for path in sorted((root / "docs").glob("*.md")) if path.stem not in known]
 
 
 def rewrite_links(text: str, source: str, root: Path, address: str) -> str:
@@ -45,7 +51,7 @@ def rewrite_links(text: str, source: str, root: Path, address: str) -> str:
     CourseError
         `tools.broken-link` when a link names a file that isn't there.
     """
-    known = pages()
+    known = pages(root)
     own = f"{address}/blob/main/"
     here = posixpath.dirname(known[source])
 

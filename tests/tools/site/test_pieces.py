@@ -11,7 +11,7 @@ from course_utils.quiz.items import Code, Model
 from tools.glossary import read_terms
 from tools.site import printing
 from tools.site.checking import Site
-from tools.site.places import pages, rewrite_links
+from tools.site.places import GUIDES, TEACHING, other_guides, pages, rewrite_links
 from tools.site.questions import question_html
 from tools.site.reference import ROOMS, public_names
 
@@ -46,8 +46,12 @@ def test_a_link_to_a_missing_file_is_refused_and_code_is_left_alone():
     assert rewrite_links(code, "docs/grading.md", ROOT, ADDRESS) == code
 
 
-def test_every_guide_of_docs_has_a_page():
-    assert {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")} <= set(pages())
+def test_every_guide_of_docs_has_a_page_and_the_menu_names_those_that_are_there(tmp_path):
+    assert {f"docs/{name}.md" for name in (*GUIDES, *TEACHING)} <= set(pages(ROOT))
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "glossary.md").touch()
+    (tmp_path / "docs" / "new.md").touch()
+    assert other_guides(tmp_path) == ["new"] and pages(tmp_path)["docs/new.md"] == "new.md"
 
 
 def test_terms_are_read_with_their_other_forms_and_their_meaning():
