@@ -193,6 +193,25 @@ def test_a_click_waits_for_a_text_that_is_late():
     assert progress.standings()["90.4"].tries == 2
 
 
+@pytest.mark.parametrize("item", ["90.1", "90.2"])
+def test_a_click_waits_for_a_choice_that_is_late(item):
+    """A busy kernel gets the click before the second of two choices, which the page held back."""
+    question = ask(item)
+    wrong, right = {"90.1": (["nothing at all"], ["the head and BatchNorm"])}.get(
+        item, (["the labels"], ["running statistics", "the head"])
+    )
+    tick(question, *wrong)
+
+    async def chosen():
+        question.check.click()
+        await asyncio.sleep(quiz_widgets.MOMENT / 5)
+        tick(question, *right)
+        await asyncio.sleep(2 * quiz_widgets.MOMENT)
+
+    in_a_loop(chosen())
+    assert "Right." in question.result and progress.standings()[item].tries == 1
+
+
 def test_leaving_a_line_checks_nothing():
     question = ask("90.4")
     question.input.field.value = "fit"
