@@ -43,7 +43,7 @@ class Record:
         questions, exercises = (f"{self._right(part)} of {len(part)}" for part in parts)
         return (
             f"{complete} of {len(self.items)} lessons complete, {questions} questions and {exercises} exercises right; "
-            f"answered {self._days(every)}."
+            f"answered {self._days(every) or 'on no day yet'}."
         )
 
     def page(self, name: str = "") -> str:
@@ -52,7 +52,7 @@ class Record:
             f"<tr><td>{html.escape(lessons.find_lesson(number).title)}</td>"
             f"<td>{self._right(items)} of {len(items)}</td>"
             f"<td>{sum(self.standings[item.id].first_right for item in items if item.id in self.standings)}</td>"
-            f"<td>{self._days(items)}</td></tr>"
+            f"<td>{self._days(items) or '–'}</td></tr>"
             for number, items in self.items.items()
         )
         head = "".join(f'<th scope="col">{title}</th>' for title in ("Lesson", "Right", "At the first try", "Answered"))
@@ -72,7 +72,7 @@ class Record:
         """The first and the last day on which some of these items were answered."""
         mine = [self.standings[item.id] for item in items if item.id in self.standings]
         if not mine:
-            return "on no day yet"
+            return ""
         first, last = min(one.began for one in mine), max(one.latest for one in mine)
         return _day(first) if first.date() == last.date() else f"{_day(first)} to {_day(last)}"
 

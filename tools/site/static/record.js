@@ -30,8 +30,8 @@
     const complete = course.lessons.filter(({ items }) => course.count(items, standings).right === items.length).length;
     const parts = [false, true].map((exercise) => course.count(all.filter((item) => item.exercise === exercise), standings));
     const rows = course.lessons.map(({ title, items }) => {
-      const { of, right, first } = course.count(items, standings);
-      return [title, `${right} of ${of}`, String(first), days(items, standings)];
+      const { of, answered, right, first } = course.count(items, standings);
+      return [title, `${right} of ${of}`, String(first), answered ? days(items, standings) : "–"];
     });
     page.replaceChildren(
       element(
