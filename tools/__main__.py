@@ -7,12 +7,14 @@ import typer
 from course_utils.errors import CourseError
 from tools import lessons
 from tools.links import links
+from tools.picture import picture
 from tools.recording import record
 from tools.site import site
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="What authors use; learners have `course`.")
 app.add_typer(lessons.app, name="lessons")
 app.command()(links)
+app.command()(picture)
 app.command()(record)
 app.command()(site)
 

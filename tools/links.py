@@ -12,8 +12,8 @@ from course_utils import lessons
 from course_utils.errors import CourseError
 
 FILES = (
-    *("README.md", "CONTRIBUTING.md", "CITATION.cff", "course_utils/__init__.py"),
-    *("lessons/text/*.py", "lessons/*.ipynb"),
+    *("README.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "CITATION.cff", "course_utils/__init__.py"),
+    *("docs/*.md", "lessons/text/*.py", "lessons/*.ipynb"),
 )
 PAGES = r"https://github\.com/[\w.-]+/[\w.-]+"
 COLAB, BINDER = "https://colab.research.google.com", "https://mybinder.org"
@@ -90,7 +90,8 @@ def derive(text: str, address: str) -> str:
     """The text with every link that can only mean the course's repository made to name this address."""
     hosts = r"colab\.research\.google\.com/github|mybinder\.org/v2/gh|codespaces\.new"
     text = re.sub(rf"({hosts})/[\w.-]+/[\w.-]+", rf"\1/{address.removeprefix('https://github.com/')}", text)
-    text = re.sub(rf"{PAGES}(?=/blob/main/(docs/glossary\.md|course_utils/))", address, text)
+    own = r"blob/main/(docs/glossary\.md|course_utils/)|issues/new|security/advisories"
+    text = re.sub(rf"{PAGES}(?=/({own}))", address, text)
     return re.sub(r"(course @ git\+|git clone |repository-code: )https://[\w./-]+", rf"\1{address}", text)
 
 
@@ -124,10 +125,10 @@ def point_to_itself(text: str, path: Path, address: str) -> str:
 
 def write_table(text: str, address: str) -> str:
     """The README with its table of the registered lessons, between two comments."""
-    rows = ["| lesson | Colab | Binder |", "| --- | --- | --- |"]
+    rows = ["| lesson | you will be able to | minutes | |", "| --- | --- | ---: | --- |"]
     for lesson in lessons.LESSONS:
-        name = f"[{lesson.title}](lessons/{lesson.slug}.ipynb)"
-        rows.append(f"| {name} | {badge('Colab', lesson.slug, address)} | {badge('Binder', lesson.slug, address)} |")
+        name, gain = f"[{lesson.title}](lessons/{lesson.slug}.ipynb)", next(iter(lesson.goals), "").rstrip(";.")
+        rows.append(f"| {name} | {gain} | {lesson.minutes} | {badge('Colab', lesson.slug, address)} |")
     marks = "<!-- lessons, by `python -m tools links` -->", "<!-- end of lessons -->"
     before, start, rest = text.partition(marks[0])
     _, end, after = rest.partition(marks[1])

@@ -46,7 +46,7 @@ def update() -> None:
     _git(root, "merge", "--quiet", "--ff-only", "@{upstream}")
     typer.echo(f"{len(coming)} files are new or renewed.")
     if coming & {"pyproject.toml", "requirements.lock"}:
-        typer.echo("The course needs newer packages: `make lab` installs them, or the install line of the README.")
+        typer.echo("The course needs newer packages: `make lab` installs them, or the install line in docs/install.md.")
 
 
 def _kept(root: Path, names: Iterable[str]) -> Iterable[tuple[str, Path]]:

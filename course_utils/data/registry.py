@@ -142,7 +142,7 @@ def find_data_set(name: str) -> DataSet:
 
 
 def markdown_table() -> str:
-    """Return the table of data sets that stands in the README."""
+    """Return the table of data sets that stands in docs/data.md."""
     rows = ["| data set | what it holds | classes | licence |", "| --- | --- | --- | --- |"]
     for entry in DATA_SETS.values():
         rows.append(f"| `{entry.name}` | {entry.about} | {entry.classes} | {entry.licence} |")

@@ -17,13 +17,11 @@ from course_utils.grading.sandbox import shell
 
 REPOSITORY = Path(__file__).parents[2]
 GUIDE = (REPOSITORY / "docs" / "grading.md").read_text(encoding="utf-8")
-README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 DOCKERFILE = (REPOSITORY / "docker" / "grading" / "Dockerfile").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.M | re.S)
 LINES = [
     line.strip()
-    for page in (GUIDE, README)
-    for _, _, inside in BLOCK.findall(page)
+    for _, _, inside in BLOCK.findall(GUIDE)
     for line in inside.splitlines()
     if line.strip().startswith("course quiz ")
 ]

@@ -1,9 +1,12 @@
 """The papers around the code: citation, licences, README and CONTRIBUTING agree with what is there."""
 
 import re
+from xml.etree import ElementTree
 
 import pytest
 from support.project import PROJECT, ROOT
+
+from tools.picture import FOLDER, THEMES, curves, draw_curve
 
 
 def test_the_citation_agrees_with_the_package():
@@ -24,10 +27,63 @@ def test_the_licences_are_there_in_full(name, marks):
     assert all(mark in text for mark in marks)
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+PAPERS = ["README.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "CHANGELOG.md"]
+PAPERS += sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))
+
+
+@pytest.mark.parametrize("name", PAPERS)
 def test_the_papers_point_at_files_and_commands_that_exist(name):
     text = (ROOT / name).read_text(encoding="utf-8")
-    links = re.findall(r"\]\((?!https?://)([^)#]+)", text)
-    assert not [link for link in links if not (ROOT / link).exists()]
+    links = re.findall(r"\]\((?![a-z]+:)([^)#]+)", re.sub(r"^```.*?^```|`[^`\n]+`", "", text, flags=re.M | re.S))
+    assert not [link for link in links if not ((ROOT / name).parent / link).exists()]
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
     assert set(re.findall(r"\bmake ([a-z]+)`", text)) <= targets
+
+
+# ------------------------------------------------------------------------------------------------- the README's picture
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PICTURES = re.findall(r'(?:src|srcset)="(docs/pictures/[^"]+)"', README)
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def test_the_picture_comes_first_and_in_both_themes():
+    assert PICTURES == ["docs/pictures/classified-dark.svg", "docs/pictures/classified-light.svg"]
+    assert 'media="(prefers-color-scheme: dark)" srcset="docs/pictures/classified-dark.svg"' in README
+    assert README.index("<picture>") < 60
+
+
+@pytest.mark.parametrize("theme", sorted(THEMES))
+def test_the_picture_shows_the_records_and_needs_nothing_else(theme):
+    text = (ROOT / FOLDER / f"classified-{theme}.svg").read_text(encoding="utf-8")
+    assert len(text.encode()) <= 300_000
+    assert draw_curve(THEMES[theme]) in text, "run `python -m tools picture`"
+    page = ElementTree.fromstring(text)
+    drawings = [image.get("href") for image in page.iter(f"{SVG}image")]
+    assert len(set(drawings)) == 4 and all(link.startswith("data:image/png;base64,") for link in drawings)
+    assert "prefers-reduced-motion" in text and "<script" not in text
+
+
+@pytest.mark.parametrize("theme", sorted(THEMES))
+def test_what_the_picture_says_can_be_read(theme):
+    colours = THEMES[theme]
+    for ink in ("ink", "dim", "tuned", "scratch"):
+        assert contrast(colours[ink], colours["back"]) >= 4.5, ink
+
+
+def test_what_is_said_of_the_picture_are_its_numbers():
+    (alt,) = re.findall(r'alt="(Left[^"]+)"', README)
+    said = [int(number) for number in re.findall(r"(\d+)%", alt)]
+    assert said == [round(100 * mean) for points in curves().values() for mean, _ in points]
+
+
+def contrast(one: str, other: str) -> float:
+    """The ratio of two colours' luminances, as WCAG defines it."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    darker, lighter = sorted(luminance(colour) for colour in (one, other))
+    return (lighter + 0.05) / (darker + 0.05)

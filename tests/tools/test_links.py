@@ -87,9 +87,12 @@ def test_a_badge_copied_with_a_lesson_is_pointed_at_its_own_lesson(papers):
 
 
 def test_the_readmes_table_is_the_registry(papers, monkeypatch):
-    monkeypatch.setattr(lessons, "LESSONS", (*lessons.LESSONS, lessons.Lesson("99_new", "Is it new?")))
+    new = lessons.Lesson("99_new", "Is it new?", 7, goals=("do more;", "go on."))
+    monkeypatch.setattr(lessons, "LESSONS", (*lessons.LESSONS, new))
     table = dict(links.disagreeing(papers))[papers / "README.md"]
-    assert "| [99 · Is it new?](lessons/99_new.ipynb) |" in table and table.count("/lessons/99_new.ipynb") == 2
+    (row,) = [line for line in table.splitlines() if "99_new" in line]
+    assert row.startswith("| [99 · Is it new?](lessons/99_new.ipynb) | do more | 7 | [![Open in Colab]")
+    assert row.count("badge") == 1 and row.count("/lessons/99_new.ipynb") == 1
 
 
 def test_a_mistake_is_one_sentence_and_no_traceback(tmp_path, monkeypatch):

@@ -8,10 +8,14 @@ from course_utils import lessons
 from course_utils.errors import CourseError
 
 GUIDES = {  # pages of docs/, in the order of the menu
+    "install": "Install and start",
     "decision_guide": "Which way to fine-tune?",
     "cheat_sheet": "Cheat sheet",
     "your_own_images": "Your own images",
     "networks": "Which networks work",
+    "practice": "Practice and progress",
+    "choices": "The two choices",
+    "data": "Data and licences",
     "glossary": "Glossary",
 }
 TEACHING = {"syllabus": "Syllabus: a term, a weekend", "grading": "Graded quizzes", "items": "Graded items"}
