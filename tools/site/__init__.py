@@ -35,6 +35,7 @@ def site(
     building.run_sphinx(root, work, out)
     for name in PRINTED if pdf else ():
         print_page(out / f"{name}.html", out / f"{name}.pdf")
-    if broken := list(Site(out).broken()):
+    built = Site(out)
+    if broken := list(built.broken()):
         raise CourseError("\n".join(["Mend these links:", *broken]), code="tools.broken-links")
-    typer.echo(f"{len(Site(out).pages)} pages, every link leads somewhere: open {out / 'index.html'}")
+    typer.echo(f"{len(built.pages)} pages, every link leads somewhere: open {out / 'index.html'}")

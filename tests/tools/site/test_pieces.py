@@ -1,13 +1,17 @@
 """The pieces of the site, without Sphinx: links, the glossary's terms, forms, broken links."""
 
+import inspect
+import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from support.errors import refused
 
 from course_utils import lessons
 from course_utils.quiz import reading
 from course_utils.quiz.items import Code, Model
+from tools import site
 from tools.glossary import read_terms
 from tools.site import printing
 from tools.site.checking import Site
@@ -128,3 +132,14 @@ def test_without_a_browser_a_sentence_says_what_to_do(monkeypatch):
     monkeypatch.setattr(printing.shutil, "which", lambda name: None)
     with refused("tools.no-browser", "--no-pdf"):
         printing.find_browser()
+
+
+def test_the_workflow_publishes_what_make_site_builds():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "site.yml").read_text(encoding="utf-8"))
+    build, publish = workflow["jobs"]["build"]["steps"], workflow["jobs"]["publish"]
+    assert [step["run"] for step in build if "run" in step] == ["make site"]
+    uploaded = next(step["with"]["path"] for step in build if "upload-pages" in step.get("uses", ""))
+    assert uploaded == str(inspect.signature(site.site).parameters["out"].default)
+    assert publish["needs"] == "build" and publish["permissions"] == {"pages": "write", "id-token": "write"}
+    recipe = subprocess.run(["make", "-n", "site"], cwd=ROOT, capture_output=True, text=True).stdout
+    assert "-m tools site" in recipe
