@@ -75,7 +75,8 @@ def table_html() -> str:
 
 def _table(names: Iterable[str], rows: Iterable[str]) -> str:
     head = "".join(f"<th scope='col'>{name}</th>" if name else "<td></td>" for name in names)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    return f'<div class="jp-RenderedHTMLCommon">{table}</div>'  # in a widget, Lab shows no link as one without it
 
 
 def _heading(text: str) -> str:

@@ -111,7 +111,8 @@ def test_every_kind_answers(quiz, page, by_keyboard):
     expect(answer(page, "90.6", "4", by_keyboard)).to_contain_text("Noted: 4")
     for item in ("90.5", "90.6"):
         block(page, item).screenshot(path=ARTEFACTS / f"quiz_{item}.png")
-    expect(page.locator(".jp-OutputArea-output").last).to_contain_text("Question 90.1 — frozen: right after 2 tries")
+    row = page.get_by_role("row", name="Question 90.1 — frozen")
+    expect(row).to_contain_text("right after 2 tries")
     for width in (1280, 700):
         page.set_viewport_size({"width": width, "height": 1000})
         for item in ASKED:
@@ -132,11 +133,15 @@ def test_hints_come_one_by_one_and_the_answer_after_two_misses(quiz, page):
     expect(where.locator("[role=status]")).to_contain_text("since fastai spares BatchNorm")
 
 
-def test_feedback_leads_to_the_section(quiz, page):
+def test_feedback_and_summary_lead_to_the_section(quiz, page):
     said = answer(page, "90.4", "fit", False)
     heading = page.get_by_role("heading", name="A section")
     expect(heading).not_to_be_in_viewport()
     said.get_by_role("link", name="A section").click()
+    expect(heading).to_be_in_viewport()
+    link = page.locator(".jp-OutputArea-output").last.get_by_role("link", name="A section").first
+    assert link.evaluate("a => getComputedStyle(a).color != getComputedStyle(a.parentElement).color")
+    link.click()
     expect(heading).to_be_in_viewport()
 
 
