@@ -9,7 +9,6 @@ import pytest
 from graded import NAME, result, rows
 
 from course_utils.errors import CourseError
-from course_utils.grading.gradebook import database
 from course_utils.grading.gradebook.store import Store
 
 SAVES = """
@@ -96,9 +95,8 @@ def test_what_is_read_is_of_one_moment(store, path, read):
     assert len(store.results()) == 1 + len(saved)
 
 
-def test_a_writer_that_never_ends_is_told(store, path, monkeypatch):
-    monkeypatch.setattr(database, "PATIENCE", 0.1)
-    with Store(path) as other:
+def test_a_writer_that_never_ends_is_told(store, path):
+    with Store(path, patience=0.1) as other:
         store._file.execute("BEGIN IMMEDIATE")
         with pytest.raises(CourseError, match="another process"):
             other.save([result()])
