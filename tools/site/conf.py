@@ -47,6 +47,9 @@ nb_mime_priority_overrides = [("html", "text/html", 0)]
 nb_code_prompt_show = "Show the code"
 nb_code_prompt_hide = "Hide the code"
 myst_heading_anchors = 4
+myst_html_meta = {
+    "description": "A course on fine-tuning neural networks that runs: every claim is measured in front of you.",
+}
 suppress_warnings = ["myst.header"]
 
 autodoc_typehints = "none"  # signatures stay short; NumPy sections say the types
