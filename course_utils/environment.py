@@ -200,6 +200,8 @@ def _choose_images(facts: Facts, overrides: Overrides) -> tuple[str, str]:
         return "photographs", f"{facts.photographs} holds some"
     if facts.network():
         return "photographs", "there is a network, and the lesson that needs them downloads them once"
+    if facts.host == "Kaggle":  # it starts without a network
+        return "drawings", "to download photographs, switch Settings > Internet on, then run this cell again"
     return "drawings", "no photographs are on this machine, and there is no network to download them"
 
 

@@ -14,7 +14,11 @@ except ModuleNotFoundError:  # on Colab or Kaggle, or with this notebook alone
     print("Installing the course.")
     # %pip install -q --no-deps optuna colorlog alembic mako
     # %pip install -q --no-deps "fine-tuning-course @ git+https://github.com/fine-tuning-course/fine-tuning-course"
-    from course_utils.environment import setup
+    try:
+        from course_utils.environment import setup
+    except ModuleNotFoundError as lacking:
+        how = "the course couldn't be installed. Go online (on Kaggle, in the settings), and run this again."
+        raise ImportError(f"{lacking}: {how}") from None
 
 course = setup("06_inside_fine_tune")
 

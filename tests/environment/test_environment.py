@@ -315,6 +315,12 @@ def test_only_a_hosted_notebook_without_a_gpu_says_how_to_switch_one_on():
             assert ("Runtime" if seen.host == "Colab" else "Accelerator") in lines[6]
 
 
+def test_kaggle_without_internet_says_where_it_is_switched_on():
+    for seen, chosen, lines in every_report():
+        expected = seen.host == "Kaggle" and chosen.images == "drawings"
+        assert ("Settings > Internet" in lines[2]) == expected
+
+
 def test_a_data_folder_elsewhere_is_not_spelt_out(monkeypatch, tmp_path):
     elsewhere, usual = (overrides(data_dir=folder, images="drawings") for folder in (tmp_path / "course", DATA))
     for wanted in (elsewhere, usual):

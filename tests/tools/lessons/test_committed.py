@@ -1,9 +1,12 @@
 """The lessons themselves: text and notebook agree, and the lint finds nothing. nbval executes them in its own run."""
 
 import re
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 
 from course_utils.lessons import LESSONS
 from tools.lessons import checking
@@ -34,6 +37,32 @@ def test_nothing_to_mend(lesson):
 def test_every_setup_cell_is_the_same_but_for_the_name():
     setups = {read_text(lesson).cells[1].source.replace(lesson.name, "NAME") for lesson in choose(FOLDER)}
     assert len(setups) == 1 and all(SETUP.fullmatch(setup) for setup in setups)
+
+
+@pytest.mark.parametrize("installed", [False, True])
+def test_the_setup_cell_installs_what_is_missing_or_says_in_one_sentence_what_to_do(monkeypatch, installed):
+    """As on Kaggle without internet, where pip fails; and where it doesn't."""
+    name, asked = "course_utils.environment", []
+    real = sys.modules.get(name)
+    monkeypatch.setitem(sys.modules, name, None)  # importing it raises ModuleNotFoundError
+
+    def magic(kind: str, line: str) -> None:
+        asked.append((kind, line))
+        if installed:
+            sys.modules[name] = SimpleNamespace(setup=str.upper)  # monkeypatch puts the real one back
+
+    cell = TransformerManager().transform_cell(read_text(choose(FOLDER)[0]).cells[1].source)
+    variables = {"get_ipython": lambda: SimpleNamespace(run_line_magic=magic)}
+    if installed:
+        exec(cell, variables)
+        assert variables["course"] == "00_START"
+    else:
+        with pytest.raises(ImportError, match=r"Go online .*, and run this again\.$") as raised:
+            exec(cell, variables)
+        assert raised.value.__suppress_context__ and "\n" not in str(raised.value)
+    assert [kind for kind, _ in asked] == ["pip", "pip"] and "fine-tuning-course @ git+" in asked[1][1]
+    monkeypatch.undo()
+    assert sys.modules.get(name) is real
 
 
 def test_the_glossary_is_in_alphabetical_order():
