@@ -222,6 +222,8 @@ class _Matching:
             item = self.chosen.get(number)
             if item and self.plan.items[item].in_words:
                 self.found.texts[item] = self._text(number, item)
+                if not self.found.texts[item] and self._beside(number, item):
+                    self.found.looks[item] = "Its own cell is blank, and another cell of the question isn't."
             elif item:
                 self._collect_answer(number, item)
             elif block.code and block.source.strip() and self._is_students(number):

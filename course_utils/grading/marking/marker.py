@@ -16,17 +16,11 @@ from course_utils.grading.bank.items import (
 from course_utils.grading.marking import reasons
 from course_utils.grading.marking.execution import Run, Runner
 from course_utils.grading.marking.expected import Expected, ExpectedResults
+from course_utils.grading.marking.near import why_not_run
 from course_utils.grading.marking.own_cells import with_used_cells
-from course_utils.grading.marking.verdicts import (
-    agrees,
-    bare_letters,
-    is_stub,
-    mark,
-    state_of,
-    verdict,
-    written,
-)
-from course_utils.grading.records import Cell, Mark, Outcome, Result, Submission
+from course_utils.grading.marking.reading import bare_letters, is_stub, written
+from course_utils.grading.marking.verdicts import agrees, mark, state_of, verdict
+from course_utils.grading.records import Cell, Mark, Outcome, Result, State, Submission
 from course_utils.grading.sandbox.values import NoValue, decode
 from course_utils.grading.sandbox.worker_pool import WorkerPool
 
@@ -142,7 +136,9 @@ class Marker:
         if cell and item.executed:
             answer = with_used_cells(answer, answer_name(item), submission)
         outcome, feedback = self._judged(submission, item, cell, expected, run)
-        if outcome in LOST and (why := submission.looks.get(item.id)):
+        if outcome in LOST and (
+            why := submission.looks.get(item.id) or self._why_not_run(submission, item, outcome, run)
+        ):
             outcome, feedback = Outcome.LOOK, (*feedback, f"{why} A person looks at it.")
             run.wrong.pop(item.id, None)
         return mark(item, self.digests[item.id], outcome, feedback, answer, run.shares.get(item.id, 0.0))
@@ -172,6 +168,14 @@ class Marker:
             run.wrong.pop(item.id, None)
             return Outcome.RIGHT, (*late[1], "What another cell of the notebook binds counts here.")
         return late if first[0] in (Outcome.BLANK, Outcome.RAISED, Outcome.LOOK) else first
+
+    @staticmethod
+    def _why_not_run(submission: Submission, item: GradedItem, outcome: Outcome, run: Run) -> str:
+        if outcome is not Outcome.RAISED:
+            return ""
+        replies = [run.failed.get(item.id, {}), run.replies.get(item.id, {}), *run.strays]
+        cell = next((cell for cell in submission.cells if cell.item == item.id), None)
+        return why_not_run(item, cell, submission.cells, [reply.get("error") for reply in replies])
 
     def _of_reply(
         self,
@@ -206,7 +210,7 @@ class Marker:
     def _valued(self, item: GradedItem, value: Any, expected: dict[str, Expected], student: str, run: Run) -> Judged:
         found = verdict(item, value, self.assignment.for_student(student), expected.get(item.id))
         run.shares[item.id] = found.share
-        if found.outcome is Outcome.WRONG and item.id in self.compared:
+        if found.outcome in (Outcome.WRONG, Outcome.LOOK) and item.id in self.compared:  # near a known mistake as well
             run.wrong[item.id] = value
         return found.outcome, found.feedback
 
@@ -222,9 +226,24 @@ class Marker:
                 for n in wrong:
                     student = results[n].student
                     if student in found and agrees(item, found[student], runs[n].wrong[item.id]):
-                        told[n][item.id] = replace(told[n][item.id], feedback=(mistake.feedback,))
+                        told[n][item.id] = _as_mistaken(told[n][item.id], mistake.feedback)
                         del runs[n].wrong[item.id]
-        return [replace(result, marks=tuple(of.values())) for result, of in zip(results, told, strict=True)]
+        return [
+            replace(result, marks=(marks := tuple(of.values())), state=_state_after(result, marks))
+            for result, of in zip(results, told, strict=True)
+        ]
+
+
+def _as_mistaken(known: Mark, feedback: str) -> Mark:
+    """The mark of a known mistake; what only seemed near to being right is wrong."""
+    if known.outcome is Outcome.LOOK:
+        return replace(known, outcome=Outcome.WRONG, points=0.0, feedback=(feedback,))
+    return replace(known, feedback=(feedback,))
+
+
+def _state_after(result: Result, marks: tuple[Mark, ...]) -> State:
+    """A submission's state, which a known mistake may have changed."""
+    return result.state if result.state is State.UNREADABLE else state_of(marks)
 
 
 def _is_large(value: Any) -> bool:

@@ -42,6 +42,11 @@ def with_used_cells(source: str, name: str, submission: Submission) -> str:
     return "\n\n".join([source, BEFORE, *(own[number] for number in sorted(used))]) if used else source
 
 
+def bound_by(source: str) -> frozenset[str]:
+    """The names that a cell binds at its top."""
+    return _names(source[:LONGEST_ANSWER])[0]
+
+
 @lru_cache(256)  # cells are asked for by several answers
 def _names(source: str) -> tuple[frozenset[str], frozenset[str]]:
     """(the names that a cell binds at its top, the names that it takes from other cells)."""

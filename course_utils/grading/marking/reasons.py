@@ -27,6 +27,7 @@ ELSEWHERE = (
     ),
     (re.compile(r"^\w+: \[Errno (1|2|11|13|30|38)\] [A-Za-z -]+$"), PROCESSES),  # of no file
     (re.compile(r"^(FileNotFoundError|IsADirectoryError|NotADirectoryError)"), "a file isn't here"),
+    (re.compile(r"^(EOFError: EOF when reading a line|StdinNotImplementedError)"), "nobody answers `input()` here"),
     (re.compile(r"URLError|gaierror|ConnectionError|HTTPError|Temporary failure in name"), "there is no network here"),
 )
 _ENDED = {

@@ -1,6 +1,5 @@
 """From what a worker sent back to a mark: letters, numbers and words as in practice, code and networks by values."""
 
-import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import singledispatch
@@ -17,11 +16,11 @@ from course_utils.grading.bank.items import (
     GradedSeveral,
     GradedText,
     VariedNumber,
-    answer_name,
 )
 from course_utils.grading.marking import reasons
 from course_utils.grading.marking.comparing import Rules, same
 from course_utils.grading.marking.expected import Expected
+from course_utils.grading.marking.near import near_results, near_words
 from course_utils.grading.marking.reading import number_of, positions_of
 from course_utils.grading.records import LONGEST_ANSWER, Mark, Outcome, State
 from course_utils.quiz.answers import judge
@@ -90,6 +89,8 @@ def _(item: GradedCode, value: Any, version: Version, expected: Expected | None 
     assert expected is not None, "its reference was run"
     if agrees(item, expected.values, value):
         return Verdict(Outcome.RIGHT)
+    if near_results(_pairs(item, expected.values, value), rules_of(item)):
+        return Verdict(Outcome.LOOK, (f"{item.name} gives results in another form. A person looks at it.",))
     said = reasons.other_results(item, expected.values, value)
     return Verdict(Outcome.WRONG, (said,), _share_of_results(item, value, expected.values))
 
@@ -105,7 +106,7 @@ def _as_in_practice(item: Asked, value: Any, read: Any, share: float = 0.0) -> V
     if is_blank(value):
         return Verdict(Outcome.BLANK)
     found = judge(item, read)
-    if found.right is None:
+    if found.right is None or (isinstance(item, GradedText) and not found.right and near_words(item, value)):
         read_as = UNREAD.get(item.kind, "letters")
         return Verdict(Outcome.LOOK, (f"The answer can't be read as {read_as} with certainty. A person looks at it.",))
     if found.right:
@@ -113,6 +114,13 @@ def _as_in_practice(item: Asked, value: Any, read: Any, share: float = 0.0) -> V
     if isinstance(item, GradedNumber) and not {one.feedback for one in item.mistakes}.issuperset(found.feedback):
         return Verdict(Outcome.WRONG, ("That is another number.",))  # the value could carry what the code was given
     return Verdict(Outcome.WRONG, found.feedback, share if getattr(item, "credit", "all") == "shares" else 0.0)
+
+
+def _pairs(item: GradedCode, expected: Any, given: Any) -> list[tuple[Any, Any]]:
+    """What is expected beside what was given, call by call."""
+    if item.inputs is None or type(given) is not list or len(given) != len(expected):
+        return [(expected, given)]
+    return list(zip(expected, given, strict=True))
 
 
 def rules_of(item: GradedCode) -> Rules:
@@ -137,42 +145,6 @@ def _share_of_results(item: GradedCode, given: Any, expected: Any) -> float:
     rules, weights = rules_of(item), item.weights or [1.0] * len(expected)
     pairs = zip(weights, expected, given, strict=True)
     return sum(weight for weight, one, other in pairs if same(one, other, rules)) / sum(weights)
-
-
-def bare_letters(item: GradedItem, source: str) -> str:
-    """The letters of an answer that was written without quotes, `answer = B`; "" when it is no such one."""
-    value = _assigned(item, source)
-    names = value.elts if isinstance(value, (ast.Tuple, ast.List, ast.Set)) else [value]
-    found = [name.id for name in names if isinstance(name, ast.Name) and len(name.id) == 1]
-    return " ".join(found) if len(found) == len(names) else ""
-
-
-def is_stub(item: GradedItem, source: str) -> bool:
-    """Whether a cell's function has no body yet but `...`, `pass`, a text or a NotImplementedError."""
-    body = next((node.body for node in _nodes(source) if getattr(node, "name", "") == answer_name(item)), None)
-    return body is not None and all(
-        isinstance(node, ast.Pass)
-        or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
-        or (isinstance(node, ast.Raise) and "NotImplementedError" in ast.dump(node))
-        for node in body
-    )
-
-
-def _nodes(source: str) -> list[Any]:
-    """A cell's statements; none of a long one, since parsing megabytes takes gigabytes."""
-    try:
-        return ast.parse(source).body if len(source) <= LONGEST_ANSWER else []
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return []
-
-
-def _assigned(item: GradedItem, source: str) -> ast.expr | None:
-    """What a cell binds to the answer's name at last."""
-    name = answer_name(item)
-    found = [
-        node.value for node in _nodes(source) if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
-    ]
-    return found[-1] if found else None
 
 
 def network_judged(item: GradedModel, scores: Any, truth: Sequence[int]) -> tuple[Outcome, tuple[str, ...]]:
@@ -208,19 +180,6 @@ def mark(
     earned = round(share * item.points, 2) if outcome in (Outcome.WRONG, Outcome.RAISED) else 0.0
     points = float(item.points) if outcome is Outcome.RIGHT else POINTS.get(outcome, earned)
     return Mark(item.id, outcome, points, float(item.points), tuple(feedback), answer[:LONGEST_ANSWER], digest)
-
-
-def written(item: GradedItem, source: str) -> str:
-    """What a student wrote into an answer cell: the value where it is a plain one, else the source.
-
-    Taken from the text alone: nothing that a worker sends is shown to anybody. A long one isn't parsed.
-    """
-    if item.executed or item.in_words or (value := _assigned(item, source)) is None:
-        return source
-    try:
-        return str(ast.literal_eval(value))
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return source
 
 
 def state_of(marks: Sequence[Mark], trouble: str = "") -> State:

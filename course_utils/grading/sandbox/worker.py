@@ -128,21 +128,26 @@ def _call(step: dict, kernel: Kernel) -> dict:
 
 
 def _scores(step: dict, kernel: Kernel) -> dict:
-    """A network's scores, (N, classes), for the rows of `inputs`."""
+    """A network's scores, (N, classes), for the rows of `inputs`; a function or another dtype serves as well."""
     import torch
 
     value, nothing = _bound(step, kernel)
     if nothing:
         return nothing
     network = getattr(value, "model", value)
-    if not isinstance(network, torch.nn.Module):
+    if not callable(network) or isinstance(network, type):
         return {"value": encode(network)}
-    network.eval()
     inputs = decode(step["inputs"], native=True)
+    if isinstance(network, torch.nn.Module):
+        network.eval()
+        dtype = next((one.dtype for one in network.parameters() if one.is_floating_point()), inputs.dtype)
+        inputs = inputs.to(dtype) if inputs.is_floating_point() else inputs
     with torch.no_grad():
-        parts = [network(part) for part in inputs.split(100)]
-    if not all(isinstance(part, torch.Tensor) for part in parts):
-        raise NoValue("the network gave no tensor")
+        given = [network(part) for part in inputs.split(100)]
+    try:
+        parts = [torch.as_tensor(part) for part in given]
+    except (TypeError, ValueError, RuntimeError):
+        raise NoValue("the network gave no tensor") from None
     return {"value": encode(torch.cat([part.float() for part in parts]))}
 
 

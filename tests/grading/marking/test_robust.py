@@ -17,7 +17,7 @@ from course_utils.grading.intake.archives import Unreadable
 from course_utils.grading.intake.notebooks import read_notebook
 from course_utils.grading.marking.expected import ExpectedResults
 from course_utils.grading.marking.marker import Marker
-from course_utils.grading.marking.verdicts import written
+from course_utils.grading.marking.reading import written
 from course_utils.grading.records import Cell, Outcome, State, Submission
 from course_utils.grading.sandbox import shell, worker_pool
 from course_utils.grading.sandbox.values import MOST_ALIKE, MOST_PARTS, NoValue, decode, encode
@@ -86,7 +86,7 @@ def test_a_name_that_comes_twice_among_many_is_found_at_once():
 def test_only_a_short_answer_is_parsed(monkeypatch):
     item = QUIZ.item("90.3")
     assert written(item, "answer_90_3 = 86.67  # as asked") == "86.67"
-    monkeypatch.setattr("course_utils.grading.marking.verdicts.ast.parse", lambda source: pytest.fail("it was parsed"))
+    monkeypatch.setattr("course_utils.grading.marking.reading.ast.parse", lambda source: pytest.fail("it was parsed"))
     long = "answer_90_3 = [" + "0," * 10_000 + "]"
     assert written(item, long) == long
 
