@@ -114,7 +114,8 @@ def grade(
         typer.echo(f"isolation: {tier.name} ({tier.means})")
     for state, count in summary.states.most_common():
         typer.echo(f"{count:8} {state}")
-    typer.echo(f"{summary.rate:.0f} a second; next: course quiz status --store {store}")
+    rate = f"{summary.rate:.0f}" if summary.rate >= 10 else f"{summary.rate:.1f}"
+    typer.echo(f"{rate} a second; next: course quiz status --store {store}")
 
 
 def _named(bank: Path | None) -> Path:
