@@ -45,6 +45,7 @@ def lay_out(root: Path, work: Path, pdf: bool = True) -> None:
     shutil.rmtree(work, ignore_errors=True)
     for folder in ("pages/lessons", "pages/api", "extra/notebooks", "static"):
         (work / folder).mkdir(parents=True)
+    shutil.copytree(root / "docs" / "pictures", work / "extra" / "pictures")
     address = read_address(root)
     readings = [Reading(lesson, root, address) for lesson in LESSONS]
     (work / "static" / "items.js").write_text(_items(readings), encoding="utf-8")
@@ -62,7 +63,7 @@ def _texts(root: Path, readings: list[Reading], address: str, pdf: bool) -> Iter
             continue
         text = rewrite_links((root / source).read_text(encoding="utf-8"), source, root, address)
         if page == "index.md":
-            text = landing(text, readings) + _menus(root)
+            text = landing(text, readings, (root / "README.md").read_text(encoding="utf-8")) + _menus(root)
         elif page.removesuffix(".md") in PRINTED:
             title, _, rest = text.partition("\n")
             link = f'<a class="course-launch" href="{page[:-3]}.pdf">PDF, one page</a>' if pdf else ""

@@ -1,4 +1,4 @@
-"""The first page: docs/index.md, with a figure of the course's own and the list of lessons."""
+"""The first page: docs/index.md, with the README's picture and the list of lessons."""
 
 import html
 import re
@@ -7,39 +7,39 @@ from course_utils.errors import CourseError
 from course_utils.quiz.text import inline
 from tools.site.notebooks import Reading
 
-FIGURE = re.compile(r"^<!-- figure of lesson (?P<number>\d\d): (?P<words>.+) -->$", re.M)
+PICTURE = "<!-- picture of the README -->"
 LIST = "<!-- list of the lessons -->"
 
 
-def landing(text: str, readings: list[Reading]) -> str:
-    """Put the lessons' list and a lesson's figure where the text's comments ask for them.
+def landing(text: str, readings: list[Reading], readme: str) -> str:
+    """Put the lessons' list and the README's picture where the text's comments ask for them.
 
     Raises
     ------
     CourseError
-        `tools.no-figure` when the lesson has no such figure, `tools.no-list` without the comment.
+        `tools.no-list` without such a comment, `tools.no-picture` when the README has no picture.
     """
-    if LIST not in text:
+    for comment in (PICTURE, LIST):
+        if comment not in text:
+            lost = f"docs/index.md has lost its comment {comment}: put it where that goes."
+            raise CourseError(lost, code="tools.no-list")
+    return text.replace(PICTURE, _picture(readme)).replace(LIST, _list(readings))
+
+
+def _picture(readme: str) -> str:
+    """The README's picture, light and dark; the theme shows the one that fits."""
+    found = re.search(r'<img src="docs/pictures/(?P<name>[\w-]+)-light\.svg" alt="(?P<alt>[^"]+)">', readme)
+    if not found:
         raise CourseError(
-            f"docs/index.md has lost its comment {LIST}: put it where the list goes.", code="tools.no-list"
+            "The README has no picture docs/pictures/…-light.svg with an alternative text: put it back, since the "
+            "site's first page shows it too.",
+            code="tools.no-picture",
         )
-    by_number = {reading.lesson.number: reading for reading in readings}
-    text = FIGURE.sub(lambda match: _figure(by_number[match["number"]], match["words"]), text)
-    return text.replace(LIST, _list(readings))
-
-
-def _figure(reading: Reading, words: str) -> str:
-    """The first image of a lesson whose alternative text has the words, as a link to the lesson."""
-    for cell in reading.notebook.cells:
-        for output in cell.get("outputs", []):
-            for image in re.findall(r"<img [^>]*>", output.get("data", {}).get("text/html", "")):
-                if words in image.partition('src="')[0]:
-                    return f'<a class="course-hero" href="lessons/{reading.lesson.slug}.html">{image}</a>'
-    raise CourseError(
-        f"Lesson {reading.lesson.number} has no figure whose alternative text says {words!r}: name another in "
-        "docs/index.md.",
-        code="tools.no-figure",
+    shown = (
+        f'<img class="only-{theme}" src="pictures/{found["name"]}-{theme}.svg" alt="{found["alt"]}">'
+        for theme in ("light", "dark")
     )
+    return f'<div class="course-hero">{"".join(shown)}</div>'
 
 
 def _list(readings: list[Reading]) -> str:
