@@ -2,15 +2,16 @@
 
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tqdm.auto import tqdm
 
 from course_utils import environment
 from course_utils.arguments import LARGEST_SEED
+from course_utils.display.steps import steps
 from course_utils.errors import CourseError
 from course_utils.experiments.arguments import rates, whole_number, whole_numbers
 from course_utils.experiments.finished import add_finished, read_finished
@@ -179,11 +180,11 @@ class Experiment:
         """Do those of the runs that are not done, and write each one down as soon as it ends."""
         done = {(row["strategy"], row["labels"], row["seed"], row["lr"]) for row in self.rows}
         runs = [run for run in runs if (run["name"], run["labels"], run["seed"], _lr(run["strategy"])) not in done]
-        results = unordered(_train_and_test, runs, self.jobs)
-        for row in tqdm(results, total=len(runs), desc="runs", leave=False, disable=not runs):
-            self.rows.append(row)
-            if self.keep:
-                add_finished(Path(self.keep), row)
+        with closing(unordered(_train_and_test, runs, self.jobs)) as results:
+            for row in steps(results, len(runs), "runs"):
+                self.rows.append(row)
+                if self.keep:
+                    add_finished(Path(self.keep), row)
 
     def _shared(self) -> dict[str, Any]:
         """What finished runs must share with this experiment to be counted in it."""

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from course_utils import environment
 from course_utils.backbones import default
+from course_utils.display.steps import steps
 from course_utils.errors import CourseError
 from course_utils.experiments.grid import COLUMNS, train_and_test
 from course_utils.tasks.metrics import find_metric
@@ -87,9 +88,10 @@ def baselines(
     if task.split == "valid":
         print("These DataLoaders have no test set, so the baselines are scored on the validation set.")
     labels = round(len(dls.train.dataset) / task.classes)
+    rungs = all_rungs(flip=flip) if rungs is None else rungs
     rows = [
         train_and_test(rung.name, rung, labels, seed, task, environment.network(), environment.images())
-        for rung in (all_rungs(flip=flip) if rungs is None else rungs)
+        for rung in steps(rungs, len(rungs), "baselines")
     ]
     return pd.DataFrame(rows, columns=COLUMNS).astype({"lr": float, "score": float, "seconds": float})
 

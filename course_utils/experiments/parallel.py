@@ -2,15 +2,17 @@
 
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from pickle import PicklingError
 from typing import Any
 
 import joblib
 import torch
 
+from course_utils.display.steps import steps
 from course_utils.errors import CourseError
 from course_utils.experiments.arguments import whole_number
 from course_utils.experiments.sending import not_sent
@@ -42,13 +44,15 @@ def run_parallel(function: Callable, calls: Iterable[tuple], jobs: int | None = 
     if jobs is None:
         jobs = min(2, observe().cores) if can_fork() else 1
     runs = [(index, function, call) for index, call in enumerate(calls)]
-    return [result for _, result in sorted(unordered(_index_and_result, runs, jobs), key=lambda pair: pair[0])]
+    with closing(unordered(_index_and_result, runs, jobs)) as ended:
+        return [result for _, result in sorted(steps(ended, len(runs), "runs"), key=lambda pair: pair[0])]
 
 
-def unordered(function: Callable, items: list, jobs: int) -> Iterator[Any]:
+def unordered(function: Callable, items: list, jobs: int) -> Generator[Any]:
     """Yield `function(item)` of each item, in the order in which they end.
 
-    Closing the generator drops those that have not begun. Raises what `run_parallel` raises.
+    Closing the generator, or an interrupt, drops those that have not begun, and ends the processes of the others at
+    once. Raises what `run_parallel` raises.
     """
     jobs = whole_number("jobs", jobs)
     if jobs == 1:
@@ -73,12 +77,15 @@ def _forked(function: Callable, items: list, jobs: int) -> Iterator[Any]:
     They have the function and the items as well, so only results need to be sent.
     """
     context = multiprocessing.get_context("fork")
+    others = set(multiprocessing.active_children())
     with ProcessPoolExecutor(jobs, context, _prepare, (function, items)) as pool:
         try:
             for done in as_completed([pool.submit(_compute, index) for index in range(len(items))]):
                 yield done.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        except BaseException:  # an error, an interrupt, or nobody wants the rest, for which a pool would wait
+            for process in set(multiprocessing.active_children()) - others:
+                process.kill()
+            raise
 
 
 def _sent(function: Callable, items: list, jobs: int) -> Iterator[Any]:

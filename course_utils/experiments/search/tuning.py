@@ -25,6 +25,7 @@ import multiprocessing
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -36,6 +37,7 @@ from optuna.pruners import BasePruner, MedianPruner
 from optuna.study import Study
 from optuna.trial import Trial
 
+from course_utils.display.steps import Steps
 from course_utils.errors import CourseError
 from course_utils.experiments.arguments import seed_number, whole_number
 from course_utils.experiments.search.progress import Progress, progress_of
@@ -91,7 +93,7 @@ def tune(
     pruner : BasePruner, optional
         If left out, five trials run unpruned, then those below the median of the earlier ones are pruned.
     progress : callable, optional
-        Called with the state whenever it has changed.
+        Called with the state whenever it has changed; a bar shows it if left out.
 
     Returns
     -------
@@ -109,10 +111,10 @@ def tune(
     address = find_address(storage, name)
     pruner = pruner or MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=1)
     search = Search(objective, dict(space), trials, dict(task or {}), address, name, seed, sampler, pruner)
-    with quiet():
+    with quiet(), Steps(trials, "trials") as bar:
         try:
             rdb, study = search.open()
-            teller = _Teller(progress, study, trials)
+            teller = _Teller(progress or partial(_show, bar), study, trials)
             teller.tell()
             if teller.state().finished < trials:
                 if workers == 1:
@@ -142,11 +144,15 @@ def _check(space: Space, sampler: str) -> None:
         )
 
 
+def _show(bar: Steps, state: Progress) -> None:
+    bar.tell(min(state.finished, state.wanted), "" if state.best is None else f"best {state.best:.3g}")
+
+
 @dataclass
 class _Teller:
     """Tells what has changed."""
 
-    progress: Callable[[Progress], None] | None
+    progress: Callable[[Progress], None]
     study: Study
     wanted: int
     told: Progress | None = None
@@ -155,8 +161,6 @@ class _Teller:
         return progress_of(self.study, self.wanted)
 
     def tell(self) -> None:
-        if self.progress is None:
-            return
         state = self.state()
         if state != self.told:
             self.told = state
