@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from course_utils import INSTALL, lessons
+from course_utils import INSTALL, lessons, notebook
 from course_utils.errors import CourseError
 from course_utils.machine import Facts, Gpu, network_once, observe
 from course_utils.settings import Overrides, read_overrides, temporary
@@ -262,6 +262,7 @@ def _apply(environment: Environment, facts: Facts) -> None:
         torch.set_num_threads(environment.threads)
     set_seed(environment.seed, reproducible=True)
     matplotlib.style.use("course_utils.course")
+    notebook.prepare()
 
 
 def silence_known_warnings() -> None:

@@ -1,0 +1,88 @@
+"""Stop in a real kernel: one line for the learner's own line, a kernel that works on, and no process left behind."""
+
+import time
+
+import psutil
+import pytest
+from fastprogress import fastprogress
+from jupyter_client.manager import start_new_kernel
+
+from course_utils import notebook
+
+SETUP = """
+import time, torch, course_utils.notebook
+from fastai.vision.all import *
+from course_utils.experiments import run_parallel
+course_utils.notebook.prepare()
+class Slow(torch.utils.data.Dataset):
+    def __len__(self):
+        return 1000
+    def __getitem__(self, index):
+        time.sleep(0.05)
+        return torch.zeros(3), 0
+class Waiting(Callback):
+    def after_batch(self):
+        print("now"); time.sleep(60)
+def wait(seconds):
+    time.sleep(seconds)
+def fit():
+    dls = DataLoaders.from_dsets(Slow(), Slow(), bs=2)
+    Learner(dls, torch.nn.Linear(3, 2), loss_func=CrossEntropyLossFlat(), cbs=Waiting()).fit(1)"""
+LONG = {
+    "a loop of one's own": "print('now')\nwait(60)",
+    "fastai's training": "print('fit')\nfit()",
+    "processes": "print('now')\nrun_parallel(wait, [(0.1,), (60,), (60,)], jobs=2)",
+    "a DataLoader's processes": "data = torch.utils.data.DataLoader(Slow(), 2, num_workers=2)\nfor _ in data: print('now')",
+    "the check of an exercise": "from course_utils.quiz.execution import limited\nprint('now')\nwith limited(60): wait(60)",
+}
+
+
+@pytest.fixture(scope="module")
+def kernel():
+    manager, client = start_new_kernel()
+    try:
+        assert run(manager, client, SETUP)[0] == "ok"
+        yield manager, client
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def run(manager, client, code, stop=False):
+    """Run code, and stop it once it has said "now"; the reply's status and the errors shown."""
+    asked, errors = client.execute(code), []
+    while True:
+        message = client.get_iopub_msg(timeout=100)
+        if message["parent_header"].get("msg_id") != asked:
+            continue
+        content = message["content"]
+        if message["msg_type"] == "error":
+            errors.append(content["traceback"])
+        if stop and "now" in content.get("text", ""):
+            stop = False
+            time.sleep(0.5)
+            manager.interrupt_kernel()
+        if content.get("execution_state") == "idle":
+            while (reply := client.get_shell_msg(timeout=10))["parent_header"].get("msg_id") != asked:
+                pass
+            return reply["content"]["status"], errors
+
+
+@pytest.mark.parametrize("what", LONG)
+def test_stop_says_one_line_and_leaves_nothing_running(kernel, what):
+    manager, client = kernel
+    before = set(psutil.Process(manager.provisioner.pid).children(recursive=True))
+    source = LONG[what].splitlines()
+    status, [[line]] = run(manager, client, LONG[what], stop=True)
+    assert status == "error", "so that Run All ends here"
+    assert line == f"Stopped in line {len(source)}, {source[-1]}. {notebook.AGAIN}"
+    assert run(manager, client, "1 + 1") == ("ok", [])
+    left = set(psutil.Process(manager.provisioner.pid).children(recursive=True)) - before
+    assert not psutil.wait_procs(left, timeout=5)[1]
+
+
+def test_rows_of_training_tables_keep_to_the_page_and_only_once(monkeypatch):
+    monkeypatch.setattr(fastprogress, "html_styles", "<style></style>")
+    notebook.make_training_tables_readable()
+    notebook.make_training_tables_readable()
+    assert fastprogress.html_styles == f"<style></style>{notebook.READABLE}"
