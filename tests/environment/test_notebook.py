@@ -13,6 +13,7 @@ SETUP = """
 import time, torch, course_utils.notebook
 from fastai.vision.all import *
 from course_utils.experiments import run_parallel
+from course_utils.quiz.execution import limited
 course_utils.notebook.prepare()
 class Slow(torch.utils.data.Dataset):
     def __len__(self):
@@ -32,8 +33,8 @@ LONG = {
     "a loop of one's own": "print('now')\nwait(60)",
     "fastai's training": "print('fit')\nfit()",
     "processes": "print('now')\nrun_parallel(wait, [(0.1,), (60,), (60,)], jobs=2)",
-    "a DataLoader's processes": "data = torch.utils.data.DataLoader(Slow(), 2, num_workers=2)\nfor _ in data: print('now')",
-    "the check of an exercise": "from course_utils.quiz.execution import limited\nprint('now')\nwith limited(60): wait(60)",
+    "a DataLoader's processes": "data = DataLoader(Slow(), bs=2, num_workers=2)\nfor _ in data: print('now')",
+    "the check of an exercise": "print('now')\nwith limited(60): wait(60)",
 }
 
 
