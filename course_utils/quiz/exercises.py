@@ -1,7 +1,10 @@
 """The calls of a lesson that need no widget: `check` an exercise, and what a cell `found` beside a guess."""
 
+import linecache
+import re
 from typing import Any
 
+from IPython import get_ipython
 from IPython.display import display
 
 from course_utils.errors import CourseError
@@ -12,6 +15,14 @@ from course_utils.quiz.reading import item as item_of
 from course_utils.quiz.text import SIGNS, explanation_html, inline, section_html, verdict_html
 
 TO_DO = "To do."
+# Which of the notebook's cells was changed since it ran is known to the page alone; JupyterLab marks it, and CSS reads
+# the mark. Lessons check an answer in the cell after it. Other pages show nothing.
+OLDER = (
+    "<style>.jp-CodeCell.jp-mod-dirty + .jp-CodeCell .course-older {display: block}</style>"
+    '<p class="course-older" hidden><em>The cell above was changed after it ran, so this is about its older version: '
+    "run it, then this cell again.</em></p>"
+)
+KEPT = "<p><em>The newest cell that defines it didn't finish, so this is about an older version.</em></p>"
 
 
 def check(identifier: str, answer: Any, **context: Any) -> None:
@@ -45,7 +56,18 @@ def check(identifier: str, answer: Any, **context: Any) -> None:
     verdict = run_item(item, answer, context)
     if verdict.right is not None:
         progress.record(item.id, verdict.right)
-    _say(verdict, item)
+    _say(verdict, item, OLDER + _kept(item, answer))
+
+
+def _kept(item: Code | Model, answer: Any) -> str:
+    """A sentence where the newest cell that defines the function failed, so that an older one was kept."""
+    shell = get_ipython()
+    cells = list(getattr(shell, "user_ns", {}).get("In", []))[:-1] if shell else []
+    gives = re.compile(rf"^(def {item.name}\b|class {item.name}\b|{item.name}\s*(:.*)?=[^=])", re.M)
+    written = [cell.strip() for cell in cells if gives.search(cell)]
+    code = getattr(answer, "__code__", None)  # of a value nobody knows which cell gave it
+    ran = "".join(linecache.getlines(code.co_filename)).strip() if code else ""
+    return KEPT if ran in written and ran != written[-1] else ""
 
 
 def found(identifier: str, value: float) -> None:
@@ -82,7 +104,7 @@ def found(identifier: str, value: float) -> None:
     _say(verdict, item)
 
 
-def _say(verdict: Verdict, item: Code | Model | Prediction) -> None:
+def _say(verdict: Verdict, item: Code | Model | Prediction, note: str = "") -> None:
     page, told = " ".join(map(inline, verdict.feedback)), list(verdict.feedback)
     if isinstance(item, Prediction):
         page, told = f"{page}{explanation_html(item)}", [*told, item.explanation]
@@ -93,4 +115,4 @@ def _say(verdict: Verdict, item: Code | Model | Prediction) -> None:
         told = [SIGNS[True][0], *told, item.explanation]
     else:
         page, told = verdict_html(False, f"{page} Look again at {section_html(item)}."), [SIGNS[False][0], *told]
-    display({"text/html": f'<div role="status">{page}</div>', "text/plain": " ".join(told)}, raw=True)
+    display({"text/html": f'<div role="status">{page}</div>{note}', "text/plain": " ".join(told)}, raw=True)

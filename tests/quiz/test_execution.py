@@ -1,9 +1,11 @@
 """A learner's code is run: limits of time and print, mistakes, errors, models, objects that lie."""
 
 import itertools
+import linecache
 import sys
 import time
 from contextlib import suppress
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from support.liars import Quoted, Sure, Yes
 from support.quiz_items import one
 
 from course_utils.lessons import LESSONS
-from course_utils.quiz import reading
+from course_utils.quiz import exercises, reading
 from course_utils.quiz.execution import MOST_PRINTED, SHOWN, run_item
 from course_utils.quiz.items import Code, Model
 
@@ -251,3 +253,19 @@ def test_a_lying_object_gets_no_point(exercise):
     context = {name: names[name] for name in exercise.needs}
     for liar in (Yes(), lambda *arguments, **options: Yes(), Sure(1), Quoted("yes")):
         assert run_item(exercise, liar, context).right is False
+
+
+def test_a_check_says_when_the_newest_cell_of_a_function_did_not_finish(monkeypatch):
+    shown, cells = [], ["", "def count_images(n):\n    return 0", "def count_images(n)\n    return n", "check(...)"]
+    monkeypatch.setattr(exercises, "display", lambda data, raw: shown.append(data["text/html"]))
+    monkeypatch.setattr(exercises.progress, "record", lambda *_: None)
+    file = "/tmp/ipykernel_1/1.py"
+    monkeypatch.setitem(linecache.cache, file, (1, None, [f"{line}\n" for line in cells[1].split("\n")], file))
+    names = {"In": cells}
+    exec(compile(cells[1], file, "exec"), names)
+    monkeypatch.setattr(exercises, "get_ipython", lambda: SimpleNamespace(user_ns=names))
+    exercises.check("00.A", names["count_images"])
+    assert exercises.KEPT in shown[0]
+    names["In"] = [*cells[:-1], cells[1], cells[-1]]
+    exercises.check("00.A", names["count_images"])
+    assert exercises.KEPT not in shown[1]

@@ -6,6 +6,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from course_utils.display.widgets import static_part
+from course_utils.quiz.exercises import OLDER
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # A saved view without its live model shows as nothing on GitHub and as an error in Lab, so a sentence stands for it.
@@ -39,6 +40,7 @@ def _clean_data(output: NotebookNode) -> NotebookNode | None:
     data = output.data
     html = data.get("text/html")
     if html is not None:
+        html = output.data["text/html"] = html.replace(OLDER, "")  # pages that nothing runs in show what is hidden
         if (static := static_part(html)) is not None:
             output.data["text/html"] = static
         elif EMPTY_HTML.fullmatch(html) or "<progress" in html:
