@@ -2,7 +2,8 @@
 
 import html
 import io
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from course_utils.errors import CourseError
 Classify = Callable[[Image.Image], Mapping[str, float]]
 # A Jupyter server drops a larger message unless it is told otherwise, and neither the kernel nor the page learns of it.
 HINT = "JPEG or PNG, at most 10 MB"
+# Colab's server drops those from 1 MB on, as most photos are. Its own dialogue takes them in parts.
+COLAB = "google.colab"
 ON_ITS_SIDE = (
     "<p>The camera stored this photo on its side, with a note. It is shown upright here, but fastai leaves it on its "
     "side, for this network as for those of its training images that were stored so.</p>"
@@ -40,16 +43,36 @@ class ClassifyControl:
         self.opens_files = isinstance(classify, Learner) and prepare is None
         self.leaves_on_side = isinstance(classify, Learner) and prepare is None and not _begins_with_open(classify)
         self.result = ""
-        self.upload = widgets.FileUpload(
-            accept="image/*", multiple=False, description="Upload an image", layout=widgets.Layout(width="auto")
-        )
-        self.upload.tooltip = HINT  # ipywidgets 8 would show "null" instead; 7 has no such trait and ignores it
         self.answer = widgets.HTML(self._answer(example, "The example"))
-        self.box = widgets.VBox([widgets.HBox([self.upload, widgets.HTML(HINT)]), self.answer])
-        self.upload.observe(self._on_upload, "value")
+        look = {"description": "Upload an image", "layout": widgets.Layout(width="auto")}
+        self.dialogue = widgets.Output()  # where Colab puts its own
+        if COLAB in sys.modules:
+            self.upload = widgets.Button(**look)
+            self.upload.on_click(self._ask_colab)
+        else:
+            self.upload = widgets.FileUpload(accept="image/*", multiple=False, **look)
+            self.upload.observe(lambda change: self._classify(_uploaded(change["new"])), "value")
+        self.upload.tooltip = HINT  # ipywidgets 8 would show "null" instead; 7's FileUpload has no such trait
+        row = widgets.HBox([self.upload, widgets.HTML(HINT)])
+        self.box = widgets.VBox([row, self.dialogue, self.answer] if COLAB in sys.modules else [row, self.answer])
 
-    def _on_upload(self, change: Any) -> None:
-        for name, content in _uploaded(change["new"]):
+    def _ask_colab(self, button: widgets.Button) -> None:
+        """Open Colab's dialogue, which waits for the learner, and classify what comes."""
+        button.disabled = True  # a second dialogue would wait for the first
+        chosen: Mapping[str, bytes] = {}
+        with self.dialogue:
+            try:
+                from google.colab import files
+
+                chosen = files.upload()
+            except Exception as problem:
+                self._refuse(f"Colab's upload failed: {' '.join(str(problem).split())}. Run this cell again.")
+        self.dialogue.clear_output()
+        button.disabled = False
+        self._classify(chosen.items())
+
+    def _classify(self, images: Iterable[tuple[str, bytes]]) -> None:
+        for name, content in images:
             try:
                 self.answer.value = self._answer(content, name)
             except CourseError as problem:

@@ -9,7 +9,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
+import ipywidgets as widgets
 import numpy as np
 import pytest
 from PIL import Image
@@ -50,6 +52,56 @@ def test_example_is_classified_at_once():
     assert '<p role="status">The example: <strong>bright (100%)</strong></p>' in answer
     assert answer.index("bright</th><td>100%</td>") < answer.index("dark</th><td>0%</td>")
     assert 'alt="The example: the image to classify."' in answer
+
+
+@pytest.fixture
+def colab(monkeypatch):
+    """A stand-in of Colab's module: its dialogue gives what `chosen` holds, or raises it."""
+    made = {name: ModuleType(name) for name in ("google", "google.colab", "google.colab.files")}
+    for name, module in made.items():
+        monkeypatch.setitem(sys.modules, name, module)
+        if parent := name.rpartition(".")[0]:
+            setattr(made[parent], name.rpartition(".")[2], module)
+    given = SimpleNamespace(chosen={}, asked=0)
+
+    def upload():
+        given.asked += 1
+        if isinstance(given.chosen, Exception):
+            raise given.chosen
+        return given.chosen
+
+    made["google.colab.files"].upload = upload
+    return given
+
+
+def test_on_colab_its_own_dialogue_takes_large_photos(colab):
+    control = classify_control(classify, png((255, 0, 0)))
+    assert not isinstance(control.upload, widgets.FileUpload) and colab.asked == 0
+    noise = np.random.default_rng(0).integers(0, 60, (1200, 1200, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, "png")
+    assert len(file.getvalue()) > 2**20
+    colab.chosen = {"night.png": file.getvalue()}
+    control.upload.click()
+    assert colab.asked == 1 and "night.png: <strong>dark (" in control.answer.value
+    colab.chosen = {}  # the learner closes the dialogue
+    control.upload.click()
+    assert "night.png: <strong>dark (" in control.answer.value and not control.upload.disabled
+    colab.chosen = {"notes.txt": b"no image"}
+    control.upload.click()
+    assert "No answer." in control.answer.value
+
+
+def test_colabs_failed_upload_is_told_in_a_sentence(colab):
+    control = classify_control(classify, png())
+    colab.chosen = RuntimeError("the browser\nclosed")
+    control.upload.click()
+    assert control.result == "Colab's upload failed: the browser closed. Run this cell again."
+    assert not control.upload.disabled
+
+
+def test_elsewhere_the_widget_uploads():
+    assert isinstance(classify_control(classify, png()).upload, widgets.FileUpload)
 
 
 def test_three_classes_have_bars_and_the_others_share_a_row():
