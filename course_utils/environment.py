@@ -10,7 +10,7 @@ import sys
 import warnings
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import torch
 
 NEEDED = ("torch", "torchvision", "fastai", "ipywidgets", "optuna", "pooch", "pydantic", "safetensors", "sqlalchemy")
+# Versions of these that the course doesn't admit stop every training, or every question, in a notebook.
+FRAGILE = ("fastprogress", "ipywidgets")
 SEED = 42
 GIB = 2**30
 GPU_SWITCH = {  # Binder has no GPU, so nothing to switch on
@@ -69,6 +71,7 @@ def setup(lesson: str) -> Environment:
     ------
     CourseError
         `environment.unknown-lesson`; `environment.missing-packages` in a Python that has the course alone;
+        `environment.broken-version` where a package would stop every training or question;
         for a wrong value in a variable of the course `environment.wrong-value`,
         `environment.no-home`, `environment.data-folder`, `environment.mirror-folder` or `environment.missing-device`,
         and for a misspelt name `environment.misspelt`.
@@ -87,6 +90,7 @@ def setup(lesson: str) -> Environment:
             f"This Python ({sys.executable}) lacks {', '.join(missing)}, which the course needs: {INSTALL}",
             code="environment.missing-packages",
         )
+    _refuse_broken_versions()
     overrides = read_overrides()
     silence_known_warnings()
     network_once.cache_clear()  # a machine may have gone online since the last time
@@ -96,6 +100,29 @@ def setup(lesson: str) -> Environment:
     print(*report(environment, facts), sep="\n")
     _current = environment
     return environment
+
+
+def _refuse_broken_versions() -> None:
+    """Look at what pip leaves alone when it installs the course without its dependencies, as on Colab."""
+    from packaging.requirements import Requirement
+
+    try:
+        wanted = [Requirement(line) for line in requires("fine-tuning-course") or ()]
+    except PackageNotFoundError:  # a clone on the path that was never installed
+        return
+    for each in wanted:
+        if each.name not in FRAGILE or each.marker:
+            continue
+        try:
+            found = version(each.name)
+        except PackageNotFoundError:
+            continue
+        if not each.specifier.contains(found, prereleases=True):
+            raise CourseError(
+                f"{each.name} {found} doesn't work in notebooks, and would stop the lesson: run "
+                f'`%pip install "{each.name}{each.specifier}"`, restart the kernel, and run this cell again.',
+                code="environment.broken-version",
+            )
 
 
 # For the rest of the course: a variable that is set is obeyed, else what setup chose stands, else we choose now.

@@ -132,6 +132,15 @@ def test_packages():
     assert found["gone"].found == "is not installed" and '"gone<2,>=1"' in found["gone"].remedy
 
 
+@pytest.mark.parametrize("wrong", ["fastprogress 1.1.0", "fastprogress 1.1.3", "ipywidgets 7.6.5"])
+def test_versions_that_break_trainings_or_widgets_are_failures_with_a_remedy(monkeypatch, wrong):
+    monkeypatch.undo()
+    name, version = wrong.split()
+    wanted = [line for line in doctor.requires(doctor.DISTRIBUTION) if line.startswith(name)]
+    (finding,) = doctor.check_packages(wanted, lambda _: version)
+    assert finding.status == "failure" and finding.remedy.startswith(f'python -m pip install "{name}')
+
+
 def test_this_environment_satisfies_the_package(monkeypatch):
     monkeypatch.undo()
     findings = list(doctor.check_packages(doctor.requires(doctor.DISTRIBUTION)))
