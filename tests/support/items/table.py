@@ -51,8 +51,8 @@ FIELDS = {
     "variant": ("code that draws the names in the stem's braces, and `answer`; `rng` is the student's own random generator",
                 "n = int(rng.integers(9)); answer = n + 1"),
     "varied number.stem": ("the question, with the variant's names in braces", '"How much is {n} and one?"'),
-    "accept": ("the right words; upper and lower case, spaces and full stops don't matter", "[eval, evaluation]"),
-    "steps": ("three to six, in the right order; each may have `feedback`", "[{text: one}, {text: two}, {text: three}]"),
+    "accept": ("the right words; case, spaces and full stops don't matter", "[eval, evaluation]"),
+    "steps": ("three to six, in order; each may have `feedback`", "[{text: one}, {text: two}, {text: three}]"),
     "name": ("the name that the answer cell must bind", "double"),
     "inputs": ("a list of argument tuples, one for each call; `rng` is the student's own random generator; without "
                "`inputs` the answer is a value", '"[(2,), (int(rng.integers(9)),)]"'),
