@@ -64,7 +64,7 @@ def overtaken(item: str, seen: Seen, stands: Seen, given: Manual | None) -> Cour
         why = f"{given.by or 'somebody'} gave it {points} meanwhile"
     else:
         why = "meanwhile its mark was taken back, or the student has asked for a regrade"
-    return CourseError(f"{item} isn't as you saw it: {why}. Look again.", code="grading.overtaken")
+    return CourseError(f"{item} has changed since you saw it: {why}. Look again.", code="grading.overtaken")
 
 
 def unknown(assignment: str, student: str, item: str, items: Iterable[str] | None) -> CourseError:

@@ -7,15 +7,18 @@ A release is proven without it, so that better words leave open releases as they
 HOW_OF_FORM_1 = """Write each answer into the cell below its question, and run your cells from the top once before you
 hand in. You may add cells of your own. Leave the answer cells in place: don't delete, copy or split them. The questions
 and the cells that check are put back as they were before the notebook is graded."""
-HOW = HOW_OF_FORM_1
-LIMITS = """Your notebook is graded from the top, with the course's packages and without a network: each cell has about
-ten seconds, the file at most 10 MB, and `!commands`, `%%bash` and `%timeit` do nothing. The last cell tries it all."""
-TRY = """# Before you hand in: save the notebook, then run this cell. It runs what you saved from the top, as grading
-# does, and says which answers are found. In a terminal: course quiz try {assignment}.ipynb
+HOW = """Write each answer in the cell below its question, and run the notebook once from the top before you hand it in.
+You may add cells of your own. Leave the answer cells where they are: don't delete, copy or split them. Before grading,
+the questions and the cells that check your answers are put back as they were."""
+LIMITS = """To grade your notebook, we run it from the top, with the course's packages and without a network. Each cell
+may take about ten seconds, the file may have up to 10 MB, and `!commands`, `%%bash` and `%timeit` do nothing. The last
+cell lets you try this yourself."""
+TRY = """# Before you hand in: save the notebook, then run this cell. It runs the saved notebook from the top, as the
+# grader will, and says which answers it finds. You can also use a terminal: course quiz try {assignment}.ipynb
 try:
     from course_utils.grading.marking.dry_run import try_here
 except ImportError:
-    print("The course's package isn't installed here, so this can't be tried. You can hand in all the same.")
+    print("The course's package isn't installed here, so you can't try this. You can still hand in your notebook.")
 else:
     try_here("{assignment}")"""
 TITLE, TRIAL = "title", "try"

@@ -31,13 +31,16 @@ from course_utils.quiz.items import Order
 
 STATES = {
     State.GRADED: ("Graded", "Every item has its points."),
-    State.PARTIAL: ("Partly graded", "Not every item could be judged by itself; each says below what happened."),
-    State.MISSING_CELL: ("An answer is missing", "An answer cell could not be found. A person looks at it."),
-    State.LOOK: ("A person looks at it", "Something could not be judged by itself; each item says below what it is."),
-    State.UNREADABLE: ("Not readable", "The notebook could not be read. Hand it in again, or ask who teaches you."),
-    State.TIMEOUT: ("Out of time", "Time was up before any item could be judged. Look for a loop that never ends."),
-    State.CRASHED: ("Stopped", "Python stopped before any item could be judged: too much memory is a frequent cause."),
-    State.INFRASTRUCTURE: ("Not graded yet", "Something failed on our side. It is graded again; you need do nothing."),
+    State.PARTIAL: ("Partly graded", "Not every item could be judged automatically; see below what happened to each."),
+    State.MISSING_CELL: ("An answer is missing", "An answer cell could not be found. A person will look at it."),
+    State.LOOK: ("Waiting for a person", "Something could not be judged automatically; see below what it is."),
+    State.UNREADABLE: ("Not readable", "The notebook could not be read. Hand it in again, or ask your instructor."),
+    State.TIMEOUT: ("Out of time", "Time ran out before any item could be judged. Look for a loop that never ends."),
+    State.CRASHED: ("Stopped", "Python stopped before any item could be judged, often because it ran out of memory."),
+    State.INFRASTRUCTURE: (
+        "Not graded yet",
+        "Something failed on our side. It will be graded again; just wait.",
+    ),
 }
 FLOOR = "at least "  # before points that are rounded down
 OUTCOMES = {
@@ -47,9 +50,9 @@ OUTCOMES = {
     Outcome.RAISED: "your code stopped with an error",
     Outcome.TIMEOUT: "your code took longer than allowed",
     Outcome.CRASHED: "your code made Python stop",
-    Outcome.WAITING: "waits for a person",
-    Outcome.LOOK: "could not be judged by itself; a person looks at it",
-    Outcome.MISSING: "the answer cell could not be found; a person looks at it",
+    Outcome.WAITING: "waiting for a person",
+    Outcome.LOOK: "could not be judged automatically; a person will look at it",
+    Outcome.MISSING: "the answer cell could not be found; a person will look at it",
     Outcome.UNKNOWN: "could not be judged yet",
 }
 
@@ -140,7 +143,7 @@ def _shown(
     if comment is not None:
         outcome = "marked by a person"
     elif mark.outcome is not Outcome.RIGHT and mark.points is not None and mark.points >= mark.most:
-        outcome = "its points are given to everybody"
+        outcome = "everybody gets the points for this"
     elif mark.outcome is Outcome.WRONG and mark.points:
         outcome = "partly right"
     return {

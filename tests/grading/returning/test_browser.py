@@ -80,7 +80,7 @@ def test_without_the_cookie_nothing_is_told(visit, path):
 def test_another_name_for_this_host_is_rebinding(visit, host, path):
     async def scenario(client):
         answer = await client.fetch(path, Host=host.format(port=client.server.port))
-        assert answer.code == 403 and b"alone" in answer.body
+        assert answer.code == 403 and b"only answers requests to" in answer.body
 
     visit(scenario)
 
@@ -144,7 +144,7 @@ def test_the_port_is_of_the_loopback_and_a_taken_one_is_told(visit):
             other.bind(("127.0.0.1", 0))
             other.listen()
             port = other.getsockname()[1]
-            with pytest.raises(CourseError, match=f"Port {port} can't be had") as told:
+            with pytest.raises(CourseError, match=f"Port {port} isn't available") as told:
                 Server(client.server.answers.queue).listen(port)
             assert told.value.code == "grading.port-taken"
         assert {one.getsockname()[0] for one in client.server._http._sockets.values()} == {"127.0.0.1"}
@@ -213,7 +213,7 @@ def test_the_command_serves_until_it_is_interrupted(tmp_path):
         address = re.search(r"http://\S+", server.stdout.readline())[0]
         opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
         assert "works once" in server.stdout.readline()
-        assert "by <bdi>A. &lt;Tutor&gt;</bdi>" in opener.open(address, timeout=30).read().decode()
+        assert "under the name <bdi>A. &lt;Tutor&gt;</bdi>" in opener.open(address, timeout=30).read().decode()
     finally:
         server.send_signal(signal.SIGINT)
         said, trouble = server.communicate(timeout=30)

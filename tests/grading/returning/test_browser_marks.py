@@ -171,10 +171,10 @@ def test_what_is_no_mark_is_refused(visit, body):
     async def scenario(client):
         headers = {"X_Course_Review": client.server.csrf, "Content_Type": "application/json"}
         answer = await client.fetch("/api/mark", body, **headers)
-        assert answer.code == 400 and json.loads(answer.body)["error"] == "That is no mark."
+        assert answer.code == 400 and json.loads(answer.body)["error"] == "That isn't a valid mark."
         unknown = json.dumps({"card": 24 * "0", "version": "", "points": "1", "comment": ""})
         answer = await client.fetch("/api/mark", unknown, **headers)
-        assert answer.code == 400 and "load the page again" in json.loads(answer.body)["error"]
+        assert answer.code == 400 and "reload the page" in json.loads(answer.body)["error"]
 
     visit(scenario)
 
@@ -233,7 +233,7 @@ def test_undo_goes_back_step_by_step_and_not_over_others(visit):
         with Store(client.store.path) as other:
             other.mark(LESSON, second["students"][0]["name"], ITEM, 0, by="B. Tutor")
         code, told = await client.post("undo")
-        assert code == 409 and told["error"].startswith("Not taken back: ")
+        assert code == 409 and told["error"].startswith("Not undone: ")
         assert client.store.manual(LESSON)[second["students"][0]["name"], ITEM].points == 0
         assert (await client.post("undo"))[0] == 200 and (await client.post("undo"))[0] == 400
         assert {student for student, _ in client.store.manual(LESSON)} == {second["students"][0]["name"]}

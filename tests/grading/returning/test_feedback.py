@@ -148,14 +148,15 @@ def test_unknown_points_are_no_zero():
     whole = result(points=1.0)
     marks = (replace(whole.marks[0], points=None, outcome=Outcome.UNKNOWN), *whole.marks[1:])
     text = page(OURS, replace(whole, marks=marks, state=State.INFRASTRUCTURE), {})
-    assert "no sum yet" in text and "That is not a zero" in text and "not yet of 1" in text and "Not known yet" in text
+    assert "no total yet" in text and "This doesn't mean zero" in text
+    assert "not yet of 1" in text and "Not known yet" in text
     assert "You have" not in text and "0 of 1" not in text and text.count("<rect") == 1
     assert page(OURS, whole, {}).count("<rect") == 2
 
 
 def test_an_unreadable_notebook_gets_a_page_and_no_points():
     text = page(OURS, Result("ada", QUIZ.lesson, "d", "here", State.UNREADABLE, ()), {})
-    assert "could not be read" in text and "no sum yet" in text and not re.search(r"\d+ of \d+ points", text)
+    assert "could not be read" in text and "no total yet" in text and not re.search(r"\d+ of \d+ points", text)
     Page(text)
 
 
@@ -231,4 +232,4 @@ def test_a_page_says_how_late_it_was_and_what_that_costs():
     assert "1 day 1 h after the deadline, 2026-12-04 23:59 CET: 2 of 9 points are taken off." in text
     assert "7 of 18 points" in text
     text = page(OURS, replace(one, timing=replace(timing, penalty=None)), {})
-    assert "may have come after the deadline" in text and "no sum yet" in text
+    assert "may have come after the deadline" in text and "no total yet" in text

@@ -100,7 +100,7 @@ class Answers:
         quiz = next((one.quiz for one in self.queue.assignments if one.name == lesson), None)
         found = next((one for one in quiz.items if one.id == item), None) if quiz else None
         if quiz is None or found is None:
-            raise CourseError(f"{item} isn't in the item bank: load the page again.", code="grading.no-item")
+            raise CourseError(f"{item} isn't in the item bank: reload the page.", code="grading.no-item")
         every = [entry for entry in self.entries if entry.key[::2] == (lesson, item)]
         groups: dict[object, list[Key]] = {}
         for entry in every:
@@ -189,7 +189,7 @@ class Answers:
         self._fresh()
         entries = [self.by_key[key] for key in self.cards.get(name, ()) if key in self.by_key]
         if not entries:
-            raise CourseError("This answer isn't in the review any more: load the page again.", code="grading.no-card")
+            raise CourseError("This answer is no longer in the review: reload the page.", code="grading.no-card")
         return entries
 
     def entry(self, name: str) -> Entry:
@@ -212,7 +212,7 @@ class Answers:
             raise CourseError(f"Not saved: {trouble}", code="grading.no-points")
         if self._version(entries) != version:
             raise CourseError(
-                f"Not saved: {entries[0].mark.item} isn't as you saw it. Look again.", code="grading.overtaken"
+                f"Not saved: {entries[0].mark.item} has changed since you saw it. Look again.", code="grading.overtaken"
             )
         try:
             self.queue.mark(entries, points, comment.strip())
@@ -227,14 +227,14 @@ class Answers:
     def undo(self) -> dict[str, Any]:
         """Take back the last mark that was given here: where it was, and what was done in a sentence."""
         if not self.done:
-            raise CourseError("There is nothing to take back.", code="grading.no-mark")
+            raise CourseError("There is nothing to undo.", code="grading.no-mark")
         done = self.done.pop()
         self._fresh()
         entries = [self.by_key[key] for key in done.keys if key in self.by_key]
         try:
             self.queue.undo(entries)
         except CourseError as error:
-            error.args = (f"Not taken back: {error}",)  # its code stays
+            error.args = (f"Not undone: {error}",)  # its code stays
             raise
         self._fresh()
         name = _name(list(done.keys))

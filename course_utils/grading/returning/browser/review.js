@@ -32,9 +32,9 @@ async function ask(path, asked = {}, content) {
   try {
     answer = await fetch(`/api/${path}?${about}`, how || {});
   } catch {
-    throw Object.assign(new Error("The server doesn't answer: begin it again in the terminal. What was saved is kept."), { code: "gone" });
+    throw Object.assign(new Error("The server doesn't answer: start it again in the terminal. Everything saved so far is kept."), { code: "gone" });
   }
-  const found = await answer.json().catch(() => ({ error: `The server failed (${answer.status}): look into the terminal.` }));
+  const found = await answer.json().catch(() => ({ error: `The server failed (${answer.status}): look at the terminal.` }));
   if (!answer.ok) throw Object.assign(new Error(found.error), { code: found.code });
   return found;
 }
@@ -55,8 +55,8 @@ function showItems({ items, gone, undo }) {
   const lost = Object.entries(gone).map(([item, count]) => `${item} (${count})`);
   $("notice").hidden = !lost.length;
   $("notice").textContent =
-    `Answers wait for items that aren't in the item bank any more: ${lost.join(", ")}. Put them back, ` +
-    "or decide for all with `course quiz decide`.";
+    `Some answers are waiting, but their items are no longer in the item bank: ${lost.join(", ")}. Put the items back, ` +
+    "or settle them for everybody with `course quiz decide`.";
   $("undo").disabled = !undo;
   const here = current();
   const [marked, total] = here ? [here.total - here.waiting, here.total] : [0, 0];
@@ -116,7 +116,7 @@ async function go(at, focus = true) {
     state.first = first;
     $("cards").replaceChildren(...ids.map((id, n) => drawn(state.cards.get(id), first + n)));
   }
-  if (!ids.length) $("cards").replaceChildren(made("p", "No answer here: choose another item, or show others.", "empty"));
+  if (!ids.length) $("cards").replaceChildren(made("p", "No answers here: choose another item, or show other answers.", "empty"));
   $("pages").hidden = state.ids.length <= SIZE;
   $("range").textContent = `${first + 1}–${first + ids.length} of ${state.ids.length}`;
   $("earlier").disabled = first === 0;
@@ -263,7 +263,7 @@ function digit(key) {
   state.typed = true;
   for (const tick of ticks()) tick.checked = false;
   keep();
-  say(`${longer} of ${most} points; Enter saves.`);
+  say(`${longer} of ${most} points; press Enter to save.`);
 }
 
 function half() {
@@ -273,7 +273,7 @@ function half() {
   $("points").value = String(next);
   state.typed = false;
   keep();
-  say(`${next} of ${state.item.most} points; Enter saves.`);
+  say(`${next} of ${state.item.most} points; press Enter to save.`);
 }
 
 async function save() {
@@ -307,13 +307,13 @@ async function again(card) {
   if (card.count > 1) {
     showItems(await ask("items"));
     await loadItem();
-    return say(`${said} Those that are marked stand apart now.`, true);
+    return say(`${said} The answers that are already marked now have a card of their own.`, true);
   }
   const [fresh] = await ask("cards", { card: card.id });
   redraw(fresh);
   showItems(await ask("items"));
   showCurrent(true);
-  say(`${said} Enter saves yours in its place.`, true);
+  say(`${said} Press Enter to replace it with yours.`, true);
 }
 
 async function onward(told) {
@@ -339,11 +339,11 @@ async function onward(told) {
 
 async function skip() {
   keep();
-  await onward("Skipped: it still waits.");
+  await onward("Skipped: this answer is still waiting.");
 }
 
 async function undo() {
-  if ($("undo").disabled) return say("There is nothing to take back.");
+  if ($("undo").disabled) return say("There is nothing to undo.");
   const done = await ask("undo", {}, {});
   showItems(done.items);
   const here = `${done.lesson} ${done.item}`;

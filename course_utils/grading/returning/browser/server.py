@@ -56,7 +56,7 @@ class Server:
             sockets = tornado.netutil.bind_sockets(port, ADDRESS)
         except (OSError, OverflowError) as error:
             raise CourseError(
-                f"Port {port} can't be had ({error}): name another one with --port, or leave it out for a free one.",
+                f"Port {port} isn't available ({error}): name another with --port, or leave it out to use a free one.",
                 code="grading.port-taken",
             ) from None
         self.port = sockets[0].getsockname()[1]
@@ -129,12 +129,13 @@ class Page(tornado.web.RequestHandler):
         """Another host's name is DNS rebinding; another site's request is that site's doing."""
         headers = self.request.headers
         if headers.get_list("Host") != [self.server.host]:
-            raise Refused(403, f"This server answers to {self.server.host} alone.")
+            raise Refused(403, f"This server only answers requests to {self.server.host}.")
         if headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
             raise Refused(403, "This came from another page.")
         if not self.known():
             raise Refused(
-                403, "Open the address that stands in the terminal: it works once, and then this browser is known."
+                403,
+                "Open the address shown in the terminal: it works once, and then this browser is recognised.",
             )
 
     def known(self) -> bool:
@@ -197,8 +198,8 @@ class Start(Page):
         elif token and super().known():
             self.redirect("/")  # the address once more, in the browser that is known
         elif token:
-            self.server.told(f"That address had been used. Open this one: {self.server.address}")
-            raise Refused(403, "This address has been used: a new one stands in the terminal.")
+            self.server.told(f"That address has already been used. Open this one: {self.server.address}")
+            raise Refused(403, "This address has already been used: the terminal shows a new one.")
         else:
             by = clean(self.server.answers.queue.by)
             page = _template().render(csrf=self.server.csrf, by=by, filters=FILTERS)
@@ -239,7 +240,7 @@ class Write(Page):
         if headers.get("Origin", f"http://{self.server.host}") != f"http://{self.server.host}":
             raise Refused(403, "This came from another page.")
         if not hmac.compare_digest(headers.get("X-Course-Review", "").encode(), self.server.csrf.encode()):
-            raise Refused(403, "This page is from another run of the server: load it again.")
+            raise Refused(403, "This page is from another run of the server: reload it.")
         if headers.get("Content-Type", "").partition(";")[0] != "application/json":
             raise Refused(415, "JSON is expected.")
 
@@ -251,7 +252,7 @@ class Write(Page):
             if not all(isinstance(value, str) for value in given.values()):
                 raise TypeError
         except (ValueError, KeyError, TypeError):
-            raise Refused(400, "That is no mark.") from None
+            raise Refused(400, "That isn't a valid mark.") from None
         names = self.get_query_argument("names", "") == "1"
         shown = self.get_query_argument("filter", "waiting")
         if what == "undo":
