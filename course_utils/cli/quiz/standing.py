@@ -122,12 +122,15 @@ def existing(store: Path):
 
 
 def _troubled(results: list) -> None:
-    """Name those that a person should look at, and why."""
+    """Name those that a person should look at, and why: first those whom the review doesn't show."""
     from course_utils.grading.names import shown
 
     found = [result for result in results if result.state not in ("graded", "partial")]
+    found.sort(key=lambda result: result.state in ("look at this", "missing cell"))
     for result in found[:NAMED]:
-        looks = [f"{mark.item}: {' '.join(mark.feedback)}" for mark in result.marks if mark.outcome == "look"]
+        looks = [
+            f"{mark.item}: {' '.join(mark.feedback)}" for mark in result.marks if mark.outcome in ("look", "missing")
+        ]
         why = shown(" ".join((*result.remarks, *looks)), 200)
         typer.echo(f"  {shown(result.student)}: {result.state}. {why}".rstrip())
     if len(found) > NAMED:

@@ -127,7 +127,8 @@ class _Matching:
         return self.found
 
     def _remark(self, sentence: str) -> None:
-        self.found.remarks.append(sentence)
+        if sentence not in self.found.remarks:
+            self.found.remarks.append(sentence)
 
     def _choose(self, item: str, candidates: list[int]) -> None:
         fitting = [n for n in candidates if self.blocks[n].code or self.plan.items[item].in_words]

@@ -102,7 +102,7 @@ def why_not_run(item: GradedItem, cell: Cell | None, cells: Iterable[Cell], erro
     """
     said = [one for one in errors if type(one) is str]
     if not item.executed:
-        return "Its cell stopped with an error."
+        return "What stands there may still answer it."
     if cell and any(NO_PYTHON.match(one) for one in said) and (why := _beside_the_slip(item, cell.source)):
         return why
     missing = {found[1] for one in said if (found := NAME.match(one))}
