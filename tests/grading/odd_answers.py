@@ -1,14 +1,59 @@
-"""Answers to the example quiz as students write them, by item: right ones in odd forms, and honest mistakes.
+"""A student's notebook, and answers as students write them, by item: right ones in odd forms, and honest mistakes.
 
 VALUE stands for the student's right answer without quotes, LIST for its letters apart.
 """
 
 # ruff: noqa: E501  # a cell of several lines is read best on one
 
+from dataclasses import dataclass, field
+
+from handed_in import after, cell, code
+
 MEAN = "float(np.mean([np.mean(guess[truth == k] == k) for k in np.unique(truth)]))"
 BALANCED = f"def balanced(truth, guess):\n    return {MEAN}"
 FIXED = "with torch.no_grad():\n    NET.weight.copy_(torch.tensor([[0., 0.], [1., 1.]])); NET.bias.copy_(torch.tensor([1., 0.]))"
 NET = f"import torch\nnet = torch.nn.Linear(2, 2)\n{FIXED.replace('NET', 'net')}"
+
+
+@dataclass
+class Hand:
+    """What one student hands in. fair: item → the points that it deserves; files: (name, content), the newest last."""
+
+    book: dict
+    blank: dict
+    fair: dict[str, float]
+    late: bool = False
+    files: list[tuple[str, bytes]] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
+
+    def cell(self, item: str, part: str = "answer") -> dict:
+        return cell(self.book, f"90-{item}-{part}")
+
+    def source(self, item: str) -> str:
+        return "".join(self.cell(item)["source"])
+
+    def value(self, item: str) -> str:
+        """The right answer without its name and quotes: "C A B", "86.67"."""
+        return self.source(item).partition(" = ")[2].strip("'\"")
+
+    def filled(self, item: str, source: str) -> str:
+        """A source with the right value in place of VALUE, and its letters apart in place of LIST."""
+        value = self.value(item)
+        return source.replace("VALUE", value).replace("LIST", repr(value.split())).replace("ANSWER", self.source(item))
+
+    def put(self, item: str, source: str) -> None:
+        self.cell(item)["source"] = self.filled(item, source)
+
+    def clear(self, item: str) -> str:
+        """Leave an item's cell as it was handed out; returns what stood there."""
+        kept = self.source(item)
+        self.cell(item)["source"] = cell(self.blank, f"90-{item}-answer")["source"]
+        return kept
+
+    def beside(self, item: str, source: str, above: bool = False, part: str = "") -> None:
+        """Put a cell of the student's own below an item's, or above it."""
+        after(self.book, f"90-{item}-{part or ('question' if above else 'answer')}", code(self.filled(item, source)))
+
 
 # item → what is done → the answer's cell, in place of the right one
 PUT: dict[str, dict[str, str]] = {

@@ -9,51 +9,10 @@ import json
 import unicodedata
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 
 from handed_in import after, cell, code, text
-from odd_answers import BALANCED
-
-
-@dataclass
-class Hand:
-    """What one student hands in. fair: item → the points that it deserves; files: (name, content), the newest last."""
-
-    book: dict
-    blank: dict
-    fair: dict[str, float]
-    late: bool = False
-    files: list[tuple[str, bytes]] = field(default_factory=list)
-    done: list[str] = field(default_factory=list)
-
-    def cell(self, item: str, part: str = "answer") -> dict:
-        return cell(self.book, f"90-{item}-{part}")
-
-    def source(self, item: str) -> str:
-        return "".join(self.cell(item)["source"])
-
-    def value(self, item: str) -> str:
-        """The right answer without its name and quotes: "C A B", "86.67"."""
-        return self.source(item).partition(" = ")[2].strip("'\"")
-
-    def filled(self, item: str, source: str) -> str:
-        """A source with the right value in place of VALUE, and its letters apart in place of LIST."""
-        value = self.value(item)
-        return source.replace("VALUE", value).replace("LIST", repr(value.split())).replace("ANSWER", self.source(item))
-
-    def put(self, item: str, source: str) -> None:
-        self.cell(item)["source"] = self.filled(item, source)
-
-    def clear(self, item: str) -> str:
-        """Leave an item's cell as it was handed out; returns what stood there."""
-        kept = self.source(item)
-        self.cell(item)["source"] = cell(self.blank, f"90-{item}-answer")["source"]
-        return kept
-
-    def beside(self, item: str, source: str, above: bool = False, part: str = "") -> None:
-        """Put a cell of the student's own below an item's, or above it."""
-        after(self.book, f"90-{item}-{part or ('question' if above else 'answer')}", code(self.filled(item, source)))
+from odd_answers import BALANCED, Hand
 
 
 def elsewhere(hand: Hand, item: str, above: bool = False, part: str = "") -> None:
@@ -81,9 +40,25 @@ def in_words(hand: Hand, item: str = "3", words: str = "The accuracy is 86.67 %.
     after(hand.book, f"90-{item}-answer", text(words))
 
 
-def in_question(hand: Hand) -> None:
-    hand.clear("3")
-    hand.cell("3", "question")["source"] += "\n\n**My answer: 86.67 %**"
+def in_question(hand: Hand, item: str = "3") -> None:
+    hand.clear(item)
+    hand.cell(item, "question")["source"] += "\n\n**My answer: 86.67 %**"
+
+
+def anew(hand: Hand, item: str) -> None:
+    """Delete an answer's cell, and write its answer into a new one at its place."""
+    old = hand.cell(item)
+    hand.book["cells"][hand.book["cells"].index(old)] = (code if "outputs" in old else text)(old["source"])
+
+
+def moved_down(hand: Hand) -> None:
+    cells, one = hand.book["cells"], hand.cell("3")
+    cells.remove(one)
+    after(hand.book, "90-4-question", one)
+
+
+def twice(hand: Hand) -> None:
+    hand.book["cells"] += json.loads(json.dumps(hand.book["cells"]))
 
 
 def converted(hand: Hand, kind: str) -> None:
@@ -130,7 +105,7 @@ def used_below(hand: Hand) -> None:
 
 def without(part: str) -> Callable[[Hand], None]:
     def change(hand: Hand) -> None:
-        hand.book["cells"] = [one for one in hand.book["cells"] if part not in one["id"]]
+        hand.book["cells"] = [one for one in hand.book["cells"] if part not in one.get("id", "")]
 
     return change
 
@@ -138,7 +113,7 @@ def without(part: str) -> Callable[[Hand], None]:
 def reordered(hand: Hand) -> None:
     """The code first, as who likes it done moves it up."""
     cells = hand.book["cells"]
-    moved = [one for one in cells if one["id"].startswith("90-A")]
+    moved = [one for one in cells if one.get("id", "").startswith("90-A")]
     hand.book["cells"] = [*cells[:2], *moved, *[one for one in cells[2:] if one not in moved]]
 
 
@@ -167,7 +142,7 @@ def minor(number: int, ids: bool) -> Callable[[Hand], None]:
     def change(hand: Hand) -> None:
         hand.book["nbformat_minor"] = number
         if not ids:
-            each_cell(lambda one: one.pop("id"))(hand)
+            each_cell(lambda one: one.pop("id", None))(hand)
 
     return change
 
@@ -200,7 +175,7 @@ def stripped(cells: bool, book: bool, ids: bool) -> Callable[[Hand], None]:
             if cells:
                 one["metadata"] = {}
             if ids:
-                one.pop("id")
+                one.pop("id", None)
         if book:
             hand.book["metadata"] = {}
 
@@ -268,6 +243,18 @@ DO: dict[str, tuple[str, Callable[[Hand], object]]] = {
     "words in an own text cell": ("7", words_in_own_cell),
     "words in a code cell below": ("7", words_in_code),
     "words in a cell made code": ("7", words_as_code),
+    "words in the question's cell": ("7", partial(in_question, item="7")),
+    "cell deleted and written anew": ("A", partial(anew, item="A")),
+    "number's cell deleted and written anew": ("3", partial(anew, item="3")),
+    "words' cell deleted and written anew": ("7", partial(anew, item="7")),
+    "cell moved below the next question": ("3", moved_down),
+    "cell deleted": ("5", lambda hand: hand.book["cells"].remove(hand.cell("5"))),
+    "letter mended in a later cell": (
+        "1",
+        lambda hand: (hand.beside("1", "ANSWER"), hand.put("1", "answer_90_1 = 'ABC'['VALUE' == 'A']")),
+    ),
+    "notebook pasted below itself": ("", twice),
+    "another name for the assignment": ("", lambda hand: hand.book["metadata"]["course"].update(assignment="91_other")),
     "helper module by %%writefile": ("A", writefile),
     "helper under %%time": ("A", helper_in_time_cell),
     "helper below its use": ("A", used_below),
@@ -297,7 +284,7 @@ DO: dict[str, tuple[str, Callable[[Hand], object]]] = {
     "questions deleted": ("", without("question")),
     "all text deleted": (
         "",
-        lambda hand: hand.book.update(cells=[one for one in hand.book["cells"] if "answer" in one["id"]]),
+        lambda hand: hand.book.update(cells=[one for one in hand.book["cells"] if "answer" in one.get("id", "")]),
     ),
     "cells moved": ("", reordered),
     "question edited": ("A", question_edited),
@@ -394,5 +381,10 @@ FILES: dict[str, Callable[[Hand], object]] = {
     "late by the platform's mark": late,
     "UTF-16": partial(saved, encoding="utf-16"),
     "byte order mark": partial(saved, encoding="utf-8-sig"),
+    "cut off": lambda hand: hand.files.append(("90_example.ipynb", json.dumps(hand.book).encode()[:9000])),
+    "saved as Python": lambda hand: hand.files.append(("90_example.py", b"# %%\nanswer_90_1 = 'B'\n")),
+    "saved as HTML": lambda hand: hand.files.append(("90_example.html", b"<html><body>In [1]:</body></html>")),
+    "empty file": lambda hand: hand.files.append(("90_example.ipynb", b"")),
+    "a link": lambda hand: hand.files.append(("link.txt", b"https://colab.research.google.com/drive/1")),
     "no escapes": partial(saved, ensure_ascii=False, indent=4, sort_keys=True),
 }

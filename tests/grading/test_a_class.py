@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from example_quiz import BANK
 from needs import bwrap
-from odd_answers import ARGUABLE, PUT, WRONG
-from oddities import DO, FILES, Hand, saved
+from odd_answers import ARGUABLE, PUT, WRONG, Hand
+from oddities import DO, FILES, saved
 from typer.testing import CliRunner
 
 from course_utils.cli.quiz import app
@@ -26,7 +26,7 @@ from course_utils.grading.bank.reading import open_bank
 from course_utils.grading.bank.sample_answers import right
 from course_utils.grading.bank.variants import PUBLIC
 from course_utils.grading.gradebook.store import Store
-from course_utils.grading.records import Outcome
+from course_utils.grading.records import Outcome, State
 from course_utils.grading.release.handout import given
 from course_utils.grading.release.manifest import release_id
 from course_utils.grading.release.releasing import notebook
@@ -40,6 +40,8 @@ KINDS = [
     *(("file", name, "file") for name in FILES),
     *((item, name, "wrong") for item, kinds in WRONG.items() for name in kinds),
 ]
+# What no program can read: its student is named, and asked.
+LOST = {f"file: {name}" for name in ("cut off", "saved as Python", "saved as HTML", "empty file", "a link")}
 
 pytestmark = [bwrap, pytest.mark.timeout(900)]
 
@@ -153,7 +155,8 @@ def test_each_fair_point_is_given_or_waits_with_a_reason(term, results):
     for result in results.values():
         for mark in result.marks:
             assert mark.outcome not in (Outcome.LOOK, Outcome.MISSING) or mark.feedback, (result.student, mark)
-            assert mark.outcome is not Outcome.UNKNOWN, (result.remarks, mark)
+            read = result.state is not State.UNREADABLE
+            assert mark.outcome is not Outcome.UNKNOWN if read else set(hands[result.student].done) & LOST, mark
 
 
 def test_what_is_honestly_wrong_gets_its_zero_at_once(results, dealt_to):
@@ -184,7 +187,15 @@ def test_all_that_waits_is_in_the_review_and_what_a_person_gives_is_exported(ter
     for row in table(folder / "marks.csv"):
         assert (row["score"] == "") == (results[row["student_id"]].points is None)
     queue = open_queue(folder / "marks.sqlite", folder / "bank", folder / "released", by="A. Tutor")
-    waiting = {(student, mark.item) for student, one in results.items() for mark in one.marks if mark.points is None}
+    unreadable = {student for student, one in results.items() if one.state is State.UNREADABLE}
+    told = course("status", "--store", folder / "marks.sqlite", "--assignment", "90_example")
+    assert all(student in told for student in unreadable)
+    waiting = {
+        (student, mark.item)
+        for student, one in results.items()
+        for mark in one.marks
+        if mark.points is None and student not in unreadable
+    }
     assert {key[1:] for key in queue.open} == waiting
     fair: dict[tuple[str, float], list] = {}
     for entry in queue.entries:
@@ -195,7 +206,8 @@ def test_all_that_waits_is_in_the_review_and_what_a_person_gives_is_exported(ter
     course("export", "nbgrader", "--store", folder / "marks.sqlite", "--out", folder / "marks.csv")
     rows = {row["student_id"]: row["score"] for row in table(folder / "marks.csv")}
     for student, hand in hands.items():
-        assert rows[student] == "" if hand.late else float(rows[student]) == sum(hand.fair.values()), hand.done
+        unknown = hand.late or student in unreadable
+        assert rows[student] == "" if unknown else float(rows[student]) == sum(hand.fair.values()), hand.done
 
 
 def table(file: Path) -> list[dict[str, str]]:
