@@ -38,7 +38,8 @@ class StrategyExplorer:
         self.lr = _slider("Learning rate", [(f"{lr:g}", lr) for lr in sorted(lrs)], start[2]) if by_lr else None
         sliders = [slider for slider in (self.strategy, self.labels, self.lr) if slider]
         self.shown = widgets.HTML()
-        self.box = widgets.VBox([*sliders, self.shown])
+        # A slider with one value has nothing to choose from.
+        self.box = widgets.VBox([*(slider for slider in sliders if len(slider.options) > 1), self.shown])
         self._show()
         for slider in sliders:
             slider.observe(self._show, "value")

@@ -18,6 +18,26 @@ body:has(.course-live-{key}:not(.jupyter-widgets-disconnected)) .course-still-{k
 .course-live-{key}.jupyter-widgets-disconnected {{display: none !important}}
 .jp-OutputArea-child:has(.course-still-{key}) + .jp-OutputArea-child:not(:has(.course-live-{key})) {{display: none}}
 </style>"""
+# ipywidgets (8.1) gives a slider no name, and its place for a value: a screen reader says "2.0" instead of "Depth,
+# stage 3". Both stand beside it.
+NAMED = """<script>(() => {{
+  const name = handle => {{
+    const row = handle.closest(".widget-inline-hbox"), text = part => row.querySelector(part)?.textContent ?? "";
+    const said = {{"aria-label": text(".widget-label"), "aria-valuetext": text(".widget-readout")}};
+    for (const [key, value] of Object.entries(said))
+      if (handle.getAttribute(key) !== value) handle.setAttribute(key, value);
+  }};
+  const observer = new MutationObserver(changes => changes.forEach(({{target}}) => name(target)));
+  let tries = 0;
+  const timer = setInterval(() => {{
+    const handles = document.querySelectorAll(".course-live-{key} .noUi-handle");
+    for (const handle of handles) {{
+      name(handle);
+      observer.observe(handle, {{attributeFilter: ["aria-valuetext"]}});
+    }}
+    if (handles.length || ++tries > 100) clearInterval(timer);
+  }}, 200);
+}})();</script>"""
 STILL = re.compile(r'<div class="course-still-\w+">.*?<!-- still -->(.*)<!-- end of still --></div>', re.S)
 
 
@@ -46,7 +66,7 @@ def show_control(
     key = box.model_id[:12]
     box.add_class(f"course-live-{key}")
     note = f"<p><em>Run this cell again: {again}. After a restart, run the cells above it first.</em></p>"
-    still = f"{INSTEAD.format(key=key)}{note}<!-- still -->{static}<!-- end of still -->"
+    still = f"{INSTEAD.format(key=key)}{NAMED.format(key=key)}{note}<!-- still -->{static}<!-- end of still -->"
     beside = {"text/html": f'<div class="course-still-{key}">{still}</div>', "text/plain": text}
     display(beside | ({SLIDER: slider} if slider else {}), raw=True)
     live = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}

@@ -58,11 +58,14 @@ def runs_figure(
                 choice = (strategy, panel, value) if lrs else (strategy, value, None)
                 if choice in runs:
                     mean, half = mean_and_half_width(runs[choice])
-                    line.append((index + aside, mean, half or 0.0))
+                    below, above = (half or 0.0,) * 2
+                    if metric.is_share:  # an interval may reach beyond what a share can be
+                        below, above = min(below, mean), min(above, 1 - mean)
+                    line.append((index + aside, mean, below, above))
                     points[choice] = axis, (index + aside, mean)
                     told.append(f"{name_of(choice)}: {metric.say(mean, half)}")
             if line:
-                x, means, halves = np.array(line).T
+                x, means, *halves = np.array(line).T
                 look = {"color": f"C{number % 7}", "marker": _MARKERS[number % len(_MARKERS)]}
                 axis.errorbar(x, means, halves, **look, linestyle="none", label=strategy)
     for axis, panel in zip(axes, panels, strict=True):

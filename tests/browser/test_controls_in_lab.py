@@ -53,11 +53,14 @@ def test_controls_answer_the_keyboard(notebook, tmp_path):
     Image.fromarray(noise).save(tmp_path / "large.png")
     assert (tmp_path / "large.png").stat().st_size > 10 * 2**20, "what Jupyter takes by default"
     notebook.upload(tmp_path / "large.png")
-    expect(notebook.outputs("[role=status]")).to_have_text(re.compile(r"large\.png: (dark|bright) \(5[0-9]%\)"))
+    expect(notebook.outputs("[role=alert]")).to_have_text(
+        re.compile(r"No answer\. large\.png has 14\.\d MB, and at most")
+    )
 
     (tmp_path / "broken.png").write_bytes(b"this is no image")
     notebook.upload(tmp_path / "broken.png")
     sentence = notebook.outputs("[role=alert]")
+    expect(sentence).not_to_contain_text("large.png")
     expect(sentence).to_contain_text("No answer.")
     assert re.fullmatch(r"No answer\. [^\n]+\.", sentence.inner_text())
 

@@ -37,8 +37,12 @@ def test_controls_of_tables_answer_the_keyboard(lab, page):
     depth, strategy, labels, rate = page.get_by_role("slider").all()
     expect(frozen).to_have_text(re.compile(r"Nothing is frozen\. All 1,000 weights train"))
 
+    for slider, name, value in ((depth, "Trains from", "stem (nothing frozen)"), (strategy, "Strategy", "probe")):
+        expect(slider).to_have_attribute("aria-label", name)
+        expect(slider).to_have_attribute("aria-valuetext", value)
     depth.focus()
     depth.press("ArrowRight")
+    expect(depth).to_have_attribute("aria-valuetext", "stage 1")
     expect(frozen).to_have_text(re.compile(r"Frozen: stem\. 900 of 1,000 .* gets 50\.0% of 200 validation images"))
 
     expect(explored).to_have_text(re.compile(r"probe at 5 labels per class, learning rate 0\.01: 44\.0%"))

@@ -151,6 +151,13 @@ def test_broken_file_gets_one_sentence_and_the_next_one_an_answer():
     assert control.result == "dark (80%)"
 
 
+def test_a_file_over_the_limit_is_refused_in_a_sentence():
+    control = classify_control(classify, Image.new("RGB", (8, 8)))
+    upload(control, "large.png", png() + bytes(10_000_000))
+    assert control.result.startswith("large.png has 10.0 MB, and at most 10 MB can be uploaded: choose")
+    assert 'role="alert"' in control.answer.value
+
+
 def test_failing_classifier_gets_one_sentence_too():
     def fails_on_dark(image):
         if image.getpixel((0, 0))[0] < 100:

@@ -11,6 +11,8 @@ from support.errors import refused
 
 from course_utils.controls import strategy_explorer
 from course_utils.experiments.grid import TUNING_SEED
+from course_utils.plots.runs import runs_figure
+from course_utils.tasks.metrics import find_metric
 
 NAN = float("nan")
 
@@ -142,3 +144,17 @@ def test_where_a_lower_score_is_better_the_explorer_names_the_lowest():
     assert control.result == (
         "probe at 5 labels per class, learning rate 0.01: 0.35 ± 0.025 over 3 runs; the lowest mean there."
     )
+
+
+def test_the_explorer_has_no_slider_for_a_single_value():
+    only = strategy_explorer(runs(strategies=("probe",), labels=(5, 20)))
+    assert [child for child in only.box.children if hasattr(child, "options")] == [only.labels]
+    assert only.result.startswith("probe at 5 labels")
+
+
+def test_intervals_of_shares_end_at_100_percent():
+    scores = pd.Series([0.9, 1.0, 1.0])
+    figure, _, _ = runs_figure({("probe", 5, None): scores}, find_metric("accuracy"))
+    [bars] = figure.axes[0].containers[0].lines[2]
+    [[(_, low), (_, high)]] = bars.get_segments()
+    assert high == pytest.approx(1) and low < scores.mean()
