@@ -4,6 +4,7 @@ import html
 import io
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +64,7 @@ class ClassifyControl:
         chosen: Mapping[str, bytes] = {}
         with self.dialogue:
             try:
-                from google.colab import files
-
-                chosen = files.upload()
+                chosen = import_module(f"{COLAB}.files").upload()
             except Exception as problem:
                 self._refuse(f"Colab's upload failed: {' '.join(str(problem).split())}. Run this cell again.")
         self.dialogue.clear_output()
