@@ -4,7 +4,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -39,14 +39,15 @@ def disagreeing(root: Path) -> Iterator[tuple[Path, str]]:
 
     Raises CourseError when root is no clone, the address is not GitHub's, or a lesson or the README lacks its place.
     """
-    address, lacking = read_address(root), read_lacking(root)
+    address, course = read_address(root), read_course(root)
     for path in sorted(path for pattern in FILES for path in root.glob(pattern)):
         text = path.read_text(encoding="utf-8")
-        derived = write_install_lines(derive(text, address), lacking)
+        derived = write_install_lines(derive(text, address), course.get("colab-lacks", []))
         if path.parent.name in ("lessons", "text"):
             derived = point_to_itself(derived, path, address)
         if path.name == "README.md":
             derived = write_table(derived, address)
+        derived = name_ref(derived, address, course.get("ref", "main"))
         if derived != text:
             yield path, derived
 
@@ -70,10 +71,10 @@ def read_address(root: Path) -> str:
     return address
 
 
-def read_lacking(root: Path) -> list[str]:
-    """The packages that Colab lacks, from [tool.course]."""
+def read_course(root: Path) -> dict[str, Any]:
+    """What [tool.course] says: the packages that Colab lacks, and the branch or tag that badges open."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-    return project.get("tool", {}).get("course", {}).get("colab-lacks", [])
+    return project.get("tool", {}).get("course", {})
 
 
 def write_install_lines(text: str, lacking: list[str]) -> str:
@@ -82,7 +83,7 @@ def write_install_lines(text: str, lacking: list[str]) -> str:
     A notebook is changed as text, too: its quotes are escaped there, and a line has an end of its own.
     """
     text = re.sub(r'^.*%pip install -q --no-deps [\w -]+(\\n",)?\n', "", text, flags=re.M)
-    course = r'^(.*%pip install -q --no-deps )(\\?")[\w-]+ @ git\+https://[\w./-]+\2(.*)$'
+    course = r'^(.*%pip install -q --no-deps )(\\?")[\w-]+ @ git\+https://[\w./-]+(?:@[\w.-]+)?\2(.*)$'
     return re.sub(course, rf"\1{' '.join(lacking)}\3\n\g<0>", text, flags=re.M) if lacking else text
 
 
@@ -93,6 +94,14 @@ def derive(text: str, address: str) -> str:
     own = r"blob/main/(docs/glossary\.md|course_utils/)|issues/new|security/advisories"
     text = re.sub(rf"{PAGES}(?=/({own}))", address, text)
     return re.sub(r"(course @ git\+|git clone |repository-code: )https://[\w./-]+", rf"\1{address}", text)
+
+
+def name_ref(text: str, address: str, ref: str) -> str:
+    """The text with every badge and install line on this branch or tag."""
+    slug = address.removeprefix("https://github.com/")
+    text = re.sub(rf"({COLAB}/github/{slug}/blob)/[^/\s)]+(?=/lessons/)", rf"\1/{ref}", text)
+    text = re.sub(rf"({BINDER}/v2/gh/{slug})/[^/?\s)]+", rf"\1/{ref}", text)
+    return re.sub(rf"(course @ git\+{address})(@[\w.-]+)?", r"\1" + ("" if ref == "main" else f"@{ref}"), text)
 
 
 def target(service: str, lesson: str, address: str) -> str:

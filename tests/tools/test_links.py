@@ -78,6 +78,26 @@ def test_what_colab_lacks_is_installed_before_the_course_in_every_lesson(papers)
                 assert installs[-1].startswith('"fine-tuning-course @ git+')
 
 
+def test_a_releases_badges_and_install_lines_name_its_tag_and_come_back_to_main(papers):
+    before = {path: path.read_text() for path in papers.rglob("*") if path.suffix in (".md", ".py", ".ipynb")}
+    project = papers / "pyproject.toml"
+    for ref, installed in (("v0.1.0", "fine-tuning-course@v0.1.0"), ("v0.2.0", "fine-tuning-course@v0.2.0")):
+        project.write_text(re.sub(r'^ref = ".*"$', f'ref = "{ref}"', project.read_text(), flags=re.M))
+        for path, text in list(links.disagreeing(papers)):
+            path.write_text(text)
+        assert list(links.disagreeing(papers)) == []
+        for path in ("README.md", "lessons/04_freezing.ipynb", "lessons/text/04_freezing.py"):
+            text = (papers / path).read_text()
+            assert f"/fine-tuning-course/blob/{ref}/lessons/04_freezing.ipynb" in text, path
+            assert not re.search(r"colab[^)\s]*/blob/main/|mybinder[^)\s]*/main\?", text), path
+        assert text.count(installed) == 1 and "%pip install -q --no-deps optuna" in text
+        assert f"mybinder.org/v2/gh/fine-tuning-course/fine-tuning-course/{ref}?" in (papers / "README.md").read_text()
+    project.write_text(re.sub(r'^ref = ".*"$', 'ref = "main"', project.read_text(), flags=re.M))
+    for path, text in list(links.disagreeing(papers)):
+        path.write_text(text)
+    assert {path: path.read_text() for path in before} == before
+
+
 def test_a_badge_copied_with_a_lesson_is_pointed_at_its_own_lesson(papers):
     copied = papers / "lessons" / "text" / "99_copied.py"
     shutil.copy(papers / "lessons" / "text" / "00_start.py", copied)
