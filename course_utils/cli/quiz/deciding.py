@@ -11,11 +11,11 @@ def decide(
     kind: Annotated[str, typer.Argument(help="drop or give, about an item; void, about a student's submission.")],
     about: Annotated[str, typer.Argument(help="The item, e.g. 04.2, or the student's id.")],
     why: Annotated[str, typer.Option(help="The reason, for the history.")],
-    store: Annotated[Path, typer.Option(help="The file of the marks.")] = Path("marks.sqlite"),
+    store: Annotated[Path, typer.Option(help="The file that holds the marks.")] = Path("marks.sqlite"),
     by: Annotated[str, typer.Option(help="Who decides; your user name when left out.")] = "",
-    undo: Annotated[bool, typer.Option("--undo", help="Take it back.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Reverse it.")] = False,
 ) -> None:
-    """Drop an item, give everybody its points, or void a submission; totals, exports and pages follow."""
+    """Drop an item, give everybody its points, or void a submission."""
     from course_utils.cli.quiz.standing import existing, user
     from course_utils.grading.names import shown
 

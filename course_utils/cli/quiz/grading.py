@@ -13,10 +13,12 @@ BankFolder = Annotated[
 ]
 CourseKey = Annotated[Path | None, typer.Option(help="The course's key.", envvar="COURSE_KEY")]
 PrivateKey = Annotated[Path | None, typer.Option("--key", help="The private key that opens a locked item bank.")]
-Workers = Annotated[int | None, typer.Option(help="Submissions at a time; the machine's cores when left out.", min=1)]
+Workers = Annotated[
+    int | None, typer.Option(help="How many submissions run at a time; one per core when left out.", min=1)
+]
 Unsafe = Annotated[
     bool,
-    typer.Option("--unsafe-local", help="Run code that can not be shut in: it may read your files."),
+    typer.Option("--unsafe-local", help="Run code without a sandbox: it may read your files."),
 ]
 
 
@@ -68,20 +70,20 @@ def grade(
     numbers: Numbers = None,
     released: Annotated[Path, typer.Option(help="The folder that release wrote.")] = Path("released"),
     bank: BankFolder = None,
-    store: Annotated[Path, typer.Option(help="The file of the marks.")] = Path("marks.sqlite"),
+    store: Annotated[Path, typer.Option(help="The file that holds the marks.")] = Path("marks.sqlite"),
     course_key: CourseKey = None,
     key: PrivateKey = None,
     workers: Workers = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, to grade on its cluster.")] = None,
-    form: Annotated[str | None, typer.Option(help="How the submissions lie there, when it isn't recognised.")] = None,
+    form: Annotated[str | None, typer.Option(help="The layout of the submissions, if it isn't recognised.")] = None,
     memory: Annotated[int, typer.Option(help="MB that a submission may use.", min=64)] = 1024,
     times: Annotated[
-        Path | None, typer.Option(help="A CSV file that tells when each handed in: Moodle's worksheet, for example.")
+        Path | None, typer.Option(help="A CSV file with the time of each submission, such as Moodle's worksheet.")
     ] = None,
-    again: Annotated[bool, typer.Option("--again", help="Mark anew what timed out or crashed.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Mark again what timed out or crashed.")] = False,
     unsafe_local: Unsafe = False,
 ) -> None:
-    """Mark what isn't marked yet; a second run does nothing, a killed one goes on where it stopped."""
+    """Mark what isn't marked yet; if a run was interrupted, the next one continues where it stopped."""
     import asyncio
 
     from course_utils.grading.bank.reading import open_bank
@@ -107,7 +109,7 @@ def grade(
     try:
         summary, tier = asyncio.run(work)
     except KeyboardInterrupt:
-        typer.echo("Stopped. What was marked is kept, and the same command goes on from there.", err=True)
+        typer.echo("Stopped. Everything marked so far is kept; run the same command again to continue.", err=True)
         raise typer.Exit(130) from None
     typer.echo(f"{summary.seen} submissions, {summary.passed_over} of them done before")
     if tier:

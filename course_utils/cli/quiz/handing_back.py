@@ -8,7 +8,7 @@ import typer
 from course_utils.errors import CourseError
 
 Numbers = Annotated[list[str] | None, typer.Argument(help="Assignments by number, e.g. 04; all when left out.")]
-StoreFile = Annotated[Path, typer.Option("--store", help="The file of the marks.")]
+StoreFile = Annotated[Path, typer.Option("--store", help="The file that holds the marks.")]
 Bank = Annotated[Path | None, typer.Option(help="The folder of the graded items.", envvar="COURSE_ITEM_BANK")]
 Out = Annotated[Path, typer.Option(help="The folder to write to.")]
 Released = Annotated[Path, typer.Option(help="The folder that release wrote.")]
@@ -26,7 +26,7 @@ def export(
         Path | None, typer.Option(help="The file exported from canvas or moodle; for nbgrader a roster with names.")
     ] = None,
     assignment: Annotated[str | None, typer.Option(help="One assignment, e.g. 04_frozen; all when left out.")] = None,
-    title: Annotated[str, typer.Option(help="What canvas calls the assignment, when not by its name.")] = "",
+    title: Annotated[str, typer.Option(help="What Canvas calls the assignment, if it uses another name.")] = "",
 ) -> None:
     """Write the marks for a gradebook; unknown points stay empty, and are never a zero."""
     from course_utils.grading import exports
@@ -54,12 +54,15 @@ def feedback(
     released: Released = RELEASED,
     key: Key = None,
     course_key: CourseKey = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Show explanations: once the deadline is over.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show explanations; only when nobody can hand in any more.")
+    ] = False,
     form: Annotated[
-        str | None, typer.Option("--zip", help="Also all pages as moodle, canvas or ilias takes them back.")
+        str | None, typer.Option("--zip", help="Also pack all pages in a zip for moodle, canvas or ilias.")
     ] = None,
     most_mb: Annotated[
-        float | None, typer.Option("--max-mb", help="MB that the platform takes at a time: several zips then.", min=0.1)
+        float | None,
+        typer.Option("--max-mb", help="MB that the platform accepts per upload; larger zips are split.", min=0.1),
     ] = None,
     gradebook: Annotated[
         Path | None, typer.Option(help="For moodle, its grading worksheet, when ids aren't participants' numbers.")
@@ -76,7 +79,7 @@ def feedback(
         assignments = [as_released(quiz, released, read_course_key(course_key, quiz)) for quiz in quizzes]
         pages = write(marks, assignments, out, explain, bank)
     typer.echo(
-        f"{len(pages)} pages in {out}; {out / 'index.csv'} says whose is whose. Give each student their own alone."
+        f"{len(pages)} pages in {out}; {out / 'index.csv'} says whose is whose. Give each student only their own page."
     )
     if form is not None:
         _zipped(form, pages, out, most_mb, gradebook)
@@ -90,8 +93,8 @@ def _zipped(form: str, pages: list, out: Path, most_mb: float | None, gradebook:
         for file, count in files:
             size = file.stat().st_size / 2**20
             told = f"{size:.1f} MB" if size > 0.1 else "less than 0.1 MB"
-            too_large = " One page alone is larger than what you allow." if most_mb and size > most_mb else ""
-            typer.echo(f"{file}: {count} page{'s' if count > 1 else ''}, {told}, to be uploaded as it is.{too_large}")
+            too_large = " A single page is already larger than the limit." if most_mb and size > most_mb else ""
+            typer.echo(f"{file}: {count} page{'s' if count > 1 else ''}, {told}, ready to upload.{too_large}")
         for student, why in list(left_out.items())[:NAMED]:
             typer.echo(f"  {shown(student)} is in none: {why}.")
         if len(left_out) > NAMED:
@@ -127,12 +130,12 @@ def regrade_request(
     text: Annotated[str, typer.Argument(help="What the student wrote.")],
     store: StoreFile = MARKS,
 ) -> None:
-    """Note a student's regrade request; it waits in the review until a person has marked the item."""
+    """Record a student's regrade request; it waits in the review until a person has marked the item."""
     from course_utils.grading.gradebook.store import Store
     from course_utils.grading.names import shown
 
     if not text.strip():
-        raise CourseError("The request says nothing: give the student's own words.", code="quiz.empty-request")
+        raise CourseError("The request is empty: give the student's own words.", code="quiz.empty-request")
     with Store(_there(store)) as marks:
         marks.request_regrade(assignment, student, item, text)
     typer.echo(f"Noted: {item} of {shown(student)} waits in the review.")

@@ -23,19 +23,19 @@ def import_quiz(
     from course_utils.grading.bank.importing.nbgrader import import_notebook
 
     if form != "nbgrader":
-        raise CourseError(f"{form!r} can't be imported: nbgrader can.", code="grading.no-import")
+        raise CourseError(f"{form!r} can't be imported: only nbgrader can.", code="grading.no-import")
     files = sorted(path.glob("*.ipynb")) if path.is_dir() else [path]
     if not files:
         raise CourseError(f"{path} holds no notebook: name one of nbgrader's source/.", code="grading.no-notebook")
     if name and (len(files) > 1 or not re.fullmatch(r"\d\d_\w+", name)):
         raise CourseError(
-            "--as names one assignment, by two digits and a name: 07_trees. Import one notebook at a time with it.",
+            "--as takes two digits and a name, such as 07_trees, and works for one notebook at a time.",
             code="grading.no-name",
         )
     done = [import_notebook(file, name or _named(file)) for file in files]
     if there := [one.lesson for one in done if (out / f"{one.lesson}.yaml").exists()]:
         raise CourseError(
-            f"{out / there[0]}.yaml is there, and nothing was written: name another folder, or another name with --as.",
+            f"{out / there[0]}.yaml already exists, and nothing was written: name another folder, or choose --as.",
             code="grading.import-there",
         )
     out.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ def _named(file: Path) -> str:
     numbers = re.findall(r"\d+", stem) or re.findall(r"\d+", file.resolve().parent.name)
     if not numbers or int(numbers[-1]) > 99:
         raise CourseError(
-            f"{file.name} has no number that could begin the assignment's: name it with --as, like --as 07_{stem}.",
+            f"{file.name} has no number to begin the assignment's name with: add one with --as 07_{stem}.",
             code="grading.no-name",
         )
     return stem if re.fullmatch(r"\d\d_\w+", stem) else f"{int(numbers[-1]):02}_{stem}"

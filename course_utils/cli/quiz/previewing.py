@@ -36,7 +36,7 @@ def preview(
     shown = Assignment(quiz, secret, personal=student is not None)
     who = student or ("a student" if shown.personal else None)  # numbers that vary are somebody's
     file = write(shown.for_student(who), out, figures=bank)
-    typer.echo(f"{file}: {quiz.lesson} as {who or 'everybody'} would get it. Nothing is released by this.")
+    typer.echo(f"{file}: {quiz.lesson} as {who or 'everybody'} would get it. This doesn't release anything.")
     if without:
-        typer.echo("Without the course's key its numbers and the order of its options are others than they will be.")
+        typer.echo("Without the course's key, its numbers and the order of its options differ from the final ones.")
     typer.echo(f"Next: jupyter lab {file}")

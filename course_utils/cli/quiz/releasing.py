@@ -48,7 +48,7 @@ def release(
             typer.echo(f"{quiz.lesson}: {len(written)} notebooks, {out}/STUDENT/{quiz.lesson}.ipynb")
         if quiz.bank == "example":
             typer.echo(
-                f"{quiz.lesson} is an example: its keys are public, so try things out with it and give no marks."
+                f"{quiz.lesson} is an example: its answer keys are public, so use it for trying out, not for marks."
             )
     if roster is not None:
         where = f"the column {column!a}" if column else f"the list, which has no header and begins with {roster[0]!a},"
@@ -58,9 +58,13 @@ def release(
 
 def keygen(
     folder: Annotated[Path, typer.Argument(help="A folder of your own, outside every repository.")],
-    name: Annotated[str, typer.Option(help="Whose keys these are; it begins the files' names.")] = "instructor",
-    passphrase: Annotated[bool, typer.Option("--passphrase", help="Ask for one that the private key needs.")] = False,
-    course: Annotated[bool, typer.Option("--course", help="Make the course's key instead; once for a course.")] = False,
+    name: Annotated[str, typer.Option(help="Whose keys these are; the files' names begin with it.")] = "instructor",
+    passphrase: Annotated[
+        bool, typer.Option("--passphrase", help="Ask for a passphrase to protect the private key.")
+    ] = False,
+    course: Annotated[
+        bool, typer.Option("--course", help="Make the course's key instead; do this once per course.")
+    ] = False,
 ) -> None:
     """Make your pair of keys for locked item banks, or the course's key for numbers that vary."""
     from course_utils.grading.bank import locks, variants
@@ -72,14 +76,14 @@ def keygen(
         return
     said = typer.prompt("Passphrase", hide_input=True, confirmation_prompt=True) if passphrase else None
     private, public = locks.keygen(folder, name, said)
-    typer.echo(f"{private}: keep it to yourself; who has it reads what is locked for you.")
-    typer.echo(f"{public}: give it to those who lock: `course quiz lock BANK --for {public}`.")
+    typer.echo(f"{private}: keep it to yourself: anyone who has it can read what is locked for you.")
+    typer.echo(f"{public}: give it to everyone who locks files for you: `course quiz lock BANK --for {public}`.")
 
 
 def lock(
     path: Annotated[Path, typer.Argument(help="A file NN_slug.yaml, or the folder of an item bank.")], holders: Holders
 ) -> None:
-    """Lock an item bank, so that the holders of those keys alone can read it."""
+    """Lock an item bank, so that only the holders of those keys can read it."""
     from course_utils.grading.bank import locks
 
     written = locks.lock_bank(path, holders) if path.is_dir() else [locks.lock(path, holders)]

@@ -25,7 +25,7 @@ def review(
     bank: Annotated[
         Path | None, typer.Option(help="The folder of the graded items.", envvar="COURSE_ITEM_BANK")
     ] = None,
-    store: Annotated[Path, typer.Option(help="The file of the marks.")] = Path("marks.sqlite"),
+    store: Annotated[Path, typer.Option(help="The file that holds the marks.")] = Path("marks.sqlite"),
     released: Annotated[Path, typer.Option(help="The folder that release wrote.")] = Path("released"),
     key: Annotated[Path | None, typer.Option("--key", help="The private key that opens a locked item bank.")] = None,
     course_key: Annotated[Path | None, typer.Option(help="The course's key.", envvar="COURSE_KEY")] = None,
@@ -35,10 +35,12 @@ def review(
     by: Annotated[str, typer.Option(help="Who marks; your user name when left out.")] = "",
     browser: Annotated[bool, typer.Option("--browser", help="Mark in the browser, without JupyterLab.")] = False,
     port: Annotated[int, typer.Option(help="With --browser: the port; a free one when left out.", max=65535)] = 0,
-    no_open: Annotated[bool, typer.Option("--no-open", help="With --browser: open none, tell the address.")] = False,
+    no_open: Annotated[
+        bool, typer.Option("--no-open", help="With --browser: print the address and don't open a browser.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="The notebook to write, without --browser.")] = Path("review.ipynb"),
 ) -> None:
-    """Mark answers in sentences, regrade requests and all that waits for a person, by keyboard."""
+    """Mark written answers, regrade requests and everything else that waits for a person."""
     from course_utils.cli.quiz.standing import user
 
     if bank is None:
@@ -47,7 +49,8 @@ def review(
         )
     if not store.is_file():
         raise CourseError(
-            f"{store} isn't there: grade first, or name the file of the marks with --store.", code="quiz.no-store"
+            f"{store} doesn't exist: grade first, or name the file that holds the marks with --store.",
+            code="quiz.no-store",
         )
     paths = {"store": store, "bank": bank, "released": released, "key": key, "course_key": course_key}
     paths["submissions"] = submissions
@@ -58,8 +61,8 @@ def review(
     import nbformat
 
     if out.exists():
-        raise CourseError(f"{out} is there: open it, or name another file with --out.", code="quiz.already-there")
-    title = "# Review\n\nRun the cell below; marks are kept at once, and running it again goes on where you stopped."
+        raise CourseError(f"{out} already exists: open it, or name another file with --out.", code="quiz.already-there")
+    title = "# Review\n\nRun the cell below; each mark is saved at once. To continue later, run it again."
     cells = [nbformat.v4.new_markdown_cell(title), nbformat.v4.new_code_cell(CELL.format(**where))]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), out)
     typer.echo(f"Next: jupyter lab {out}")
@@ -80,7 +83,9 @@ def _serve(where: dict, port: int, no_open: bool) -> None:
         ) from None
 
     def opened(address: str) -> None:
-        typer.echo(f"The review is at {address}\nThe address works once, on this machine alone. Ctrl-C stops.")
+        typer.echo(
+            f"The review is at {address}\nThe address works once, and only on this machine. Press Ctrl-C to stop."
+        )
         if not no_open:
             webbrowser.open(address)
 

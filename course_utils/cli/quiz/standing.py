@@ -9,18 +9,18 @@ import typer
 
 from course_utils.errors import CourseError
 
-StoreFile = Annotated[Path, typer.Option(help="The file of the marks.")]
+StoreFile = Annotated[Path, typer.Option(help="The file that holds the marks.")]
 NAMED = 20  # students that the status names
 NOTHING = timedelta()
 NEXT = {
     "graded": "ready: export them or write feedback",
-    "partial": "read their waiting items: course quiz review",
+    "partial": "mark their waiting items: course quiz review",
     "missing cell": "look into the notebooks, then mark the items: course quiz mark",
     "look at this": "see why with --assignment, and mark what waits: course quiz review",
     "unreadable": "see why with --assignment, and ask the student for another file",
     "timeout": "look at their code, or raise the items' limit in the item bank",
     "crashed": "look at their code, or grade --again with more --memory",
-    "infrastructure error": "our failure, no mark yet: grade again",
+    "infrastructure error": "a failure on our side, no mark yet: grade again",
 }
 
 
@@ -72,16 +72,16 @@ def mark(
     assignment: Annotated[str, typer.Argument(help="E.g. 04_frozen.")],
     student: Annotated[str | None, typer.Argument(help="The student's id.")] = None,
     item: Annotated[str | None, typer.Argument(help="E.g. 04.2.")] = None,
-    points: Annotated[float | None, typer.Argument(help="The points that you give.")] = None,
+    points: Annotated[float | None, typer.Argument(help="The points to give.")] = None,
     store: StoreFile = Path("marks.sqlite"),
     missing: Annotated[
         float | None, typer.Option(help="Give these points to every item whose cell is missing, and to no other.")
     ] = None,
     comment: Annotated[str, typer.Option(help="For the student, beside the points.")] = "",
     by: Annotated[str, typer.Option(help="Who marks; your user name when left out.")] = "",
-    yes: Annotated[bool, typer.Option("--yes", help="With --missing: do it, after you saw how many.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --missing: do it, once you have seen how many.")] = False,
 ) -> None:
-    """Give points by hand; grading never takes them back, and a later mark takes their place."""
+    """Give points by hand; grading never changes them, and a later mark replaces them."""
     from course_utils.grading.names import shown
 
     one = (student, item, points)

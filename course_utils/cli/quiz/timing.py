@@ -12,9 +12,9 @@ from course_utils.errors import CourseError
 
 Why = Annotated[str, typer.Option(help="The reason, for the history.")]
 By = Annotated[str, typer.Option(help="Who decides; your user name when left out.")]
-StoreFile = Annotated[Path, typer.Option(help="The file of the marks.")]
+StoreFile = Annotated[Path, typer.Option(help="The file that holds the marks.")]
 Released = Annotated[Path, typer.Option(help="The folder that release wrote.")]
-Undo = Annotated[bool, typer.Option("--undo", help="Take it back.")]
+Undo = Annotated[bool, typer.Option("--undo", help="Reverse it.")]
 MARKS, RELEASED = Path("marks.sqlite"), Path("released")
 ASSIGNMENT = re.compile(r"\d\d_\w+")
 
@@ -50,12 +50,12 @@ def deadline(
                 continue
             marks.decide(name, "deadline", name, why, by or user(), undo, rule.model_dump_json(exclude_defaults=True))
             if undo:
-                typer.echo(f"{name}: its deadline is taken back; nothing is late.")
+                typer.echo(f"{name}: its deadline is withdrawn; nothing is late.")
             else:
                 typer.echo(f"{name}: {rule.said()} (that is {rule.ends.astimezone(UTC):%Y-%m-%d %H:%M} UTC).")
                 for student, end in _needless(marks.deadlines(name), name):
                     typer.echo(
-                        f"  The extension of {shown(student)} to {shown(end)} isn't after it, and gives nothing."
+                        f"  The extension of {shown(student)} to {shown(end)} isn't after it, and has no effect."
                     )
     typer.echo("Next: course quiz status --assignment NAME names who is late. Export and hand back again.")
 
@@ -70,15 +70,15 @@ def extend(
     student: Annotated[str | None, typer.Argument(help="The student's id.")] = None,
     until: Annotated[str | None, typer.Argument(help="The student's own deadline, '2026-12-08 23:59'.")] = None,
     students: Annotated[
-        Path | None, typer.Option(help="In their place a CSV file with `student` and `until`, for several.")
+        Path | None, typer.Option(help="Instead, a CSV file with `student` and `until`, for several students.")
     ] = None,
-    why: Annotated[str, typer.Option(help="The reason, for the history; a column `why` goes before it.")] = "",
+    why: Annotated[str, typer.Option(help="The reason, for the history; a column `why` overrides it.")] = "",
     store: StoreFile = MARKS,
     released: Released = RELEASED,
     by: By = "",
     undo: Undo = False,
 ) -> None:
-    """Give a student, or those of a file, a later deadline; grace and penalty then count from there."""
+    """Give one student, or those in a file, a later deadline; grace and penalty then count from it."""
     from course_utils.cli.quiz.standing import existing, user
     from course_utils.grading.gradebook.deadlines import moment, read_extensions
     from course_utils.grading.names import shown
@@ -91,7 +91,7 @@ def extend(
         rule = marks.deadlines(assignment).rules.get(assignment)
         if rule is None:
             raise CourseError(
-                f"{assignment} has no deadline that could be extended: set it first, with `course quiz deadline`.",
+                f"{assignment} has no deadline to extend: set one first, with `course quiz deadline`.",
                 code="grading.no-deadline",
             )
         known = {*students_of(assignment, released), *marks.current(assignment)}
@@ -101,19 +101,19 @@ def extend(
                 raise CourseError(f"Say why {shown(who)} has longer, with --why.", code="grading.no-reason")
             if roster and who not in known:
                 raise CourseError(
-                    f"{shown(who)!r} is nobody's id in {assignment}: write it as the roster has it. No extension is "
-                    "given.",
+                    f"{shown(who)!r} isn't a student's id in {assignment}: write it as in the roster. No extension "
+                    "was given.",
                     code="grading.unknown",
                 )
             if not undo and moment(end, rule.zone) <= rule.ends:
                 raise CourseError(
-                    f"{end} for {shown(who)} isn't after the deadline, {rule.due}: no extension is given.",
+                    f"{end} for {shown(who)} isn't after the deadline, {rule.due}: no extension was given.",
                     code="grading.extension-before-deadline",
                 )
         for who, end, reason in chosen:
             marks.decide(assignment, "extend", who, reason or why, by or user(), undo, end)
-            strange = "" if who in known else " Nobody of that id has handed in yet."
-            said = "the extension is taken back" if undo else f"until {end} {rule.zone}"
+            strange = "" if who in known else " Nobody with this id has handed in yet."
+            said = "the extension is withdrawn" if undo else f"until {end} {rule.zone}"
             typer.echo(f"{shown(who)}: {said}.{strange}")
 
 
@@ -124,15 +124,16 @@ def handed_in(
         str | None, typer.Argument(help="'2026-12-04 23:50', 'on time', or 'as found', which believes the file's time.")
     ] = None,
     everybody: Annotated[
-        str | None, typer.Option("--all", help="'on time' or 'as found', for all whose lateness waits for a person.")
+        str | None,
+        typer.Option("--all", help="'on time' or 'as found', for everyone whose lateness waits for a person."),
     ] = None,
     why: Annotated[str, typer.Option(help="The reason, for the history.")] = "",
     store: StoreFile = MARKS,
     by: By = "",
-    yes: Annotated[bool, typer.Option("--yes", help="With --all: do it, after you saw how many.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --all: do it, once you have seen how many.")] = False,
     undo: Undo = False,
 ) -> None:
-    """Say when a student's file came, where nothing tells it for sure; it holds for that file, and for no later one."""
+    """Say when a student's file came, if that is uncertain; it applies to that file, not to a later one."""
     from course_utils.cli.quiz.standing import existing, user
     from course_utils.grading.gradebook.deadlines import arrived_at
     from course_utils.grading.gradebook.timing import WORDS
@@ -150,7 +151,7 @@ def handed_in(
             )
         if said not in WORDS and not (undo or (student and arrived_at(said, rule.zone))):
             raise CourseError(
-                f"{said!r} can't be said of all: choose one of {', '.join(WORDS)}.", code="grading.no-time"
+                f"{said!r} can't be used for several files: choose one of {', '.join(WORDS)}.", code="grading.no-time"
             )
         results = marks.results(assignment)
         open_ones = {one.student: one.digest for one in results if one.timing and one.timing.penalty is None}
@@ -167,6 +168,6 @@ def handed_in(
         for who in chosen:
             value = json.dumps([files[who], said])
             marks.decide(assignment, "handed in", who, why, by or user(), undo, value)
-        told = "what was said is taken back" if undo else f"handed in {said}"
+        told = "this is withdrawn" if undo else f"handed in {said}"
         about = shown(student) if student else f"{len(chosen)} files of {assignment}"
     typer.echo(f"{about}: {told}. Next: course quiz status --assignment {shown(assignment)}")

@@ -8,7 +8,7 @@ import typer
 
 def try_out(
     notebook: Annotated[Path, typer.Argument(help="Your notebook.")],
-    seconds: Annotated[float, typer.Option(help="That one cell may take.", min=1)] = 10.0,
+    seconds: Annotated[float, typer.Option(help="Seconds that one cell may take.", min=1)] = 10.0,
 ) -> None:
     """Run your notebook from the top as it will be graded, and say which answers are found; no key is needed."""
     from course_utils.grading.marking.dry_run import dry_run, summary

@@ -49,10 +49,12 @@ def lock(file: Path, public_keys: list[Path]) -> Path:
 
     if not ASSIGNMENT.fullmatch(file.name):
         raise CourseError(
-            f"{file.name} is no file of an item bank: lock files named NN_slug.yaml.", code="grading.file-name"
+            f"{file.name} isn't a file of an item bank: lock files named NN_slug.yaml.", code="grading.file-name"
         )
     if not public_keys:
-        raise CourseError("Nobody could open it again: name at least one public key.", code="grading.no-holder")
+        raise CourseError(
+            "Nobody could open the locked file: name at least one public key with --for.", code="grading.no-holder"
+        )
     holders = [holder for one in public_keys for holder in _public(one)]
     try:
         content = file.read_bytes()
@@ -113,7 +115,7 @@ def write_private(file: Path, content: bytes) -> None:
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise CourseError(
-            f"{file} is there already: keep it, or name another folder.", code="grading.key-there"
+            f"{file} already exists: keep it, or name another folder.", code="grading.key-there"
         ) from None
     except OSError as error:
         raise CourseError(
@@ -141,7 +143,7 @@ def _sealed(file: Path) -> bytes:
 
 def _damaged(file: Path) -> CourseError:
     return CourseError(
-        f"{file.name} is damaged, or no locked file: take it again from where it is kept.", code="grading.damaged-lock"
+        f"{file.name} is damaged or isn't a locked file: restore it from a copy.", code="grading.damaged-lock"
     )
 
 
@@ -171,7 +173,7 @@ def _identity(content: bytes) -> Any:
         return pyrage.x25519.Identity.from_str(next(line for line in lines if line.startswith(SECRET)))
     except (StopIteration, pyrage.IdentityError):
         raise CourseError(
-            "The key is no private key: name the file NAME.private.key that keygen made.", code="grading.no-key-file"
+            "This isn't a private key: name the file NAME.private.key that keygen made.", code="grading.no-key-file"
         ) from None
 
 
@@ -197,6 +199,6 @@ def _public(file: Path) -> list[Any]:
         found = []
     if not found:
         raise CourseError(
-            f"{file.name} is no public key: name a file NAME.public.key that keygen made.", code="grading.no-key-file"
+            f"{file.name} isn't a public key: name a file NAME.public.key that keygen made.", code="grading.no-key-file"
         )
     return found

@@ -18,7 +18,7 @@ def open_bank(folder: Path, numbers: list[str] | None = None, key: Path | None =
         if _is_ours(file):
             if other := files.get(file.name[:2]):
                 raise CourseError(
-                    f"{folder} holds both {other.name} and {file.name}: keep the one that counts.",
+                    f"{folder} holds both {other.name} and {file.name}: keep the right one and move the other away.",
                     code="grading.plain-and-locked",
                 )
             files[file.name[:2]] = file

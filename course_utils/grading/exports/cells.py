@@ -117,7 +117,8 @@ def make_folder(folder: Path) -> Path:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
         raise CourseError(
-            f"{folder} can't be made ({error.strerror}): name a place where you may write.", code="grading.unwritable"
+            f"{folder} can't be created ({error.strerror}): name a place where you may write.",
+            code="grading.unwritable",
         ) from None
     return folder
 

@@ -71,7 +71,7 @@ def opened(path: Path, patience: float = PATIENCE) -> sqlite3.Connection:
     """
     if not path.parent.is_dir():
         raise CourseError(
-            f"{path.parent} is no folder: make it first, or keep the marks elsewhere.", code="grading.no-folder"
+            f"{path.parent} isn't a folder: create it first, or keep the marks elsewhere.", code="grading.no-folder"
         )
     if path.is_dir():
         raise CourseError(
@@ -105,7 +105,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     foreign = _pragma(connection, "application_id") != OURS
     if foreign and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
         raise CourseError(
-            f"{path} is another program's file: name the file that holds the marks, or a new one.",
+            f"{path} belongs to another program: name the file that holds the marks, or a new one.",
             code="grading.foreign-store",
         )
     if (version := _pragma(connection, "user_version")) > len(STEPS):

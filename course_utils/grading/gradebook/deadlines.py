@@ -226,7 +226,7 @@ def _parsed(text: str) -> tuple[datetime, timedelta | None, bool]:
         east = datetime.fromisoformat(f"2000-01-01T00:00{offset}").utcoffset() if offset else None
     except ValueError:
         raise CourseError(
-            f"{text!r} is no date with a time of day: write it like 2026-12-04 23:59.", code="grading.no-time"
+            f"{text!r} isn't a date with a time of day: write it like 2026-12-04 23:59.", code="grading.no-time"
         ) from None
     return naive, east, seconds is None
 
@@ -237,7 +237,7 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # also a folder of the database, or a path
         raise CourseError(
-            f"{name!r} is no time zone: write an IANA name such as Europe/Berlin or America/New_York.",
+            f"{name!r} isn't a time zone: write an IANA name such as Europe/Berlin or America/New_York.",
             code="grading.no-zone",
         ) from None
 
@@ -246,7 +246,7 @@ def amount(text: str) -> tuple[float, float]:
     """(share, points) of "10%", "2" or "2 points"."""
     match = AMOUNT.fullmatch(text.strip())
     if not match:
-        raise CourseError(f"{text!r} is no penalty: write 10% or 2 points.", code="grading.no-penalty")
+        raise CourseError(f"{text!r} isn't a penalty: write 10% or 2 points.", code="grading.no-penalty")
     number = float(match[1])
     return (number / 100, 0.0) if match[2] == "%" else (0.0, number)
 
@@ -256,6 +256,6 @@ def span(text: str) -> tuple[bool, timedelta]:
     match = SPAN.fullmatch(text.strip())
     if not match or match[1] == "0":
         raise CourseError(
-            f"{text!r} is no length of time: write it like 15 minutes, hour or 2 days.", code="grading.no-length"
+            f"{text!r} isn't a length of time: write it like 15 minutes, hour or 2 days.", code="grading.no-length"
         )
     return match[2] in ("day", "week"), int(match[1] or 1) * UNITS[match[2]]

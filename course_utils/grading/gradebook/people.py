@@ -81,7 +81,7 @@ def unknown(assignment: str, student: str, item: str, items: Iterable[str] | Non
 def check_points(points: float | None, most: float = math.inf, item: str = "") -> None:
     """CourseError when a person can't give that."""
     if isinstance(points, bool) or not isinstance(points, (int, float)) or not 0 <= points < math.inf:
-        raise CourseError(f"{points!r} isn't a mark: give points from 0 up.", code="grading.no-points")
+        raise CourseError(f"{points!r} isn't a valid mark: give 0 points or more.", code="grading.no-points")
     if points > most:
         raise CourseError(
             f"{item} gives at most {most:g} points, not {points:g}: correct the number.", code="grading.too-many-points"

@@ -154,7 +154,7 @@ class Store:
                 f"{kind!r} can't be decided: choose one of {', '.join(decisions.KINDS)}.", code="grading.no-decision"
             )
         if not why.strip():
-            raise CourseError("Say why: those who come after you will ask.", code="grading.no-reason")
+            raise CourseError("Give a reason with --why: people will ask later.", code="grading.no-reason")
         with self._written():
             if kind in ("void", "handed in"):
                 known = {result.student for result, _ in self._current(assignment)}
@@ -296,7 +296,7 @@ class Store:
                 if kind == "mark":
                     people.check_points(points, mark.most, item)
                 if kind == "undo" and given is None:
-                    raise CourseError(f"{item} of {student!r} has no mark to take back.", code="grading.no-mark")
+                    raise CourseError(f"{item} of {student!r} has no mark to undo.", code="grading.no-mark")
                 undoes = given.act if kind == "undo" and given else None
                 number = people.add(self._file, kind, (assignment, student, item), row, points, text, by, undoes)
                 added[student, item] = Seen(result.digest, number)

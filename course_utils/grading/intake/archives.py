@@ -135,7 +135,8 @@ class Zip:
             self._file = zipfile.ZipFile(unflagged(self._source))
         except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
             raise CourseError(
-                f"{path} is neither a folder nor a zip that can be read ({error}): name one.", code="grading.no-archive"
+                f"{path} is neither a folder nor a readable zip ({error}): name one of these.",
+                code="grading.no-archive",
             ) from None
         self._members = self._file.infolist()
         self._names = named(self._members)
@@ -212,6 +213,7 @@ def listed(archive: Archive, most: int = MOST_FILES) -> list[Entry]:
                 )
     except OSError as error:
         raise CourseError(
-            f"{archive.path} can't be read ({error.strerror}): let yourself read it.", code="grading.unreadable"
+            f"{archive.path} can't be read ({error.strerror}): give yourself permission to read it.",
+            code="grading.unreadable",
         ) from None
     return entries

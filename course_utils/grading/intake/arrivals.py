@@ -66,7 +66,7 @@ def read_times(file: Path) -> dict[str, Arrival]:
     names = [name.strip().casefold() for name in sheet.rows[0]]
     who, when = (next((names.index(one) for one in known if one in names), None) for known in (IDS, TIMES))
     if who is None or when is None:
-        raise CourseError(f"{file} doesn't tell who handed in when: name {what}.", code="grading.no-times")
+        raise CourseError(f"{file} doesn't say who handed in when: name {what}.", code="grading.no-times")
     prefix = "submission_" if names[who] == "submission id" else ""
     found = {}
     for number, row in enumerate(sheet.rows[1:], 2):

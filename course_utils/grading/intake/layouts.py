@@ -73,10 +73,12 @@ def found(entries: Sequence[Entry], form: str | None = None) -> list[Found]:
     """
     if form not in (None, *FORMS):
         raise CourseError(
-            f"{form!r} is no form of handing in: choose one of {', '.join(FORMS)}.", code="grading.unknown-form"
+            f"{form!r} isn't a known layout: choose one of {', '.join(FORMS)}.", code="grading.unknown-form"
         )
     if not entries:
-        raise CourseError("Nothing was handed in: the folder or zip holds no files.", code="grading.nothing-handed-in")
+        raise CourseError(
+            "Nothing was handed in: the folder or zip contains no files.", code="grading.nothing-handed-in"
+        )
     notebooks = [entry for entry in entries if is_notebook(entry)] or list(entries)
     notebooks = [entry for entry in notebooks if CHECKPOINTS not in entry.parts] or notebooks
     below = _around(notebooks, entries, form)

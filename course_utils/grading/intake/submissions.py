@@ -49,9 +49,7 @@ def submissions(
     its `assignment` is "". CourseError when the archive itself can't be read.
     """
     if not quizzes:
-        raise CourseError(
-            "No assignment is named that the notebooks could answer: name one.", code="grading.no-assignment"
-        )
+        raise CourseError("There is no assignment to match the notebooks with: name one.", code="grading.no-assignment")
     if (path := Path(archive) / "submitted").is_dir():  # nbgrader's course folder
         archive = path
     opened = Nested(archives.opened(Path(archive)))

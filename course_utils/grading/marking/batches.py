@@ -109,7 +109,7 @@ class Grading:
             found += [f"{name}: {fault}" for fault in await selftest.faults(marker)]
         if found:
             raise CourseError(
-                "\n".join(["The item bank fails its self-test, and nothing was graded:", *found]),
+                "\n".join(["The item bank fails its self-test, so nothing was graded:", *found]),
                 code="grading.self-test",
             )
 

@@ -121,14 +121,14 @@ def _read(file: Path) -> Notebook:
         entry = next(one for one in Folder(file.parent, only=file.name).entries())
         notebook = read_notebook(Folder(file.parent).read(entry, LARGEST))
     except (StopIteration, OSError):
-        raise CourseError(f"{file} isn't there: name your notebook.", code="grading.no-notebook") from None
+        raise CourseError(f"{file} doesn't exist: name your notebook.", code="grading.no-notebook") from None
     except Unreadable as error:
         large = file.stat().st_size > LARGEST
-        why = f"it is larger than {LARGEST >> 20} MB: clear its outputs" if large else str(error)
+        why = f"it is larger than {LARGEST >> 20} MB, so clear its outputs" if large else str(error)
         raise CourseError(f"{file} can't be graded: {why}.", code="grading.no-notebook") from None
     if not any(_answer(block) for block in notebook.blocks) or not ENDING.search(file.name):
         raise CourseError(
-            f"{file} holds no answer cells: name the notebook that was handed out to you, saved as .ipynb.",
+            f"{file} has no answer cells: name the notebook that you were given, saved as .ipynb.",
             code="grading.no-answers",
         )
     return notebook

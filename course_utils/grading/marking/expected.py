@@ -142,7 +142,7 @@ class ExpectedResults:
             return came.replies
         told = (wrong or {}).get("error") or (_without_error(wrong) if wrong else came.why or came.end)
         raise CourseError(
-            f"{self.quiz.lesson}, item {item.id}: the author's own code failed ({told}): mend it first.",
+            f"{self.quiz.lesson}, item {item.id}: the author's own code failed ({told}): fix it first.",
             code="grading.author-code",
         )
 

@@ -60,7 +60,7 @@ async def grade_submissions(
 
     if times and len(quizzes) > 1:
         raise CourseError(
-            f"{times} tells of one assignment, and several are graded: name the one, as in `grade {path} 04`.",
+            f"{times} covers one assignment, but several are being graded: name one, as in `grade {path} 04`.",
             code="grading.times-of-which",
         )
     hidden = [path, store, released, *with_entries(secrets)]

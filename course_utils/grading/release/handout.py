@@ -145,7 +145,7 @@ def _starter(item: Executed) -> str:
     try:
         body = ast.parse(item.reference or "").body
     except SyntaxError:
-        raise CourseError(f"The reference of {item.id} isn't Python: mend it.", code="grading.no-python") from None
+        raise CourseError(f"The reference of {item.id} isn't valid Python: fix it.", code="grading.no-python") from None
     for node in body:
         if isinstance(node, ast.FunctionDef) and node.name == item.name:
             return f"def {item.name}({_signature(node.args)}):\n    ..."
@@ -203,7 +203,7 @@ def _indented(identifier: str, example: str) -> str:
         assert isinstance(block, ast.Try)
     except SyntaxError as error:
         raise CourseError(
-            f"An example of {identifier} isn't Python ({error.msg}): mend it.", code="grading.no-python"
+            f"An example of {identifier} isn't valid Python ({error.msg}): fix it.", code="grading.no-python"
         ) from None
     if ast.dump(ast.Module(block.body, [])) == ast.dump(ast.Module(plain.body, [])):
         return inside

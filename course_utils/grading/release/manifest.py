@@ -75,7 +75,7 @@ def older(file: Path, common: dict[str, Any]) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass  # none of ours, or damaged: not ours to write over either
     raise CourseError(
-        f"{file} tells of another release: name another folder, so that both can be graded.",
+        f"{file} belongs to another release: name another folder, so that both can be graded.",
         code="grading.other-release",
     )
 

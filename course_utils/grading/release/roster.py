@@ -57,7 +57,7 @@ def read_roster(file: Path) -> tuple[list[str], str]:
     column, named = _column(names)
     if column is None and len(header) > 1:
         raise CourseError(
-            f"{file} has no column that is known to hold ids: head that of the students' ids `student`.",
+            f"{file} has no column that is known to hold ids: call the column with the students' ids `student`.",
             code="grading.roster-column",
         )
     canvas = bool(CANVAS.intersection(names))
@@ -147,7 +147,7 @@ def checked(roster: list[str]) -> list[str]:
     if len(seen) != len(roster):
         twice = next(student for student in roster if roster.count(student) > 1)
         raise CourseError(
-            f"The id {twice!r} comes twice in the roster: each student has one of their own.",
+            f"The id {twice!r} is in the roster twice: give each student their own.",
             code="grading.student-twice",
         )
     return roster

@@ -56,11 +56,11 @@ def zipped(
         raise CourseError(NONE[form], code="grading.no-bulk-return")
     if form not in FORMS:
         raise CourseError(
-            f"There is no form {form!r} of handing back: choose one of {', '.join(FORMS)}.", code="grading.unknown-form"
+            f"Pages can't be packed for {form!r}: choose one of {', '.join(FORMS)}.", code="grading.unknown-form"
         )
     if gradebook is not None and form != "moodle":
         raise CourseError(
-            "--gradebook is Moodle's worksheet, and the others need none: leave it out.",
+            "Only Moodle needs its worksheet, --gradebook: leave it out.",
             code="grading.needless-gradebook",
         )
     if not pages:

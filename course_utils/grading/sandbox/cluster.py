@@ -40,7 +40,8 @@ class Cluster:
             self.client = await Client(self.address, asynchronous=True, timeout="20s")
         except (OSError, TimeoutError, ValueError) as error:
             raise CourseError(
-                f"No Dask scheduler answers at {self.address} ({error}): start one there.", code="grading.no-scheduler"
+                f"No Dask scheduler answers at {self.address} ({error}): start one there, or correct the address.",
+                code="grading.no-scheduler",
             ) from None
         local = self.local
         self.tier = local.tier

@@ -111,7 +111,7 @@ class WorkerPool:
             return self
         self.scratch.cleanup()
         raise CourseError(
-            "Students' code can't be shut in here"
+            "Students' code can't be sandboxed here"
             + (f" ({'; '.join(reasons)})" if reasons else "")
             + ": install bubblewrap (Debian and Ubuntu: apt-get install bubblewrap), grade in the container of "
             "docs/grading.md, or accept the risk with --unsafe-local.",

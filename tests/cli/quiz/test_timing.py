@@ -63,7 +63,7 @@ def test_a_term_of_deadlines(run, graded, tmp_path):
         assert line in said, (line, said)
     assert "until 2026-12-05 23:59" in run("extend", NAME, "bob", "2026-12-05 23:59", *WHY)
     said = run("extend", NAME, "gil", "2026-12-08 23:59", *WHY)
-    assert "Nobody of that id" in said
+    assert "Nobody with this id" in said
     said = run("status", "--assignment", NAME)
     assert "bob by 1 h (-1)" in said and "bob until 2026-12-05 23:59, gil until 2026-12-08 23:59, nothing yet" in said
     run("handed-in", NAME, "cid", "on time", *WHY)

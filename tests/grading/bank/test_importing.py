@@ -279,7 +279,8 @@ def test_the_command_writes_both_files_and_never_over_one(tmp_path):
     assert written == [f"{name}.{end}" for name in ("01_problem1", "02_second_2") for end in ("review.md", "yaml")]
     assert "in no item: cell 13: line 3: it isn't a comparison with a value" in done.output
     again = ask.invoke(app, ["import", "nbgrader", str(source), "--out", str(tmp_path / "plain")])
-    assert isinstance(again.exception, CourseError) and "is there, and nothing was written" in str(again.exception)
+    assert isinstance(again.exception, CourseError)
+    assert "already exists, and nothing was written" in str(again.exception)
     named = ask.invoke(app, ["import", "nbgrader", str(source), "--out", str(tmp_path / "plain"), "--as", "09_cubes"])
     assert named.exit_code == 0 and (tmp_path / "plain" / "09_cubes.yaml").is_file()
 

@@ -107,7 +107,7 @@ def test_another_programs_file_is_left_alone(path):
 
 
 def test_a_place_that_cannot_hold_a_store_is_told(tmp_path):
-    with pytest.raises(CourseError, match="is no folder"):
+    with pytest.raises(CourseError, match="isn't a folder"):
         Store(tmp_path / "nowhere" / "marks.sqlite")
     with pytest.raises(CourseError, match="is a folder"):
         Store(tmp_path)

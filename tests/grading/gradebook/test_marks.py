@@ -236,7 +236,7 @@ def test_an_undone_mark_waits_again_and_history_has_all(store):
     store.undo(NAME, [("ada", ITEM)], "tutor")
     assert held(store) is None and waits(store) == [("ada", ITEM)] and store.results()[0].points is None
     assert [one["what"] for one in store.history(NAME, "ada", ITEM)] == ["graded", "mark", "undo"]
-    with pytest.raises(CourseError, match="no mark to take back") as told:
+    with pytest.raises(CourseError, match="no mark to undo") as told:
         store.undo(NAME, [("ada", ITEM)])
     assert told.value.code == "grading.no-mark"
 

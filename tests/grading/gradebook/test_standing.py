@@ -31,7 +31,8 @@ def test_status_counts_and_says_what_to_do(course, store):
     store.request_regrade(NAME, "bob", "04.1", "!")
     said = course("status").output
     assert "04_frozen: 3 submissions" in said
-    for line in ("1 graded: ", "1 partial: ", "1 infrastructure error: our failure, no mark yet: grade again"):
+    failed = "1 infrastructure error: a failure on our side, no mark yet: grade again"
+    for line in ("1 graded: ", "1 partial: ", failed):
         assert line in said
     assert "3 items of 3 students wait" in said and "1 regrade request open" in said
     store.save([result("dan", state=State.UNREADABLE, remarks=("It is \x1b[2J no notebook.",))])

@@ -150,9 +150,9 @@ def test_a_place_that_is_none_is_told(tmp_path, quiz):
         with pytest.raises(CourseError):
             submissions(tmp_path / name, [quiz])
     (tmp_path / "empty").mkdir()
-    with pytest.raises(CourseError, match="no files"):
+    with pytest.raises(CourseError, match="contains no files"):
         submissions(tmp_path / "empty", [quiz])
-    with pytest.raises(CourseError, match="No assignment"):
+    with pytest.raises(CourseError, match="There is no assignment"):
         submissions(tmp_path, [])
 
 

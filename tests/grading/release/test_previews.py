@@ -17,7 +17,7 @@ def test_a_preview_is_what_release_hands_out(tmp_path):
     released = [*("release", "90", "--bank", str(BANK), "--students", str(tmp_path / "class.csv"))]
     assert CliRunner().invoke(app, [*released, "--out", str(tmp_path / "released")]).exit_code == 0
     done = asked("90_example", "--student", "ada", "--bank", BANK, "--out", tmp_path / "preview")
-    assert done.exit_code == 0 and "Nothing is released" in done.output
+    assert done.exit_code == 0 and "This doesn't release anything" in done.output
     (file,) = (tmp_path / "preview").iterdir()
     adas = (tmp_path / "released" / "ada" / "90_example.ipynb").read_bytes()
     assert file.read_bytes() == adas
@@ -29,7 +29,7 @@ def test_a_preview_needs_no_key_as_long_as_there_is_none(tmp_path):
     text = (BANK / "90_example.yaml").read_text(encoding="utf-8").replace("bank: example", "bank: graded")
     (tmp_path / "90_example.yaml").write_text(text, encoding="utf-8")
     done = asked("90", "--bank", tmp_path, "--out", tmp_path / "preview")
-    assert done.exit_code == 0 and "Without the course's key its numbers" in done.output
+    assert done.exit_code == 0 and "Without the course's key, its numbers" in done.output
     assert (tmp_path / "preview" / "90_example.ipynb").is_file()
 
 

@@ -20,7 +20,7 @@ def test_a_course_key_is_made_once_and_read_back(tmp_path, quiz):
     assert len(key) == 32 and key != PUBLIC and file.read_text() == f"{key.hex()}\n"
     if os.name == "posix":
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    with pytest.raises(CourseError, match="is there already"):
+    with pytest.raises(CourseError, match="already exists"):
         new_course_key(file)
     assert read_course_key(file, quiz) == key
     assert read_course_key(None, quiz) == PUBLIC
@@ -78,6 +78,6 @@ def test_the_commands_from_keys_to_notebooks(course, tmp_path):
 def test_the_command_says_that_an_examples_keys_are_public(course, tmp_path):
     (tmp_path / "roster.csv").write_text("student\nada\n")
     status, said = course("release", "90", "--bank", BANK, "--out", tmp_path, "--students", tmp_path / "roster.csv")
-    assert status == 0 and said.count("its keys are public") == 1
+    assert status == 0 and said.count("its answer keys are public") == 1
     with pytest.raises(CourseError, match="--students"):
         course("release", "90", "--bank", BANK, "--out", tmp_path)

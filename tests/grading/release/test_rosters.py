@@ -41,7 +41,7 @@ def test_ids_that_would_share_a_folder_are_refused():
     roster = ["ada@example.org", "=1+1", "Łukasz", "x" * 100, "con1", "Ada Lovelace"]
     assert [student_id(one) for one in checked(roster)] == [(one, "") for one in roster]  # so intake reads it back
     for pair in (["ada", "ada"], ["Ada", "ada"], ["Straße", "STRASSE"]):
-        with pytest.raises(CourseError, match=r"comes twice|share one folder"):
+        with pytest.raises(CourseError, match=r"in the roster twice|share one folder"):
             checked(pair)
     with pytest.raises(CourseError, match="no student"):
         checked([])
@@ -129,7 +129,7 @@ def test_rosters_in_the_encodings_of_spreadsheets(tmp_path, encoding):
 
 def test_a_student_who_comes_twice_is_named(tmp_path):
     (tmp_path / "roster.csv").write_text("student\nada\ngrace\n ada\n", encoding="utf-8")
-    with pytest.raises(CourseError, match="'ada' comes twice"):
+    with pytest.raises(CourseError, match="'ada' is in the roster twice"):
         read_roster(tmp_path / "roster.csv")
 
 

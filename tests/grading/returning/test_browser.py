@@ -178,7 +178,7 @@ def test_answers_to_an_item_that_left_the_bank_are_named(visit):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--store", "typo.sqlite"], "isn't there: grade first"),
+        (["--store", "typo.sqlite"], "doesn't exist: grade first"),
         (["--bank", "nowhere"], "nowhere"),
         (["--released", "nowhere"], "--released"),
         (["--course-key", "nowhere.key"], "nowhere.key"),

@@ -103,7 +103,7 @@ def test_the_best_one_is_chosen():
 
 def test_where_nothing_works_the_bare_one_must_be_asked_for(monkeypatch):
     monkeypatch.setattr(shell, "candidates", lambda: [shell.BARE])
-    with pytest.raises(CourseError, match=r"can't be shut in here: install bubblewrap.*--unsafe-local"):
+    with pytest.raises(CourseError, match=r"can't be sandboxed here: install bubblewrap.*--unsafe-local"):
         in_tier(None, "loot = 1")
     assert in_tier(None, "loot = 1", unsafe_local=True)[1] is shell.BARE
 
