@@ -8,13 +8,14 @@ import difflib
 import math
 import re
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from course_utils.grading.bank.items import GradedItem, GradedText, answer_name
 from course_utils.grading.marking.comparing import NUMBERS, Rules, same
-from course_utils.grading.marking.own_cells import bound_by
+from course_utils.grading.marking.own_cells import MOST_CELLS, bound_by
 from course_utils.grading.marking.reading import is_stub
 from course_utils.grading.records import LONGEST_ANSWER, Cell
 from course_utils.grading.sandbox.tables import Table
@@ -106,7 +107,8 @@ def why_not_run(item: GradedItem, cell: Cell | None, cells: Iterable[Cell], erro
     if cell and any(NO_PYTHON.match(one) for one in said) and (why := _beside_the_slip(item, cell.source)):
         return why
     missing = {found[1] for one in said if (found := NAME.match(one))}
-    if missing and any(missing & bound_by(one.source) for one in cells):
+    named = (one.source for one in cells if any(name in one.source for name in missing))
+    if any(missing & bound_by(source) for source in islice(named, MOST_CELLS)):
         return "It uses a name that another cell of the notebook makes: they were run in another order."
     return ""
 

@@ -86,4 +86,9 @@ def test_a_name_that_another_cell_makes():
     error = ["NameError: name 'sq' is not defined"]
     assert "another order" in why_not_run(SQUARES, cell, [cell, below], error)
     assert not why_not_run(SQUARES, cell, [cell], error)
+    many = [Cell(f"x = {n}  # sq") for n in range(100_000)]
+    with pytest.MonkeyPatch.context() as patched:
+        looked_at = []
+        patched.setattr("course_utils.grading.marking.near.bound_by", lambda source: looked_at.append(source) or set())
+        assert not why_not_run(SQUARES, cell, many, error) and len(looked_at) <= 100
     assert not why_not_run(SQUARES, cell, [cell, below], ["NameError: name 'other' is not defined", None, 3])
