@@ -226,10 +226,10 @@ def _choose_images(facts: Facts, overrides: Overrides) -> tuple[str, str]:
     if facts.photographs:
         return "photographs", f"{facts.photographs} holds some"
     if facts.network():
-        return "photographs", "there is a network, and the lesson that needs them downloads them once"
+        return "photographs", "the internet can be reached, and the lesson that needs them downloads them"
     if facts.host == "Kaggle":  # it starts without a network
         return "drawings", "to download photographs, switch Settings > Internet on, then run this cell again"
-    return "drawings", "no photographs are on this machine, and there is no network to download them"
+    return "drawings", "no photographs are on this machine, and the internet can't be reached"
 
 
 def _choose_batch_size(network: str, memory: int) -> int:

@@ -73,8 +73,13 @@ def test_network_and_device(seen, wanted, network, device, reason):
     [
         ({"photographs": "the data folder"}, {}, "photographs", "the data folder holds some"),
         ({"photographs": "the mirror folder"}, {}, "photographs", "the mirror folder holds some"),
-        ({"network": lambda: True}, {}, "photographs", "there is a network, and the lesson that needs them downloads"),
-        ({"network": lambda: False}, {}, "drawings", "no photographs are on this machine, and there is no network"),
+        (
+            {"network": lambda: True},
+            {},
+            "photographs",
+            "the internet can be reached, and the lesson that needs them downloads",
+        ),
+        ({"network": lambda: False}, {}, "drawings", "no photographs are on this machine, and the internet can't"),
         ({}, {"images": "drawings", "images_reason": "COURSE_IMAGES=drawings"}, "drawings", "COURSE_IMAGES=drawings"),
         ({}, {"images": "photographs", "images_reason": "said so"}, "photographs", "said so"),
     ],
