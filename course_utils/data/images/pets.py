@@ -90,7 +90,7 @@ def _decode(files: list[Path], size: int) -> dict[str, torch.Tensor]:
         list(pool.map(decode, range(len(files))))
     stacked = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
     pairs = look_alikes(stacked)
-    print(f"{pairs.unique().numel():,} of {len(files):,} photographs have a near-duplicate; no two splits share one.")
+    print(f"{pairs.unique().numel():,} of {len(files):,} photographs have a near-duplicate, never in another set.")
     return {"images": stacked, "duplicate_pairs": pairs}
 
 

@@ -120,7 +120,7 @@ def _decode_photographs() -> dict[str, torch.Tensor]:
         list(pool.map(decode, range(len(files))))
     stacked = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
     pairs = look_alikes(stacked, THUMBNAIL)
-    print(f"{pairs.unique().numel():,} of {len(files):,} photographs have a near-duplicate; no two splits share one.")
+    print(f"{pairs.unique().numel():,} of {len(files):,} photographs have a near-duplicate, never in another set.")
     labels = torch.tensor([VOCAB.index(path.parent.name) for path in files])
     return dict(zip(TENSORS, (stacked, labels, torch.tensor(published), pairs), strict=True))
 

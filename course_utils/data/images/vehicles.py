@@ -116,7 +116,7 @@ def _decode_photographs() -> dict[str, torch.Tensor]:
             reserved.append(published_split == "test")
     stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()
     pairs = look_alikes(stacked)
-    print(f"{pairs.unique().numel():,} of {len(stacked):,} photographs have a near-duplicate; no two splits share one.")
+    print(f"{pairs.unique().numel():,} of {len(stacked):,} photographs have a near-duplicate, never in another set.")
     tensors = (stacked, torch.tensor(kinds), torch.tensor(reserved), pairs)
     return dict(zip(TENSORS, tensors, strict=True))
 

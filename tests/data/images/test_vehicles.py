@@ -107,7 +107,7 @@ def photographed(monkeypatch, tmp_path):
 
 def test_the_same_call_gives_photographs(photographed, capsys):
     dls = vehicles(n_per_class=3, split=SMALL)
-    assert capsys.readouterr().out == "20 of 240 photographs have a near-duplicate; no two splits share one.\n"
+    assert capsys.readouterr().out == "20 of 240 photographs have a near-duplicate, never in another set.\n"
     assert dls.about.startswith("photographs of cars or trucks: 6 train, 8 valid, 12 test")
     assert list(dls.vocab) == ["car", "truck"] and dls.factors is None
     assert dls.valid_ds[0][0].size == (32, 32) and dls.one_batch()[0].shape == (6, 3, 64, 64)
