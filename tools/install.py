@@ -52,7 +52,7 @@ def choose_build(wanted: str = "") -> tuple[str, str]:
         return ("auto" if answers(INDEX) else "default"), why
     if answers(INDEX):
         return "cpu", "this machine has no NVIDIA card. Some 1.6 GB in all."
-    return "default", f"{INDEX} can't be reached, where the smaller one lies. It runs without a card, and takes 6 GB."
+    return "default", f"the smaller build, at {INDEX}, can't be reached. This one takes 6 GB, and needs no card."
 
 
 def commands(extras: Sequence[str], build: str) -> list[list[str]]:
@@ -79,7 +79,7 @@ def main() -> None:
     extras = sys.argv[1:]
     build, why = choose_build(os.environ.get("TORCH", ""))
     print(f"Installing the course into {sys.prefix}: the first time, this takes some minutes.")
-    print(f"Of the builds of PyTorch, {NAMES[build]}: {why}", flush=True)
+    print(f"The build of PyTorch is {NAMES[build]}: {why}", flush=True)
     for command in commands(extras, build):
         if subprocess.run(command, cwd=ROOT).returncode == 0:
             break
