@@ -5,7 +5,7 @@
 #
 # Can your machine fine-tune a network, and how long will it take? This lesson times a few real training steps, and
 # shows you how lessons and their questions work. Click a grey cell and press **Shift+Enter**: it runs, and the next
-# one is ready.
+# one is ready. What stands below a cell until you run it is what our machine said.
 
 # %%
 try:
