@@ -23,7 +23,7 @@ def show(context: typer.Context) -> None:
         due = one.due or ""
         typer.echo(f"{one.number:6}  {f'{one.answered} of {one.items}':11}  {one.right:5}  {first:>9}  {due:>9}")
     waiting = progress.due_items()
-    again = f"To see again today: {', '.join(waiting)}" if waiting else "Nothing to see again today"
+    again = f"Due again today: {', '.join(waiting)}" if waiting else "Nothing is due again today"
     typer.echo(f"{again}. In a notebook: from course_utils.quiz import review; review()")
 
 

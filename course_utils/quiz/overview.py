@@ -1,7 +1,7 @@
 """How a learner stands: the summary at a lesson's end, the table of all lessons, and what to see again today."""
 
 import html
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import ipywidgets as widgets
@@ -14,6 +14,7 @@ from course_utils.quiz.text import section_html, static_html
 from course_utils.quiz.widgets import ask
 
 REVIEWED = 5  # items at once
+LEFT = " style='text-align:left'"  # Lab puts what a table says at the right
 SIGNS = {"right": "✓ ", "not": "✗ "}  # by the first word of a state
 
 
@@ -73,14 +74,19 @@ def table_html() -> str:
     return _table(names, rows)
 
 
-def _table(names: Iterable[str], rows: Iterable[str]) -> str:
-    head = "".join(f"<th scope='col'>{name}</th>" if name else "<td></td>" for name in names)
+def _table(names: Sequence[str], rows: Iterable[str], texts: int = 1) -> str:
+    """A table whose first columns hold text, which begins at the left, and whose others hold numbers."""
+    aligned = [LEFT] * texts + [""] * (len(names) - texts)
+    head = "".join(
+        f"<th scope='col'{where}>{name}</th>" if name else "<td></td>"
+        for name, where in zip(names, aligned, strict=True)
+    )
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     return f'<div class="jp-RenderedHTMLCommon">{table}</div>'  # in a widget, Lab shows no link as one without it
 
 
 def _heading(text: str) -> str:
-    return f"<th scope='row' style='text-align:left'>{html.escape(text)}</th>"
+    return f"<th scope='row'{LEFT}>{html.escape(text)}</th>"
 
 
 def _share(part: int, whole: int) -> str:
@@ -101,7 +107,7 @@ class Summary:
         scored = _scored(self.items)
         right = sum(standings[item.id].last_right for item in scored if item.id in standings)
         self.result = f"{right} of {len(scored)} right so far."
-        table = _table(("Item", "How it stands", "Where to look again"), self._rows(standings))
+        table = _table(("Item", "How it stands", "Where to look again"), self._rows(standings), texts=3)
         self.shown.value = f'<p role="status">{self.result}</p>{bar_html(right / len(scored))}{table}'
 
     def _rows(self, standings: dict[str, progress.Standing]) -> Iterator[str]:
@@ -109,7 +115,7 @@ class Summary:
             state = _state(item, standings.get(item.id))
             again = "" if state.startswith(("right", "guess")) else section_html(item)
             sign = SIGNS.get(state.partition(" ")[0], "")
-            yield f"<tr>{_heading(item.label)}<td>{sign}{state}</td><td>{again}</td></tr>"
+            yield f"<tr>{_heading(item.label)}<td{LEFT}>{sign}{state}</td><td{LEFT}>{again}</td></tr>"
 
     def _ipython_display_(self) -> None:
         still = "".join(f"<li>{html.escape(item.label)}</li>" for item in self.items)
@@ -155,7 +161,7 @@ class ProgressTable:
 
     def _show(self) -> None:
         due = progress.due_items()
-        again = f"To see again today: {', '.join(due)}. Call review()." if due else "Nothing to see again today."
+        again = f"Due again today: {', '.join(due)}. Call review()." if due else "Nothing is due again today."
         self.shown.value = f'{table_html()}<p role="status">{again}</p>'
 
     def _ipython_display_(self) -> None:
@@ -180,7 +186,7 @@ class Review:
         ]
         self.due = due[:limit]
         more = f" {len(due) - limit} more are waiting." if len(due) > limit else ""
-        self.result = f"{len(self.due)} to see again today.{more}" if due else "Nothing to see again today."
+        self.result = f"{len(self.due)} due again today.{more}" if due else "Nothing is due again today."
         self.questions = [ask(one) for one in self.due]
         heading = widgets.HTML(f'<p role="status">{self.result}</p>')
         self.box = widgets.VBox([heading, *(question.box for question in self.questions)])

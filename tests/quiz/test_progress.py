@@ -335,4 +335,4 @@ def test_the_table_of_all_lessons():
     lines = CliRunner().invoke(app, []).output.splitlines()
     (line,) = [line for line in lines if line.startswith("04 ")]
     assert line.split()[1:3] == ["2", "of"] and line.split()[-3:] == ["1", "50%", "1"]
-    assert lines[-1].startswith("To see again today: 04.1. In a notebook:")
+    assert lines[-1].startswith("Due again today: 04.1. In a notebook:")

@@ -105,7 +105,7 @@
     const due = waiting
       .filter(({ item }) => course.store.isDue(standings[item.id]))
       .sort((one, other) => standings[one.item.id].due - standings[other.item.id].due);
-    const line = element("p", due.length ? "To see again today: " : "Nothing to see again today.", { role: "status" });
+    const line = element("p", due.length ? "Due again today: " : "Nothing is due again today.", { role: "status" });
     due.forEach(({ lesson, item }, number) => {
       line.append(number ? ", " : "", element("a", item.id, { href: `${root}${lesson.page}#${item.anchor}`, title: item.label }));
     });
