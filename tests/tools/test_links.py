@@ -91,7 +91,8 @@ def test_a_releases_badges_and_install_lines_name_its_tag_and_come_back_to_main(
             assert f"/fine-tuning-course/blob/{ref}/lessons/04_freezing.ipynb" in text, path
             assert not re.search(r"colab[^)\s]*/blob/main/|mybinder[^)\s]*/main\?", text), path
         assert text.count(installed) == 1 and "%pip install -q --no-deps optuna" in text
-        assert f"mybinder.org/v2/gh/fine-tuning-course/fine-tuning-course/{ref}?" in (papers / "README.md").read_text()
+        slug = links.read_address(papers).removeprefix("https://github.com/")
+        assert f"mybinder.org/v2/gh/{slug}/{ref}?" in (papers / "README.md").read_text()
     project.write_text(re.sub(r'^ref = ".*"$', 'ref = "main"', project.read_text(), flags=re.M))
     for path, text in list(links.disagreeing(papers)):
         path.write_text(text)
