@@ -56,7 +56,23 @@ def test_show_refuses_an_empty_text_and_still_closes_the_figure(shown, alt):
     assert not plt.fignum_exists(figure.number)
 
 
-def test_the_worst_figure_fits_and_keeps_its_size_on_the_page(shown):
+def test_a_figure_is_finer_than_the_screen_and_has_all_its_colours(shown):
+    figure = Figure(figsize=(4, 3))
+    figure.figimage(np.random.default_rng(0).random((480, 640, 3)))
+    show(figure, "noise of many colours")
+    drawn = Image.open(io.BytesIO(png_in(shown[0][0])))
+    assert drawn.width == 640 and 'width="400"' in shown[0][0] and len(drawn.convert("RGB").getcolors(10**6)) > 10_000
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "many"])
+def test_a_limit_that_is_none_is_refused(shown, monkeypatch, value):
+    monkeypatch.setenv("COURSE_FIGURE_KB", value)
+    with refused("environment.wrong-value", "COURSE_FIGURE_KB"):
+        show(Figure(), "nothing at all")
+
+
+def test_where_its_bytes_are_limited_the_worst_figure_fits_and_keeps_its_size_on_the_page(shown, monkeypatch):
+    monkeypatch.setenv("COURSE_FIGURE_KB", "60")
     figure = Figure(figsize=(8, 6))
     figure.figimage(np.random.default_rng(0).random((1200, 1600, 3)))  # noise can't be compressed
     show(figure, "noise")

@@ -99,7 +99,7 @@ def test_titles_and_texts_can_be_given_and_the_images_are_small(drawn, table):
     plot_importance({"lr": 1.0}, title="C", alt="A third sentence.")
     assert [alt for _, alt in drawn] == ["One sentence.", "Another sentence.", "A third sentence."]
     assert [figure.get_suptitle() for figure, _ in drawn] == ["A", "B", "C"]
-    assert all(len(output.figure_html(figure, alt)) < 1.4 * output.MOST_BYTES for figure, alt in list(drawn))
+    assert all(len(output.figure_html(figure, alt)) < 1.4 * 60_000 for figure, alt in list(drawn))
 
 
 def test_what_can_not_be_drawn_is_told(table):

@@ -20,7 +20,7 @@ LIVELY = """# %% [markdown]
 import os
 import sys
 
-ours = [name for name in os.environ if name.startswith("COURSE_")]
+ours = sorted(name for name in os.environ if name.startswith("COURSE_"))
 print("ours:", ours, "in", os.getcwd(), "home", os.path.expanduser("~/x"))
 print("old text on stderr", file=sys.stderr)
 print("10%| |", file=sys.stderr)
@@ -62,7 +62,9 @@ def test_run_measures_and_writes_clean_outputs(toy, one_thread, monkeypatch):
     notebook = read_notebook(lesson)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == [1, 2, 3, 4, 5]
-    assert [out.text for out in code[0].outputs] == ["ours: ['COURSE_PROGRESS'] in lessons home ~/x\n"]
+    assert [out.text for out in code[0].outputs] == [
+        "ours: ['COURSE_FIGURE_KB', 'COURSE_PROGRESS'] in lessons home ~/x\n"
+    ]
     assert [dict(out.data) for out in code[2].outputs] == [
         {"text/html": f"<p><em>{CONTROL}</em></p>", "text/plain": CONTROL}
     ]
