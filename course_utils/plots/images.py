@@ -11,6 +11,8 @@ from course_utils.display.figures import add_title, show
 from course_utils.display.pixels import to_numpy, to_pixels
 from course_utils.errors import CourseError
 
+SMALLEST = 5  # points of a title that is made to fit
+
 
 def plot_images(
     images: Sequence[Any],
@@ -51,6 +53,7 @@ def plot_images(
     figure, axes = _grid(-(-count // columns), columns, title, lines)
     for index, axis in enumerate(axes.flat[:count]):
         draw_image(axis, images[index], str(titles[index]) if titles is not None else "")
+    _fit_titles(figure)
     if alt is None and titles is not None:
         names = "; ".join(str(name).replace("\n", ", ") for name in titles)
         alt = f"{title or 'Images'}: {count} in rows of {columns}: {names}."
@@ -156,6 +159,15 @@ def draw_image(axis: Axes, image: Any, title: str) -> None:
     axis.imshow(to_pixels(image), cmap="gray", interpolation="nearest")
     axis.set_axis_off()
     axis.set_title(title, fontsize="small", fontweight="normal", loc="center")
+
+
+def _fit_titles(figure: Figure) -> None:
+    """Write titles smaller, all alike, until none is wider than its image: they would meet, or be cut off."""
+    figure.draw_without_rendering()  # lays the figure out
+    fits = [axis.get_window_extent().width / max(axis.title.get_window_extent().width, 1) for axis in figure.axes]
+    if min(fits) < 1:
+        for axis in figure.axes:
+            axis.title.set_fontsize(max(float(axis.title.get_fontsize()) * min(fits), SMALLEST))
 
 
 def _grid(rows: int, columns: int, title: str | None, lines: int = 1) -> tuple[Figure, np.ndarray]:

@@ -35,6 +35,17 @@ def test_plot_images_takes_arrays_of_titles(drawn):
     assert "0; 1; 2; 3" in drawn[0][1]
 
 
+@pytest.mark.parametrize("columns", [5, 8])
+def test_titles_are_no_wider_than_their_images(drawn, columns):
+    plot_images(images(2 * columns), ["is glass\nsaid cardboard (100%)", "is metal"] * columns, columns=columns)
+    figure = drawn[0][0]
+    figure.draw_without_rendering()
+    sizes = {axis.title.get_fontsize() for axis in figure.axes}
+    assert len(sizes) == 1 and min(sizes) > 5
+    for axis in figure.axes:
+        assert axis.title.get_window_extent().width <= 1.02 * axis.get_window_extent().width
+
+
 def test_plot_images_without_titles_needs_a_text(drawn):
     with refused("display.no-alt-text"):
         plot_images(images(2))
