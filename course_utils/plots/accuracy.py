@@ -107,7 +107,7 @@ def plot_learning_curve(
     title = title or f"{metric.title} against {unit} (mean, 95% interval)"
     axis.set(xlabel=unit, ylabel=metric.label)
     add_title(figure, title)
-    axis.legend()
+    figure.legend(loc="outside lower center", ncols=2)  # inside, it lies on the lines
     show(figure, alt or f"{title}. {'; '.join(told)}.")
 
 

@@ -63,6 +63,10 @@ def test_learning_curve_draws_means_with_bands_and_tells_the_ends(drawn):
     np.testing.assert_allclose(tuned.get_xydata(), [[10, 0.8], [100, 0.9]])
     assert axis.get_xscale() == "log" and axis.get_xlabel() == "labels per class"
     assert len(axis.collections) == 2
+    figure.draw_without_rendering()
+    [legend] = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["scratch", "tuned"]
+    assert not legend.get_window_extent().overlaps(axis.get_tightbbox())
     # t(0.975, 1) is 12.706, and the standard error of two runs two points apart is one point
     assert "scratch: 50.0% ± 12.7 at 10, 70.0% ± 12.7 at 100; tuned: 80.0% ± 12.7 at 10, 90.0% ± 12.7 at 100." in alt
 
