@@ -132,7 +132,7 @@ def _state(item: Item, standing: progress.Standing | None) -> str:
         return "not yet"
     if standing.first_right:
         return "right at the first try"
-    return f"right after {standing.tries} tries"
+    return f"right after {standing.needed} tries"
 
 
 def summary(number: str) -> Summary:

@@ -42,6 +42,7 @@ class Standing:
 
     item: str
     tries: int
+    needed: int  # tries until the first right one, so that running a check again doesn't add to them
     first_right: bool
     last_right: bool
     due: datetime | None  # None: never missed, or right so often that it need not come again
@@ -247,7 +248,8 @@ def _standing(item: str, tries: list[tuple[float, bool]]) -> Standing:
         if since < len(GAPS):
             due = datetime.fromtimestamp(tries[-1][0]).astimezone() + GAPS[since] * DAY
     began, latest = (datetime.fromtimestamp(when).astimezone() for when, _ in (tries[0], tries[-1]))
-    return Standing(item, len(tries), right[0], right[-1], due, began, latest)
+    needed = right.index(True) + 1 if any(right) else len(right)
+    return Standing(item, len(tries), needed, right[0], right[-1], due, began, latest)
 
 
 def due_items(now: datetime | None = None) -> list[str]:

@@ -71,6 +71,8 @@ def test_answers_and_guesses_are_kept(file, clock):
     assert progress.last_answer("04.1") == (True, [0]) and progress.guess_of("04.8") == 4.5
     standing = progress.standings()["04.1"]
     assert (standing.tries, standing.first_right, standing.last_right) == (2, False, True)
+    progress.record("04.1", True, [0])
+    assert (progress.standings()["04.1"].tries, progress.standings()["04.1"].needed) == (3, 2)
     assert [path.name for path in file.parent.iterdir()] == ["progress.sqlite"]  # one file when nobody writes
 
 
