@@ -11,6 +11,7 @@ from . import experiments as experiments
 from . import grading as grading
 from . import lessons as lessons
 from . import machine as machine
+from . import notebook as notebook
 from . import plots as plots
 from . import quiz as quiz
 from . import settings as settings

@@ -1,5 +1,6 @@
 """Fixtures that more than one test module uses."""
 
+import asyncio
 import io
 import os
 import shutil
@@ -63,6 +64,29 @@ def interrupts():
 def nobodys_answers(tmp_path_factory):
     """No test, and no kernel that a test starts, writes into the learner's own progress."""
     os.environ["COURSE_PROGRESS"] = str(tmp_path_factory.mktemp("progress") / "progress.sqlite")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A real browser, one for all tests of a worker."""
+    from support.chromium import launched
+
+    with launched() as browser:
+        yield browser
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item):
+    """Hide the browser's event loop from tests that don't use it.
+
+    Playwright leaves it as the running one of this thread, where asyncio.run then refuses to start another.
+    """
+    loop = None if "browser" in getattr(item, "fixturenames", ()) else asyncio._get_running_loop()
+    if loop:
+        asyncio._set_running_loop(None)
+    yield
+    if loop:
+        asyncio._set_running_loop(loop)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -60,7 +60,7 @@ def runs_figure(
                     mean, half = mean_and_half_width(runs[choice])
                     below, above = (half or 0.0,) * 2
                     if metric.is_share:  # an interval may reach beyond what a share can be
-                        below, above = min(below, mean), min(above, 1 - mean)
+                        below, above = min(below, max(mean, 0.0)), min(above, max(1 - mean, 0.0))
                     line.append((index + aside, mean, below, above))
                     points[choice] = axis, (index + aside, mean)
                     told.append(f"{name_of(choice)}: {metric.say(mean, half)}")

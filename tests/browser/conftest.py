@@ -15,7 +15,6 @@ from pathlib import Path
 import nbformat
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
-from support.chromium import launched
 
 PATIENCE = 120_000  # ms for one step of Lab on a busy machine
 ROOT = Path(__file__).parents[2]
@@ -105,12 +104,6 @@ class Lab:
         page.goto(f"{self.address}/lab/tree/{file}?token={self.token}&reset")
         expect(page.locator("#jp-main-statusbar")).to_contain_text("Idle")
         return Notebook(page)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="session")

@@ -132,8 +132,10 @@ LOOT = {
     "link to a program": "import os; os.link('/usr/bin/env', 'env'); loot = True",
     "type on the terminal": "open('/dev/tty', 'w').write('x'); loot = True",
     "look at what is mounted elsewhere": (
-        "import os\nplaces = ('/run', '/var', '/mnt', '/sys', '/boot', '/etc/hosts')\n"
-        "loot = [one for one in places if os.path.exists(one)]"
+        "import os, sys\nplaces = ('/run', '/var', '/mnt', '/sys', '/boot', '/etc/hosts')\n"
+        "above = tuple(f'{path}/' for path in (sys.prefix, sys.base_prefix, *sys.path))\n"  # an environment lies there
+        "there = [one for one in places if os.path.exists(one)]\n"
+        "loot = [one for one in there if not any(path.startswith(f'{one}/') for path in above)]"
     ),
     "hand over a descriptor": (
         "import array, socket\ns = socket.socket(fileno=3)\n"
