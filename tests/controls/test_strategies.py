@@ -104,7 +104,8 @@ def test_explorer_stands_without_a_kernel(monkeypatch):
     assert data["text/plain"].startswith("Accuracy by strategy (mean, 95% interval).")
 
 
-def test_explorer_answers_at_once_and_is_small_for_many_runs():
+def test_explorer_answers_at_once_and_is_small_for_many_runs(monkeypatch):
+    monkeypatch.setenv("COURSE_FIGURE_KB", "60")  # as in committed notebooks
     table = runs(lrs=(0.1, 0.01, 0.001), strategies=tuple("abcdefghij"), labels=(2, 5, 10, 20))
     control = strategy_explorer(table)
     assert len(control.static) < 85_000, "60 kB of PNG in base64, and the text"
