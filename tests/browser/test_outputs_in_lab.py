@@ -7,8 +7,6 @@ import pytest
 from playwright.sync_api import expect
 
 SETUP = """\
-import os
-os.environ.pop("COURSE_STRICT", None)  # as for a learner, who may have changed a number
 from course_utils.environment import setup
 course = setup("00_start")"""
 TRAIN = """\
@@ -18,6 +16,8 @@ x, y = torch.rand(64, 3), torch.randint(0, 2, (64,))
 dls = DataLoaders.from_dsets([*zip(x, y)], [*zip(x, y)], bs=16)
 Learner(dls, torch.nn.Linear(3, 2), loss_func=CrossEntropyLossFlat(), metrics=accuracy, path=Path(".")).fit(2)"""
 SHOW = """\
+import os
+os.environ.pop("COURSE_STRICT", None)  # as for a learner, who may have changed a number
 import pandas as pd
 from course_utils.display import show_result, show_table
 from course_utils.experiments import recorded
