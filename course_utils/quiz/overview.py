@@ -125,7 +125,7 @@ class Summary:
 
 def _state(item: Item, standing: progress.Standing | None) -> str:
     if isinstance(item, Prediction):
-        return "guess compared" if standing else "no guess compared yet"
+        return "guess compared; not counted" if standing else "no guess compared yet; not counted"
     if standing is None:
         return "to do"
     if not standing.last_right:
