@@ -231,7 +231,7 @@ from course_utils.plots import plot_learning_curve
 
 others = runs[250].table.query("strategy != 'from scratch'")
 curves = pd.concat([runs[50].table, others, recorded("07/longest").table])
-plot_learning_curve(curves, title="Cars or trucks: the pre-trained body is what pays")
+plot_learning_curve(curves, title="Cars or trucks: the pre-trained body pays")
 
 # %% [markdown]
 # Eight epochs stopped training from scratch too early: 32 about halve fine-tuning's lead, and more may shrink it
