@@ -180,7 +180,7 @@ class GradedCode(Graded, Code):
 
 
 class GradedModel(Graded, Model):
-    """A trained network, judged by its scores on pictures whose truth it never sees.
+    """A trained network, judged by its scores on images whose truth it never sees.
 
     reference: code that binds `name` to something that passes
     """

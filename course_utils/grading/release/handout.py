@@ -69,7 +69,7 @@ class Given:
 
 
 def given(version: Version) -> list[Given]:
-    """The notebook's cells, without pictures. CourseError when numbers vary and it is nobody's."""
+    """The notebook's cells, without images. CourseError when numbers vary and it is nobody's."""
     quiz = version.assignment.quiz
     cells = [Given(TITLE, title_cell(quiz.title))]
     if quiz.setup:

@@ -29,7 +29,7 @@ def release(
     """Write the notebook, out/NN_slug.ipynb, or with a roster each student's, out/STUDENT/NN_slug.ipynb; tell where.
 
     The same input gives the same bytes. out/NN_slug.manifest.json says what was handed out; a later release to more
-    students adds to it. figures: the folder of the items' pictures.
+    students adds to it. figures: the folder of the items' images.
     A notebook that an earlier version handed out, in other words around the questions, stays as it is.
     CourseError when a roster is needed, when an id can't name a folder, when a file is there that differs: it may be
     somebody's work.

@@ -263,7 +263,7 @@ def test_a_hard_one_comes_over_as_far_as_it_can(tmp_path):
         "no item has its 1 point",
         "for no points",
         "which share its 3 points",
-        "shows a picture",
+        "shows an image",
     ):
         assert words in done.review, words
     assert "def cube" not in "\n".join(handed_out(Assignment(done.quiz, PUBLIC).for_student(None)).values())

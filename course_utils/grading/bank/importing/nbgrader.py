@@ -22,7 +22,7 @@ from course_utils.quiz.reading import read
 
 BOILERPLATE = re.compile(r"Before you turn this problem in|Make sure you fill in any place that says", re.I)
 WHO = re.compile(r"^\s*(NAME|COLLABORATORS)\s*=\s*([\"'])\2\s*$", re.M)
-PICTURED = "it shows a picture of a file: put that beside the items' file and name it in `figure`"
+PICTURED = "it shows an image file: put that beside the items' file and name it in `figure`"
 NO_MARKS = "are for code that a person reads: ask for words, or test its values"
 IN_CELLS = "students answered this task in cells of their own; here they have one for words"
 RULE = re.compile(r"\A(?:\s*---+\s*$)+\s*", re.M)  # lines across the page above a question
