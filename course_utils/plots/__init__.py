@@ -15,12 +15,15 @@ from course_utils.plots.images import plot_images, plot_neighbours, plot_top_los
 from course_utils.plots.losses import plot_losses
 from course_utils.plots.network import plot_feature_maps, plot_filters
 from course_utils.plots.schedules import plot_schedules
+from course_utils.plots.text.attributions import plot_attributions
+from course_utils.plots.text.projection import plot_projection
 from course_utils.plots.trade_off import plot_trade_off
 from course_utils.plots.troubles import plot_detection
 from course_utils.plots.tuning import plot_history, plot_importance, plot_parallel
 from course_utils.plots.weights import plot_drift, plot_network
 
 __all__ = [
+    "plot_attributions",
     "plot_confusion",
     "plot_decision",
     "plot_detection",
@@ -39,6 +42,7 @@ __all__ = [
     "plot_network",
     "plot_parallel",
     "plot_probe_by_depth",
+    "plot_projection",
     "plot_reported",
     "plot_schedules",
     "plot_top_losses",

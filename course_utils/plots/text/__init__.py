@@ -1,0 +1,1 @@
+"""Figures of texts: where sentences lie, and which of their words decide."""
