@@ -4,6 +4,8 @@ from .depths import DepthSlider as DepthSlider
 from .depths import depth_slider as depth_slider
 from .freezing import FreezeSlider as FreezeSlider
 from .freezing import freeze_slider as freeze_slider
+from .sentence import SentenceControl as SentenceControl
+from .sentence import sentence_control as sentence_control
 from .strategies import StrategyExplorer as StrategyExplorer
 from .strategies import strategy_explorer as strategy_explorer
 from .threshold import ThresholdSlider as ThresholdSlider

@@ -15,7 +15,7 @@ from PIL import Image
 from course_utils.data.images.opening import is_turned, open_image
 from course_utils.data.images.store import Open
 from course_utils.display.figures import image_html
-from course_utils.display.widgets import bar_html, show_control
+from course_utils.display.widgets import shares_html, show_control
 from course_utils.errors import CourseError
 
 Classify = Callable[[Image.Image], Mapping[str, float]]
@@ -29,7 +29,6 @@ ON_ITS_SIDE = (
     "side, for this network as for those of its training images that were stored so.</p>"
 )
 THUMBNAIL = 160  # CSS pixels
-MOST_BARS = 3  # classes listed
 
 
 class ClassifyControl:
@@ -101,7 +100,7 @@ class ClassifyControl:
             f'<figure style="margin:0">{images}</figure>'
             f"{ON_ITS_SIDE if self.leaves_on_side and _is_stored_on_its_side(source) else ''}"
             f'<p role="status">{html.escape(name)}: <strong>{html.escape(self.result)}</strong></p>'
-            f"{_bars(shares)}"
+            f"{shares_html(shares)}"
         )
 
     def _ipython_display_(self) -> None:
@@ -133,26 +132,6 @@ def classify_control(
         `data.unreadable-image` when the example can't be opened.
     """
     return ClassifyControl(classify, example, prepare)
-
-
-def _bars(shares: list[tuple[str, float]]) -> str:
-    """The most probable classes as a table with bars, and in one row the others together."""
-    rows = [
-        f"<tr><th scope='row'>{html.escape(str(label))}</th><td>{_percent(share)}</td>"
-        f"<td style='width:12em'>{bar_html(share)}</td></tr>"
-        for label, share in shares[:MOST_BARS]
-    ]
-    if more := shares[MOST_BARS:]:
-        others = f"the other {len(more)}" if len(more) > 1 else html.escape(str(more[0][0]))
-        rows.append(
-            f"<tr><th scope='row'>{others}</th><td>{_percent(sum(share for _, share in more))}</td><td></td></tr>"
-        )
-    head = "<tr><th scope='col'>class</th><th scope='col'>probability</th><td></td></tr>"
-    return f"<table>{head}{''.join(rows)}</table>"
-
-
-def _percent(share: float) -> str:
-    return "under 1%" if 0 < share < 0.005 else f"{share:.0%}"
 
 
 def _classify_with(learn: Learner) -> Callable[[Any], Mapping[str, float]]:

@@ -2,11 +2,13 @@
 
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import ipywidgets as widgets
 from IPython.display import display
+
+MOST_BARS = 3  # classes listed
 
 # What a slider shows at each of its values, for pages that no kernel serves: notebooks pass it over.
 SLIDER = "application/vnd.course.slider+json"
@@ -100,6 +102,26 @@ def bar_html(share: float) -> str:
     # The theme's own blue in JupyterLab.
     colour = "var(--jp-brand-color1,#1976d2)"
     return f'<div aria-hidden="true" style="width:{share:.1%};height:.8em;background:{colour}"></div>'
+
+
+def shares_html(shares: Sequence[tuple[str, float]]) -> str:
+    """Return the most probable classes, best first, as a table with bars, and in one row the others together."""
+    rows = [
+        f"<tr><th scope='row'>{html.escape(str(label))}</th><td>{_percent(share)}</td>"
+        f"<td style='width:12em'>{bar_html(share)}</td></tr>"
+        for label, share in shares[:MOST_BARS]
+    ]
+    if more := shares[MOST_BARS:]:
+        others = f"the other {len(more)}" if len(more) > 1 else html.escape(str(more[0][0]))
+        rows.append(
+            f"<tr><th scope='row'>{others}</th><td>{_percent(sum(share for _, share in more))}</td><td></td></tr>"
+        )
+    head = "<tr><th scope='col'>class</th><th scope='col'>probability</th><td></td></tr>"
+    return f"<table>{head}{''.join(rows)}</table>"
+
+
+def _percent(share: float) -> str:
+    return "under 1%" if 0 < share < 0.005 else f"{share:.0%}"
 
 
 def marked_html(figure: str, marks: Iterable[str]) -> str:
