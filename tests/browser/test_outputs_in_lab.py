@@ -1,11 +1,18 @@
 """What lessons put out, live and in both themes: readable, and ended by Stop in one line."""
 
 import re
+from collections.abc import Sequence
+from pathlib import Path
 
 import nbformat
 import pytest
 from playwright.sync_api import expect
 
+from course_utils.lessons import LESSONS
+
+ROOT = Path(__file__).parents[2]
+
+KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 SETUP = """\
 from course_utils.environment import setup
 course = setup("00_start")"""
@@ -49,13 +56,16 @@ CONTRASTS = """notebook => {
         .map(value => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4)
         .reduce((sum, value, i) => sum + value * [0.2126, 0.7152, 0.0722][i], 0);
     const seen = it => [...it.childNodes].some(node => node.nodeType === 3 && node.data.trim()) && it.checkVisibility();
-    const outputs = [...notebook.querySelectorAll('.jp-OutputArea-output *')];
-    return outputs.filter(it => !['STYLE', 'SCRIPT'].includes(it.tagName) && seen(it)).map(it => {
+    const cells = [...notebook.querySelectorAll('.jp-Cell')];
+    const written = [...notebook.querySelectorAll('.jp-OutputArea-output *, .jp-MarkdownOutput *')];
+    return written.filter(it => !['STYLE', 'SCRIPT'].includes(it.tagName) && seen(it)).map(it => {
         const back = behind(it), text = over(parts(getComputedStyle(it).color), back);
         const [dark, bright] = [light(back), light(text)].sort((a, b) => a - b);
-        return {ratio: (bright + 0.05) / (dark + 0.05), it: it.outerHTML.slice(0, 200)};
+        const place = cells.indexOf(it.closest('.jp-Cell'));
+        return {ratio: (bright + 0.05) / (dark + 0.05), place, it: it.outerHTML.slice(0, 200)};
     });
 }"""
+SHOWN = 40  # outputs that Lab shows of a cell without asking
 TROUBLE = "[data-mime-type='application/vnd.jupyter.stderr']"
 OLDER = "The cell above was changed after it ran"
 
@@ -64,9 +74,8 @@ pytestmark = pytest.mark.timeout(900)
 
 def test_outputs_are_readable_in_both_themes_and_a_run_can_be_stopped(lab, page):
     sources = [SETUP, TRAIN, SHOW, CHECK, CHECKED]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
-    file = lab.write("outputs", nbformat.v4.new_notebook(cells=cells, metadata=kernel))
+    file = lab.write("outputs", nbformat.v4.new_notebook(cells=cells, metadata=KERNEL))
     lab.wear("JupyterLab Dark")
     notebook = lab.open(page, file)
     notebook.run_all(seconds=300)
@@ -107,8 +116,29 @@ def test_outputs_are_readable_in_both_themes_and_a_run_can_be_stopped(lab, page)
     expect(notebook.outputs("text=1 of 3 runs were done.")).to_be_visible()
 
 
-def expect_contrast(page) -> None:
-    """Every text of the outputs has the contrast that WCAG asks for; axe-core finds Lab's layers too deep to tell."""
+def test_the_committed_lessons_are_readable_in_both_themes(lab, page):
+    """What each shows, in few cells, since Lab takes its time over each; also trusted, as after a learner has saved."""
+    cells, places = [], []
+    for lesson in LESSONS:
+        read = nbformat.read(ROOT / "lessons" / f"{lesson.slug}.ipynb", as_version=4).cells
+        prose = "\n\n".join(one.source for one in read if one.cell_type == "markdown")
+        cells.append(nbformat.v4.new_markdown_cell(prose))
+        outputs = [output for one in read if one.cell_type == "code" for output in one.outputs]
+        starts = range(0, len(outputs), SHOWN)
+        cells += [nbformat.v4.new_code_cell(outputs=outputs[start : start + SHOWN]) for start in starts]
+        places += [lesson.slug] * (len(cells) - len(places))
+    file = lab.write("every_lesson", nbformat.v4.new_notebook(cells=cells, metadata=KERNEL))
+    for theme, trusted in (("JupyterLab Dark", False), ("JupyterLab Light", False), ("JupyterLab Dark", True)):
+        if trusted:
+            lab.call(f"/api/contents/{file}/trust", "POST")
+        lab.wear(theme)
+        lab.open(page, file)
+        expect(page.locator(".jp-Cell")).to_have_count(len(places))
+        expect_contrast(page, places, least=1000)
+
+
+def expect_contrast(page, places: Sequence = range(100), least: int = 10) -> None:
+    """Every text of outputs and prose has the contrast that WCAG asks for; axe-core finds Lab's layers too deep."""
     found = page.locator(".jp-Notebook").evaluate(CONTRASTS)
-    assert len(found) > 10, "it did look"
-    assert not (poor := [one for one in found if one["ratio"] < 4.5]), poor
+    assert len(found) > least, "it did look"
+    assert not (poor := [one | {"place": places[one["place"]]} for one in found if one["ratio"] < 4.5]), poor
