@@ -15,6 +15,18 @@ FILES = (
     *("README.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "CITATION.cff", "course_utils/__init__.py"),
     *("docs/*.md", "lessons/text/*.py", "lessons/*.ipynb"),
 )
+# The first code cell of every lesson. `find_spec`, since an import that fails within `except` shows two errors.
+SETUP_CELL = """\
+from importlib.util import find_spec
+
+if not find_spec("course_utils"):  # on Colab or Kaggle, or with this notebook alone
+    %pip install -q --no-deps {packages}
+    assert find_spec("course_utils"), "Installing failed: go online (on Kaggle, in the settings), and run this again."
+from course_utils.environment import setup
+
+course = setup("{name}")
+"""
+INSTALLS = r"course @ git\+|--no-deps [\w -]*git\+"
 PAGES = r"https://github\.com/[\w.-]+/[\w.-]+"
 COLAB, BINDER = "https://colab.research.google.com", "https://mybinder.org"
 
@@ -42,7 +54,11 @@ def disagreeing(root: Path) -> Iterator[tuple[Path, str]]:
     address, course = read_address(root), read_course(root)
     for path in sorted(path for pattern in FILES for path in root.glob(pattern)):
         text = path.read_text(encoding="utf-8")
-        derived = write_install_lines(derive(text, address), course.get("colab-lacks", []))
+        derived, lacking = derive(text, address), course.get("colab-lacks", [])
+        if path.parent.name == "text":
+            derived = write_setup_cell(derived, path.stem, lacking, address)
+        if path.parent.name == "lessons":
+            derived = write_install_line(derived, lacking)
         if path.parent.name in ("lessons", "text"):
             derived = point_to_itself(derived, path, address)
         if path.name == "README.md":
@@ -77,14 +93,16 @@ def read_course(root: Path) -> dict[str, Any]:
     return project.get("tool", {}).get("course", {})
 
 
-def write_install_lines(text: str, lacking: list[str]) -> str:
-    """The text with a line before each one that installs the course alone, which installs what Colab lacks beside it.
+def write_setup_cell(text: str, name: str, lacking: list[str], address: str) -> str:
+    """A lesson's text with its setup cell, whatever form that had; one that has none is left alone."""
+    wanted = SETUP_CELL.format(packages=" ".join([*lacking, f"git+{address}"]), name=name)
+    cell = "# %%\n" + wanted.replace("%pip", "# %pip")  # magics are comments in the text
+    return re.sub(r"^# %%\n(?:(?!# %%).*\n)*?course = setup\(.*\n", lambda _: cell, text, count=1, flags=re.M)
 
-    A notebook is changed as text, too: its quotes are escaped there, and a line has an end of its own.
-    """
-    text = re.sub(r'^.*%pip install -q --no-deps [\w -]+(\\n",)?\n', "", text, flags=re.M)
-    course = r'^(.*%pip install -q --no-deps )(\\?")[\w-]+ @ git\+https://[\w./-]+(?:@[\w.-]+)?\2(.*)$'
-    return re.sub(course, rf"\1{' '.join(lacking)}\3\n\g<0>", text, flags=re.M) if lacking else text
+
+def write_install_line(text: str, lacking: list[str]) -> str:
+    """A notebook with what Colab lacks in the line that installs the course alone, without its dependencies."""
+    return re.sub(r"(%pip install -q --no-deps )[\w -]*(?=git\+)", rf"\1{' '.join([*lacking, ''])}", text)
 
 
 def derive(text: str, address: str) -> str:
@@ -93,7 +111,7 @@ def derive(text: str, address: str) -> str:
     text = re.sub(rf"({hosts})/[\w.-]+/[\w.-]+", rf"\1/{address.removeprefix('https://github.com/')}", text)
     own = r"blob/main/(docs/glossary\.md|course_utils/)|issues/new|security/advisories"
     text = re.sub(rf"{PAGES}(?=/({own}))", address, text)
-    return re.sub(r"(course @ git\+|git clone |repository-code: )https://[\w./-]+", rf"\1{address}", text)
+    return re.sub(rf"({INSTALLS}|git clone |repository-code: )https://[\w./-]+", rf"\1{address}", text)
 
 
 def name_ref(text: str, address: str, ref: str) -> str:
@@ -101,7 +119,7 @@ def name_ref(text: str, address: str, ref: str) -> str:
     slug = address.removeprefix("https://github.com/")
     text = re.sub(rf"({COLAB}/github/{slug}/blob)/[^/\s)]+(?=/lessons/)", rf"\1/{ref}", text)
     text = re.sub(rf"({BINDER}/v2/gh/{slug})/[^/?\s)]+", rf"\1/{ref}", text)
-    return re.sub(rf"(course @ git\+{address})(@[\w.-]+)?", r"\1" + ("" if ref == "main" else f"@{ref}"), text)
+    return re.sub(rf"((?:{INSTALLS}){address})(@[\w.-]+)?", r"\1" + ("" if ref == "main" else f"@{ref}"), text)
 
 
 def target(service: str, lesson: str, address: str) -> str:

@@ -8,17 +8,12 @@
 # one is ready. What stands below a cell until you run it is what our machine said.
 
 # %%
-try:
-    from course_utils.environment import setup
-except ModuleNotFoundError:  # on Colab or Kaggle, or with this notebook alone
-    print("Installing the course.")
-    # %pip install -q --no-deps optuna colorlog alembic mako
-    # %pip install -q --no-deps "fine-tuning-course @ git+https://github.com/fine-tuning-course/fine-tuning-course"
-    try:
-        from course_utils.environment import setup
-    except ModuleNotFoundError as lacking:
-        how = "the course couldn't be installed. Go online (on Kaggle, in the settings), and run this again."
-        raise ImportError(f"{lacking}: {how}") from None
+from importlib.util import find_spec
+
+if not find_spec("course_utils"):  # on Colab or Kaggle, or with this notebook alone
+    # %pip install -q --no-deps optuna colorlog alembic mako git+https://github.com/fine-tuning-course/fine-tuning-course
+    assert find_spec("course_utils"), "Installing failed: go online (on Kaggle, in the settings), and run this again."
+from course_utils.environment import setup
 
 course = setup("00_start")
 

@@ -61,10 +61,9 @@ def test_links_to_other_repositories_are_left_alone():
     assert links.derive(other, "https://github.com/some-school/course") == other
 
 
-def test_what_colab_lacks_is_installed_before_the_course_in_every_lesson(papers):
+def test_what_colab_lacks_is_installed_with_the_course_in_every_lesson(papers):
     project = papers / "pyproject.toml"
-    line = "%pip install -q --no-deps "
-    for now, wanted in (('["one-thing", "another"]', "one-thing another"), ('["a"]', "a"), ("[]", None)):
+    for now, wanted in (('["one-thing", "another"]', "one-thing another "), ('["a"]', "a "), ("[]", "")):
         project.write_text(re.sub(r"^colab-lacks = .*$", f"colab-lacks = {now}", project.read_text(), flags=re.M))
         for path, text in list(links.disagreeing(papers)):
             path.write_text(text)
@@ -73,9 +72,21 @@ def test_what_colab_lacks_is_installed_before_the_course_in_every_lesson(papers)
             notebook = json.loads((papers / "lessons" / f"{path.stem}.ipynb").read_text())
             setup = next(cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code")
             for source in (path.read_text(), "".join(setup)):
-                installs = [found.partition(line)[2] for found in source.splitlines() if line in found]
-                assert installs[:-1] == ([wanted] if wanted else [])
-                assert installs[-1].startswith('"fine-tuning-course @ git+')
+                (installs,) = re.findall(r"%pip install .*", source)
+                assert installs.startswith(f"%pip install -q --no-deps {wanted}git+https://")
+
+
+def test_a_setup_cell_of_another_form_becomes_that_of_every_lesson(papers):
+    text = papers / "lessons" / "text" / "00_start.py"
+    good = text.read_text()
+    before, _, rest = good.partition("# %%\n")
+    _, call, after = rest.partition('course = setup("00_start")\n')
+    text.write_text(
+        f"{before}# %%\ntry:\n    from course_utils.environment import setup\nfinally:\n    pass\n\n{call}{after}"
+    )
+    assert dict(links.disagreeing(papers)) == {text: good}
+    text.write_text(before + after)
+    assert list(links.disagreeing(papers)) == []  # the lessons' check names what is missing
 
 
 def test_a_releases_badges_and_install_lines_name_its_tag_and_come_back_to_main(papers):

@@ -18,6 +18,7 @@ from course_utils.quiz.reading import lesson_quiz
 from tools.lessons.exercises import calls
 from tools.lessons.frame import COLAB
 from tools.lessons.page import Cell, Page
+from tools.links import SETUP_CELL
 
 Found = Iterator[tuple[int, str]]
 
@@ -27,16 +28,9 @@ CLOSING = ["Exercises", "What would break this", "Recap", "Quiz", "Further readi
 TAGS = {"exercise", "blank", "check", "result", "recorded", "nbval-check-output", "raises-exception"}
 TAGS |= {"opening", "closing"}  # the build's
 SETUP = re.compile(
-    r"try:\n    from course_utils\.environment import setup\n"
-    r"except ModuleNotFoundError:[^\n]*\n"
-    r'    print\("[^"\n]+"\)\n'
-    r"(?:    %pip install -q --no-deps [\w -]+\n)?"
-    r'    %pip install -q --no-deps "fine-tuning-course @ git\+https://[^"\s]+"\n'
-    r"    try:\n        from course_utils\.environment import setup\n"
-    r"    except ModuleNotFoundError as lacking:\n"
-    r"        how = [^\n]+\n"
-    r"        raise ImportError\([^\n]+\) from None\n+"
-    r'course = setup\("(?P<name>\w+)"\)'
+    re.escape(SETUP_CELL.strip())
+    .replace(re.escape("{packages}"), r"[\w -]*git\+https://[^\s\"]+")
+    .replace(re.escape("{name}"), r"(?P<name>\w+)")
 )
 
 
@@ -71,16 +65,14 @@ def setup_cell(page: Page) -> Found:
     first = page.code[0]
     match = SETUP.fullmatch(first.source)
     if not match:
-        yield first.number, "the first code cell must be the setup cell, the same in every lesson but for the name"
+        yield first.number, "the first code cell must be the setup cell: `python -m tools links` writes it"
     elif match["name"] != page.name:
         yield first.number, f"the setup cell names {match['name']!r}; it should name {page.name!r}"
 
 
 def code_length(page: Page) -> Found:
-    """Code cells fit in one look; the setup cell, the same in every lesson, is folded."""
+    """Code cells fit in one look."""
     for cell in page.code:
-        if SETUP.fullmatch(cell.source):
-            continue
         lines = sum(bool(line.strip()) for line in cell.source.splitlines())
         if lines > CODE_LINES:
             yield cell.number, f"{lines} lines of code: at most {CODE_LINES}; split the cell, one question each"

@@ -16,7 +16,8 @@ TOP = Path(__file__).parents[3]
 @pytest.fixture
 def toy(tmp_path: Path, monkeypatch):
     """Makes the lesson 07_toy from a text, with a quiz."""
-    shutil.copy(TOP / "jupytext.toml", tmp_path)
+    for settings in ("jupytext.toml", "pyproject.toml"):
+        shutil.copy(TOP / settings, tmp_path)
     shutil.copytree(TOP / "docs", tmp_path / "docs")
     quizzes = tmp_path / "quizzes"
     quizzes.mkdir()
