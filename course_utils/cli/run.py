@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from course_utils import lessons
+from course_utils.cli.stopping import one_line
 from course_utils.errors import CourseError
 
 if TYPE_CHECKING:
@@ -41,15 +42,24 @@ def run(
     chosen = choose(folder, names)
     slugs = [lesson.slug for lesson in chosen]
     typer.echo(running.heading(slugs))
-    good = True
-    for slug in slugs:
-        notebook = read_notebook(folder / f"{slug}.ipynb")
-        solutions = folder / "solutions" / f"{slug}.ipynb"
-        solved = read_notebook(solutions) if solutions.exists() else None
-        report = running.run(slug, folder, notebook, solved, network, images)
-        typer.echo(running.row(report, slugs))
-        good = good and report.passed(strict)
+    good, left = True, slugs
+    with one_line(lambda: rest(slugs, left, "course run")):
+        for done, slug in enumerate(slugs):
+            left = slugs[done:]
+            notebook = read_notebook(folder / f"{slug}.ipynb")
+            solutions = folder / "solutions" / f"{slug}.ipynb"
+            solved = read_notebook(solutions) if solutions.exists() else None
+            report = running.run(slug, folder, notebook, solved, network, images)
+            typer.echo(running.row(report, slugs))
+            good = good and report.passed(strict)
     raise typer.Exit(0 if good else 1)
+
+
+def rest(slugs: list[str], left: list[str], command: str) -> str:
+    """What a stopped run says: how many lessons it has finished, and which command runs the others."""
+    numbers = " ".join(slug.partition("_")[0] for slug in left)
+    count = f"{len(slugs) - len(left)} of {len(slugs)} lessons were run"
+    return f"{count}; `{command} {numbers}`, with the same options, goes on from there."
 
 
 def choose(folder: Path, names: list[str] | None = None) -> list[lessons.Lesson]:

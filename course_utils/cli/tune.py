@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from course_utils.arguments import LARGEST_SEED, whole
+from course_utils.cli.stopping import one_line
+from course_utils.display.steps import time_left
 from course_utils.errors import CourseError
 
 if TYPE_CHECKING:
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 STARTS = 3  # trainings of the chosen and of the default settings each, at the end
-INTERRUPTED = 130  # what a shell expects after Ctrl-C
 
 
 @app.command()
@@ -44,7 +45,7 @@ def tune(
     again = f"course tune {lesson} --trials N"
     if storage is not None:
         again += f" --storage {quote(without_password(storage))}"
-    try:
+    with one_line(lambda: f"What has finished is kept: `{again}` goes on from there."):
         study = search(
             Objective(task, seed),
             task.space,
@@ -63,9 +64,6 @@ def tune(
                 code="cli.no-score",
             )
         typer.echo(_report(task, state, seed, workers))
-    except KeyboardInterrupt:
-        typer.echo(f"Stopped. What has finished is kept: `{again}` goes on from there.", err=True)
-        raise typer.Exit(INTERRUPTED) from None
     typer.echo(f"To search on from here: `{again}`, with N above {state.finished}.")
 
 
@@ -89,9 +87,8 @@ def line_of(state: "Progress", workers: int) -> str:
         parts.append(f"{state.running} running")
     if state.best is not None:
         parts.append(f"best {state.best:.1%}")
-    left = state.seconds_left(workers)
-    if left:
-        parts.append(f"about {left:.0f} s left" if left < 100 else f"about {left / 60:.0f} min left")
+    if left := state.seconds_left(workers):
+        parts.append(time_left(left))
     return ", ".join(parts)
 
 

@@ -78,11 +78,13 @@ class Steps:
 
     def _left(self) -> str:
         """How long the rest will take at the pace so far."""
-        new = self.done - self.first
-        if not new or self.done >= self.total:
-            return ""
-        seconds = (time.monotonic() - self.began) / new * (self.total - self.done)
-        return f"about {seconds:.0f} s left" if seconds < 100 else f"about {seconds / 60:.0f} min left"
+        new, rest = self.done - self.first, self.total - self.done
+        return time_left((time.monotonic() - self.began) / new * rest) if new and rest > 0 else ""
+
+
+def time_left(seconds: float) -> str:
+    """Say how long the rest will take."""
+    return f"about {seconds:.0f} s left" if seconds < 100 else f"about {seconds / 60:.0f} min left"
 
 
 def steps(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:

@@ -1,6 +1,7 @@
 """`course run`: it executes the notebooks as they stand, prints a table, and changes no file."""
 
 import nbformat
+import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from support.errors import refused
@@ -10,6 +11,10 @@ from course_utils import lessons
 from course_utils.cli import app
 from course_utils.cli.run import choose, read_notebook
 from course_utils.errors import CourseError
+
+INTERRUPT = (
+    b"import os, signal, time; os.kill(os.getppid(), signal.SIGINT); time.sleep(60)"  # as Ctrl-C, to the command
+)
 
 
 @pytest.fixture
@@ -49,6 +54,20 @@ def test_a_lesson_is_executed_and_its_file_left_alone(write, tmp_path, command):
     assert heading.split() == ["lesson", "seconds", "peak", "MB", "slowest", "cell", "result"]
     assert row.startswith("07_toy") and row.endswith("small says 42")
     assert (tmp_path / "07_toy.ipynb").read_bytes() == before
+
+
+def test_ctrl_c_ends_in_one_line_that_says_how_to_go_on(write, tmp_path, monkeypatch):
+    write("print(1)")
+    (tmp_path / "08_next.ipynb").write_bytes((tmp_path / "07_toy.ipynb").read_bytes().replace(b"print(1)", INTERRUPT))
+    both = [*lessons.LESSONS, lessons.Lesson("08_next", "And then?")]
+    monkeypatch.setattr(lessons, "LESSONS", tuple(both))
+    began = set(psutil.Process().children(recursive=True))
+    done = course("run", "--folder", str(tmp_path))
+    assert done.exit_code == 130
+    assert done.stderr == (
+        "Stopped. 1 of 2 lessons were run; `course run 08`, with the same options, goes on from there.\n"
+    )
+    assert not [each for each in psutil.Process().children(recursive=True) if each not in began], "a kernel is left"
 
 
 def test_a_failing_cell_is_named_by_file_and_number(write, tmp_path):

@@ -1,9 +1,11 @@
 """Recording: a lesson's own cells over many seeds, stopped and gone on with, and stale as soon as they change."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+import typer
 from support.errors import refused
 from typer.testing import CliRunner
 
@@ -83,6 +85,26 @@ def test_a_stopped_recording_goes_on_and_more_seeds_are_added(lesson, monkeypatc
     record(["compare"])
     record(["compare"], seeds=12)
     assert ran() == list(range(12)) and recorded("07/compare", Path("records")).seeds == 12
+
+
+def test_each_seed_is_told_and_ctrl_c_ends_in_one_line(lesson, capsys):
+    lesson.text.write_text(
+        TEXT.replace(
+            '    with Path("ran")',
+            '    if seed == 3 and not Path("go").exists():\n        signal.raise_signal(2)\n    with Path("ran")',
+        ).replace("from pathlib", "import signal\nfrom pathlib")
+    )
+    with pytest.raises(typer.Exit) as stopped:
+        record(["compare"])
+    said = capsys.readouterr()
+    assert stopped.value.exit_code == 130
+    assert said.err == "Stopped. 07/compare has 3 of 10 seeds; the same command goes on from there.\n"
+    assert re.fullmatch(r"07/compare: 3 of 10 seeds; seed 2 took 0 s, about \d+ s left", said.out.splitlines()[3])
+    Path("go").touch()
+    record(["compare"])
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert first == "07/compare: 3 of 10 seeds are there already."
+    assert last == "07/compare: 10 of 10 seeds; seed 9 took 0 s"
 
 
 def test_runs_of_other_code_are_not_gone_on_with(lesson):

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from course_utils.cli.run import Images, Names, Network, Strict
+from course_utils.cli.run import Images, Names, Network, Strict, rest
+from course_utils.cli.stopping import one_line
 from course_utils.errors import CourseError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -72,11 +73,13 @@ def run(
     chosen = choose(folder, names)
     slugs = [lesson.name for lesson in chosen]
     typer.echo(heading(slugs))
-    good = True
-    for lesson in chosen:
-        report = running.run(lesson, network, images, write=write)
-        typer.echo(row(report, slugs))
-        good = good and report.passed(strict)
+    good, left = True, slugs
+    with one_line(lambda: rest(slugs, left, "python -m tools lessons run")):
+        for done, lesson in enumerate(chosen):
+            left = slugs[done:]
+            report = running.run(lesson, network, images, write=write)
+            typer.echo(row(report, slugs))
+            good = good and report.passed(strict)
     raise typer.Exit(0 if good else 1)
 
 

@@ -12,6 +12,8 @@ import pandas as pd
 import torch
 import typer
 
+from course_utils.cli.stopping import one_line
+from course_utils.display.steps import time_left
 from course_utils.errors import CourseError
 from course_utils.experiments import records
 from course_utils.experiments.finished import add_finished, read_finished
@@ -22,6 +24,7 @@ from tools.recording.experiments import LessonExperiment, experiments_of
 
 BUILD = Path("build") / "records"  # not for git: runs of records that aren't complete yet
 LEAST_SEEDS = 10
+AGAIN = "the same command goes on from there."
 
 
 def record(
@@ -77,16 +80,21 @@ def record_one(experiment: LessonExperiment, seeds: int, jobs: int, folder: Path
         partial.unlink()  # runs of other code
     rows = read_finished(partial, shared)
     missing = sorted(set(range(seeds)) - {row["seed"] for row in rows})
-    module = ModuleType(f"recorded_{experiment.name.replace('/', '_')}")
-    sys.modules[module.__name__] = module  # where copies of this process look for its functions
-    function = experiment.load(module)
     typer.echo(f"{experiment.name}: {seeds - len(missing)} of {seeds} seeds are there already.")
-    for seed, seconds, given in unordered(_timed, [(function, seed) for seed in missing], jobs):
-        for row in _rows(experiment, given):
-            run = {"seed": seed, **row, "seconds": round(seconds, 1)}
-            rows.append(run)
-            add_finished(partial, run)
-        typer.echo(f"{experiment.name}: seed {seed} took {seconds:.0f} s")
+    with one_line(lambda: f"{experiment.name} has {seeds - len(missing)} of {seeds} seeds; {AGAIN}"):
+        module = ModuleType(f"recorded_{experiment.name.replace('/', '_')}")
+        sys.modules[module.__name__] = module  # where copies of this process look for its functions
+        function = experiment.load(module)
+        began, due = time.monotonic(), len(missing)
+        for seed, seconds, given in unordered(_timed, [(function, seed) for seed in missing], jobs):
+            for row in _rows(experiment, given):
+                run = {"seed": seed, **row, "seconds": round(seconds, 1)}
+                rows.append(run)
+                add_finished(partial, run)
+            missing.remove(seed)
+            told = f"{experiment.name}: {seeds - len(missing)} of {seeds} seeds; seed {seed} took {seconds:.0f} s"
+            left = (time.monotonic() - began) / (due - len(missing)) * len(missing)
+            typer.echo(f"{told}, {time_left(left)}" if missing else told)
     write(experiment.name, rows, shared, folder)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from course_utils.cli.stopping import one_line
 from course_utils.errors import CourseError
 
 Numbers = Annotated[list[str] | None, typer.Argument(help="Assignments by number, e.g. 04; all when left out.")]
@@ -106,11 +107,8 @@ def grade(
         times=times,
         secrets=[path for path in (bank, key, course_key) if path],
     )
-    try:
+    with one_line(lambda: "Everything marked so far is kept; run the same command again to continue."):
         summary, tier = asyncio.run(work)
-    except KeyboardInterrupt:
-        typer.echo("Stopped. Everything marked so far is kept; run the same command again to continue.", err=True)
-        raise typer.Exit(130) from None
     typer.echo(f"{summary.seen} submissions, {summary.passed_over} of them done before")
     if tier:
         typer.echo(f"isolation: {tier.name} ({tier.means})")
