@@ -3,15 +3,35 @@
 from course_utils.backbones.images.efficientnet_lite0 import efficientnet_lite0
 from course_utils.backbones.images.resnet18_half import resnet18_half
 from course_utils.backbones.images.vgg16_quarter import vgg16_quarter
-from course_utils.backbones.registry import BACKBONES, Backbone, default, find_backbone, register
+from course_utils.backbones.registry import (
+    BACKBONES,
+    Backbone,
+    ImageBackbone,
+    TextBackbone,
+    default,
+    default_backbone,
+    find_backbone,
+    register,
+)
+from course_utils.backbones.text.bert_base import bert_base
+from course_utils.backbones.text.classifier import TextClassifier, check_tokenizer
+from course_utils.backbones.text.minilm import minilm, minilm_tokenizer
 from course_utils.backbones.weights import training_record, verify_weights
 
 __all__ = [
     "BACKBONES",
     "Backbone",
+    "ImageBackbone",
+    "TextBackbone",
+    "TextClassifier",
+    "bert_base",
+    "check_tokenizer",
     "default",
+    "default_backbone",
     "efficientnet_lite0",
     "find_backbone",
+    "minilm",
+    "minilm_tokenizer",
     "register",
     "resnet18_half",
     "training_record",

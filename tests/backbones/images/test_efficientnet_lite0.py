@@ -15,7 +15,7 @@ from timm import create_model
 from timm.data import ImageNetInfo
 
 from course_utils import surgery
-from course_utils.backbones import efficientnet_lite0, find_backbone
+from course_utils.backbones import efficientnet_lite0, find_backbone, packages
 from course_utils.backbones.images import efficientnet_lite0 as module
 from course_utils.backbones.images.tiny_imagenet import DEVIATION, MEAN
 from course_utils.tasks import ImageTask
@@ -71,7 +71,7 @@ def test_a_changed_file_is_refused(monkeypatch, tmp_path):
             (tmp_path / "weights.pth").write_bytes(b"other weights")
             return tmp_path / "weights.pth"
 
-    monkeypatch.setattr(module, "distribution", lambda _: Changed())
+    monkeypatch.setattr(packages, "distribution", lambda _: Changed())
     with refused("backbones.weights-damaged", "==0.1.0"):
         efficientnet_lite0("DEFAULT")
     assert efficientnet_lite0(), "random weights need no file"
@@ -81,7 +81,7 @@ def test_without_the_extra_it_says_how_to_install_it(monkeypatch):
     def missing(name):
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(module, "distribution", missing)
+    monkeypatch.setattr(packages, "distribution", missing)
     with refused("backbones.extra-missing", module.PACKAGE, "[efficientnet]"):
         efficientnet_lite0("DEFAULT")
     monkeypatch.setitem(sys.modules, "timm", None)

@@ -1,0 +1,1 @@
+"""Encoders of texts, and the classifier that the course makes of them."""
