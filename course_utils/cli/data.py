@@ -28,11 +28,10 @@ def list_data_sets() -> None:
 
 
 def _need(data_set: DataSet) -> str:
-    if data_set.source is None:
+    if not data_set.sources:
         return "no download"
-    if data_set.needs_photographs:
-        return f"downloads {data_set.source}"
-    return f"downloads {data_set.source}, or draws"
+    downloads = f"downloads {' and '.join(data_set.sources)}"
+    return f"{downloads}, or takes {data_set.stand_in}" if data_set.stand_in else downloads
 
 
 @app.command()

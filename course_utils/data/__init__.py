@@ -1,4 +1,4 @@
-"""The data sets that lessons load by name, and `images` and `image_report` for your own.
+"""The data sets that lessons load by name, `images`, `image_report` and `texts` for your own, and loaders of texts.
 
 A module is imported when it is first used.
 """
@@ -12,9 +12,13 @@ from course_utils.data.registry import DATA_SETS, DataSet, find_data_set, load
 if TYPE_CHECKING:  # as what type checkers see: when the course runs, it is the package, which can be called
     from course_utils.data.images.own.loading import images as images
     from course_utils.data.images.own.report import image_report as image_report
+    from course_utils.data.text.loaders import text_loaders as text_loaders
 
 _loaders = [entry.loader.removeprefix(f"{__name__}.").split(":") for entry in DATA_SETS.values()]
-_attributes = {module: [name] for module, name in _loaders} | {"images.own.report": ["image_report"]}
+_attributes = {module: [name] for module, name in _loaders} | {
+    "images.own.report": ["image_report"],
+    "text.loaders": ["text_loaders"],
+}
 __getattr__, _, __all__ = lazy_loader.attach(__name__, submodules={"images"}, submod_attrs=_attributes)
 __all__ += ["DATA_SETS", "DataSet", "find_data_set", "load"]
 

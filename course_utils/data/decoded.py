@@ -40,7 +40,7 @@ def decode_once(key: str, decode: Callable[[], Tensors], names: Collection[str])
         write_tensors(path, tensors)
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error  # without the folder's name, which is the machine's
-        print(f"The decoded images can't be kept in the data folder ({reason}): the next start decodes them again.")
+        print(f"What was decoded can't be kept in the data folder ({reason}): the next start decodes it again.")
     return tensors
 
 

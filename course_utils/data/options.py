@@ -11,7 +11,7 @@ from course_utils.errors import CourseError
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoaderOptions:
+class SplitOptions:
     """What can be asked of any data set.
 
     Parameters
@@ -19,9 +19,7 @@ class LoaderOptions:
     n_per_class : int, optional
         Training items of each class; None takes all that are left. Fewer are always among those of a larger number.
     seed : int, optional
-        Decides the split and the order of batches; None is the course's seed.
-    bs : int
-        Items in a batch.
+        Decides the split, and the order of batches; None is the course's seed.
     split : (float, float)
         The size of the validation set and of the test set; each a share of a class below 1, or a number of items of
         each class from 1 upwards.
@@ -29,12 +27,10 @@ class LoaderOptions:
 
     n_per_class: int | None = None
     seed: int | None = None
-    bs: int = 64
     split: tuple[float, float] = (0.2, 0.2)
 
     def __post_init__(self) -> None:
         """Check what can be checked without the data, and turn NumPy's numbers into Python's."""
-        object.__setattr__(self, "bs", check_whole_number("bs", self.bs))
         if self.seed is not None:
             object.__setattr__(self, "seed", check_whole_number("seed", self.seed, least=0))
         _check_no_empty_set(self.split)
@@ -43,6 +39,24 @@ class LoaderOptions:
     def chosen_seed(self) -> int:
         """The seed that was given, or else the course's."""
         return environment.seed() if self.seed is None else self.seed
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoaderOptions(SplitOptions):
+    """What can be asked of any data set that comes as DataLoaders, besides `SplitOptions`.
+
+    Parameters
+    ----------
+    bs : int
+        Items in a batch.
+    """
+
+    bs: int = 64
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without the data."""
+        super().__post_init__()
+        object.__setattr__(self, "bs", check_whole_number("bs", self.bs))
 
 
 def check_whole_number(name: str, value: Any, least: int = 1) -> int:

@@ -22,7 +22,7 @@ class DataSet:
     loader : str
         Where its function is, as "module:function"; the module is imported when the data set is first loaded.
     modality : str
-        What an item is: "images".
+        What an item is: "images" or "text".
     about : str
         One line that says what it holds.
     licence, citation : str
@@ -31,10 +31,10 @@ class DataSet:
         Number of classes with the default options.
     size : int, optional
         Pixels a side of an image in a batch, with the default options.
-    source : str, optional
-        The name in `course_utils.data.sources.SOURCES` of the archive that it needs or can use.
-    needs_photographs : bool
-        Whether nothing stands in where its photographs can't be had.
+    sources : tuple of str
+        The names in `course_utils.data.sources.SOURCES` of the archives that it needs or can use.
+    stand_in : str
+        What it gives where these can't be had: "drawings", "texts written for this course"; "" for nothing.
     small : mapping
         Options that load a small sample within seconds.
     """
@@ -47,14 +47,19 @@ class DataSet:
     citation: str
     classes: int
     size: int | None = None
-    source: str | None = None
-    needs_photographs: bool = False
+    sources: tuple[str, ...] = ()
+    stand_in: str = ""
     small: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     def function(self) -> Callable[..., Any]:
         """Import the module of the data set and return its function."""
         module, name = self.loader.split(":")
         return getattr(import_module(module), name)
+
+    @property
+    def needs_download(self) -> bool:
+        """Whether nothing stands in where its archives can't be had."""
+        return bool(self.sources) and not self.stand_in
 
 
 _DRAWN = "made by this course, Apache 2.0"
@@ -81,7 +86,8 @@ DATA_SETS: dict[str, DataSet] = {
             citation=SOURCES["cifar10"].citation,
             classes=2,
             size=64,
-            source="cifar10",
+            sources=("cifar10",),
+            stand_in="drawings",
             small={"n_per_class": 3, "split": (4, 6)},
         ),
         DataSet(
@@ -93,7 +99,8 @@ DATA_SETS: dict[str, DataSet] = {
             citation=SOURCES["trashnet"].citation,
             classes=6,
             size=96,
-            source="trashnet",
+            sources=("trashnet",),
+            stand_in="drawings",
             small={"n_per_class": 3, "split": (2, 4)},
         ),
         DataSet(
@@ -105,8 +112,7 @@ DATA_SETS: dict[str, DataSet] = {
             citation=SOURCES["pets"].citation,
             classes=37,
             size=224,
-            source="pets",
-            needs_photographs=True,
+            sources=("pets",),
             small={"n_per_class": 2, "size": 40, "split": (1, 2)},
         ),
         DataSet(
@@ -119,6 +125,18 @@ DATA_SETS: dict[str, DataSet] = {
             classes=2,
             size=64,
             small={"n_patients": 40, "slices": 4, "prevalence": 0.25, "n_per_class": 5},
+        ),
+        DataSet(
+            name="reviews",
+            loader="course_utils.data.text.reviews:reviews",
+            modality="text",
+            about="short texts that praise or blame products or films: public ones, or some written for this course",
+            licence=f"public texts: {SOURCES['pros_cons'].licence}; written ones: {_DRAWN}",
+            citation=f"{SOURCES['pros_cons'].citation}; {SOURCES['sentence_polarity'].citation}",
+            classes=2,
+            sources=("pros_cons", "sentence_polarity"),
+            stand_in="texts written for this course",
+            small={"n_per_class": 3, "split": (2, 4)},
         ),
     )
 }
@@ -150,7 +168,7 @@ def markdown_table() -> str:
 
 
 def load(name: str, **options: Any) -> Any:
-    """Load a data set by name, as fastai DataLoaders with a held-out `test`.
+    """Load a data set by name: images as fastai DataLoaders with a held-out `test`, texts as `Texts`.
 
     Parameters
     ----------

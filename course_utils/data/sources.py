@@ -78,6 +78,7 @@ class Source:
 LINE = 20  # bytes, about, of a line in a publisher's list of files
 _CIFAR = "d7d05618061fe37d830fb0419063d113c575ccbc"
 _TRASHNET = "6fa2b878c6c1b4304b91109070ce0edf9279bb31"
+_NLTK = "https://github.com/nltk/nltk_data/raw/5db857e/packages/corpora"
 SOURCES = {
     source.name: source
     for source in (
@@ -105,6 +106,30 @@ SOURCES = {
             licence="CC BY-SA 4.0",
             citation="Parkhi, Vedaldi, Zisserman and Jawahar 2012, Cats and Dogs, CVPR",
             published="sha256:67195c5e1c01f1ab5f9b6a5d22b8c27a580d896ece458917e61d459337fa318d",
+        ),
+        Source(
+            name="pros_cons",
+            about="Pros and Cons: 45,877 short statements from product reviews, for `reviews`",
+            url=f"{_NLTK}/pros_cons.zip",
+            archive="pros_cons.zip",
+            size=746_276,
+            unpacked=4_000_000,
+            suffix=".txt",
+            licence="CC BY 4.0",
+            citation="Liu, Hu and Cheng 2005, Opinion Observer: Analyzing and Comparing Opinions on the Web, WWW",
+            content="ca2deb4b2501eaa399a7b797a4b33875847a6ebcb1216a13fa52419606593e99",
+        ),
+        Source(
+            name="sentence_polarity",
+            about="Sentence polarity: 10,662 sentences from film reviews, for `reviews`",
+            url=f"{_NLTK}/sentence_polarity.zip",
+            archive="sentence_polarity.zip",
+            size=490_256,
+            unpacked=2_000_000,
+            suffix="",
+            licence="CC BY 4.0",
+            citation="Pang and Lee 2005, Seeing Stars: Exploiting Class Relationships for Sentiment, ACL",
+            content="3aaa5542a2e51f33a97a486a59a7cfd3f92a3fd7ecfd3cd1c41c5d405c9f33a5",
         ),
         Source(
             name="trashnet",

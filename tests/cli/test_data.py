@@ -47,7 +47,7 @@ def test_list_shows_every_data_set_of_the_registry():
         assert f"{data_set.name} ({data_set.modality}, " in said and data_set.about in said
         assert data_set.licence in said and data_set.citation in said
     assert "digits (images, no download)" in said and "pets (images, downloads pets)" in said
-    assert "vehicles (images, downloads cifar10, or draws)" in said
+    assert "vehicles (images, downloads cifar10, or takes drawings)" in said
 
 
 def test_fetch_says_where(toy):

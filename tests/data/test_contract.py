@@ -14,11 +14,12 @@ from support.errors import refused
 
 from course_utils import data
 from course_utils.data.images.options import ImageOptions
-from course_utils.data.options import LoaderOptions
+from course_utils.data.options import SplitOptions
 from course_utils.data.registry import DATA_SETS, DataSet
 from course_utils.data.sources import SOURCES
+from course_utils.data.text.texts import Texts
 
-OPTIONS = {"images": ImageOptions}  # the common options of each modality
+OPTIONS = {"images": ImageOptions, "text": SplitOptions}  # the common options of each modality
 NEEDED_SPLITS = ("train", "valid", "test")
 
 # One's own images have no content that a registry could describe; they keep all other promises, here with drawn files.
@@ -35,28 +36,58 @@ OWN = DataSet(
 )
 
 registered = pytest.mark.parametrize("entry", DATA_SETS.values(), ids=DATA_SETS)
-every_data_set = pytest.mark.parametrize("entry", [*DATA_SETS.values(), OWN], ids=[*DATA_SETS, OWN.name])
+EVERY = [*DATA_SETS.values(), OWN]
+every_data_set = pytest.mark.parametrize("entry", EVERY, ids=lambda entry: entry.name)
+of_images = pytest.mark.parametrize(
+    "entry", [entry for entry in EVERY if entry.modality == "images"], ids=lambda entry: entry.name
+)
 
 
 @pytest.fixture
 def ready(entry, tmp_path, monkeypatch):
-    """Images with which the data set loads; a small archive stands in for one that must be downloaded."""
+    """Data with which the data set loads; a small archive stands in for one that must be downloaded."""
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.delenv("COURSE_DATA_MIRROR", raising=False)
     monkeypatch.setenv("COURSE_IMAGES", "drawings")
     if entry is OWN:
         monkeypatch.chdir(tmp_path)
         class_folders(tmp_path / "own", 9)
-    if entry.needs_photographs:
-        mirror_stand_in(entry.source, tmp_path, monkeypatch)
+    if entry.needs_download:
+        (source,) = entry.sources
+        mirror_stand_in(source, tmp_path, monkeypatch)
 
 
-def small(entry: DataSet, **options: Any) -> DataLoaders:
+def small(entry: DataSet, **options: Any) -> DataLoaders | Texts:
     return entry.function()(**{**entry.small, "seed": 0, **options})
 
 
-def items(dls: DataLoaders) -> list[list[int]]:
-    return [list(loader.items) for loader in dls.loaders]
+def items(loaded: DataLoaders | Texts) -> list[list]:
+    """What is in each split: the numbers of images, or the texts themselves."""
+    if isinstance(loaded, Texts):
+        return [loaded.texts(split) for split in NEEDED_SPLITS]
+    return [list(loader.items) for loader in loaded.loaders]
+
+
+def classes(loaded: DataLoaders | Texts) -> list[str]:
+    return list(loaded.classes if isinstance(loaded, Texts) else loaded.vocab)
+
+
+def labels(loaded: DataLoaders | Texts) -> list[int]:
+    """The classes of the training set, as numbers."""
+    if isinstance(loaded, Texts):
+        return loaded.targets("train").tolist()
+    return [int(label) for _, label in loaded.train_ds]
+
+
+def contents(loaded: DataLoaders | Texts) -> set:
+    """The training set itself, whatever its numbers are."""
+    if isinstance(loaded, Texts):
+        return set(loaded.texts("train"))
+    return {loaded.train_ds[i][0].tobytes() for i in range(len(loaded.train_ds))}
+
+
+def unaugmented(entry: DataSet, **options: Any) -> DataLoaders | Texts:
+    return small(entry, **options, **({"augment": False} if entry.modality == "images" else {}))
 
 
 @registered
@@ -64,8 +95,8 @@ def test_the_entry_says_what_the_data_set_is(entry):
     assert entry.name.isidentifier() and entry.modality in OPTIONS
     assert entry.about and not entry.about.endswith(".") and "\n" not in entry.about
     assert entry.licence and entry.citation and entry.classes >= 2
-    assert entry.source is None or entry.source in SOURCES
-    assert not entry.needs_photographs or entry.source in STAND_INS
+    assert set(entry.sources) <= set(SOURCES)
+    assert not entry.needs_download or set(entry.sources) <= set(STAND_INS)
     assert entry.loader.startswith(f"course_utils.data.{entry.modality}.") and entry.loader.endswith(f":{entry.name}")
 
 
@@ -80,37 +111,41 @@ def test_the_signature_shows_every_option(entry):
     shown = inspect.signature(entry.function()).parameters
     common = inspect.signature(OPTIONS[entry.modality]).parameters
     assert set(common) <= set(shown) and "kwargs" not in shown
-    assert shown["size"].default == entry.size
-    assert issubclass(OPTIONS[entry.modality], LoaderOptions)
+    assert ("size" in shown) == (entry.modality == "images")
+    assert entry.size is None or shown["size"].default == entry.size
+    assert issubclass(OPTIONS[entry.modality], SplitOptions)
     assert "Parameters\n" in inspect.getdoc(entry.function())
 
 
 @every_data_set
 def test_it_loads_three_splits_that_never_overlap(entry, ready):
-    dls = small(entry)
-    splits = [set(each) for each in items(dls)]
-    assert isinstance(dls, DataLoaders) and len(splits) == len(NEEDED_SPLITS) and all(splits)
-    assert len(set.union(*splits)) == sum(map(len, splits)) == sum(map(len, items(dls)))
-    assert dls.test is dls.loaders[2]
-    assert dls.about.endswith(".") and "\n" not in dls.about
+    loaded = small(entry)
+    splits = [set(each) for each in items(loaded)]
+    assert isinstance(loaded, DataLoaders | Texts) and len(splits) == len(NEEDED_SPLITS) and all(splits)
+    assert len(set.union(*splits)) == sum(map(len, splits)) == sum(map(len, items(loaded)))
+    assert isinstance(loaded, Texts) or loaded.test is loaded.loaders[2]
+    assert loaded.about.endswith(".") and "\n" not in loaded.about
     for name, indices in zip(NEEDED_SPLITS, splits, strict=True):
-        assert f"{len(indices):,} {name}" in dls.about
+        assert f"{len(indices):,} {name}" in loaded.about
 
 
 @every_data_set
 def test_every_class_is_in_the_training_set(entry, ready):
-    dls = small(entry)
-    if not entry.needs_photographs:  # a stand-in has fewer
-        assert len(dls.vocab) == entry.classes
-    labels = [int(label) for _, label in dls.train_ds]
-    assert set(labels) == set(range(len(dls.vocab)))
-    assert len(labels) == entry.small["n_per_class"] * len(dls.vocab)
+    loaded = small(entry)
+    if not entry.needs_download:  # a stand-in has fewer
+        assert len(classes(loaded)) == entry.classes
+    found = labels(loaded)
+    assert set(found) == set(range(len(classes(loaded))))
+    assert len(found) == entry.small["n_per_class"] * len(classes(loaded))
 
 
 @every_data_set
 def test_the_seed_decides_and_nothing_else(entry, ready):
     one, again, other = small(entry), small(entry), small(entry, seed=1)
     assert items(one) == items(again)
+    if entry.modality == "text":
+        assert not set(one.texts("test")) & set(other.texts("test")), "six of hundreds"
+        return
     batches = [dls.test.one_batch() for dls in (one, again, other)]
     assert torch.equal(batches[0][0], batches[1][0]) and torch.equal(batches[0][1], batches[1][1])
     assert batches[0][0].shape != batches[2][0].shape or not torch.equal(batches[0][0], batches[2][0])
@@ -124,13 +159,12 @@ def test_the_courses_seed_is_the_default(entry, ready, monkeypatch):
 
 @every_data_set
 def test_fewer_labels_are_among_more_and_the_other_splits_stay(entry, ready):
-    few, more = small(entry, n_per_class=1, augment=False), small(entry, augment=False)
-    images = [{dls.train_ds[i][0].tobytes() for i in range(len(dls.train_ds))} for dls in (few, more)]
-    assert images[0] <= images[1] and len(few.train_ds) == len(few.vocab)
+    few, more = unaugmented(entry, n_per_class=1), unaugmented(entry)
+    assert contents(few) <= contents(more) and len(labels(few)) == len(classes(few))
     assert items(few)[1:] == items(more)[1:]
 
 
-@every_data_set
+@of_images
 def test_the_options_are_honoured(entry, ready):
     dls = small(entry, size=24, bs=4, augment=False, normalize=False)
     images, labels = dls.train.one_batch()
@@ -140,18 +174,22 @@ def test_the_options_are_honoured(entry, ready):
     assert normalised.min() < 0
 
 
-@every_data_set
+WRONG = [
+    ({"n_per_class": 0}, "data.bad-number"),
+    ({"n_per_class": 10**6}, "data.too-few-items"),
+    ({"split": (0.2,)}, "data.bad-split"),
+    ({"n_per_clas": 3}, "data.unknown-option"),
+]
+WRONG_OF_IMAGES = [({"size": 0}, "data.bad-number"), ({"bs": 2.5}, "data.bad-number")]
+
+
 @pytest.mark.parametrize(
-    "options, code",
+    ("entry", "options", "code"),
     [
-        ({"n_per_class": 0}, "data.bad-number"),
-        ({"n_per_class": 10**6}, "data.too-few-items"),
-        ({"size": 0}, "data.bad-number"),
-        ({"bs": 2.5}, "data.bad-number"),
-        ({"split": (0.2,)}, "data.bad-split"),
-        ({"n_per_clas": 3}, "data.unknown-option"),
+        pytest.param(entry, *wrong, id=f"{entry.name}-{wrong[0]}")
+        for entry in EVERY
+        for wrong in WRONG + (WRONG_OF_IMAGES if entry.modality == "images" else [])
     ],
-    ids=str,
 )
 def test_wrong_options_are_refused(entry, ready, options, code):
     (name,) = options
@@ -162,10 +200,8 @@ def test_wrong_options_are_refused(entry, ready, options, code):
             small(entry, **options)
 
 
-@every_data_set
+@pytest.mark.parametrize("entry", [each for each in EVERY if each.needs_download], ids=lambda entry: entry.name)
 def test_what_has_no_drawings_says_so(entry, ready, monkeypatch):
-    if not entry.needs_photographs:
-        pytest.skip("it loads with both")
     monkeypatch.setenv("COURSE_IMAGES", "drawings")
     with refused("data.needs-photographs", entry.name, "COURSE_IMAGES=photographs"):
         small(entry)

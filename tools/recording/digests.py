@@ -12,8 +12,9 @@ import joblib
 import torch
 
 from course_utils import environment
-from course_utils.backbones import training_record
+from course_utils.backbones import BACKBONES, training_record
 from course_utils.data.registry import find_data_set
+from course_utils.data.text.texts import Texts
 from course_utils.errors import CourseError
 from tools.recording.experiments import LessonExperiment
 
@@ -27,29 +28,40 @@ def belongs_to(experiment: LessonExperiment) -> dict[str, Any]:
         "code": experiment.code_digest(),
         "images": environment.images(),
         "data": {name: data_digest(name) for name in experiment.data_sets()},
-        "weights": {name: training_record(name)["sha256"][:16] for name in experiment.backbones()},
+        "weights": {name: weights_digest(name) for name in experiment.backbones()},
     }
 
 
 def data_digest(name: str) -> str:
-    """Make a fingerprint of a small sample of a data set: all of its images and labels.
+    """Make a fingerprint of a small sample of a data set: all that it holds, and its labels.
 
-    Raises CourseError `tools.no-photographs` where drawings stand in for photographs that were asked for.
+    Raises CourseError `tools.no-photographs` where drawings or the course's own texts stand in for what was asked for.
     """
     data_set = find_data_set(name)
     digest = hashlib.sha256()
-    dls = data_set.function()(**{"seed": 0, "augment": False} | dict(data_set.small))
-    if data_set.source and environment.images() == "photographs" and getattr(dls, "factors", None) is not None:
+    plain = {"augment": False} if data_set.modality == "images" else {}
+    dls = data_set.function()(**{"seed": 0} | plain | dict(data_set.small))
+    is_stand_in = not dls.real if isinstance(dls, Texts) else getattr(dls, "factors", None) is not None
+    if data_set.sources and environment.images() == "photographs" and is_stand_in:
         raise CourseError(
-            f"Drawings stand in for the photographs of {name}, and a record would call them photographs: name the "
-            "folder of archives in COURSE_DATA_MIRROR, or set COURSE_IMAGES=drawings.",
+            f"{data_set.stand_in.capitalize()} stand in for the public data of {name}, and a record would call them "
+            "that: name the folder of archives in COURSE_DATA_MIRROR, or set COURSE_IMAGES=drawings.",
             code="tools.no-photographs",
         )
+    if isinstance(dls, Texts):
+        for split in ("valid", "test", "train"):
+            digest.update(getattr(dls, split).to_csv(index=False).encode())
+        return digest.hexdigest()[:16]
     for loader in (*dls.loaders[1:], dls.test):
         for images, labels in loader:
             for tensor in (images, labels):
                 digest.update(tensor.as_subclass(torch.Tensor).cpu().contiguous().numpy().round(4).tobytes())
     return digest.hexdigest()[:16]
+
+
+def weights_digest(name: str) -> str:
+    """Give the fingerprint of a backbone's trained weights."""
+    return (BACKBONES[name].fingerprint or training_record(name)["sha256"])[:16]
 
 
 def circumstances() -> dict[str, str]:

@@ -57,8 +57,11 @@ class LessonExperiment:
     def backbones(self) -> list[str]:
         """Names of the networks whose weights the cells use; `default()` is the one of a machine without a GPU."""
         words = self._words()
-        usual = {each.name for each in BACKBONES.values() if each.bundled and each.default_of}
-        return sorted((words & BACKBONES.keys()) | (usual if words & {"default", "ImageTask"} else set()))
+        usual = {each.name: each.modality for each in BACKBONES.values() if each.default_of == "small"}
+        modalities = ({"images"} if words & {"default", "ImageTask"} else set()) | (
+            {"text"} if words & {"TextTask", "text_learner"} else set()
+        )
+        return sorted((words & BACKBONES.keys()) | {name for name, kind in usual.items() if kind in modalities})
 
     def _words(self) -> set[str]:
         words = set()

@@ -1,0 +1,1 @@
+"""The texts of the course, one module for each data set, and fastai's loaders of any texts."""
