@@ -24,7 +24,7 @@ from course_utils.surgery import Block, blocks
 from course_utils.surgery.blocks import evaluating
 from course_utils.training import cacheable
 from course_utils.training.cut_forward import CutForward, first_of, size_of, tensors_in
-from course_utils.training.feature_loader import BUDGET, FeatureDL
+from course_utils.training.feature_loader import BUDGET, FeatureDL, like, shape_of_all
 from course_utils.training.feature_store import digest, digest_of_code, digest_of_weights
 from course_utils.training.randomness import randomness_kept
 
@@ -158,7 +158,7 @@ def stored_features(
     features.loaders = [*stored, *data.loaders[len(stored) :]]
     what = Cached(
         blocks=tuple(block.name for block in frozen),
-        shape=tuple(cut.shape),
+        shape=tuple(stored[0].copies.shape[2:]),
         bytes=sum(dl.copies.nbytes for dl in stored),
         on_disk=any(dl.on_disk for dl in stored),
         seconds=time.perf_counter() - start,
@@ -174,7 +174,7 @@ def _keep_earlier(
     """Make loaders for the features of an earlier depth, where they fit into memory."""
     few = first_of(ordered[0].one_batch()[0], LOOKED_AT)
     cut = CutForward(learn.model, parts[:depth], parts[depth:], few)
-    if 4 * prod(cut.shape) * sum(len(dl.dataset) for dl in ordered) > budget:
+    if sum(4 * prod(shape_of_all(cut, dl)) * len(dl.dataset) for dl in ordered) > budget:
         return
     earlier.loaders = [
         FeatureDL(dl, cut, images, 1, budget, network=_fingerprint(learn.model, parts, depth))
@@ -212,7 +212,7 @@ def _checked_cut(
     cacheable.check_batch(batch, getattr(learn.dls, "n_inp", 1))
     given = first_of(batch[0], LOOKED_AT)
     cut = CutForward(learn.model, frozen, training, given)
-    if most is not None and 4 * prod(cut.shape) * len(images.dataset) > most:
+    if most is not None and 4 * prod(shape_of_all(cut, images)) * len(images.dataset) > most:
         raise CourseError(
             f"The features of {len(images.dataset):,} images don't fit into {most / 1e9:.1f} GB of memory: freeze "
             "deeper (later features are smaller), or take smaller images.",
@@ -296,8 +296,8 @@ class _Guard(Callback):
             count, now = size_of(given), stored.cut.features(given)
         pairs = [(new, old[:count]) for new, old in zip(targets, stored.targets, strict=True)]
         if len(stored.copies) == 1:  # augmented images differ each time
-            pairs.append((now, stored.copies[0, :count]))
-            pairs += [(part, stored.kept[name][:count]) for name, part in stored.cut.kept(given).items()]
+            pairs.append((now, like(now, stored.copies[0])))
+            pairs += [(part, like(part, stored.kept[name])) for name, part in stored.cut.kept(given).items()]
         same = all(torch.allclose(new.cpu(), old.cpu(), atol=1e-4) for new, old in pairs)
         return same and len(self.images.dataset) == stored.copies.shape[1]
 

@@ -7,7 +7,7 @@ gives back the stored features.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from course_utils.errors import CourseError
 from course_utils.surgery import Block
 
 KEY = "stored features"  # of a batch that is a dictionary
+MASK = "attention_mask"  # the input that tells a text's tokens from padding
 Input = Tensor | Mapping[str, Tensor]
 
 
@@ -35,17 +36,25 @@ class _Form:
     shape: tuple[int, ...]
     dtype: torch.dtype
     device: torch.device
+    follows: tuple[int, ...] = ()  # the dimensions that are as long as the texts of the batch
 
     @classmethod
     def of(cls, tensor: Tensor) -> "_Form":
         return cls(tuple(tensor.shape), tensor.dtype, tensor.device)
 
-    def made(self, size: int, batch: int) -> Tensor:
-        """Make a tensor without values for a batch of another size than the one that was looked at."""
-        first = self.shape[:1]
-        if first and first[0] % batch == 0:
-            first = (first[0] // batch * size,)
-        return torch.empty(*first, *self.shape[1:], dtype=self.dtype, device=self.device)
+    def made(self, size: int, batch: int, length: int) -> Tensor:
+        """Make a tensor without values for a batch of another size, or of longer texts, than that looked at."""
+        shape = list(self.shape)
+        if shape and shape[0] % batch == 0:
+            shape[0] = shape[0] // batch * size
+        for dimension in self.follows:
+            shape[dimension] = length
+        return torch.empty(shape, dtype=self.dtype, device=self.device)
+
+    def compared(self, shorter: "_Form") -> "_Form":
+        """Tell which dimensions follow the length of texts, by the form of the same tensor for shorter ones."""
+        pairs = enumerate(zip(self.shape, shorter.shape, strict=False))
+        return replace(self, follows=tuple(n for n, (long, short) in pairs if n and long == short + 1))
 
 
 class CutForward:
@@ -65,6 +74,9 @@ class CutForward:
     ----------
     shape : tuple of int
         Of one example's features.
+    of_texts : bool
+        Whether the features have a row for each token of a text, and a mask tells tokens from padding: then batches
+        differ in length.
     """
 
     def __init__(self, model: nn.Module, frozen: Sequence[Block], training: Sequence[Block], example: Input) -> None:
@@ -72,8 +84,14 @@ class CutForward:
         self.layers = [layer for block in frozen for layer in block.layers.values()]
         self.batch = size_of(example)
         self.input = _formed(example)
-        self.calls: list[tuple[nn.Module, Any]] = []  # of frozen layers before the cut, and the form of what they gave
-        self._watch([layer for block in training for layer in block.layers.values()], example)
+        later = [layer for block in training for layer in block.layers.values()]
+        self.calls = self._watch(later, example)  # frozen layers before the cut, and the form of what they gave
+        if (shorter := _shorter(example)) is not None:
+            again = self._watch(later, shorter)
+            if [layer for layer, _ in again] == [layer for layer, _ in self.calls]:
+                self.calls = [
+                    (layer, _compared(form, other)) for (layer, form), (_, other) in zip(self.calls, again, strict=True)
+                ]
         found = tensors_in(self.calls[-1][1]) if self.calls else []
         if len(found) != 1 or found[0].shape[:1] != (self.batch,):
             raise CourseError(
@@ -81,14 +99,16 @@ class CutForward:
                 "there is nothing to store: cache behind another block.",
                 code="training.uncacheable-forward",
             )
-        self.shape = found[0].shape[1:]
+        told_apart = isinstance(example, Mapping) and MASK in self.kept(example)
+        self.shape, self.of_texts = found[0].shape[1:], found[0].follows == (1,) and told_apart
 
     @torch.no_grad()
-    def _watch(self, later: list[nn.Module], example: Input) -> None:
-        """Note the calls of frozen layers up to the first call of a later one."""
+    def _watch(self, later: list[nn.Module], example: Input) -> list[tuple[nn.Module, Any]]:
+        """List the calls of frozen layers up to the first call of a later one."""
+        calls: list[tuple[nn.Module, Any]] = []
 
         def note(layer: nn.Module, _: tuple, output: Any) -> None:
-            self.calls.append((layer, _formed(output)))
+            calls.append((layer, _formed(output)))
 
         def stop(*_: Any) -> None:
             raise _Reached(None)
@@ -100,6 +120,7 @@ class CutForward:
                 hooks.callback(layer.register_forward_pre_hook(stop).remove)
             with suppress(_Reached):
                 self.forward(example)
+        return calls
 
     @torch.no_grad()
     def features(self, given: Input, earlier: "CutForward | None" = None) -> Tensor:
@@ -159,11 +180,11 @@ class CutForward:
             features, kept = stored[KEY], {name: part for name, part in stored.items() if name != KEY}
         else:
             features, kept = stored, {}
-        size = len(features)
+        size, length = len(features), features.shape[1] if self.of_texts else 0
         features = features.clone()  # layers that work in place, a DenseNet's ReLU for one, would change what is kept
 
         def made(form: _Form) -> Tensor:
-            empty = form.made(size, self.batch)
+            empty = form.made(size, self.batch, length)
             return empty if fill is None or not form.dtype.is_floating_point else empty.fill_(fill)
 
         if isinstance(self.input, Mapping):
@@ -215,6 +236,27 @@ def first_of(given: Input, count: int) -> Input:
     if isinstance(given, Mapping):
         return {name: part[:count] for name, part in given.items()}
     return given[:count]
+
+
+def length_of(given: Input) -> int:
+    """How many tokens the texts of a batch have, padding included; 0 for anything but texts."""
+    parts = tensors_in(given)
+    lengths = {part.shape[1] for part in parts if part.ndim == 2 and not part.is_floating_point()}
+    return lengths.pop() if isinstance(given, Mapping) and len(lengths) == 1 else 0
+
+
+def _shorter(given: Input) -> Input | None:
+    """Take the last token from each text; None where that can't be done."""
+    length = length_of(given)
+    if length < 2 or not isinstance(given, Mapping) or any(part.shape[1:] != (length,) for part in given.values()):
+        return None
+    return {name: part[:, :-1] for name, part in given.items()}
+
+
+def _compared(value: Any, shorter: Any) -> Any:
+    """Build the same structure with forms that know which dimensions follow the length of texts."""
+    others = iter(tensors_in(shorter))
+    return _mapped(value, _Form, lambda form: form.compared(next(others, form)))
 
 
 def _formed(value: Any) -> Any:

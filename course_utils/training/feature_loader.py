@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from fastai.data.load import DataLoader
 from fastai.torch_basics import chunked, to_device
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from course_utils.errors import CourseError
 from course_utils.surgery.blocks import evaluating
 from course_utils.training import feature_store
-from course_utils.training.cut_forward import CutForward, Input
+from course_utils.training.cut_forward import MASK, CutForward, Input, length_of
 from course_utils.training.randomness import randomness_kept
 
 BUDGET = 2**29  # bytes of features that are kept in memory; more go to a file
@@ -60,7 +61,7 @@ class FeatureDL(DataLoader):
         super().__init__(source.dataset, n=size, indexed=True, **options)  # the images, for predict and export
         self.source, self.cut, self.turn, self.ordered, self.earlier = source, cut, -1, ordered, earlier
         self.network, self.inputs = network, ""  # digests, of the inputs once they were read
-        self.copies = empty_features((copies, size, *cut.shape), budget)
+        self.copies = empty_features((copies, size, *shape_of_all(cut, ordered)), budget)
         self.on_disk = self.copies.nbytes > budget
         self.kept: dict[str, Tensor] = {}
         self.targets: list[Tensor] = []
@@ -118,7 +119,11 @@ class FeatureDL(DataLoader):
 
     def _batch(self, chunk: list[int], turn: int) -> tuple:
         kept = {name: part[chunk] for name, part in self.kept.items()}
-        return self.cut.stored(self.copies[turn][chunk], kept), *(target[chunk] for target in self.targets)
+        features = self.copies[turn][chunk]
+        if self.cut.of_texts:  # padded no further than to the longest text of the batch, as its tokens were
+            longest = int(kept[MASK].any(0).nonzero().max()) + 1
+            kept, features = {name: part[:, :longest] for name, part in kept.items()}, features[:, :longest]
+        return self.cut.stored(features, kept), *(target[chunk] for target in self.targets)
 
     def _compute(self, stored: Tensor) -> None:
         """Fill `stored` (examples, *shape) from one pass, or from disk, and note inputs to keep and targets."""
@@ -164,7 +169,7 @@ class FeatureDL(DataLoader):
             kept.append(self.cut.kept(given))
             targets.append(rest)
             yield given
-        self.kept = {name: torch.cat([part[name] for part in kept]) for name in kept[0]}
+        self.kept = {name: _joined([part[name] for part in kept]) for name in kept[0]}
         self.targets = [torch.cat(part) for part in zip(*targets, strict=True)]
 
     def _load(self, key: str, stored: Tensor, first: Input) -> bool:
@@ -173,20 +178,24 @@ class FeatureDL(DataLoader):
         if found is None:
             return False
         now = self.cut.features(first, None if self.earlier is None else self.earlier.cut)
-        if not torch.allclose(now.cpu(), found[: len(now)], rtol=1e-3, atol=1e-4):
+        if not torch.allclose(now.cpu(), like(now, found), rtol=1e-3, atol=1e-4):
             feature_store.discard(key)
             return False
         stored.copy_(found)
         return True
 
     def _put(self, stored: Tensor, start: int, features: Tensor) -> None:
-        if features.shape[1:] != stored.shape[1:]:
+        rows = stored[start : start + len(features)]
+        if self.cut.of_texts and features.shape[1] < stored.shape[1]:
+            rows[:, features.shape[1] :] = 0
+            rows = rows[:, : features.shape[1]]
+        if features.shape != rows.shape:
             raise CourseError(
                 f"The features of one batch have shape {tuple(features.shape[1:])} and those of the first one "
                 f"{tuple(stored.shape[1:])}: bring all inputs to one size, such as texts to one length.",
                 code="training.features-differ",
             )
-        stored[start : start + len(features)] = features
+        rows.copy_(features)
 
 
 def _named(given: Input) -> Iterator[str | Tensor]:
@@ -194,6 +203,25 @@ def _named(given: Input) -> Iterator[str | Tensor]:
     for name, part in given.items() if isinstance(given, Mapping) else [("", given)]:
         yield name
         yield part
+
+
+def shape_of_all(cut: CutForward, loader: DataLoader) -> tuple[int, ...]:
+    """Give the shape that holds the features of each example: those of texts are as long as the longest."""
+    if not cut.of_texts:
+        return cut.shape
+    return max(length_of(batch[0]) for batch in loader), *cut.shape[1:]
+
+
+def like(some: Tensor, stored: Tensor) -> Tensor:
+    """Give of stored rows as many as there are in `some`, and as long ones."""
+    rows = stored[: len(some)]
+    return rows[:, : some.shape[1]] if some.ndim > 1 else rows
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    """Join batches; those of texts are padded to the longest one."""
+    longest = max(part.shape[1] if part.ndim == 2 else 0 for part in parts)
+    return torch.cat([F.pad(part, (0, longest - part.shape[1])) if part.ndim == 2 else part for part in parts])
 
 
 def empty_features(shape: tuple[int, ...], budget: int) -> Tensor:
