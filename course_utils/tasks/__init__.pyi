@@ -5,3 +5,6 @@ from .metrics import METRICS as METRICS
 from .protocol import Task as Task
 from .running import train as train
 from .running import train_and_score as train_and_score
+from .text import TextTask as TextTask
+from .text import classify as classify
+from .text import text_learner as text_learner

@@ -1,17 +1,14 @@
 """Tasks on images: a data set of the course, a network of fastai's `vision_learner`, and a metric."""
 
 import copy
-import json
 import os
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
-from functools import partial
 from typing import Any
 
 from fastai.data.core import DataLoaders
-from fastai.data.load import DataLoader
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
 from fastai.torch_core import set_seed
@@ -20,9 +17,9 @@ from torch import nn
 
 from course_utils import data, environment
 from course_utils.backbones import default
-from course_utils.errors import CourseError
 from course_utils.surgery import replace_head
 from course_utils.tasks.metrics import find_metric
+from course_utils.tasks.parameters import as_json, check_measured, check_options, loader_of, named
 from course_utils.training import Strategy
 
 
@@ -87,20 +84,11 @@ class ImageTask:
         images: str | None = None,
         **options: Any,
     ):
-        if find_metric(metric).for_fastai is None:
-            raise CourseError(
-                f"An image task can't measure {metric!r}: give accuracy or balanced accuracy.",
-                code="tasks.unmeasured-metric",
-            )
-        if taken := sorted({"seed", "n_per_class"} & options.keys()):
-            raise CourseError(
-                f"{' and '.join(taken)} can't be an option of a task, since each run has its own: give seeds and "
-                "labels where the task is run.",
-                code="tasks.option-of-a-run",
-            )
+        check_measured(metric, "An image")
+        check_options(options)
         own: dict[str, Any] = {
             "dataset": dataset,
-            "name": name or _named(dataset),
+            "name": name or named(dataset),
             "metric": metric,
             "labels": labels,
             "epochs": epochs,
@@ -167,9 +155,9 @@ class ImageTask:
     def describe(self) -> dict[str, Any]:
         """Return data set, options, network, metric and images, as JSON can hold them."""
         return {
-            "dataset": self.dataset if isinstance(self.dataset, str) else _named(self.dataset),
-            "options": json.loads(json.dumps(dict(self.options), default=repr, sort_keys=True)),
-            "network": _named(self.network),
+            "dataset": self.dataset if isinstance(self.dataset, str) else named(self.dataset),
+            "options": as_json(self.options),
+            "network": named(self.network),
             "metric": self.metric,
             **({"head": self.head} if self.head else {}),
             "images": self.images or environment.images(),
@@ -182,31 +170,6 @@ def own_loaders(dls: DataLoaders, seed: int) -> DataLoaders:
     own.loaders = [dl.new() for dl in dls.loaders]
     own.train.rng = random.Random(seed)
     return own
-
-
-def loader_of(dls: DataLoaders, split: str) -> DataLoader:
-    """Return the loader of the "valid" or the "test" set, which is the third.
-
-    Raises
-    ------
-    CourseError
-        Where there is none, or no example in it (`tasks.no-such-set`).
-    """
-    number = {"valid": 1, "test": 2}[split]
-    if len(dls.loaders) <= number or not len(dls.loaders[number].dataset):
-        raise CourseError(
-            f"The data have no {split} set to score on: load DataLoaders of three sets, train, valid and test.",
-            code="tasks.no-such-set",
-        )
-    return dls.loaders[number]
-
-
-def _named(value: Any) -> str:
-    """How tables and messages name a data set or a network."""
-    if isinstance(value, partial):
-        told = [*map(repr, value.args), *(f"{name}={given!r}" for name, given in value.keywords.items())]
-        return f"{_named(value.func)}({', '.join(told)})"
-    return value if isinstance(value, str) else getattr(value, "__name__", type(value).__name__).rpartition(".")[2]
 
 
 @contextmanager
