@@ -243,8 +243,11 @@ def _split_at_pooling(entries: Layers) -> list[Layers]:
 
 
 def _height(layer: nn.Module) -> int:
-    """How many levels of layers a layer is made of; normalisation counts as one thing, whatever timm puts into it."""
-    if isinstance(layer, BATCHNORM):
+    """How many levels of layers a layer is made of.
+
+    Normalisation counts as one thing, whatever timm puts into it, and so does a layer on which LoRA or an adapter hangs.
+    """
+    if isinstance(layer, (*BATCHNORM, *CONVOLUTIONS, nn.Linear)):
         return 0
     return max((1 + _height(child) for child in layer.children()), default=0)
 
