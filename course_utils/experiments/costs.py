@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from statistics import median
 from typing import Any
@@ -111,12 +111,13 @@ def freezing_costs(
 
 def step_costs(
     model: nn.Module,
-    inputs: Tensor,
+    inputs: Tensor | Mapping[str, Tensor],
     classes: Tensor,
     *,
     parts: int = 1,
     dtype: torch.dtype = torch.float32,
     repeats: int = 3,
+    by_part: bool = False,
 ) -> dict[str, float]:
     """Measure what one training step with Adam costs, on a copy: the model stays as it is.
 
@@ -125,19 +126,22 @@ def step_costs(
     model : nn.Module
         What trains are its weights that aren't frozen.
     inputs, classes : Tensor
-        The batch.
+        The batch; inputs may be a dictionary, as texts come in.
     parts : int
         Into how many smaller batches to divide it; their gradients are added up before the one update.
     dtype : torch.dtype
         What the forward pass computes in, as `torch.autocast` takes it, such as `torch.bfloat16`.
     repeats : int
         Steps that are timed, after a first one that isn't.
+    by_part : bool
+        Whether the parts of the memory are given too.
 
     Returns
     -------
     dict
         seconds, the median of `repeats`, and memory_mb, in MiB: what the forward pass keeps for the backward pass, the
-        gradients, and the optimizer's own, counted tensor by tensor as in `freezing_costs`.
+        gradients, and the optimizer's own, counted tensor by tensor as in `freezing_costs`. With `by_part` these three
+        stand before it, as activations_mb, gradients_mb and optimizer_mb.
 
     Raises
     ------
@@ -154,7 +158,8 @@ def step_costs(
         own, make_optimizer = copy.deepcopy(model).train(), partial(torch.optim.Adam, lr=1e-4)
         own.zero_grad()
         memory, seconds = _step(own, (inputs, classes), F.cross_entropy, make_optimizer, repeats, parts, dtype)
-    return {"seconds": seconds, "memory_mb": sum(memory)}
+    own_parts = dict(zip(MEMORY, memory, strict=True)) if by_part else {}
+    return {"seconds": seconds} | own_parts | {"memory_mb": sum(memory)}
 
 
 def _step(
@@ -169,11 +174,11 @@ def _step(
     """Memory in MiB (activations, gradients, optimizer) of a training step, and its seconds."""
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = make_optimizer(weights)
-    x, y = (part.as_subclass(Tensor) for part in batch)
-    pairs = list(zip(x.chunk(parts), y.chunk(parts), strict=True))
+    y = batch[1].as_subclass(Tensor)
+    pairs = list(zip(_chunks(batch[0], parts), y.chunk(parts), strict=True))
 
-    def loss_of(some: Tensor, classes: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, dtype, enabled=dtype != torch.float32):
+    def loss_of(some: Any, classes: Tensor) -> Tensor:
+        with torch.autocast(y.device.type, dtype, enabled=dtype != torch.float32):
             return loss_func(model(some), classes) * (len(classes) / len(y))
 
     own = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), *model.buffers())}
@@ -195,16 +200,24 @@ def _step(
     optimizer.zero_grad()
     seconds = []
     for _ in range(repeats):
-        _wait_for(x.device)
+        _wait_for(y.device)
         start = time.perf_counter()
         for pair in pairs:
             loss_of(*pair).backward()
         optimizer.step()
         optimizer.zero_grad()
-        _wait_for(x.device)
+        _wait_for(y.device)
         seconds.append(time.perf_counter() - start)
     model.zero_grad()  # frozen weights hold no gradient in the next measurement
     return [size / MB for size in (sum(kept.values()), gradients, state)], median(seconds)
+
+
+def _chunks(inputs: Tensor | Mapping[str, Tensor], parts: int) -> list[Any]:
+    """Divide a batch's inputs, a tensor or a dictionary of them."""
+    if isinstance(inputs, Tensor):
+        return list(inputs.as_subclass(Tensor).chunk(parts))
+    chunks = zip(*(tensor.chunk(parts) for tensor in inputs.values()), strict=True)
+    return [dict(zip(inputs, some, strict=True)) for some in chunks]
 
 
 def _bytes(tensors: Iterable[Tensor | None]) -> int:

@@ -8,7 +8,7 @@ from course_utils.plots.accuracy import (
     plot_learning_curve,
     plot_probe_by_depth,
 )
-from course_utils.plots.costs import plot_freezing_costs
+from course_utils.plots.costs import plot_by_weights, plot_freezing_costs
 from course_utils.plots.decision import plot_decision
 from course_utils.plots.honest import plot_reported
 from course_utils.plots.images import plot_images, plot_neighbours, plot_top_losses
@@ -24,6 +24,7 @@ from course_utils.plots.weights import plot_drift, plot_network
 
 __all__ = [
     "plot_attributions",
+    "plot_by_weights",
     "plot_confusion",
     "plot_decision",
     "plot_detection",

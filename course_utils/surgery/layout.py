@@ -245,7 +245,7 @@ def _split_at_pooling(entries: Layers) -> list[Layers]:
 def _height(layer: nn.Module) -> int:
     """How many levels of layers a layer is made of.
 
-    Normalisation counts as one thing, whatever timm puts into it, and so does a layer on which LoRA or an adapter hangs.
+    Normalisation counts as one thing, whatever timm puts into it, and so does a layer that carries LoRA or an adapter.
     """
     if isinstance(layer, (*BATCHNORM, *CONVOLUTIONS, nn.Linear)):
         return 0

@@ -242,3 +242,26 @@ def test_a_step_in_no_parts_is_refused():
     for wrong in ({"parts": 0}, {"parts": 3}, {"repeats": 0}):
         with refused("experiments.too-few"):
             step_costs(nn.Linear(4, 2), x, y, **wrong)
+
+
+class Worded(nn.Module):
+    """A network of texts: its batch is a dictionary, and its first layer is frozen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embeddings, self.head = nn.Embedding(9, 4).requires_grad_(False), nn.Linear(4, 2)
+
+    def forward(self, batch: dict) -> torch.Tensor:
+        counted = batch["attention_mask"].unsqueeze(-1)
+        return self.head((self.embeddings(batch["input_ids"]) * counted).sum(1))
+
+
+def test_a_step_on_a_dictionary_of_inputs_costs_by_part_what_trains():
+    batch = {"input_ids": torch.arange(8).reshape(4, 2), "attention_mask": torch.ones(4, 2)}
+    classes = torch.arange(4) % 2
+    costs = step_costs(Worded(), batch, classes, repeats=1, by_part=True)
+    assert list(costs) == ["seconds", "activations_mb", "gradients_mb", "optimizer_mb", "memory_mb"]
+    assert costs["gradients_mb"] == pytest.approx(10 * 4 / 2**20)  # of 4 x 2 weights and 2 biases
+    assert costs["optimizer_mb"] == pytest.approx(2 * costs["gradients_mb"], abs=2e-5)  # and two counters
+    assert sum(costs[f"{part}_mb"] for part in ("activations", "gradients", "optimizer")) == costs["memory_mb"]
+    assert step_costs(Worded(), batch, classes, parts=2, repeats=1)["memory_mb"] < costs["memory_mb"]
