@@ -16,7 +16,7 @@ from course_utils.errors import CourseError
 NETWORKS, IMAGES = ("small", "large"), ("photographs", "drawings")
 PROFILES = {"mini": ("small", "drawings"), "full": ("large", "photographs")}  # both choices in one word
 CHOICES = ("NETWORK", "IMAGES", "PROFILE", "DEVICE", "SEED", "STRICT")  # the last for tests alone
-NAMES = (*CHOICES, "DATA_DIR", "DATA_MIRROR", "FEATURES_GB", "FIGURE_KB", "PROGRESS")
+NAMES = (*CHOICES, "DATA_DIR", "DATA_MIRROR", "FEATURES_GB", "PROGRESS")
 VARIABLES = tuple(f"COURSE_{name}" for name in NAMES)  # a grader's own are read by the commands that need them
 
 
@@ -193,21 +193,6 @@ def features_limit() -> int:
     if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
         raise _wrong("COURSE_FEATURES_GB", "a number of gigabytes, 0 to keep no features on disk")
     return int(float(value) * 1e9)
-
-
-def figure_limit() -> int | None:
-    """How many bytes a figure's file may have: COURSE_FIGURE_KB, set by authors' tools; None for any number.
-
-    Raises
-    ------
-    CourseError
-        `environment.wrong-value` for anything but a whole number above 0.
-    """
-    if not (value := _value("COURSE_FIGURE_KB")):
-        return None
-    if not re.fullmatch(r"[1-9][0-9]*", value):
-        raise _wrong("COURSE_FIGURE_KB", "a whole number of kilobytes, or nothing for figures of any size")
-    return 1000 * int(value)
 
 
 def strict() -> bool:

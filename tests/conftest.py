@@ -31,7 +31,6 @@ def drawn(monkeypatch):
     from course_utils.display import figures as output
 
     figures = []
-    monkeypatch.setenv("COURSE_FIGURE_KB", "60")  # as in committed notebooks
     real = output.figure_html
     monkeypatch.setattr(output, "figure_html", lambda figure, alt: figures.append((figure, alt)) or real(figure, alt))
     monkeypatch.setattr(output, "display", lambda data, raw: None)

@@ -10,7 +10,6 @@ from IPython.display import display
 from matplotlib.figure import Figure
 from PIL import Image
 
-from course_utils import settings
 from course_utils.errors import CourseError
 
 SCREEN_DPI = 100  # CSS pixels an inch: a figure keeps its size on the page whatever resolution its file has
@@ -38,8 +37,7 @@ def show(figure: Figure, alt: str) -> None:
 def figure_html(figure: Figure, alt: str) -> str:
     """Return HTML that embeds the figure with its alternative text, and close the figure.
 
-    The PNG is finer than the screen and has all its colours. Where its bytes are limited, as in committed notebooks, it
-    gets fewer colours, and then fewer pixels, until it fits.
+    The PNG is finer than the screen and has all its colours.
     """
     plt.close(figure)  # or the notebook would show it again at the end of the cell
     if not alt.strip():
@@ -47,21 +45,10 @@ def figure_html(figure: Figure, alt: str) -> str:
             "The figure has no alt text: say in a sentence what it shows, for those who can't see it.",
             code="display.no-alt-text",
         )
-    png, dpi, limit = b"", 1.6 * SCREEN_DPI, settings.figure_limit()
-    while not png or (limit and len(png) > limit):
-        drawn = io.BytesIO()
-        figure.savefig(drawn, dpi=dpi, pil_kwargs={"compress_level": 1})
-        if limit is None:
-            png = drawn.getvalue()
-            break
-        # Images of few pixels grow cheaply: fewer colours save more bytes than fewer dots, and leave the text sharp.
-        for colours in (256, 128, 64):
-            png = _small_png(Image.open(drawn), colours)
-            if len(png) <= limit:
-                break
-        figure.set_layout_engine("none")  # the layout is settled: only the resolution changes now
-        dpi *= 0.8
-    return f'<figure style="margin:0">{_img(png, alt, round(figure.get_figwidth() * SCREEN_DPI))}</figure>'
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=1.6 * SCREEN_DPI, pil_kwargs={"compress_level": 1})
+    width = round(figure.get_figwidth() * SCREEN_DPI)
+    return f'<figure style="margin:0">{_img(drawn.getvalue(), alt, width)}</figure>'
 
 
 def add_title(figure: Figure, title: str) -> None:
@@ -73,14 +60,9 @@ def add_title(figure: Figure, title: str) -> None:
 
 def image_html(image: Image.Image, alt: str, width: int) -> str:
     """Return an `<img>` element that embeds the image, `width` CSS pixels wide."""
-    return _img(_small_png(image, 256 if settings.figure_limit() else None), alt, width)
-
-
-def _small_png(image: Image.Image, colours: int | None) -> bytes:
-    png, image = io.BytesIO(), image.convert("RGB")
-    image = image.quantize(colours, dither=Image.Dither.NONE) if colours else image
-    image.save(png, "png", optimize=True)
-    return png.getvalue()
+    png = io.BytesIO()
+    image.convert("RGB").save(png, "png", optimize=True)
+    return _img(png.getvalue(), alt, width)
 
 
 def _img(png: bytes, alt: str, width: int) -> str:

@@ -64,23 +64,6 @@ def test_a_figure_is_finer_than_the_screen_and_has_all_its_colours(shown):
     assert drawn.width == 640 and 'width="400"' in shown[0][0] and len(drawn.convert("RGB").getcolors(10**6)) > 10_000
 
 
-@pytest.mark.parametrize("value", ["0", "-1", "1.5", "many"])
-def test_a_limit_that_is_none_is_refused(shown, monkeypatch, value):
-    monkeypatch.setenv("COURSE_FIGURE_KB", value)
-    with refused("environment.wrong-value", "COURSE_FIGURE_KB"):
-        show(Figure(), "nothing at all")
-
-
-def test_where_its_bytes_are_limited_the_worst_figure_fits_and_keeps_its_size_on_the_page(shown, monkeypatch):
-    monkeypatch.setenv("COURSE_FIGURE_KB", "60")
-    figure = Figure(figsize=(8, 6))
-    figure.figimage(np.random.default_rng(0).random((1200, 1600, 3)))  # noise can't be compressed
-    show(figure, "noise")
-    [(html, _)] = shown
-    assert len(png_in(html)) <= 60_000
-    assert 'width="800"' in html
-
-
 def test_titles_are_broken_where_the_figure_ends():
     figure = Figure(figsize=(4, 3), layout="constrained")
     figure.subplots()

@@ -7,6 +7,7 @@ from nbformat import NotebookNode
 
 from course_utils.display.widgets import static_part
 from course_utils.quiz.exercises import OLDER
+from tools.lessons.images import with_small_images
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # A saved view without its live model shows as nothing on GitHub and as an error in Lab, so a sentence stands for it.
@@ -47,6 +48,7 @@ def _clean_data(output: NotebookNode) -> NotebookNode | None:
             return None
         if TRAINING_TABLE in html:
             output.data = _training_table(html)
+        output.data["text/html"] = with_small_images(output.data["text/html"])
     elif WIDGET in data:
         if set(data) == {WIDGET} or BAR.search(data.get("text/plain", "")):
             return None

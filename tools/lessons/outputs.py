@@ -1,19 +1,22 @@
 """What a lesson's committed outputs must be: executed in order, clean, described, small."""
 
 import base64
+import io
 import re
 from collections.abc import Iterator
 
 from nbformat import NotebookNode
+from PIL import Image
 
 from course_utils.display.results import NOTE
 from course_utils.quiz.items import Item
 from course_utils.quiz.text import static_html, static_text
 from tools.lessons.cleaning import WIDGET
 from tools.lessons.form import Found
+from tools.lessons.images import IMAGE_BYTES
 from tools.lessons.page import Cell, Images, Page
 
-IMAGE_BYTES = 60_000
+SHARPNESS = 1.6  # pixels of a figure for each pixel of the page
 ALT_WORDS = 3
 DATA_URI = re.compile(r"data:[\w/+.-]+;base64,(?P<data>[A-Za-z0-9+/=\s]+)")
 MACHINE_PATH = re.compile(
@@ -88,13 +91,16 @@ def _raw_texts(cell: Cell) -> Iterator[str]:
                 yield DATA_URI.sub("", value)
 
 
+FIGURE = re.compile(r'<figure[^>]*><img [^>]*width="(?P<width>\d+)"[^>]*src="data:[\w/+.-]+;base64,(?P<data>[^"]+)"')
+
+
 def images(page: Page) -> Found:
-    """Every image is described and small."""
+    """Every image is described and small, and every figure is sharp."""
     for cell in page.cells:
         shown = [("text/markdown", image) for image in cell.images]
         for output in cell.outputs:
             shown += [("text/html", image) for image in Images.of(output.get("data", {}).get("text/html", ""))]
-            yield from ((cell.number, message) for message in _bare(output))
+            yield from ((cell.number, message) for message in (*_bare(output), *_blurred(output)))
         for kind, (alt, source) in shown:
             if len(alt.split()) < ALT_WORDS:
                 yield cell.number, f"an image ({kind}) has the alt text {alt!r}: say in words what it shows"
@@ -107,6 +113,13 @@ def _bare(output: NotebookNode) -> Iterator[str]:
     for kind in output.get("data", {}):
         if kind.startswith("image/"):
             yield f"a bare {kind}, which Lab shows without alt text: use course_utils.plots.show(figure, alt)"
+
+
+def _blurred(output: NotebookNode) -> Iterator[str]:
+    for figure in FIGURE.finditer(output.get("data", {}).get("text/html", "")):
+        image = Image.open(io.BytesIO(base64.b64decode(figure["data"])))
+        if (pixels := round(image.width / int(figure["width"]), 2)) < SHARPNESS:
+            yield f"a figure of {pixels} pixels for each of the page's: at least {SHARPNESS}; {AGAIN}"
 
 
 RULES = (executed, undisturbed, questions, debris, images)

@@ -12,7 +12,6 @@ from tools.lessons.building import assemble, assemble_solutions
 from tools.lessons.cleaning import clean
 from tools.lessons.files import Lesson, write_notebook
 from tools.lessons.frame import lines
-from tools.lessons.outputs import IMAGE_BYTES
 
 
 def run(lesson: Lesson, network: str = "small", images: str | None = None, write: bool = False) -> running.Report:
@@ -34,16 +33,11 @@ def photographs_are_here() -> bool:
 
 @contextmanager
 def _as_a_learner() -> Iterator[None]:
-    """Without the COURSE_... variables of an author's machine, which a lesson's first output would name.
-
-    Only figures are kept small, since they are committed.
-    """
+    """Without the COURSE_... variables of an author's machine, which a lesson's first output would name."""
     ours = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("COURSE_")}
-    os.environ["COURSE_FIGURE_KB"] = str(IMAGE_BYTES // 1000)
     try:
         yield
     finally:
-        del os.environ["COURSE_FIGURE_KB"]
         os.environ.update(ours)
 
 

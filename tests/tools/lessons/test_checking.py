@@ -5,9 +5,11 @@ import base64
 import nbformat
 import pytest
 from nbformat.v4 import new_output
+from PIL import Image
 from support.toy_lesson import GOOD, executed, html
 from typer.testing import CliRunner
 
+from course_utils.display.figures import image_html
 from course_utils.display.results import NOTE
 from course_utils.errors import CourseError
 from course_utils.quiz import reading
@@ -125,6 +127,10 @@ OUTPUT_DEFECTS = {
     "no alt text": (html('<figure><img src="data:image/png;base64,AAAA"></figure>'), "has the alt text ''"),
     "poor alt text": (html('<img alt="a figure" src="data:image/png;base64,AAAA">'), "has the alt text 'a figure'"),
     "a large image": (html(f'<img alt="black all over" src="data:image/png;base64,{PNG}">'), "image of 60 kB"),
+    "a blurred figure": (
+        html(image_html(Image.new("RGB", (150, 90)), "black all over", 100).join(["<figure>", "</figure>"])),
+        "1.5 pixels for each of the page's: at least 1.6",
+    ),
     "a machine path": (new_output("stream", name="stdout", text="in /root/.cache/x\n"), "path in the output: '/root"),
     "a Mac's path": (html("<p>/Users/me/x</p>"), "path in the output: '/Users/me/x'"),
     "a warning": (new_output("stream", name="stdout", text="UserWarning: old\n"), "warning in the output"),

@@ -62,9 +62,7 @@ def test_run_measures_and_writes_clean_outputs(toy, one_thread, monkeypatch):
     notebook = read_notebook(lesson)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == [1, 2, 3, 4, 5]
-    assert [out.text for out in code[0].outputs] == [
-        "ours: ['COURSE_FIGURE_KB', 'COURSE_PROGRESS'] in lessons home ~/x\n"
-    ]
+    assert [out.text for out in code[0].outputs] == ["ours: ['COURSE_PROGRESS'] in lessons home ~/x\n"]
     assert [dict(out.data) for out in code[2].outputs] == [
         {"text/html": f"<p><em>{CONTROL}</em></p>", "text/plain": CONTROL}
     ]
