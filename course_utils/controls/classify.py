@@ -165,6 +165,6 @@ def _uploaded(value: Any) -> list[tuple[str, bytes]]:
 
 def _thumbnail(image: Image.Image, alt: str) -> str:
     zoom = THUMBNAIL / max(image.size)
-    size = [max(1, round(side * zoom)) for side in image.size]
+    width, height = (max(1, round(side * zoom)) for side in image.size)
     resample = Image.Resampling.NEAREST if zoom > 1 else Image.Resampling.LANCZOS
-    return image_html(image.resize(size, resample), alt, width=size[0])
+    return image_html(image.resize((2 * width, 2 * height), resample), alt, width)  # sharp on fine screens, too

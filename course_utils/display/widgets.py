@@ -107,21 +107,20 @@ def bar_html(share: float) -> str:
 def shares_html(shares: Sequence[tuple[str, float]]) -> str:
     """Return the most probable classes, best first, as a table with bars, and in one row the others together."""
     rows = [
-        f"<tr><th scope='row'>{html.escape(str(label))}</th><td>{_percent(share)}</td>"
+        f"<tr><th scope='row'>{html.escape(str(label))}</th>{_percent(share)}"
         f"<td style='width:12em'>{bar_html(share)}</td></tr>"
         for label, share in shares[:MOST_BARS]
     ]
     if more := shares[MOST_BARS:]:
         others = f"the other {len(more)}" if len(more) > 1 else html.escape(str(more[0][0]))
-        rows.append(
-            f"<tr><th scope='row'>{others}</th><td>{_percent(sum(share for _, share in more))}</td><td></td></tr>"
-        )
+        rows.append(f"<tr><th scope='row'>{others}</th>{_percent(sum(share for _, share in more))}<td></td></tr>")
     head = "<tr><th scope='col'>class</th><th scope='col'>probability</th><td></td></tr>"
     return f"<table>{head}{''.join(rows)}</table>"
 
 
 def _percent(share: float) -> str:
-    return "under 1%" if 0 < share < 0.005 else f"{share:.0%}"
+    said = "under 1%" if 0 < share < 0.005 else f"{share:.0%}"
+    return f"<td style='padding:0 .8em;text-align:right'>{said}</td>"  # Lab leaves no room between a control's cells
 
 
 def marked_html(figure: str, marks: Iterable[str]) -> str:

@@ -16,6 +16,7 @@ from fastai.learner import Learner
 from torch import Tensor, nn
 
 from course_utils.arguments import whole
+from course_utils.display.steps import steps
 from course_utils.errors import CourseError
 from course_utils.surgery import Block, blocks, freeze_to, unfreeze
 from course_utils.surgery.blocks import evaluating
@@ -94,7 +95,7 @@ def freezing_costs(
             accuracies, tested = [float("nan")] * len(parts), 0
         with plainly(learn.dls.train) as loader:
             batch = loader.one_batch()
-        for depth, block in enumerate(parts):
+        for depth, block in enumerate(steps(parts, len(parts), "depths")):
             if depth:
                 freeze_to(model, depth, batchnorm=batchnorm)
             else:

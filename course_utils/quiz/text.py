@@ -139,11 +139,16 @@ def explanation_html(item: Item) -> str:
     return markdown(item.explanation) + source
 
 
+def where_html(item: Item) -> str:
+    """Say which section helps, which may stand above the question or below it."""
+    return f"The section {section_html(item)} helps: read it, and try again."
+
+
 def section_html(item: Item) -> str:
     """Link to the section that answers the item; JupyterLab follows it within the notebook, and Colab can't."""
     if "google.colab" in sys.modules:  # an output is a page of its own there
         return f"<em>{html.escape(item.section)}</em>"
-    return f'<a href="#{html.escape(item.section.replace(" ", "-"))}">{html.escape(item.section)}</a>'
+    return f'<a href="#{html.escape(item.section.replace(" ", "-"))}"><em>{html.escape(item.section)}</em></a>'
 
 
 def markdown(text: str) -> str:

@@ -17,12 +17,12 @@ from course_utils.quiz.text import (
     answer_html,
     explanation_html,
     inline,
-    section_html,
     shuffled,
     static_html,
     static_text,
     stem_html,
     verdict_html,
+    where_html,
 )
 
 # While a kernel is busy, the page keeps a text or a choice back until the last one was taken, but sends Enter and
@@ -133,7 +133,7 @@ class Question:
         else:
             if self.wrong >= ENOUGH:
                 self.show.layout.display = ""
-            told = f"{told} Look again at {section_html(self.item)}, and try again."
+            told = f"{told} {where_html(self.item)}"
             self._say(verdict_html(False, told, before))
 
     def _hint(self, _: object = None) -> None:

@@ -5,7 +5,7 @@
 #
 # Can your machine fine-tune a network, and how long will it take? This lesson times a few real training steps, and
 # shows you how lessons and their questions work. Click a grey cell and press **Shift+Enter**: it runs, and the next
-# one is ready. What stands below a cell until you run it is what our machine said.
+# one is ready. Below it stands what our machine said, or three dots where you are to guess first.
 
 # %%
 from importlib.util import find_spec

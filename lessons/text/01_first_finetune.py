@@ -124,7 +124,7 @@ ask("01.2")
 # The head gets 5e-3, as in `fine_tune`. Then the head gets half of that, and the first layers a third of the head's.
 
 # %%
-with by_hand.no_bar(), by_hand.no_logging():
+with by_hand.no_logging():
     by_hand.fit_one_cycle(1, slice(5e-3), pct_start=0.99)
     by_hand.unfreeze()
     by_hand.fit_one_cycle(8, slice(5e-3 / 2 / 3, 5e-3 / 2), pct_start=0.3, div=5)
@@ -148,10 +148,12 @@ print(f"with 20 labelled images per class: {by_few:.1%}; with 40: {tuned:.1%}")
 ask("01.3")
 
 # %%
+from course_utils.display import show_table
 from course_utils.experiments import baselines
 
 rungs = baselines(few, network, flip=True)
-rungs[["strategy", "score", "seconds"]].round(3)
+rungs["score"] = rungs.score.map("{:.1%}".format)
+show_table(rungs[["strategy", "score", "seconds"]], "Right on the test images", decimals=1)
 
 # %% [markdown]
 # One rung is missing: the same network *from scratch*, that is, from random weights. It gets the same images, the same
@@ -164,7 +166,7 @@ predict("01.5")
 
 # %%
 fresh = vision_learner(few, network, pretrained=False, metrics=accuracy, cbs=ReestimateBatchNorm())
-with fresh.no_bar(), fresh.no_logging():
+with fresh.no_logging():
     fresh.fit_one_cycle(9, 2e-3)
     scratch = fresh.validate(dl=few.test)[1]
 print(f"from scratch {scratch:.1%}, fine-tuned {by_few:.1%}")
@@ -210,7 +212,7 @@ runs
 # set of 431 images, so the intervals don't include the luck of the test images.
 
 # %%
-from course_utils.display import points, show_table
+from course_utils.display import points
 
 others = ("from scratch", "SVM on pixels", "linear probe at the best depth", "multi-depth probe")
 pairs = [("from scratch", "SVM on pixels"), *(("fine_tune", other) for other in others)]

@@ -58,7 +58,7 @@ learn = Learner(dls, network, metrics=accuracy, cbs=ReestimateBatchNorm())
 # %% tags=["result"]
 from course_utils.display import points, show_result, show_table
 
-with learn.no_bar(), learn.no_logging():
+with learn.no_logging():
     before = learn.validate(dl=dls.test)[1]
     learn.fit_one_cycle(6, 1e-2)
     after = learn.validate(dl=dls.test)[1]
@@ -388,7 +388,7 @@ plain = vgg16_quarter(weights="DEFAULT")
 plain.requires_grad_(False)
 plain.classifier = nn.Linear(128, 6)
 learn = Learner(dls, plain, metrics=accuracy)
-with learn.no_bar(), learn.no_logging():
+with learn.no_logging():
     learn.fit_one_cycle(6, 1e-2)
     print(f"VGG16 at quarter width, a new last layer: {learn.validate(dl=dls.test)[1]:.1%}; the ResNet: {after:.1%}")
 
@@ -439,7 +439,7 @@ from course_utils.surgery import MultiDepthHead, replace_head
 
 learn = vision_learner(dls, resnet18_half, metrics=accuracy, cbs=ReestimateBatchNorm())
 replace_head(learn, MultiDepthHead(["stage 3", "stage 4"]))
-with learn.no_bar(), learn.no_logging():
+with learn.no_logging():
     learn.fit_one_cycle(6, 5e-3)
     print(f"a linear head on two stages: {learn.validate(dl=dls.test)[1]:.1%}")
 

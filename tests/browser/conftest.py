@@ -70,8 +70,53 @@ class Lab:
     """A running JupyterLab and the folder that it serves."""
 
     folder: Path
-    address: str
+    home: Path  # of its settings, workspaces and log
     token: str
+
+    def start(self) -> None:
+        """Start the server, and wait until it answers."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.address = f"http://127.0.0.1:{port}"
+        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.port_retries=0"]
+        command += [f"--ServerApp.port={port}", "--ServerApp.ip=127.0.0.1", f"--IdentityProvider.token={self.token}"]
+        own = {
+            "JUPYTER_CONFIG_PATH": ROOT,  # the settings that `make lab` and Binder use
+            "JUPYTER_CONFIG_DIR": self.home / "config",
+            "JUPYTER_DATA_DIR": self.home / "data",
+            "JUPYTER_RUNTIME_DIR": self.home / "runtime",
+            "JUPYTERLAB_SETTINGS_DIR": self.home / "settings",
+            "JUPYTERLAB_WORKSPACES_DIR": self.home / "workspaces",
+            "IPYTHONDIR": self.home / "ipython",
+        }
+        with (self.home / "lab.log").open("a") as log:
+            self.server = subprocess.Popen(
+                [*command, f"--ServerApp.root_dir={self.folder}"],
+                env=os.environ | {name: str(value) for name, value in own.items()},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            self._wait()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop the server, and with it the kernels."""
+        self.server.terminate()
+        self.server.wait(30)
+
+    def _wait(self, seconds: float = 180) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and self.server.poll() is None:
+            try:
+                self.call("/api")
+                return
+            except OSError:
+                time.sleep(0.2)
+        pytest.fail(f"JupyterLab did not answer within {seconds:.0f} s:\n{(self.home / 'lab.log').read_text()[-2000:]}")
 
     def copy(self, lesson: str, cleared: bool = True) -> str:
         """Copy a lesson into the folder, without its outputs unless they are wanted, and return the file's name."""
@@ -109,38 +154,13 @@ class Lab:
 @pytest.fixture(scope="session")
 def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A JupyterLab of this checkout's settings; nothing starts where there is no browser to look at it."""
-    home, folder = tmp_path_factory.mktemp("jupyter"), tmp_path_factory.mktemp("lessons")
+    home = tmp_path_factory.mktemp("jupyter")
     (home / "config" / "labconfig").mkdir(parents=True)
     (home / "config" / "labconfig" / "default_setting_overrides.json").write_text(EVERY_CELL)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    lab = Lab(folder, f"http://127.0.0.1:{port}", secrets.token_hex(16))
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.port_retries=0"]
-    command += [f"--ServerApp.port={port}", "--ServerApp.ip=127.0.0.1", f"--IdentityProvider.token={lab.token}"]
-    own = {
-        "JUPYTER_CONFIG_PATH": ROOT,  # the settings that `make lab` and Binder use
-        "JUPYTER_CONFIG_DIR": home / "config",
-        "JUPYTER_DATA_DIR": home / "data",
-        "JUPYTER_RUNTIME_DIR": home / "runtime",
-        "JUPYTERLAB_SETTINGS_DIR": home / "settings",
-        "JUPYTERLAB_WORKSPACES_DIR": home / "workspaces",
-        "IPYTHONDIR": home / "ipython",
-    }
-    log = home / "lab.log"
-    with log.open("w") as written:
-        server = subprocess.Popen(
-            [*command, f"--ServerApp.root_dir={folder}"],
-            env=os.environ | {name: str(value) for name, value in own.items()},
-            stdout=written,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        _wait_for(lab, server, log)
-        yield lab
-    finally:
-        server.terminate()
-        server.wait(30)
+    lab = Lab(tmp_path_factory.mktemp("lessons"), home, secrets.token_hex(16))
+    lab.start()
+    yield lab
+    lab.stop()
 
 
 @pytest.fixture
@@ -155,14 +175,3 @@ def page(browser: Browser, lab: Lab, request: pytest.FixtureRequest) -> Iterator
     page.close()
     lab.wear("JupyterLab Light")
     lab.stop_kernels()
-
-
-def _wait_for(lab: Lab, server: subprocess.Popen, log: Path, seconds: float = 180) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and server.poll() is None:
-        try:
-            lab.call("/api")
-            return
-        except OSError:
-            time.sleep(0.2)
-    pytest.fail(f"JupyterLab did not answer within {seconds:.0f} s:\n{log.read_text()[-2000:]}")

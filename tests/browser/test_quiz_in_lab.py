@@ -152,7 +152,8 @@ def test_after_a_restart_and_the_next_day_questions_are_readable_and_answers_com
     quiz.restart()
     expect_readable(page)
     expect(page.locator("#jp-main-statusbar")).to_contain_text("Idle")  # a kernel that still starts can't be stopped
-    lab.stop_kernels()  # the next day
+    lab.stop()  # the next day: a new server over the same folder
+    lab.start()
     lab.wear("JupyterLab Dark")
     again = lab.open(page, "kinds.ipynb")
     expect_readable(page)

@@ -50,7 +50,7 @@ def test_example_is_classified_at_once():
     assert control.result == "bright (100%)"
     answer = control.answer.value
     assert '<p role="status">The example: <strong>bright (100%)</strong></p>' in answer
-    assert answer.index("bright</th><td>100%</td>") < answer.index("dark</th><td>0%</td>")
+    assert re.search("bright</th><td[^>]*>100%</td>.*dark</th><td[^>]*>0%</td>", answer)
     assert 'alt="The example: the image to classify."' in answer
 
 
@@ -107,11 +107,11 @@ def test_elsewhere_the_widget_uploads():
 def test_three_classes_have_bars_and_the_others_share_a_row():
     shares = {"a": 0.003, "b": 0.9, "c": 0.05, "d": 0.04, "e": 0.007}
     answer = classify_control(lambda image: shares, Image.new("RGB", (64, 48))).answer.value
-    rows = re.findall(r"<th scope='row'>(.+?)</th><td>(.+?)</td>", answer)
+    rows = re.findall(r"<th scope='row'>(.+?)</th><td[^>]*>(.+?)</td>", answer)
     assert rows == [("b", "90%"), ("c", "5%"), ("d", "4%"), ("the other 2", "1%")]
     assert re.findall(r'<div aria-hidden="true" style="width:([\d.]+%)', answer) == ["90.0%", "5.0%", "4.0%"]
     four = classify_control(lambda image: {"a": 0.7, "b": 0.2, "c": 0.099, "d": 0.001}, Image.new("RGB", (64, 48)))
-    assert "d</th><td>under 1%</td>" in four.answer.value
+    assert re.search("d</th><td[^>]*>under 1%</td>", four.answer.value)
 
 
 @pytest.mark.parametrize("kind", ["bytes", "path", "text"])

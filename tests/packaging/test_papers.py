@@ -28,6 +28,7 @@ def test_the_licences_are_there_in_full(name, marks):
 
 
 PAPERS = ["README.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "CHANGELOG.md"]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAPERS += sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))
 
 
@@ -40,9 +41,15 @@ def test_the_papers_point_at_files_and_commands_that_exist(name):
     assert set(re.findall(r"\bmake ([a-z]+)`", text)) <= targets
 
 
+def test_the_readmes_lines_are_those_of_lesson_01():
+    (code,) = re.findall(r"```python\n(.+?)```", README, re.DOTALL)
+    lesson = (ROOT / "lessons/text/01_first_finetune.py").read_text(encoding="utf-8").splitlines()
+    lines = [line.partition("  #")[0] for line in code.splitlines()]
+    assert len(lines) == 3 and set(lines) <= set(lesson)
+
+
 # ------------------------------------------------------------------------------------------------- the README's picture
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 PICTURES = re.findall(r'(?:src|srcset)="(docs/pictures/[^"]+)"', README)
 SVG = "{http://www.w3.org/2000/svg}"
 

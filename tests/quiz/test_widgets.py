@@ -83,7 +83,7 @@ def test_one_answer_has_radio_buttons_and_several_have_checkboxes():
 
 def test_the_section_is_a_link_where_a_page_can_follow_it(monkeypatch):
     item = reading.item("90.1")
-    assert section_html(item) == '<a href="#A-section">A section</a>'
+    assert section_html(item) == '<a href="#A-section"><em>A section</em></a>'
     monkeypatch.setitem(sys.modules, "google.colab", sys)
     assert section_html(item) == "<em>A section</em>"
 

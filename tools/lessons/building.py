@@ -43,7 +43,10 @@ def assemble(lesson: Lesson) -> NotebookNode:
     notebook = framed(lesson)
     if lesson.notebook.exists():
         notebook = update(notebook, read_notebook(lesson), text_format(lesson))
-    _show_questions(Page.of(lesson.name, notebook))
+    page = Page.of(lesson.name, notebook)
+    _show_questions(page)
+    for cell in page.awaited:  # Lab shows three dots in place of a hidden output, and what a run puts out again
+        cell.node.metadata.jupyter = {"outputs_hidden": True}
     return _dressed(notebook)
 
 

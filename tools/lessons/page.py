@@ -188,6 +188,23 @@ class Page:
         shown = ((cell, items.get(identifier)) for cell, function, identifier in self.practice if function != "check")
         return [(cell, item) for cell, item in shown if item]
 
+    @cached_property
+    def awaited(self) -> list[Cell]:
+        """The cells whose outputs answer a guess right away.
+
+        They are the cell that calls `found`, with the code cells just above it; and the lesson's result with those
+        above it where it follows on the first question.
+        """
+        asking = [cell.number for cell in self.questions]
+        answering = [cell.number for cell in self.code if any(calls(cell.source, "found"))]
+        answering += [cell.number for cell in self.tagged("result") if sum(at < cell.number for at in asking) == 1]
+        found: set[int] = set()
+        for number in answering:
+            while self.cells[number].is_code and number not in asking:
+                found.add(number)
+                number -= 1
+        return [self.cells[number] for number in sorted(found)]
+
     def tagged(self, tag: str) -> list[Cell]:
         """Return the cells with a tag."""
         return [cell for cell in self.cells if tag in cell.tags]

@@ -53,8 +53,8 @@ def question_html(item: Question) -> str:
         f"<button>{'Note my guess' if isinstance(item, Prediction) else 'Check'}</button>"
         '<button type="button" data-does="hint">Hint</button></p>'
         '<div class="course-said" role="status"></div>'
-        f'<p class="course-again" hidden>Look again at '
-        f'<a href="#{make_id(item.section)}">{html.escape(item.section)}</a>, and try again.</p>'
+        f'<p class="course-again" hidden>The section <a href="#{make_id(item.section)}">'
+        f"<em>{html.escape(item.section)}</em></a> helps: read it, and try again.</p>"
         f'<details class="course-answer"><summary>{_fold(item)}</summary>{_answer(item)}</details>'
         f'<script type="application/json">{_json(_key(item))}</script></form>'
     )

@@ -53,6 +53,13 @@ def test_build_drops_a_removed_tag_and_foreign_metadata(toy):
     )
 
 
+def test_what_answers_a_guess_is_hidden_until_it_is_run(toy):
+    text = GOOD.replace('ask("07.3")', 'predict("07.3")').replace("print(7)", 'print(6)\n\n# %%\nfound("07.3", 7)')
+    code = [cell for cell in read_notebook(executed(toy(text))).cells if cell.cell_type == "code"]
+    hidden = [cell.source.splitlines()[-1] for cell in code if cell.metadata.get("jupyter") == {"outputs_hidden": True}]
+    assert hidden == ['show_result(f"tuned {tuned:.1%}", expected=tuned > 0.9)', "print(6)", 'found("07.3", 7)']
+
+
 def test_format_makes_an_untidy_text_pass(toy):
     lesson = executed(toy(GOOD.replace("tuned = 0.952", "tuned   =   0.952").replace("\n\n# %%", "\n\n\n\n# %%")))
     assert checking.check(lesson)

@@ -65,8 +65,8 @@
     }
   }
 
-  function state(one) {
-    if (!one) return "to do";
+  function state(item, one) {
+    if (!one) return item.exercise ? "to do in a notebook" : "to do";
     if (!one.right) return "not yet";
     return one.first ? "right at the first try" : `right after ${one.tries} tries`;
   }
@@ -78,7 +78,7 @@
       const list = element("ul");
       for (const item of lesson.items) {
         const line = element("li");
-        line.append(element("a", item.label, { href: "#" + item.anchor }), `: ${state(standings[item.id])}`);
+        line.append(element("a", item.label, { href: "#" + item.anchor }), `: ${state(item, standings[item.id])}`);
         list.append(line);
       }
       const more = element("p");
