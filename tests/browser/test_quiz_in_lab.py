@@ -34,6 +34,13 @@ OVERFLOWING = """card => [card, ...card.querySelectorAll('*')].filter(it =>
     !it.closest('mjx-container') && getComputedStyle(it).display !== 'inline' &&
     (it.scrollWidth > it.clientWidth + 1 || it.scrollHeight > it.clientHeight + 1) &&
     getComputedStyle(it).overflow !== 'visible').map(it => it.outerHTML.slice(0, 200))"""
+# How far above or below the middle of its option's first line a button stands, in pixels.
+OFF = """card => [...card.querySelectorAll('.course-options label:has(input)')].map(label => {
+    const button = label.querySelector('input'), box = button.getBoundingClientRect(), text = document.createRange();
+    text.selectNodeContents([...label.childNodes].find(node => node !== button));
+    const line = text.getClientRects()[0];
+    return (box.top + box.bottom - line.top - line.bottom) / 2;
+})"""
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -163,6 +170,9 @@ def test_after_a_restart_and_the_next_day_questions_are_readable_and_answers_com
     expect(block(page, "90.3").locator("[role=status]")).to_contain_text("Right.")
     expect(block(page, "90.3").get_by_role("textbox")).to_have_value("86.67")
     expect(page.get_by_text("Run this cell again: your answers come back.").locator("visible=true")).to_have_count(0)
+    for item in ONE + SEVERAL:
+        offsets = block(page, item).evaluate(OFF)
+        assert len(offsets) > 2 and max(map(abs, offsets)) < 2, offsets
     outputs = page.locator(".jp-OutputArea")
     expect(outputs.filter(has_text="You guessed 4")).to_contain_text("the cell found 5.5×. That is near.")
     expect(outputs.filter(has_text="That is the square.")).to_contain_text("Not yet.")
