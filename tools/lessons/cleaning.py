@@ -13,7 +13,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 # A saved view without its live model shows as nothing on GitHub and as an error in Lab, so a sentence stands for it.
 CONTROL = "An interactive control: run this cell to use it."
 BAR = re.compile(r"\d+%\|")
-EMPTY_HTML = re.compile(r"\s*(<style>[^<]*</style>\s*)?(<div>\s*</div>)?\s*")
+EMPTY_HTML = re.compile(r"\s*(<style>[^<]*</style>\s*)*(<div>\s*</div>)?\s*")
 TRAINING_TABLE = '<table class="fastprogress">'
 
 

@@ -23,7 +23,8 @@ def test_fastai_training_table_loses_its_seconds_and_bars(toy):
     )
     style = "\n<style>\n progress { width: 300px; }\n</style>\n"
     code = next(cell for cell in notebook.cells if cell.cell_type == "code")
-    code.outputs = [html(style), html(""), html("<div></div>"), html('<progress value="3">'), html(table)]
+    empty = [html(style), html(2 * style), html(""), html("<div></div>")]
+    code.outputs = [*empty, html('<progress value="3">'), html(table)]
     clean(notebook, Path("/nowhere"), lesson.folder.parent)
     assert len(code.outputs) == 1
     shown = code.outputs[0].data
