@@ -29,7 +29,7 @@ COLUMNS = ["text", "label", "area", "aspect", "difficulty"]  # of the texts writ
 PUBLISHED = {"products": "pros_cons", "films": "sentence_polarity"}
 WHAT = {"products": "statements from product reviews", "films": "sentences on films"}
 # Of each class for validation and test, unless a lesson asks for others: a test set of 400 to 500 is scored in seconds.
-SPLITS = {True: {"products": (100, 250), "films": (100, 250)}, False: {"products": (100, 200), "films": (20, 60)}}
+SPLITS = {True: {"products": (100, 250), "films": (100, 250)}, False: {"products": (100, 250), "films": (20, 60)}}
 
 
 @delegates(SplitOptions)
@@ -54,9 +54,9 @@ def reviews(
         "products" or "films".
     split : (float, float), optional
         The size of the validation and of the test set, as in `SplitOptions`; None is 100 and 250 texts of each class,
-        and of the written ones 100 and 200 on products, 20 and 60 on films.
+        and of the written ones on films, which are fewer, 20 and 60.
     n_per_class, **kwargs
-        The options of `SplitOptions`. Of the written texts on films, some 40 of each class are left to train on.
+        The options of `SplitOptions`. Of the written texts on films, some 80 of each class are left to train on.
 
     Raises
     ------

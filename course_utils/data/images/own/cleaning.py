@@ -8,8 +8,9 @@ import torch
 
 from course_utils.data.images.near_duplicates import twins_across
 from course_utils.data.images.own.decoding import refuse_unreadable
-from course_utils.data.images.own.examples import Examples, first_few, number
+from course_utils.data.images.own.examples import Examples, number
 from course_utils.data.splits import Split
+from course_utils.data.tables import first_few
 from course_utils.errors import CourseError
 
 LEAVE_OUT = ("unreadable", "contradictions", "near-duplicates")

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from course_utils.data.images.opening import Levels, open_image
-from course_utils.data.images.own.examples import first_few, number
+from course_utils.data.images.own.examples import number
 from course_utils.data.images.own.looking import times_of_change
 from course_utils.data.images.squares import RESIZE
+from course_utils.data.tables import first_few
 from course_utils.errors import CourseError
 
 

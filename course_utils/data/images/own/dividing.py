@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from course_utils.data.groups import assign_groups
-from course_utils.data.images.own.examples import Examples, first_few, number
+from course_utils.data.images.own.examples import Examples, number
 from course_utils.data.options import check_n_per_class
 from course_utils.data.splits import SPLITS, Split, split_by_class
+from course_utils.data.tables import first_few
 from course_utils.errors import CourseError
 
 Share = tuple[float, float]

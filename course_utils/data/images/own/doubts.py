@@ -4,9 +4,10 @@ from collections import Counter
 
 import numpy as np
 
-from course_utils.data.images.own.examples import Examples, first_few
+from course_utils.data.images.own.examples import Examples
 from course_utils.data.names import rough
 from course_utils.data.splits import SPLITS
+from course_utils.data.tables import first_few
 
 NO_LABEL = frozenset(
     ("none", "null", "na", "n/a", "unknown", "unlabeled", "unlabelled", "unsup", "undefined", "?", "inf")

@@ -1,6 +1,6 @@
 """What a folder or a table of your own images says: the files, their labels, their groups and ready-made sets."""
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from course_utils.data.names import is_missing, one_of_each
+from course_utils.data.tables import first_few
 from course_utils.errors import CourseError
-
-SHOWN = 3  # of many names, so many are told
 
 
 @dataclass(frozen=True)
@@ -64,13 +63,6 @@ class Examples:
             for label in labels:
                 hot[row, place[label]] = True
         return hot
-
-
-def first_few(names: Iterable[object]) -> str:
-    """Join the first three names, and say how many more there are."""
-    told = list(map(str, names))
-    more = f" and {len(told) - SHOWN:,} more" if len(told) > SHOWN else ""
-    return ", ".join(told[:SHOWN]) + more
 
 
 def number(count: int, noun: str) -> str:

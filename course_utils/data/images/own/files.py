@@ -5,9 +5,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from course_utils.data.images.own.examples import first_few, number
+from course_utils.data.images.own.examples import number
 from course_utils.data.images.own.listing import check_folder, list_images
 from course_utils.data.names import comparable
+from course_utils.data.tables import first_few
 from course_utils.errors import CourseError
 
 

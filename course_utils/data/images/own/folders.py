@@ -8,10 +8,11 @@ from typing import Any
 from PIL import Image
 
 from course_utils.data.images.opening import FORMATS
-from course_utils.data.images.own.examples import Examples, apply_to_files, check_groups, first_few, number
+from course_utils.data.images.own.examples import Examples, apply_to_files, check_groups, number
 from course_utils.data.images.own.labels import Labels, labels_of_values
 from course_utils.data.images.own.listing import Listing, list_images
 from course_utils.data.names import comparable, rough
+from course_utils.data.tables import first_few
 from course_utils.errors import CourseError
 
 SET_NAMES = {

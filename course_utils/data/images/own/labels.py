@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.data.images.own.examples import first_few, number
+from course_utils.data.images.own.examples import number
 from course_utils.data.names import as_text, is_missing
+from course_utils.data.tables import first_few
 from course_utils.errors import CourseError
 
 Labels = tuple[tuple[str, ...], ...]

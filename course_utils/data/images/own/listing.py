@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
-from course_utils.data.images.own.examples import first_few, number
+from course_utils.data.images.own.examples import number
+from course_utils.data.tables import first_few
 from course_utils.errors import CourseError
 
 # What may hold an image. The course can't open the last four: they are listed, so that they are refused by their name.

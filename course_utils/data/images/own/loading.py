@@ -16,7 +16,7 @@ from course_utils.data.images.own.cleaning import check_leave_out, clean, withou
 from course_utils.data.images.own.decoding import decode
 from course_utils.data.images.own.dividing import check_sets, check_vocab, divide, take_of_each_class
 from course_utils.data.images.own.doubts import doubts
-from course_utils.data.images.own.examples import Examples, first_few, number
+from course_utils.data.images.own.examples import Examples, number
 from course_utils.data.images.own.folders import read_folder
 from course_utils.data.images.own.lazy import FileStore, make_file_loaders
 from course_utils.data.images.own.looking import common_levels, dark_images, look_at, notes_on
@@ -25,6 +25,7 @@ from course_utils.data.images.squares import RESIZE, TOLD
 from course_utils.data.images.store import Store, StoreLoaders, make_loaders
 from course_utils.data.options import check_known
 from course_utils.data.splits import SPLITS, Split
+from course_utils.data.tables import first_few
 from course_utils.errors import CourseError
 
 MEMORY = 2**30  # bytes of decoded images that are kept

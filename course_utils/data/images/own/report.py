@@ -13,9 +13,10 @@ import torch
 from course_utils.data.images.near_duplicates import near_duplicates
 from course_utils.data.images.own.decoding import decode, reason
 from course_utils.data.images.own.doubts import doubts
-from course_utils.data.images.own.examples import Examples, first_few
+from course_utils.data.images.own.examples import Examples
 from course_utils.data.images.own.loading import read_source
 from course_utils.data.images.own.looking import Look, common_levels, dark_images, look_at, notes_on
+from course_utils.data.tables import first_few
 from course_utils.errors import CourseError
 
 SIDE = 64  # pixels of the copies that are compared

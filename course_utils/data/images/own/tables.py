@@ -1,6 +1,5 @@
 """Reads a csv or a DataFrame that names your own images: a file and its label in each row, and perhaps more."""
 
-import csv
 from collections.abc import Callable, Hashable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,7 +11,6 @@ from course_utils.data.images.own.examples import (
     Examples,
     apply_to_files,
     check_groups,
-    first_few,
     number,
 )
 from course_utils.data.images.own.files import find_files
@@ -20,6 +18,7 @@ from course_utils.data.images.own.folders import which_set
 from course_utils.data.images.own.labels import labels_of_values
 from course_utils.data.images.own.listing import SUFFIXES
 from course_utils.data.names import as_text, is_missing
+from course_utils.data.tables import first_few, read_csv
 from course_utils.errors import CourseError
 
 # Names by which a column is recognised, the surest first; compared without case, spaces and underscores.
@@ -31,30 +30,6 @@ OBVIOUS = {
     "split": "split set subset partition isvalid",
 }
 TABLES = (".csv", ".tsv", ".txt")
-
-
-def read_csv(path: Path) -> pd.DataFrame:
-    """Read a table as text; a comma, a semicolon or a tab may separate its columns.
-
-    Raises
-    ------
-    CourseError
-        `data.bad-table` for a file that isn't there or is no such table.
-    """
-    if not path.is_file():
-        near = get_close_matches(path.name, [each.name for each in path.parent.glob("*") if each.is_file()], n=1)
-        meant = f" (did you mean {near[0]!r}?)" if near else ""
-        raise CourseError(f"There is no table {path}{meant}: correct the path.", code="data.bad-table")
-    try:
-        table = pd.read_csv(path, sep=None, engine="python", dtype=str, encoding="utf-8-sig", keep_default_na=False)
-    except (ValueError, OSError, csv.Error) as problem:  # a wrong encoding and what pandas can't parse: ValueErrors
-        reason = str(problem).splitlines()[0].rstrip(".") if str(problem) else type(problem).__name__
-        raise CourseError(
-            f"{path.name} can't be read as a table ({reason}): save it as csv in UTF-8 with a column of files and one "
-            "of labels.",
-            code="data.bad-table",
-        ) from problem
-    return table
 
 
 def read_table(
