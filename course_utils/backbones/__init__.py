@@ -13,6 +13,7 @@ from course_utils.backbones.registry import (
     find_backbone,
     register,
 )
+from course_utils.backbones.text.awd_lstm import awd_lstm
 from course_utils.backbones.text.bert_base import bert_base
 from course_utils.backbones.text.classifier import TextClassifier, check_tokenizer
 from course_utils.backbones.text.minilm import minilm, minilm_tokenizer
@@ -24,6 +25,7 @@ __all__ = [
     "ImageBackbone",
     "TextBackbone",
     "TextClassifier",
+    "awd_lstm",
     "bert_base",
     "check_tokenizer",
     "default",

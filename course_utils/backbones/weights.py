@@ -66,6 +66,23 @@ def load_weights(name: str = "resnet18_half") -> dict[str, Tensor]:
     return load(_read_checked(name))
 
 
+def load_metadata(name: str) -> dict[str, str]:
+    """Read what a file of weights says beside its tensors, such as the vocabulary of a language model.
+
+    Raises
+    ------
+    CourseError
+        `backbones.weights-missing` or `backbones.weights-damaged`.
+    """
+    return metadata_of(_read_checked(name))
+
+
+def metadata_of(content: bytes) -> dict[str, str]:
+    """Read the metadata of a safetensors file from its bytes: the header's length, the header, then the tensors."""
+    length = int.from_bytes(content[:8], "little")
+    return json.loads(content[8 : 8 + length]).get("__metadata__", {})
+
+
 def _stored(name: str) -> Stored:
     if name not in bundled():
         return find_stored(name)

@@ -18,14 +18,16 @@ from course_utils.backbones import (
     register,
     weights,
 )
+from course_utils.backbones.text.awd_lstm import LanguageModel
 
-MODALITIES = ("images", "text")
+MODALITIES = ("images", "text", "words")
 IMAGES = [name for name, each in BACKBONES.items() if isinstance(each, ImageBackbone)]
 TEXTS = [name for name, each in BACKBONES.items() if isinstance(each, TextBackbone)]
+WORDS = [name for name, each in BACKBONES.items() if isinstance(each, LanguageModel)]
 
 
 def test_every_backbone_takes_something_that_is_tested_here():
-    assert sorted(IMAGES + TEXTS) == sorted(BACKBONES)
+    assert sorted(IMAGES + TEXTS + WORDS) == sorted(BACKBONES)
     assert {each.modality for each in BACKBONES.values()} == set(MODALITIES)
 
 
@@ -56,6 +58,23 @@ def test_an_encoder_of_texts_takes_dictionaries_and_can_be_fine_tuned(name):
         assert torch.allclose(network(batch)[-1:], alone, atol=1e-5), "padding changes nothing"
     surgery.replace_head(network, "linear", n_out=7)
     assert network(batch).shape == (2, 7)
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_a_language_model_scores_each_next_word(name):
+    backbone = find_backbone(name)
+    model = backbone.build(weights=None)
+    assert not model.training and len(model.vocabulary) == backbone.vocabulary
+    assert tuple(block.name for block in surgery.blocks(model)) == backbone.blocks
+    batch = backbone.example_input()
+    scores = model(batch)[0]
+    assert scores.shape == (*batch.shape, backbone.vocabulary)
+    model.reset()
+    changed = batch.clone()
+    changed[:, 5:] = 9
+    assert torch.equal(model(changed)[0][:, :5], scores[:, :5]), "what comes later changes nothing"
+    surgery.freeze(model, batchnorm="fixed")
+    assert surgery.describe(model).trainable.tolist()[:-1] == [0] * (len(backbone.blocks) - 1)
 
 
 @pytest.mark.parametrize("name", IMAGES)
@@ -101,7 +120,7 @@ def test_a_backbone_says_where_its_weights_come_from(name):
     assert backbone.card.startswith("https://") or not backbone.bundled or (weights.FOLDER / backbone.card).is_file()
 
 
-@pytest.mark.parametrize("modality", MODALITIES)
+@pytest.mark.parametrize("modality", MODALITIES[:2])  # the third has one network, for every machine
 def test_each_choice_of_network_has_one_default(modality):
     defaults = {each.default_of: each for each in BACKBONES.values() if each.default_of and each.modality == modality}
     assert sorted(defaults) == ["large", "small"]
