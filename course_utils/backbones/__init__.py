@@ -16,6 +16,7 @@ from course_utils.backbones.registry import (
 from course_utils.backbones.text.awd_lstm import awd_lstm
 from course_utils.backbones.text.bert_base import bert_base
 from course_utils.backbones.text.classifier import TextClassifier, check_tokenizer
+from course_utils.backbones.text.embedding import embed
 from course_utils.backbones.text.minilm import minilm, minilm_tokenizer
 from course_utils.backbones.weights import training_record, verify_weights
 
@@ -31,6 +32,7 @@ __all__ = [
     "default",
     "default_backbone",
     "efficientnet_lite0",
+    "embed",
     "find_backbone",
     "minilm",
     "minilm_tokenizer",

@@ -14,12 +14,14 @@ if TYPE_CHECKING:  # as what type checkers see: when the course runs, it is the 
     from course_utils.data.images.own.report import image_report as image_report
     from course_utils.data.text.loaders import text_loaders as text_loaders
     from course_utils.data.text.own import texts as texts
+    from course_utils.data.text.reviews import written_reviews as written_reviews
 
 _loaders = [entry.loader.removeprefix(f"{__name__}.").split(":") for entry in DATA_SETS.values()]
 _attributes = {module: [name] for module, name in _loaders} | {
     "images.own.report": ["image_report"],
     "text.loaders": ["text_loaders"],
     "text.own": ["texts"],
+    "text.reviews": ["reviews", "written_reviews"],
 }
 __getattr__, _, __all__ = lazy_loader.attach(__name__, submodules={"images"}, submod_attrs=_attributes)
 __all__ += ["DATA_SETS", "DataSet", "find_data_set", "load"]

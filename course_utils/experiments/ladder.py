@@ -7,7 +7,7 @@ The rungs are strategies: each turns a fresh learner into one that predicts, in 
 """
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -114,8 +114,9 @@ class MajorityClass(Strategy):
     solved = True
 
     def train(self, learn: Learner) -> Learner:
-        """Put a network in that gives the same scores for every image."""
-        _, labels = _pixels(learn)
+        """Put a network in that gives the same scores for every example."""
+        with randomness_kept(), plainly(learn.dls.train) as loader:
+            labels = torch.cat([classes_of(targets) for _, *targets in loader]).numpy()
         counts = torch.from_numpy(np.bincount(labels, minlength=learn.dls.c))
         learn.model = Constant((counts == counts.max()).float())
         return learn
@@ -218,19 +219,20 @@ class BestDepthProbe(Strategy):
 
 
 class Constant(nn.Module):
-    """Gives every image the same scores."""
+    """Gives every example the same scores."""
 
     def __init__(self, scores: Tensor) -> None:
         super().__init__()
         self.scores = nn.Parameter(scores, requires_grad=False)  # a parameter, since fastai looks for one
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, examples: Tensor | Mapping[str, Tensor]) -> Tensor:
         """Give (batch, classes) scores."""
-        return self.scores.expand(len(images), -1)
+        batch = next(iter(examples.values())) if isinstance(examples, Mapping) else examples
+        return self.scores.expand(len(batch), -1)
 
 
 class ClassicalModel(nn.Module):
-    """A fitted scikit-learn classifier of pixels in the place of a network."""
+    """A fitted scikit-learn classifier in the place of a network: here, of pixels."""
 
     def __init__(self, classifier: Any, classes: int) -> None:
         super().__init__()
@@ -238,10 +240,14 @@ class ClassicalModel(nn.Module):
         self.unseen = nn.Parameter(torch.full((classes,), NEVER), requires_grad=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Give (batch, classes) scores, whose order is the classifier's; classes that it never saw come last."""
-        found = self.classifier.decision_function(small(images).flatten(1).cpu().numpy())
+        """Give (batch, classes) scores."""
+        return self.scores(small(images).flatten(1).cpu().numpy())
+
+    def scores(self, inputs: Any) -> Tensor:
+        """Give (inputs, classes) scores, whose order is the classifier's; classes that it never saw come last."""
+        found = self.classifier.decision_function(inputs)
         found = np.stack([-found, found], 1) if found.ndim == 1 else found
-        scores = self.unseen.repeat(len(images), 1)
+        scores = self.unseen.repeat(len(found), 1)
         scores[:, self.classifier.classes_.tolist()] = torch.from_numpy(found).to(scores)
         return scores
 

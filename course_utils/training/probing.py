@@ -21,6 +21,7 @@ Stages = tuple[str, ...] | Literal["last", "each"]
 STRENGTHS = tuple(float(c) for c in np.logspace(-4, 1, 6))  # C of the logistic regression; a smaller one is stricter
 FOLDS = 5
 LEAST_EVALUATED = 64  # examples a batch, where no gradient is kept
+NEVER = -1e4  # the score of a class without examples
 MOST_FOR_CHOOSING = 2000  # images on which depth and C are chosen; the head itself is solved on all
 
 
@@ -126,6 +127,37 @@ def solve_head(
         weight, bias = _regression(inputs, np.tile(labels, copies), probe.c, balance)
     _install(learn, probe.stages, pools, (weight / deviation, bias - weight @ (mean / deviation)), present)
     return probe
+
+
+def solve_linear(
+    features: np.ndarray, labels: np.ndarray, classes: int, balance: dict[int, float] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Solve for a linear layer on features, as strict as cross-validation chooses (see `solve_head`).
+
+    Parameters
+    ----------
+    features : (n, width) array
+        Of the training examples.
+    labels : (n,) int array
+        Their classes.
+    classes : int
+        How many there are; one without examples is never predicted.
+    balance : dict of int to float, optional
+        A weight for each class.
+
+    Returns
+    -------
+    (classes, width) array, (classes,) array
+        Weights and biases for features as they are: their scaling is folded in.
+    """
+    present = np.unique(labels)
+    weights, biases = np.zeros((classes, features.shape[1])), np.full(classes, NEVER)
+    with one_blas_thread():
+        chosen = _choose({"all": features}, labels, [("all",)], 1, balance)
+        inputs, mean, deviation = _standardised(features)
+        weight, bias = _regression(inputs, labels, chosen.c, balance)
+    weights[present], biases[present] = weight / deviation, bias - weight @ (mean / deviation)
+    return weights, biases
 
 
 def class_weights(learn: Learner, labels: np.ndarray) -> dict[int, float] | None:
@@ -294,7 +326,7 @@ def _install(
     assert isinstance(linear, nn.Linear)
     with torch.no_grad():
         linear.weight.zero_()
-        linear.bias.fill_(-1e4)
+        linear.bias.fill_(NEVER)
         for target, values in zip((linear.weight, linear.bias), solved, strict=True):
             target[torch.from_numpy(present)] = torch.from_numpy(values).to(target)
     freeze(learn, batchnorm="fixed")

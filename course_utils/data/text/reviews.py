@@ -64,10 +64,7 @@ def reviews(
         `data.unknown-domain`; those of `split_by_class`.
     """
     check_known(kwargs, "reviews", SplitOptions)
-    if domain not in PUBLISHED:
-        raise CourseError(
-            f"There is no domain {domain!r} of reviews: choose 'products' or 'films'.", code="data.unknown-domain"
-        )
+    _check_domain(domain)
     public = _public(domain) if environment.images() == "photographs" else None
     table, pairs, notes = public or _written(domain)
     options = SplitOptions(n_per_class=n_per_class, split=split or SPLITS[public is not None][domain], **kwargs)
@@ -121,6 +118,36 @@ def _written(domain: str) -> Found:
             rows += csv.DictReader(file.read_text(encoding="utf-8").splitlines())
     table = pd.DataFrame(rows).rename(columns={"sentiment": "label"})[COLUMNS]
     return table, near_duplicates(table.text.tolist()), ()
+
+
+def written_reviews(domain: str = "products") -> pd.DataFrame:
+    """Give all short texts that were written for this course, wherever public ones can be had: a test of hard cases.
+
+    Parameters
+    ----------
+    domain : str
+        "products" or "films".
+
+    Returns
+    -------
+    DataFrame
+        A row for each text: `text`, `label`, `area`, `aspect`, and `difficulty`, which is "plain", "implied",
+        "negation", "mixed", "irony" or "typos".
+
+    Raises
+    ------
+    CourseError
+        `data.unknown-domain`.
+    """
+    _check_domain(domain)
+    return _written(domain)[0].copy()
+
+
+def _check_domain(domain: str) -> None:
+    if domain not in PUBLISHED:
+        raise CourseError(
+            f"There is no domain {domain!r} of reviews: choose 'products' or 'films'.", code="data.unknown-domain"
+        )
 
 
 def sift(texts: Sequence[str], labels: Sequence[str]) -> tuple[list[int], str]:

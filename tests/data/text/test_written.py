@@ -12,6 +12,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from support.errors import refused
+
+from course_utils.data import written_reviews
 
 FOLDER = files("course_utils") / "data" / "text" / "written"
 PRODUCTS = ("kitchen", "phones", "clothing", "toys", "garden")
@@ -119,3 +122,18 @@ def test_words_tell_much_and_not_all(reviews):
     table = reviews[reviews.area != "films"]
     model = make_pipeline(TfidfVectorizer(sublinear_tf=True), LogisticRegression(C=10))
     assert 0.70 < cross_val_score(model, table.text, table.sentiment, cv=FOLDS).mean() < 0.85
+
+
+@pytest.mark.parametrize(("domain", "least"), [("products", 1000), ("films", 200)])
+def test_all_of_them_can_be_had_whatever_data_the_machine_takes(domain, least, monkeypatch):
+    monkeypatch.setenv("COURSE_IMAGES", "photographs")
+    table = written_reviews(domain)
+    assert len(table) > least and set(table.label) == {"negative", "positive"}
+    assert set(table.difficulty) == {"plain", "implied", "negation", "mixed", "irony", "typos"}
+    table.label = "changed"
+    assert set(written_reviews(domain).label) == {"negative", "positive"}  # everybody gets a table of their own
+
+
+def test_texts_of_another_domain_are_refused():
+    with refused("data.unknown-domain", "'books'"):
+        written_reviews("books")

@@ -1,0 +1,1 @@
+"""Experiments on texts: their ladder of baselines."""
