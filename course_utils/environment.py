@@ -71,6 +71,7 @@ def setup(lesson: str) -> Environment:
     ------
     CourseError
         `environment.unknown-lesson`; `environment.missing-packages` in a Python that has the course alone;
+        `environment.missing-extra` where the lesson needs an extra that isn't installed;
         `environment.broken-version` where a package would stop every training or question;
         for a wrong value in a variable of the course `environment.wrong-value`,
         `environment.no-home`, `environment.data-folder`, `environment.mirror-folder` or `environment.missing-device`,
@@ -91,6 +92,7 @@ def setup(lesson: str) -> Environment:
             code="environment.missing-packages",
         )
     _refuse_broken_versions()
+    _refuse_missing_extra(lessons.find_lesson(lesson).extra)
     overrides = read_overrides()
     silence_known_warnings()
     network_once.cache_clear()  # a machine may have gone online since the last time
@@ -123,6 +125,29 @@ def _refuse_broken_versions() -> None:
                 f'`%pip install "{each.name}{each.specifier}"`, restart the kernel, and run this cell again.',
                 code="environment.broken-version",
             )
+
+
+def _refuse_missing_extra(extra: str) -> None:
+    """Look for the packages that a lesson needs besides the course: hosted notebooks have the course alone."""
+    from packaging.requirements import Requirement
+
+    try:
+        wanted = [Requirement(line) for line in requires("fine-tuning-course") or ()] if extra else []
+    except PackageNotFoundError:  # a clone on the path that was never installed
+        return
+    missing = []
+    for each in wanted:
+        if each.marker and not each.marker.evaluate({"extra": ""}) and each.marker.evaluate({"extra": extra}):
+            try:
+                version(each.name)
+            except PackageNotFoundError:
+                missing.append(each.name)
+    if missing:
+        raise CourseError(
+            f"This lesson needs the extra {extra!r} ({', '.join(missing)}): run "
+            f'`%pip install -q "fine-tuning-course[{extra}]"`, and then this cell again.',
+            code="environment.missing-extra",
+        )
 
 
 # For the rest of the course: a variable that is set is obeyed, else what setup chose stands, else we choose now.

@@ -21,6 +21,8 @@ class Lesson:
         What to know before, after "You need"; a lesson's number in it becomes a link.
     goals : tuple of str
         What the learner will be able to do, each after "You will be able to".
+    extra : str
+        The extra of the course whose packages it needs, such as "text"; "" for none.
     """
 
     slug: str
@@ -28,6 +30,7 @@ class Lesson:
     minutes: int = 30
     know: str = "some Python."
     goals: tuple[str, ...] = ()
+    extra: str = ""
 
     @property
     def number(self) -> str:
