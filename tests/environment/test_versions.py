@@ -28,7 +28,7 @@ def test_a_missing_extra_is_named_with_what_installs_it(monkeypatch):
     lines = [
         "fastai>=2.8",
         "absent>=1; extra == 'other'",
-        "peft>=0.21; extra == 'text'",
+        "peft>=0.2; extra == 'text'",
         "transformers; extra == 'text'",
     ]
     monkeypatch.setattr(environment, "requires", lambda _: lines)
