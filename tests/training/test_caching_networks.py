@@ -90,7 +90,7 @@ class Texts(nn.Module):
         self.classifier = nn.Linear(16, 2)
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
-        mask = batch["attention_mask"].unsqueeze(-1)
+        mask = next(part for name, part in batch.items() if name != "input_ids").unsqueeze(-1)
         hidden = self.layer(self.embedding(batch["input_ids"]) * mask)
         return self.classifier((hidden * mask).sum(1) / mask.sum(1))
 
@@ -200,10 +200,27 @@ def test_random_layers_of_any_class_are_refused_until_they_are_held():
         train(learn)
 
 
-def test_texts_of_several_lengths_are_refused():
+def test_texts_of_several_lengths_are_stored_as_far_as_their_mask_reaches():
     learn = texts()
-    longer = texts(longest=9).dls.train.dataset[0]
+    longer = texts(longest=9).dls.train.dataset[7]
     learn.dls.train.dataset[8:12] = [longer] * 4
+    surgery.freeze_to(learn, 1, batchnorm="fixed")
+    in_order = learn.dls.train.new(shuffle=False, get_idxs=lambda: list(range(16)))
+    with torch.no_grad():
+        expected = torch.cat([learn.model.eval()(given) for given, _ in in_order])
+        with cached_body(learn) as features:
+            assert features.shape == (9, 16)
+            batches = list(learn.dls.train.batches(range(16), 4))
+            assert torch.allclose(torch.cat([learn.model(given) for given, _ in batches]), expected, atol=1e-6)
+    assert [given["attention_mask"].shape[1] for given, _ in batches] == [5, 6, 9, 6]
+
+
+def test_texts_of_several_lengths_without_a_mask_are_refused():
+    learn = texts()
+    longer = texts(longest=9).dls.train.dataset[7]
+    learn.dls.train.dataset[8:12] = [longer] * 4
+    for given, _ in {id(item): item for item in learn.dls.train.dataset}.values():
+        given["mask"] = given.pop("attention_mask")
     surgery.freeze_to(learn, 1, batchnorm="fixed")
     with refused("training.features-differ", "(9, 16)", "(6, 16)"), cached_body(learn):
         pass
