@@ -165,6 +165,17 @@ LESSONS = (
             "say how sure a test set can make you.",
         ),
     ),
+    Lesson(
+        "12_ulmfit",
+        "What is text without labels worth?",
+        minutes=40,
+        know="lesson 06; lesson 05 helps.",
+        goals=(
+            "tune a language model on texts that nobody has labelled, and measure what it has learned;",
+            "turn a language model into a classifier;",
+            "tell which pieces of a famous recipe help on your data.",
+        ),
+    ),
 )
 
 

@@ -80,7 +80,7 @@ Run it again with `python -m tools.pretraining.language movie_reviews.zip --out 
 
 - It knows how people wrote about films in English in the 1990s. Names, prices and things from later years are missing.
 - The reviews hold profanity, insults and stereotypes, and it can write them. What it writes is made up.
-- 1.3 million words are few: large language models read a million times as many. Use it to learn, not in a product.
+- 1.4 million words are few: large language models read a million times as many. Use it to learn, not in a product.
 - It has no capital letters.
 """
 
