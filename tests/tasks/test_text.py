@@ -91,6 +91,25 @@ def test_dropout_in_frozen_layers_is_never_cached():
     assert trained.steps == 2, "it trains uncached"
 
 
+class Stop(Callback):
+    """The learner's Ctrl-C, in the second batch."""
+
+    def before_batch(self):
+        if self.iter == 1:
+            raise KeyboardInterrupt
+
+
+def test_a_learner_whose_training_was_stopped_has_its_own_texts_and_trains_on():
+    learn = TASK.learner(0, 8, training.HeadOnly(2))
+    dls = learn.dls
+    with learn.no_bar(), learn.no_logging():
+        with pytest.raises(KeyboardInterrupt), learn.added_cbs(Stop()):
+            training.HeadOnly(2).train(learn)
+        assert learn.dls is dls and "forward" not in vars(learn.model)
+        assert not {"stop_when_lost", "_guard", "_witness"} & {each.name for each in learn.cbs}
+        training.HeadOnly(1).train(learn)
+
+
 def test_a_training_is_scored_and_classifies_texts_from_outside():
     score, trained = train_and_score(TASK, training.HeadOnly(2, 1e-2), 8, 0, cbs=[NoValidation()])
     assert score == TASK.score(trained.learn) and trained.steps == 4 and trained.trainable == 770
