@@ -175,6 +175,7 @@ LESSONS = (
             "turn a language model into a classifier;",
             "tell which pieces of a famous recipe help on your data.",
         ),
+        extra="text",
     ),
 )
 
