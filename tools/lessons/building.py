@@ -20,7 +20,7 @@ from tools.lessons.files import (
     write_text,
 )
 from tools.lessons.frame import framed
-from tools.lessons.outputs import question_data
+from tools.lessons.outputs import BLANK, is_blank, question_data
 from tools.lessons.page import Page
 
 METADATA = {
@@ -45,9 +45,19 @@ def assemble(lesson: Lesson) -> NotebookNode:
         notebook = update(notebook, read_notebook(lesson), text_format(lesson))
     page = Page.of(lesson.name, notebook)
     _show_questions(page)
-    for cell in page.awaited:  # Lab shows three dots in place of a hidden output, and what a run puts out again
-        cell.node.metadata.jupyter = {"outputs_hidden": True}
+    hide_answers(page)
     return _dressed(notebook)
+
+
+def hide_answers(page: Page) -> None:
+    """Let Lab show three dots in place of stored outputs that answer a guess; what a run puts out, it shows.
+
+    Lab writes the first line of the first output beside the dots, so that output is made blank.
+    """
+    for cell in page.awaited:
+        if shown := [output for output in cell.outputs if not is_blank(output)]:
+            cell.node.outputs = [new_output("display_data", BLANK), *shown]
+            cell.node.metadata.jupyter = {"outputs_hidden": True}
 
 
 def _show_questions(page: Page) -> None:

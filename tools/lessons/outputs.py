@@ -31,6 +31,12 @@ DEBRIS = {
     re.compile(re.escape(NOTE)): "result that isn't what the text says",
 }
 AGAIN = "`python -m tools lessons run --write`"
+BLANK = {"text/plain": " "}  # what stands before outputs that Lab hides
+
+
+def is_blank(output: NotebookNode) -> bool:
+    """Whether an output only keeps the first line of hidden ones out of sight."""
+    return output.get("data") == BLANK
 
 
 def executed(page: Page) -> Found:

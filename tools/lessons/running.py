@@ -8,10 +8,11 @@ from pathlib import Path
 from course_utils.cli import running
 from course_utils.machine import find_photographs
 from course_utils.settings import data_dir
-from tools.lessons.building import assemble, assemble_solutions
+from tools.lessons.building import assemble, assemble_solutions, hide_answers
 from tools.lessons.cleaning import clean
 from tools.lessons.files import Lesson, write_notebook
 from tools.lessons.frame import lines
+from tools.lessons.page import Page
 
 
 def run(lesson: Lesson, network: str = "small", images: str | None = None, write: bool = False) -> running.Report:
@@ -56,5 +57,6 @@ def _run(lesson: Lesson, network: str | None, images: str | None, write: bool) -
     if write and not report.failure:
         for executed, file in ((notebook, lesson.notebook), (solutions, lesson.solutions)):
             clean(executed, Path.home(), lesson.folder.resolve().parent)
+            hide_answers(Page.of(lesson.name, executed))
             write_notebook(executed, file)
     return report

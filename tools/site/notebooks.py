@@ -19,6 +19,7 @@ from course_utils.quiz.items import Code, Item, Model, Prediction
 from course_utils.quiz.reading import lesson_quiz
 from tools.lessons import files
 from tools.lessons.exercises import called, calls
+from tools.lessons.outputs import is_blank
 from tools.links import target
 from tools.site.controls import slider_html
 from tools.site.places import rewrite_links
@@ -80,6 +81,7 @@ class Reading:
     def _show(self, cell: NotebookNode) -> None:
         """Give a code cell the outputs and tags of a page."""
         cell.outputs = [output for output in cell.outputs if output.output_type != "error" or _is_meant(cell)]
+        cell.outputs = [output for output in cell.outputs if not is_blank(output)]
         if SETUP.search(cell.source):  # where the lesson installs itself, too
             _tag(cell, "hide-input")
         for call in calls(cell.source, "ask", "predict", "check", "found", "summary", "progress_table", *CONTROLS):

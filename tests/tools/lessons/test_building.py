@@ -9,6 +9,7 @@ from course_utils import lessons
 from course_utils.errors import CourseError
 from tools.lessons import building, checking
 from tools.lessons.files import choose, read_notebook, read_solutions
+from tools.lessons.outputs import is_blank
 
 
 def register(monkeypatch, *slugs):
@@ -55,9 +56,25 @@ def test_build_drops_a_removed_tag_and_foreign_metadata(toy):
 
 def test_what_answers_a_guess_is_hidden_until_it_is_run(toy):
     text = GOOD.replace('ask("07.3")', 'predict("07.3")').replace("print(7)", 'print(6)\n\n# %%\nfound("07.3", 7)')
-    code = [cell for cell in read_notebook(executed(toy(text))).cells if cell.cell_type == "code"]
+    lesson = executed(toy(text))
+    notebook = read_notebook(lesson)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [nbformat.v4.new_output("stream", text="7\n")]
+    nbformat.write(notebook, lesson.notebook)
+    building.build(lesson)
+    code = [cell for cell in read_notebook(lesson).cells if cell.cell_type == "code"]
     hidden = [cell.source.splitlines()[-1] for cell in code if cell.metadata.get("jupyter") == {"outputs_hidden": True}]
     assert hidden == ['show_result(f"tuned {tuned:.1%}", expected=tuned > 0.9)', "print(6)", 'found("07.3", 7)']
+    shown = [cell.outputs for cell in code if cell.metadata.get("jupyter")]
+    assert all(is_blank(first) and rest and not any(map(is_blank, rest)) for first, *rest in shown)
+
+
+def test_nothing_is_hidden_where_there_is_no_output(toy):
+    lesson = toy(GOOD.replace('ask("07.3")', 'predict("07.3")'))
+    building.build(lesson)
+    cells = read_notebook(lesson).cells
+    assert not any("jupyter" in cell.metadata or cell.get("outputs") for cell in cells)
 
 
 def test_format_makes_an_untidy_text_pass(toy):
