@@ -63,7 +63,7 @@ LESSONS = (
         goals=(
             "fine-tune a network on a few hundred photos, and name the six steps;",
             "read a confusion matrix;",
-            "tell what an accuracy is worth, by a ladder of baselines.",
+            "judge an accuracy against a ladder of baselines.",
         ),
     ),
     Lesson(

@@ -9,7 +9,7 @@ READABLE = """<style>
 table.fastprogress thead tr, table.fastprogress tbody tr:nth-of-type(even) {background: rgba(128, 128, 128, .12)}
 table.fastprogress th, table.fastprogress td {border-color: rgba(128, 128, 128, .4)}
 </style>"""
-AGAIN = "What was done before that line is kept; run the cell again to begin it anew."
+AGAIN = "What was done before that line is kept; run the cell again to start that line over."
 
 
 def prepare() -> None:

@@ -94,8 +94,9 @@ def found(identifier: str, value: float) -> None:
     guess = progress.guess_of(item.id)
     if guess is None:
         unit = f" {item.unit}" if item.unit else ""
+        said = f"The cell found {value:.3g}{unit}. You didn't note a guess for {item.label.split(' — ')[0]}."
         _say(
-            Verdict(None, (f"The cell found {value:.3g}{unit}. You noted no guess in {item.label.split(' — ')[0]}.",)),
+            Verdict(None, (said,)),
             item,
         )
         return

@@ -119,7 +119,7 @@ class Summary:
 
     def _ipython_display_(self) -> None:
         still = "".join(f"<li>{html.escape(item.label)}</li>" for item in self.items)
-        words = f"{len(self.items)} questions and exercises; run the cell to see how you stand."
+        words = f"{len(self.items)} questions and exercises; run the cell to see how you're doing."
         show_control(self.shown, f"<p>{words}</p><ul>{still}</ul>", words)
 
 
@@ -165,7 +165,7 @@ class ProgressTable:
         self.shown.value = f'{table_html()}<p role="status">{again}</p>'
 
     def _ipython_display_(self) -> None:
-        words = "Run the cell to see how you stand."
+        words = "Run the cell to see how you're doing."
         show_control(self.shown, f"<p>{words}</p>", words)
 
 

@@ -5,7 +5,7 @@
 #
 # Can your machine fine-tune a network, and how long will it take? This lesson times a few real training steps, and
 # shows you how lessons and their questions work. Click a grey cell and press **Shift+Enter**: it runs, and the next
-# one is ready. Below it stands what our machine said, or three dots where you are to guess first.
+# one is ready. Below each cell is our machine's output, or three dots where you should guess first.
 
 # %%
 from importlib.util import find_spec

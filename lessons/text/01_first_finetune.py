@@ -251,7 +251,7 @@ for other in ("from scratch", "SVM on pixels", "fine_tune"):
     print(f"from scratch, 36 epochs, minus {other} as above: {gap} points")
 
 # %% [markdown]
-# The longer training brings about five points. It catches up with the SVM, and stays ten points behind fine-tuning,
+# Training longer adds about five points. It catches up with the SVM, and stays ten points behind fine-tuning,
 # which had only nine epochs.
 
 # %% [markdown]
