@@ -3,9 +3,9 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/fine-tuning-course/fine-tuning-course/blob/main/lessons/12_ulmfit.ipynb)
 #
-# A shop has thousands of product reviews, and somebody has noted of forty whether they praise. Can the others help a
-# classifier, though nobody has labelled them? In 2018 [ULMFiT](https://arxiv.org/abs/1801.06146) said yes, and made
-# fine-tuning usual for text. You will rebuild it, and find out which of its pieces matter here.
+# A shop has thousands of product reviews, but somebody has labelled only forty of them as positive or negative. Can the
+# thousands without labels still help a classifier? In 2018 [ULMFiT](https://arxiv.org/abs/1801.06146) said yes, and made
+# fine-tuning standard practice for text. You will rebuild it, and find out which of its pieces matter here.
 
 # %%
 from importlib.util import find_spec
@@ -18,10 +18,11 @@ from course_utils.environment import setup
 course = setup("12_ulmfit")
 
 # %% [markdown]
-# ## A model that goes on writing
+# ## A model that continues a text
 #
-# A [*language model*](../docs/glossary.md#language-model) predicts the next word of a text. It trains on text alone, since
-# each word is the answer to those before it. This one has read 1,800 film reviews and nothing else:
+# A [*language model*](../docs/glossary.md#language-model) predicts the next word of a text. It needs no labels: each word
+# is the right answer to what follows the words before it. This one has read 1,800 film reviews and nothing else. The
+# second beginning below isn't one that films are reviewed with:
 
 # %%
 from course_utils import backbones, data
@@ -33,8 +34,7 @@ for start in ("this film is", "the price is"):
 next_words(films, "this film is one of the").round(3)
 
 # %% [markdown]
-# To guess well, it had to learn grammar, and what people say when they like a film. Can a classifier of *product*
-# reviews use any of that?
+# To guess well, it had to learn some grammar, and what people say of films. Can a classifier of *products* use that?
 
 # %%
 from course_utils.quiz import ask
@@ -44,9 +44,9 @@ ask("12.1")
 # %% [markdown]
 # ## Reading word by word
 #
-# The network is [*recurrent*](../docs/glossary.md#recurrent-network): it keeps a *hidden state*, numbers that sum up what
-# it has read, and two LSTM layers update theirs at each word. A table, the *embedding*, turns words into numbers, and
-# turns the state back into scores for the next word.
+# The network is [*recurrent*](../docs/glossary.md#recurrent-network): two LSTM layers keep a *hidden state*, numbers that
+# sum up what has been read, and update it at each word. A table called the *embedding* holds a row of numbers for each
+# word. The *decoder*, which turns the state into a score for each possible next word, uses the same table.
 
 # %%
 for name, part in [
@@ -59,10 +59,11 @@ for name, part in [
 print("the decoder's table is the embedding:", films[1].decoder.weight is films[0].encoder.weight)
 
 # %% [markdown]
-# Half of the weights are words, and *tying* the two tables saves as many again. *Weight dropout*, the "WD" in
-# [AWD-LSTM](https://arxiv.org/abs/1708.02182), sets some weights between one state and the next to zero in training.
+# Half of the weights belong to words. Sharing the table is called *tying*; without it, the decoder would need another.
 #
-# How far back does it learn? Here is the length of a word's gradient at each earlier word:
+# How far back does the model learn? Take the loss at one word, and compute its
+# [gradient](../docs/glossary.md#gradient) with respect to the embedding of each earlier word. The longer it is, the more
+# that word affects what is learned:
 
 # %%
 from fastai.torch_core import set_seed
@@ -77,12 +78,12 @@ set_seed(0)
 # %%
 untrained = backbones.awd_lstm(None)
 reach = {"pre-trained": gradient_reach(films, test), "random weights": gradient_reach(untrained, test)}
-plot_reach(reach, title="Pre-training makes the gradient reach further back")
+plot_reach(reach, title="After pre-training the gradient reaches further back")
 
 # %% [markdown]
-# Each step back multiplies the gradient by the derivative of one more update. In the random network it soon *vanishes*;
-# training has taught the gates of the LSTM to let it pass. Training cuts the text, here after 35 words, and the
-# gradient ends there: *truncated* backpropagation.
+# With each word further back the gradient is multiplied by one more derivative, and it *vanishes*. An LSTM has *gates*
+# that decide what its state keeps; after pre-training the gradient reaches further. In training the text is cut after
+# every 35 words, and the gradient stops there: *truncated backpropagation*.
 
 # %%
 ask("12.2")
@@ -90,8 +91,8 @@ ask("12.2")
 # %% [markdown]
 # ## From films to products
 #
-# The target gets a vocabulary of its own, as in fastai. Words that the model knows keep their embedding, and new ones
-# start with the mean of all:
+# Product reviews use other words. Those that the model knows keep their row of the embedding; each new one starts with
+# the mean of all rows, as in fastai:
 
 # %% tags=["recorded"]
 import random
@@ -114,8 +115,8 @@ print(f"{len(words):,} texts, whose labels we don't look at, with {len(vocabular
 print(f"{len(new)} of them are new to the model, such as {', '.join(new[:12])}")
 
 # %% [markdown]
-# How well does it predict product reviews? [*Perplexity*](../docs/glossary.md#perplexity) is the number of equally likely
-# words among which it would hesitate as much. Then it goes on training, once through these texts:
+# A [*perplexity*](../docs/glossary.md#perplexity) of 50 means that the model is as unsure as if it had to choose among 50
+# equally likely words. We measure it, train the model on these texts for one epoch, and measure again:
 
 # %% tags=["recorded"]
 from course_utils.data.text.word_loaders import language_loaders, word_loaders
@@ -139,8 +140,7 @@ for name, model in (("before", before), ("after", products)):
     print("   ", " / ".join(write(model, "easy to", words=12, seed=seed) for seed in range(4)))
 
 # %% [markdown]
-# Same first words, same random numbers. Without a single label, the model has picked up what these reviews are about and
-# how they are written. What did the films contribute? Here is one that began with random weights:
+# Same first words, same random numbers. Without a label, the model has picked up what these reviews are about. What did the films contribute? Another one starts from random weights:
 
 # %%
 set_seed(0)
@@ -153,8 +153,9 @@ ask("12.3")
 # %% [markdown]
 # ## From language model to classifier
 #
-# The classifier keeps the embedding and the LSTM layers, the *encoder*. A new head takes the decoder's place and reads the
-# last hidden state, and the maximum and the mean of all (*concat pooling*): fastai's `text_classifier_learner`.
+# The classifier keeps the embedding and the LSTM layers, called the *encoder*. A new head takes the decoder's place. It
+# reads the last hidden state, and the maximum and the mean over all of them (*concat pooling*). Our `classifier_learner`
+# calls fastai's `text_classifier_learner`.
 
 # %% tags=["recorded"]
 from dataclasses import replace
@@ -179,16 +180,16 @@ def trained(dls, model, seed, epochs, lr, **pieces):
 
 
 # %% tags=["result"]
-from course_utils.display import points, show_result
+from course_utils.display import points, show_result, show_table
 
 labelled = label(texts, 20, seed=0)
 dls = word_loaders(labelled, vocabulary, bs=8)
 scores = {name: right_share(trained(dls, model, 0, 12, 4e-3)) for name, model in (("ours", products), ("random", None))}
 said = f"{scores['ours']:.1%} with the language model, {scores['random']:.1%} from random weights"
-show_result(f"40 labelled reviews, right on the test set: {said}", expected=scores["ours"] > 0.5)
+show_result(f"accuracy with 40 labelled reviews: {said}", expected=not texts.real or scores["ours"] > 0.6)
 
 # %% [markdown]
-# That is one draw of forty labels, one learning rate, and a modest language model. Make a guess before you see ten draws.
+# That is a single draw of forty labels. Before you see ten, make a guess:
 
 # %%
 ask("12.5")
@@ -196,8 +197,9 @@ ask("12.5")
 # %% [markdown]
 # ## What are the texts worth?
 #
-# We tuned language models on 0 to 30,000 product reviews, twice through, from the films or from random weights.
-# Each classifier got 20 labels per class, 60 steps, and the learning rate, of three, that did best on validation.
+# We trained language models on 0 to 30,000 product reviews, for two epochs each, from the film model or from random
+# weights. Each classifier got 20 labels per class, 60 steps, and whichever of three learning rates did best on the
+# validation set, which has 200 labels more.
 
 # %% tags=["recorded"]
 from functools import cache
@@ -252,16 +254,16 @@ plot_learning_curve(runs.table, "unlabelled", title="Accuracy with 40 labels, an
 # %%
 from course_utils.statistics import paired_difference
 
-few, many = (runs.scores("began with films", unlabelled=count) for count in (0, 30))
+few, some, more, many = (runs.scores("began with films", unlabelled=count) for count in (0, 1, 8, 30))
 none, alone = (runs.scores("began with random weights", unlabelled=count) for count in (0, 30))
-pairs = {"films and products": (many, none), "films alone": (few, none), "products alone": (alone, none)}
-for name, pair in (pairs | {"films, given the products": (many, alone)}).items():
-    print(f"worth of {name}: {points(*paired_difference(*pair))} percentage points")
+pairs = {"30,000 products": (alone, none), "the films alone": (few, none), "films before 30,000": (many, alone)}
+for name, pair in (pairs | {"1,000 after films": (some, few), "8,000 after films": (more, few)}).items():
+    print(f"gain from {name}: {points(*paired_difference(*pair))} percentage points")
 
 # %% [markdown]
-# Thirty thousand texts without labels are worth some 16 points, a thousand next to nothing: the language model has to
-# become good first. And the films? We could not see a gain: alone, no more than about three points, and before 30,000
-# product reviews no more than about one.
+# Thirty thousand unlabelled texts raise the accuracy by about 16 percentage points. From a thousand we could not see more
+# than about three. And from the films? If there is a gain, our intervals limit it to about three points alone, and to one
+# before 30,000 product reviews: for this pair of language models, on these 1,000 test texts.
 
 # %%
 ask("12.10")
@@ -269,9 +271,10 @@ ask("12.10")
 # %% [markdown]
 # ## The three pieces of ULMFiT's training
 #
-# The [paper](https://arxiv.org/abs/1801.06146) also trains the classifier with care, by *gradual unfreezing*,
-# *discriminative learning rates* (divided by 2.6 from each group to the one below), and a *slanted triangular*
-# schedule, a short rise and a long fall. All together:
+# Large steps could wipe out what the encoder has learned. So the
+# [paper](https://arxiv.org/abs/1801.06146) uses [*gradual unfreezing*](../docs/glossary.md#gradual-unfreezing), head
+# first; [*discriminative learning rates*](../docs/glossary.md#discriminative-learning-rates), divided by 2.6 from each
+# group to the one below; and a *slanted triangular* schedule, which rises quickly and falls slowly:
 
 # %%
 from course_utils.plots import plot_schedules
@@ -289,8 +292,8 @@ ask("12.4")
 # %% [markdown]
 # ## Which pieces matter?
 #
-# Table 7 of the [paper](https://arxiv.org/abs/1801.06146) asks this on three data sets. Here it is in miniature, on the
-# language model of films and 30,000 products, with the same labels and search as above:
+# Table 7 of the [paper](https://arxiv.org/abs/1801.06146) asks this on three data sets. Here it is in miniature, from the
+# model that read films and 30,000 products, with the same labels and search. A fifth row trains the last layer alone:
 
 # %% tags=["recorded"]
 PIECES = {"last layer only": {"last_only": True}, "discriminative": {"discriminative": True}}
@@ -310,18 +313,19 @@ from course_utils.plots import plot_differences
 runs = recorded("12/pieces")
 effects = {name: paired_difference(runs.scores(name), many) for name in PIECES}
 at_ends = (runs.table["learning rate"] != RATES[1]).mean()
-print(f"{at_ends:.0%} of the chosen learning rates lie at an end of the grid, so a finer one might gain a little")
-plot_differences(effects, against="all layers at one constant rate", title="What each piece is worth (40 labels)")
+print(f"{at_ends:.0%} of the chosen learning rates lie at an end of the grid, so a wider one may find better")
+plot_differences(effects, against="all layers at one constant learning rate", title="What each piece adds (40 labels)")
 
 # %% [markdown]
-# No piece gains more than about two points here, and discriminative learning rates alone lose about one. In
-# [table 7](https://arxiv.org/abs/1801.06146) all three together take IMDb's error from 6.87% to 5.00%.
+# None adds more than about two percentage points here; of five intervals one leaves out zero, which luck alone may do. In
+# [table 7](https://arxiv.org/abs/1801.06146) all three together lower the validation error on IMDb's film reviews from
+# 6.87% to 5.00%.
 
 # %% [markdown]
 # ## Beside other methods
 #
-# Two rungs of the ladder train no network: logistic regression on TF-IDF, weighted counts of words and pairs, and on the
-# sentence vectors of MiniLM, a small BERT that stays frozen. All get the same labels; chance is one half.
+# How does this compare with simpler methods? Two of them are logistic regressions: on *TF-IDF*, weighted counts of words
+# and pairs of words, and on the sentence vectors of MiniLM, a small BERT that stays frozen. Chance is one half.
 
 # %% tags=["recorded"]
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -363,20 +367,67 @@ def ladder(seed):
     return [{"strategy": name, "labels": labels, "score": score} for name, labels, score in rows]
 
 
+# %% [markdown]
+# Counting can use the texts without labels as well: *latent semantic analysis* finds 200 directions in the TF-IDF of the
+# 30,000, and the regression works on those. We also recorded how well each language model predicts the test set:
+
+# %% tags=["recorded"]
+from sklearn.decomposition import TruncatedSVD
+
+
+@cache
+def directions():
+    texts, counts = read(0)[0].unlabelled, TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=3)
+    chosen = random.Random(0).sample(texts, min(30_000, len(texts)))
+    return make_pipeline(counts, TruncatedSVD(200, random_state=0)).fit(chosen)
+
+
+# %% tags=["recorded:counting"]
+def counting(seed):
+    rows = []
+    for labels in BATCH_AND_EPOCHS:
+        texts = label(read(0)[0], labels, seed)
+        train, test = (directions().transform(texts.texts(name)) for name in ("train", "test"))
+        fitted = linear(StandardScaler()).fit(train, texts.targets("train"))
+        rows.append({"strategy": "LSA", "labels": labels, "score": fitted.score(test, texts.targets("test"))})
+    return rows
+
+
+# %% tags=["recorded:perplexities"]
+def perplexities(seed):
+    test = random.Random(seed).sample(split_words(read(0)[0].texts("test")), 500)
+    named = {"began with films": language_models("DEFAULT"), "began with random weights": language_models(None)}
+    scored = [(name, count, perplexity(model, test)) for name, made in named.items() for count, model in made.items()]
+    kept = {"metric": "perplexity"}
+    return [kept | {"strategy": name, "unlabelled": count / 1000, "score": score} for name, count, score in scored]
+
+
 # %%
-runs = recorded("12/ladder")
+runs, counts = recorded("12/ladder"), recorded("12/counting")
+lsa = {labels: counts.scores("LSA", labels=labels) for labels in (20, 100)}
+print(f"ULMFiT on 30,000 texts, with 20 labels per class: {many.mean():.1%}")
+print(f"LSA, with 20 and 100 labels per class: {lsa[20].mean():.1%}, {lsa[100].mean():.1%}")
 runs
 
 # %%
-frozen = runs.scores("MiniLM, frozen", labels=20)
-print(f"ULMFiT on 30,000 texts, with 20 labels per class: {many.mean():.1%}")
-print(f"  minus MiniLM: {points(*paired_difference(many, frozen))} percentage points")
-lead = runs.difference("ULMFiT", "MiniLM, frozen", labels=100)
-print(f"with 100 labels per class, minus MiniLM: {points(*lead)} percentage points")
+rivals = {name: runs.scores(name, labels=20) for name in ("TF-IDF", "MiniLM, frozen")}
+for name, scores in (rivals | {"LSA": lsa[20]}).items():
+    print(f"ULMFiT minus {name}, 20 labels per class: {points(*paired_difference(many, scores))} percentage points")
+at_200 = paired_difference(many, runs.scores("MiniLM, frozen", labels=100))
+print(f"its 40 + 200 labels against MiniLM's 200: {points(*at_200)}")
+print(f"random weights minus TF-IDF: {points(*paired_difference(none, rivals['TF-IDF']))}")
 
 # %% [markdown]
-# A small network that has read the target's texts is ahead of a frozen one with some ten times as many weights, which
-# hasn't. But MiniLM can be tuned as well; and ULMFiT chose its learning rate on 200 more labelled reviews.
+# Is ULMFiT ahead? It chose its learning rate on 200 labels that the others didn't get. Give MiniLM 200 labels to train
+# on, and we can't tell the two apart. Without the 30,000 texts, the recurrent network is behind counting words. And MiniLM
+# can be fine-tuned too.
+
+# %%
+predicted = recorded("12/perplexities").summary()
+show_table(predicted.assign(unlabelled=1000 * predicted.unlabelled)[["strategy", "unlabelled", "mean"]], decimals=0)
+
+# %% [markdown]
+# With 30,000 product reviews, the films still lower the perplexity, but we saw no gain in accuracy from it.
 
 # %%
 ask("12.11")
@@ -431,21 +482,22 @@ check("12.B", move_table)
 # %% [markdown]
 # ## What would break this
 #
-# - **Another language.** Tokenizer, vocabulary and weights know English of the 1990s, in lower case.
-# - **More text and a larger network.** The paper's model read 103 million words of
-#   [Wikipedia](https://arxiv.org/abs/1801.06146) and had three layers; this one read 1.4 million and has two.
-# - **Text from the test set.** A language model that has read the test texts, even without labels, makes the test
-#   optimistic. Ours reads only texts that are in neither the validation nor the test set.
-# - **The vocabulary of another model.** Each number would mean another word, and no shape would be wrong. The helpers
-#   compare the vocabularies and refuse.
+# - **Another language.** All was made from English film reviews of the 1990s, in lower case.
+# - **More text.** The paper's general model read 103 million words of [Wikipedia](https://arxiv.org/abs/1801.06146); this
+#   one read 1.4 million.
+# - **Another test set, or another language model.** All ten draws share them; the intervals are about the labels drawn.
+# - **Text from the test set.** A language model that has read the test texts can make the test optimistic. Ours reads only
+#   texts that are in neither the validation nor the test set.
+# - **The vocabulary of another model.** Each number would stand for another word, and yet all shapes fit. Our helpers
+#   compare the vocabularies and stop you.
 
 # %% [markdown]
 # ## Recap
 #
 # - A language model learns from text alone, since each word is the label of those before it.
 # - Tuned on 30,000 texts of the target, it made forty labels go much further; a thousand texts were too few.
-# - A better language model isn't always a better classifier: the films helped the one and not the other.
-# - ULMFiT's three pieces of careful training mattered little here. Measure them before you pay for them.
+# - The film reviews lowered the perplexity, but we saw no gain in accuracy from them.
+# - ULMFiT's three pieces of careful training mattered little here. Test such extras on your own data.
 # - Before you label more, look for texts of the same kind that nobody has labelled.
 
 # %% [markdown]
