@@ -43,6 +43,8 @@ class Lesson:
         return f"{self.number} · {self.question}"
 
 
+LAST = 23  # the number of the course's last lesson: later ones are still being written, and leave gaps below
+
 LESSONS = (
     Lesson(
         "00_start",
@@ -176,6 +178,18 @@ LESSONS = (
             "tell which pieces of a famous recipe help on your data.",
         ),
         extra="text",
+    ),
+    Lesson(
+        "17_few_weights",
+        "How few weights can you tune?",
+        minutes=40,
+        know="lessons 01, 04 and 06; some linear algebra helps.",
+        extra="text",
+        goals=(
+            "write LoRA, merge it, and use it on any network;",
+            "choose between LoRA, adapters, biases, normalisation and full fine-tuning by cost and accuracy;",
+            "serve many tasks from one frozen body, and say when it isn't frozen.",
+        ),
     ),
 )
 

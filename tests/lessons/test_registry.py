@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from support.errors import refused
 
-from course_utils.lessons import LESSONS, Lesson, find_lesson
+from course_utils.lessons import LAST, LESSONS, Lesson, find_lesson
 from course_utils.quiz import reading
 
 FOLDER = Path(__file__).parents[2] / "lessons"
@@ -39,6 +39,7 @@ def test_text_and_notebook_have_the_registered_title(lesson):
 def test_lessons_are_in_order_and_no_number_comes_twice():
     numbers = [lesson.number for lesson in LESSONS]
     assert numbers == sorted(set(numbers)) and all(re.fullmatch(r"\d\d_[a-z_]+", slug) for slug in SLUGS)
+    assert int(numbers[-1]) <= LAST
 
 
 def test_every_lesson_says_what_it_takes_and_gives():

@@ -60,8 +60,7 @@ def _cell(name: str, source: str) -> NotebookNode:
 
 def _opening(lesson: lessons.Lesson, colab: str) -> str:
     before, after = _neighbours(lesson)
-    last = lessons.LESSONS[-1].number.lstrip("0")
-    place = f"Lesson {int(lesson.number)} of {last}" if before else f"The start, before lesson 1 of {last}"
+    place = f"{f'Lesson {int(lesson.number)}' if before else 'The start, before lesson 1'} of {lessons.LAST}"
     ways = [f"back: {_link(before)}"] * bool(before) + [f"next: {_link(after)}"] * bool(after)
     parts = [f"**{place}** · {lesson.minutes} minutes · {' · '.join([*ways, *_on_colab(before, after, colab)])}"]
     if lesson.goals:

@@ -195,7 +195,7 @@ def text_loaders(
     sets, truncated = [], 0
     for split in SPLITS:
         ids, lengths, cut = tokens_of(tokenizer, texts.texts(split), longest)
-        sets.append(TokenSet(ids, lengths, torch.from_numpy(texts.targets(split)), texts.classes))
+        sets.append(TokenSet(ids, lengths, torch.from_numpy(texts.targets(split).copy()), texts.classes))
         truncated += cut
     train, *others = sets
     loaders = [TokenDL(train, min(bs, len(train)), shuffle=True, sort=sort)]

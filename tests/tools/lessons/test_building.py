@@ -148,12 +148,13 @@ TERMS = "[*batch*](../docs/glossary.md#batch), [a page](../docs/networks.md), [a
 def test_the_build_opens_and_closes_a_lesson_from_the_registry(toy, monkeypatch):
     made = [lessons.Lesson(slug, "Is it?", 25, "lesson 06.", ("see it;",)) for slug in ("06_one", "07_toy", "08_two")]
     monkeypatch.setattr(lessons, "LESSONS", tuple(made))
+    monkeypatch.setattr(lessons, "LAST", 12)
     heading, rest = GOOD.split("\n#\n", 1)
     lesson = executed(toy(f"{heading}\n#\n# {BADGE}\n#\n# {TERMS}\n#\n{rest}"))
     first, opening, *_, closing = read_notebook(lesson).cells
     colab = "https://colab.research.google.com/github/a/b/blob/main/lessons"
     assert opening.source == (
-        "**Lesson 7 of 8** · 25 minutes · back: [06 · Is it?](06_one.ipynb) · next: [08 · Is it?](08_two.ipynb) · "
+        "**Lesson 7 of 12** · 25 minutes · back: [06 · Is it?](06_one.ipynb) · next: [08 · Is it?](08_two.ipynb) · "
         f"on Colab: [back]({colab}/06_one.ipynb), [next]({colab}/08_two.ipynb)\n\n"
         "You will be able to\n\n- see it;\n\n*You need lesson [06](06_one.ipynb).*"
     )

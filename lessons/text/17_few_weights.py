@@ -1,0 +1,689 @@
+# %% [markdown]
+# # 17 · How few weights can you tune?
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/fine-tuning-course/fine-tuning-course/blob/main/lessons/17_few_weights.ipynb)
+#
+# Forty shops ask you to sort their customers' reviews, and each wants a classifier of its own. Forty fine-tuned copies
+# of one encoder would fill gigabytes of a server's memory. What if each copy differed from the others in less than 1% of
+# its numbers? You will build that, and see what it costs you.
+
+# %%
+from importlib.util import find_spec
+
+if not find_spec("course_utils"):  # on Colab or Kaggle, or with this notebook alone
+    # %pip install -q --no-deps optuna colorlog alembic mako git+https://github.com/fine-tuning-course/fine-tuning-course
+    assert find_spec("course_utils"), "Installing failed: go online (on Kaggle, in the settings), and run this again."
+from course_utils.environment import setup
+
+course = setup("17_few_weights")
+
+# %% [markdown]
+# ## A working result
+#
+# The encoder is MiniLM, the small BERT of lesson 11. It is fine-tuned on 60 positive and 60 negative product reviews,
+# for four epochs. Its own weights stay frozen. We train only a head, and some numbers next to 12 of its matrices.
+
+# %% tags=["recorded"]
+from course_utils import training
+from course_utils.tasks import TextTask
+from course_utils.tasks.running import NoValidation, train
+
+LABELS, QUERY_VALUE = 60, ("query", "value")
+products = TextTask("reviews", domain="products", epochs=4, split=(100, 200))
+
+
+def tune(task, strategy, seed, labels=LABELS):
+    return train(task, strategy, labels, seed, cbs=[NoValidation()])
+
+
+# %%
+lora = training.LoRA(4, 3e-3, rank=8, where=QUERY_VALUE)
+learn = tune(products, lora, course.seed).learn
+every = sum(weight.numel() for weight in learn.model.parameters())
+tuned = sum(weight.numel() for weight in learn.model.parameters() if weight.requires_grad)
+print(f"{tuned:,} of {every / 1e6:.1f} million weights train ({tuned / every:.2%})")
+accuracy = products.score(learn)
+print(f"accuracy on the test reviews: {accuracy:.1%}")
+print(f"forty copies of the network: {160 * every / 1e9:.1f} GB; of the trained weights: {160 * tuned / 1e6:.0f} MB")
+
+# %% [markdown]
+# The method is [*LoRA*](../docs/glossary.md#lora), short for low-rank adaptation. How does its accuracy compare with that
+# of full fine-tuning?
+
+# %%
+from course_utils.quiz import ask, predict
+
+predict("17.1")
+
+# %% [markdown]
+# ## LoRA in a dozen lines
+#
+# Fine-tuning turns a weight matrix W into W + ΔW. Does ΔW need as many numbers as W? LoRA bets that it doesn't: it makes
+# ΔW a product of two thin matrices, B·A, while W stays frozen. A has r rows; r is the [*rank*](../docs/glossary.md#rank).
+# The product is multiplied by alpha / r. You choose alpha: how strongly the change counts.
+
+# %%
+import torch
+from torch import nn
+
+
+# %%
+class LoRALinear(nn.Module):
+    def __init__(self, layer, rank=8, alpha=16):
+        super().__init__()
+        self.layer, self.scale = layer.requires_grad_(False), alpha / rank
+        self.A = nn.Parameter(torch.randn(rank, layer.in_features) / layer.in_features**0.5)
+        self.B = nn.Parameter(torch.zeros(layer.out_features, rank))
+
+    def forward(self, x):
+        return self.layer(x) + self.scale * (x @ self.A.T) @ self.B.T
+
+
+# %% [markdown]
+# B starts at zero, so the network starts as the pre-trained one, exactly. After training you can add B·A to W. The network
+# is then a plain one again, with nothing extra to compute. That is called [*merging*](../docs/glossary.md#merging):
+
+
+# %%
+def merged(lora_layer):
+    lora_layer.layer.weight.data += lora_layer.scale * lora_layer.B @ lora_layer.A
+    return lora_layer.layer
+
+
+torch.manual_seed(0)
+layer, x = nn.Linear(384, 384), torch.randn(5, 384)
+lora_layer, before = LoRALinear(layer), layer(x)
+assert torch.equal(lora_layer(x), before)
+print(f"ΔW has {layer.weight.numel():,} numbers; A and B have {lora_layer.A.numel() + lora_layer.B.numel():,} together")
+
+# %%
+nn.init.normal_(lora_layer.B, std=0.1)  # as if it had been trained
+beside = lora_layer(x)
+gap = (merged(lora_layer)(x) - beside).abs().max().item()
+assert gap < 1e-4
+print(f"outputs reach {beside.abs().max():.0f}; merging changes them by {gap:.0e} at most")
+
+# %%
+ask("17.2")
+
+# %% [markdown]
+# A convolution is a matrix product at every position, so the same works there. A becomes a convolution with the same
+# kernel size and r output channels, and B a 1 × 1 convolution. Their product is again a single kernel, of low rank, so
+# you can merge here too:
+
+# %%
+conv, image = nn.Conv2d(32, 64, 3, stride=2, padding=1), torch.randn(2, 32, 16, 16)
+A, B = nn.Conv2d(32, 4, 3, stride=2, padding=1, bias=False), nn.Conv2d(4, 64, 1, bias=False)
+with torch.no_grad():
+    beside = conv(image) + B(A(image))
+    conv.weight += (B.weight.flatten(1) @ A.weight.flatten(1)).view_as(conv.weight)
+    gap = (conv(image) - beside).abs().max().item()
+assert gap < 1e-4
+print(f"outputs before and after merging differ by {gap:.0e} at most")
+
+# %%
+ask("17.3")
+
+# %% [markdown]
+# The course's `add_lora` attaches such an A and B to layers of any network, chosen by the ends of their names;
+# `training.LoRA` calls it for you. Here you merge the encoder that you tuned above:
+
+# %%
+from course_utils.display import points, show_result, show_table
+
+model, (batch, labels) = learn.model.eval(), next(iter(learn.dls.test))
+with torch.no_grad():
+    beside = model(batch)
+    count = training.merge_lora(model)
+    gap = (model(batch) - beside).abs().max().item()
+assert gap < 1e-3
+print(f"{count} layers merged: no score changes by more than {gap:.0e}")
+
+# %% [markdown]
+# ## The same in peft
+#
+# On large networks you will use a library, most likely Hugging Face's `peft`. Does it compute the same? `as_peft` makes a
+# copy of our network in which `peft`'s own layers hold the same A and B. Both then take five steps of AdamW.
+
+# %%
+ours = products.learner(course.seed, LABELS, lora).model.eval().to(learn.dls.device)
+ours.encoder.requires_grad_(False)
+training.add_lora(ours, rank=8, alpha=16, where=QUERY_VALUE)
+theirs = training.as_peft(ours).eval()
+print(type(theirs.encoder.encoder.layer[0].attention.self.query))
+
+
+# %%
+def five_steps(model):
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    optimiser = torch.optim.AdamW(weights, lr=3e-3)
+    for _ in range(5):
+        nn.functional.cross_entropy(model(batch), labels).backward()
+        optimiser.step()
+        optimiser.zero_grad()
+    return [weight.detach() for weight in weights]
+
+
+# %%
+pairs = list(zip(five_steps(ours), five_steps(theirs), strict=True))
+gap = max((one - other).abs().max().item() for one, other in pairs)
+assert gap < 1e-3
+print(f"after five steps, {len(pairs)} trained tensors differ by {gap:.0e} at most: the same method")
+
+# %% [markdown]
+# ## Which weights?
+#
+# LoRA is one of several ways to train few weights, always with the head:
+#
+# - *normalisation*: the scales and shifts of the LayerNorms;
+# - *biases*: all of them, known as [*BitFit*](../docs/glossary.md#bitfit);
+# - [*adapters*](../docs/glossary.md#adapter): after each layer two small ones, from 384 numbers to 16 and back, whose
+#   output is added;
+# - *LoRA*: as above, on two of each layer's attention matrices, "query" and "value".
+
+# %%
+ask("17.4")
+
+# %% [markdown]
+# Each method's learning rate was the best of four, each about three times the one before, on 200 validation reviews of
+# one split that isn't used below: a coarse choice. All else is the same: 60 reviews per class, 32 steps, and the same
+# ten splits.
+
+# %% tags=["recorded"]
+METHODS = {
+    "head only": training.HeadOnly(4, 3e-2),
+    "normalisation": training.NormalisationOnly(4, 1e-2),
+    "biases": training.BiasesOnly(4, 3e-3),
+    "LoRA": training.LoRA(4, 3e-3, where=QUERY_VALUE),
+    "adapters": training.BottleneckAdapters(4, 1e-2),
+    "all weights": training.Full(4, 1e-4),
+}
+
+# %% [markdown]
+# A tuned encoder may forget what it could do before, so we measure an old skill as well. MiniLM was trained to place
+# similar sentences close together. Our query is every third word of a film sentence. Does its vector lie closest to that
+# of its sentence, among all the others in a test set?
+
+# %% tags=["recorded"]
+import torch
+
+from course_utils import data
+
+
+def queries(seed):
+    texts = data.reviews(domain="films", n_per_class=2, split=(2, 100), seed=seed).texts("test")
+    words = [text.split() for text in texts if len(text.split()) > 7]
+    return [" ".join(each[::3]) for each in words], [" ".join(each) for each in words]
+
+
+# %% tags=["recorded"]
+@torch.no_grad()
+def vectors(learn, texts):
+    model = learn.model.eval().to(learn.dls.device)
+    tokens = learn.dls.tokenizer(texts, padding=True, return_tensors="pt").to(learn.dls.device)
+    found = model.embed({key: tokens[key] for key in ("input_ids", "attention_mask")})
+    return torch.nn.functional.normalize(found).cpu()
+
+
+# %% tags=["recorded"]
+def finds(learn, seed):
+    asked, sentences = (vectors(learn, side) for side in queries(seed))
+    return ((asked @ sentences.T).argmax(1) == torch.arange(len(asked))).float().mean().item()
+
+
+# %% tags=["recorded:methods"]
+def methods(seed):
+    untouched = products.learner(seed, LABELS, METHODS["LoRA"])
+    rows = [{"strategy": "not tuned", "weights": 0, "skill": "search", "score": finds(untouched, seed)}]
+    for name, strategy in METHODS.items():
+        done = tune(products, strategy, seed)
+        scores = {"reviews": products.score(done.learn), "search": finds(done.learn, seed)}
+        rows += [{"strategy": name, "weights": done.trainable, "skill": k, "score": v} for k, v in scores.items()]
+    return rows
+
+
+# %%
+from course_utils.experiments import Experiment, recorded, step_costs
+from course_utils.experiments.text.ladder import all_text_rungs
+from course_utils.plots import plot_by_weights, plot_trade_off
+from course_utils.quiz import found
+from course_utils.statistics import paired_difference
+
+runs = recorded("17/methods")
+of_reviews = runs.table[runs.table.skill == "reviews"]
+plot_by_weights(of_reviews, title="Accuracy on reviews by the number of weights that train")
+
+# %% tags=["result"]
+for other in ("head only", "all weights"):
+    for name in [name for name in METHODS if name != other]:
+        print(f"{name} minus {other}: {points(*runs.difference(name, other, skill='reviews'))} percentage points")
+lead = runs.difference("LoRA", "all weights", skill="reviews")
+found("17.1", 100 * lead[0])
+show_result(f"LoRA minus all weights: {points(*lead)} points, with 0.33% of them", lead[0] > -0.03)
+
+# %% [markdown]
+# Each method that reaches into the encoder is ahead of the head alone, by two to four points. Among these methods we
+# could not see a difference: LoRA, for one, may be two points behind full fine-tuning, or three ahead.
+
+# %% [markdown]
+# How good is that at all? Cheaper rungs of the ladder, on the same reviews and splits:
+
+# %% tags=["recorded:ladder"]
+def ladder(seed):
+    return Experiment(products, all_text_rungs(), labels=[LABELS], seeds=[seed]).run()
+
+
+# %%
+rungs = recorded("17/ladder")
+for name in rungs.table.strategy.unique():
+    gap = paired_difference(runs.scores("LoRA", skill="reviews").tolist(), rungs.scores(name).tolist())
+    print(f"{name}: {rungs.scores(name).mean():.1%}; LoRA minus it: {points(*gap)} percentage points")
+
+# %% [markdown]
+# Counted words are about seven points behind; a solved head on the frozen encoder, in seconds, about two. So much is tuning
+# the body worth here.
+
+# %% [markdown]
+# ## What the encoder forgets
+#
+# The record also holds the old skill, the share of queries that find their film sentence. It is a gauge of what is lost,
+# not a task for a network, since the query's words are the sentence's own: counting words finds nearly all.
+
+# %%
+ask("17.7")
+
+# %%
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+asked, sentences = queries(course.seed)
+counts = TfidfVectorizer().fit(sentences)
+best = (counts.transform(asked) @ counts.transform(sentences).T).toarray().argmax(1)
+print(f"counting words finds {(best == range(len(asked))).mean():.1%}", end="; ")
+print(f"the encoder, not tuned, {runs.scores('not tuned', skill='search').mean():.1%} (mean of ten splits)")
+
+# %%
+for name in METHODS:
+    print(f"search, {name} minus not tuned: {points(*runs.difference(name, 'not tuned', skill='search'))} points")
+both = runs.table[runs.table.strategy != "not tuned"]
+plot_trade_off(both, "search", "reviews", by="skill", title="What fine-tuning gains on reviews, and loses on search")
+
+# %% [markdown]
+# The head alone leaves the encoder as it is. LoRA costs it about 20 points, and we could not see that full fine-tuning
+# costs more: frozen weights don't protect an old skill while LoRA works beside them. Normalisation and adapters lost
+# about half as much, all at learning rates chosen for reviews.
+
+# %% [markdown]
+# ## LoRA needs a different learning rate
+#
+# LoRA did best at 0.003, full fine-tuning at 0.0001. What happens if you skip the search, and give LoRA the learning rate
+# that was best for full fine-tuning? Here is one run:
+
+# %%
+low = tune(products, lora.with_lr(METHODS["all weights"].lr), course.seed).learn
+print(f"LoRA at a learning rate of 0.003: {accuracy:.1%}; at 0.0001: {products.score(low):.1%}")
+
+# %% [markdown]
+# B starts at zero, and Adam moves each number by about the learning rate in a step. In 32 steps of 0.0001, B has hardly
+# begun to grow.
+
+# %%
+ask("17.6")
+
+# %% [markdown]
+# ## Rank, and where to put it
+#
+# Rank 8 on query and value was our choice. The factor alpha / r is there to let one learning rate suit several ranks:
+
+# %%
+mlp = ("intermediate.dense", "layer.*.output.dense")
+for rank, where in ((1, QUERY_VALUE), (8, mlp)):
+    done = tune(products, training.LoRA(4, 3e-3, rank=rank, where=where), course.seed)
+    print(f"rank {rank} on {', '.join(where)}: {done.trainable:,} weights, {products.score(done.learn):.1%}")
+
+# %% [markdown]
+# A single run can't tell which is better. For a language model of 175 billion weights, [Hu and
+# others](https://arxiv.org/abs/2106.09685) report a validation accuracy of 91.3% at rank 1, 91.6% at 8 and 91.4% at 64
+# (table 6, MultiNLI, query and value).
+
+# %% [markdown]
+# ## The bill
+#
+# How much memory does LoRA save in training? Adam keeps two numbers of four bytes for every weight that trains, and the
+# gradient is a third; that you can compute. What the forward pass keeps for the backward pass, the *activations*, has to
+# be measured.
+
+# %%
+ask("17.5")
+
+# %%
+def costs(task, strategy, labels):
+    costly = task.learner(course.seed, labels, strategy)
+    strategy.phases()[0].trains.select(costly, "fixed")
+    trained = sum(weight.numel() for weight in costly.model.parameters() if weight.requires_grad)
+    measured = step_costs(costly.model.to(costly.dls.device), *costly.dls.train.one_batch(), by_part=True)
+    return {"trained": trained, "computed: Adam's MB": 8 * trained / 2**20} | measured
+
+
+# %%
+bill = {name: costs(products, METHODS[name], LABELS) for name in ("head only", "LoRA", "all weights")}
+show_table([{"method": name} | cost for name, cost in bill.items()], "One step of 16 reviews", decimals=2)
+
+# %% [markdown]
+# Gradients and Adam's numbers shrink with the trained weights, by a factor of 300; the activations only by about a third,
+# since the error must still pass back through the frozen layers.
+
+# %% [markdown]
+# ## Forty shops on one body
+#
+# A server can keep a set of trained weights for every shop, and the frozen body just once. Here are two such sets, for
+# products and for films. `tuned_weights` copies the weights that were trained, and `put_on` loads them into a network.
+
+# %%
+from time import perf_counter
+
+films = products.changed(domain="films", split=(20, 20))
+one = tune(products, lora, course.seed).learn
+other = tune(films, training.LoRA(2, 3e-3, where=QUERY_VALUE), course.seed, labels=40).learn
+kept = {"products": training.tuned_weights(one), "films": training.tuned_weights(other)}
+print(f"each {kept['films'].megabytes:.1f} MB; the whole network {4 * every / 1e6:.0f} MB")
+
+# %%
+scores = {"at first": products.score(one)}
+for name in ("films", "products"):
+    began = perf_counter()
+    kept[name].put_on(one)
+    print(f"weights for {name}, loaded in {1000 * (perf_counter() - began):.0f} ms:", end=" ")
+    scores[name] = products.score(one)
+    print(f"{scores[name]:.1%} of the product reviews right")
+assert scores["products"] == scores["at first"]
+
+# %% [markdown]
+# With the weights for products, you get exactly the accuracy you started with, since the body is the same to the last
+# bit. Weights that were tuned on one body are useless on another, so `put_on` refuses if the bodies differ:
+
+# %%
+from course_utils.errors import CourseError
+
+stranger = products.learner(course.seed, LABELS, training.FromScratch())
+lora.phases()[0].trains.select(stranger, "fixed")
+try:
+    kept["films"].put_on(stranger)
+except CourseError as refusal:
+    print(refusal)
+
+# %% [markdown]
+# Can the encoder still search? Take LoRA off, and compare it with an encoder that was never fine-tuned:
+
+# %%
+training.remove_additions(one)
+fresh = products.learner(course.seed, LABELS, lora)
+found_now, found_before = finds(one, course.seed), finds(fresh, course.seed)
+assert found_now == found_before
+print(f"with LoRA taken off, {found_now:.1%} of the queries find their sentence, as with an encoder that wasn't tuned")
+
+# %% [markdown]
+# ## BatchNorm in a frozen body
+#
+# A transformer's LayerNorm keeps no averages. A ResNet's BatchNorm does, and in training they follow the new images,
+# whether weights are frozen or not (lesson 04). What does that mean for a body that forty sets of LoRA weights share?
+
+# %%
+ask("17.8")
+
+# %% [markdown]
+# We add LoRA to all convolutions of the bundled ResNet and teach it to tell cars from trucks. Its old skill is reading
+# *digits*, with a head that was trained before we touched the body. Many notebooks freeze a network like this: they set
+# `requires_grad` to False, add LoRA, and train.
+
+# %% tags=["recorded"]
+from course_utils.tasks import ImageTask
+
+photos = ImageTask("vehicles", size=48, bs=16, flip=True, head="linear")
+digits = ImageTask("digits", size=32, bs=16, head="linear", split=(2, 0.3))
+
+
+# %% tags=["recorded"]
+def careless(seed):
+    learn = photos.learner(seed, 40, training.LoRA())
+    learn.model[0].requires_grad_(False)
+    training.add_lora(learn, rank=8)
+    learn.create_opt()
+    with learn.no_bar(), learn.no_logging():
+        learn.fit_one_cycle(4, 3e-3, cbs=NoValidation())
+    return learn
+
+
+# %%
+body = {name: t.clone() for name, t in photos.learner(0, 40, training.LoRA()).model[0].state_dict().items()}
+
+
+def moved(learn):
+    training.remove_additions(learn)
+    now = learn.model[0].state_dict()
+    return sum(not torch.equal(now[name], tensor) for name, tensor in body.items())
+
+
+frozen = tune(photos, training.LoRA(4, 3e-3), course.seed, labels=40).learn
+print(f"tensors of the body that have changed, once LoRA is taken off: {moved(careless(course.seed))} of {len(body)}")
+print(f"with BatchNorm's running statistics frozen: {moved(frozen)}")
+
+# %% [markdown]
+# Those are the running means and variances and the counters of the BatchNorm layers. `training.LoRA` freezes them too
+# (`batchnorm="fixed"`). What does each way do to the old skill and to the new one?
+
+# %% tags=["recorded"]
+SMALL = {
+    "head only": training.HeadOnly(4, 3e-2, "fixed"),
+    "LoRA, statistics frozen": training.LoRA(4, 3e-3),
+    "LoRA, statistics follow": None,
+    "all weights": training.Full(4, 1e-3),
+}
+
+
+# %% tags=["recorded"]
+def reads_digits(reader, learn):
+    reader.model[0] = learn.model[0]
+    return digits.score(reader)
+
+
+# %% tags=["recorded"]
+def skills(learn, reader, name):
+    scores = {"vehicles": photos.score(learn)}
+    with training.reestimated(learn):
+        scores["vehicles, re-estimated"] = photos.score(learn)
+    if "LoRA" in name:
+        training.remove_additions(learn)
+    scores["digits"] = reads_digits(reader, learn)
+    return [{"strategy": name, "skill": skill, "score": score} for skill, score in scores.items()]
+
+
+# %% tags=["recorded:images"]
+def images(seed):
+    reader = tune(digits, training.HeadOnly(8, 1e-2, "fixed"), seed, 20).learn
+    rows = [{"strategy": "not tuned", "skill": "digits", "score": digits.score(reader)}]
+    for name, strategy in SMALL.items():
+        learn = careless(seed) if strategy is None else tune(photos, strategy, seed, 40).learn
+        rows += skills(learn, reader, name)
+    return rows
+
+
+# %%
+small, SKILLS = recorded("17/images"), ("vehicles", "vehicles, re-estimated", "digits")
+print(f"digits, before tuning: {small.scores('not tuned', skill='digits').mean():.1%}")
+rows = [{"strategy": name} | {skill: small.scores(name, skill=skill).mean() for skill in SKILLS} for name in SMALL]
+show_table(rows, "Accuracy, means of ten seeds; digits with LoRA taken off")
+
+# %% [markdown]
+# Each way has its price. With frozen statistics the digits come back exactly, but on vehicles we see no gain over the head
+# alone. When they follow, vehicles gain seven points, and the shared body is spoilt. The way out is to keep the
+# statistics with each task's weights, as `tuned_weights` does.
+
+# %% [markdown]
+# ## When it isn't worth it
+#
+# This ResNet is small. Is LoRA any better on it? (Learning rates were chosen on one validation split, from three or
+# four.)
+
+# %%
+for name in ("head only", "LoRA, statistics follow", "LoRA, statistics frozen"):
+    gap = paired_difference(*(small.scores(each, skill=SKILLS[1]).tolist() for each in (name, "all weights")))
+    print(f"{name} minus all weights: {points(*gap)} percentage points on vehicles")
+bill = {name: costs(photos, SMALL[name], 40) for name in ("LoRA, statistics frozen", "all weights")}
+show_table([{"method": name} | cost for name, cost in bill.items()], "One step of 16 photos", decimals=2)
+
+# %% [markdown]
+# At its best LoRA is level with all weights, within two points, and saves little. If a small network serves one task,
+# fine-tune all of it.
+
+# %% [markdown]
+# ## Sixteen bits and four
+#
+# In a language model of billions of weights, even the frozen ones don't fit on a card. Since they don't change, they
+# needn't be very precise. [*bfloat16*](../docs/glossary.md#bfloat16) has 16 bits: the range of float32, but only two or
+# three decimal digits. A weight that trains in it can lose steps that are small beside it:
+
+# %%
+weight = torch.tensor(1.0)
+print("float32: ", (weight + 0.001).item(), "  bfloat16:", (weight.bfloat16() + 0.001).item())
+for bits in (32, 16, 4.5):
+    print(f"7 billion weights of {bits:>4} bits: {7e9 * bits / 8 / 1e9:.1f} GB")
+
+# %%
+ask("17.10")
+
+# %% [markdown]
+# [*QLoRA*](../docs/glossary.md#qlora) stores frozen weights in four bits: each block of 64 shares a scale, and each weight
+# is rounded to one of 16 levels. LoRA trains on top, in 16 or 32 bits. [Dettmers and
+# others](https://arxiv.org/abs/2305.14314) report that a model of 65 billion weights was fine-tuned this way on a single
+# 48 GB GPU, and matched 16 bits.
+
+# %%
+levels = torch.distributions.Normal(0, 1).icdf(torch.linspace(1 / 32, 31 / 32, 16))
+levels = levels / levels.max()
+
+
+def four_bits(weight):
+    blocks = weight.detach().reshape(-1, 64)
+    scale = blocks.abs().amax(1, keepdim=True)
+    codes = torch.bucketize(blocks / scale, (levels[1:] + levels[:-1]) / 2)
+    return (levels[codes] * scale).reshape(weight.shape)
+
+
+# %%
+rough = products.learner(course.seed, LABELS, lora)
+linear = [layer for layer in rough.model.encoder.modules() if isinstance(layer, nn.Linear)]
+for layer in linear:
+    layer.weight.data = four_bits(layer.weight)
+with rough.no_bar(), rough.no_logging():
+    lora.train(rough)
+print(f"{len(linear)} frozen layers rounded to 16 levels, LoRA on top: {products.score(rough):.1%}")
+print(f"and in 32 bits: {scores['products']:.1%}")
+
+# %% [markdown]
+# One run each: this only illustrates that the method works at all. The levels are much like QLoRA's. We rounded weights and computed in 32 bits; real
+# savings need a library that computes with packed weights, such as `bitsandbytes`, and an NVIDIA card. With one at hand,
+# the next cell times 16 bits on it:
+
+# %%
+if torch.cuda.is_available():
+    for dtype in (torch.float32, torch.bfloat16):
+        print(dtype, step_costs(rough.model, *rough.dls.train.one_batch(), dtype=dtype))
+else:
+    print("There is no NVIDIA card here, so this cell has nothing to time.")
+
+# %% [markdown]
+# ## Do's and don'ts
+#
+# - **Do** search for each method's own learning rate.
+# - **Do** keep A and B after merging.
+# - **Do** keep BatchNorm's statistics with each task, or freeze them, if tasks share a body.
+# - **Don't** expect the encoder to keep its old skills while LoRA is active.
+# - **Don't** use LoRA to save time on a small network.
+
+# %% [markdown]
+# ## Exercises
+#
+# Write your code in place of the blanks; the check below each one tells you what is still missing. The solutions are in
+# the folder `solutions`.
+
+# %% [markdown] tags=["exercise"]
+# ### Exercise 17.A — count the weights
+#
+# Write `lora_weights(shapes, rank)`: the number of weights that LoRA trains at this rank. `shapes` lists the shapes of the
+# layers' weights, (outputs, inputs) for a linear layer and (outputs, inputs, height, width) for a convolution.
+
+# %% tags=["solution"]
+def lora_weights(shapes, rank):
+    ### BEGIN SOLUTION
+    count = 0
+    for outputs, inputs, *kernel in shapes:
+        positions = 1
+        for side in kernel:
+            positions *= side
+        count += rank * (inputs * positions + outputs)
+    return count
+    ### END SOLUTION
+
+
+# %% tags=["check"]
+from course_utils.quiz import check
+
+check("17.A", lora_weights)
+
+# %% [markdown] tags=["exercise"]
+# ### Exercise 17.B — merge, and take it back
+#
+# You merged a shop's LoRA into W, and want the original back. Write `unmerged(weight, A, B, alpha)`: the weight as it was
+# before. A is (rank, inputs) and B is (outputs, rank), all NumPy arrays; the change was scaled by alpha / rank.
+
+# %% tags=["solution"]
+def unmerged(weight, A, B, alpha):
+    ### BEGIN SOLUTION
+    rank = len(A)
+    return weight - alpha / rank * B @ A
+    ### END SOLUTION
+
+
+# %% tags=["check"]
+check("17.B", unmerged)
+
+# %% [markdown]
+# ## What would break this
+#
+# - **More labels.** We have 60 per class. Ben Zaken and others found that biases beat full fine-tuning on small training
+#   sets of question answering, and lose on larger ones.
+# - **A task far from what the encoder knows.** MiniLM has read many opinions; it has not read another language.
+# - **More steps.** 32 are few; a method that needs more looks bad here.
+# - **Another network.** On a larger one, the bill tips further towards LoRA.
+# - **Layers that are never called.** torch's own attention reads the weight of its output layer without calling the
+#   layer, so LoRA there would have no effect; `add_lora` leaves such layers out.
+
+# %% [markdown]
+# ## Recap
+#
+# - LoRA freezes W and trains a product B·A beside it; merged, it leaves a plain network with the same outputs.
+# - On our reviews, each way to reach into the encoder beat the head alone; we saw no difference to full fine-tuning.
+# - Gradients and Adam's memory shrink with the number of trained weights; the activations shrink much less.
+# - While LoRA is active, the encoder has lost part of its old skill; take it off, and the old encoder is back exactly.
+# - With BatchNorm, that holds only if the running statistics are frozen, or kept with each task's weights.
+
+# %% [markdown]
+# ## Quiz
+
+# %%
+ask("17.9")
+
+# %%
+from course_utils.quiz import summary
+
+summary("17")
+
+# %% [markdown]
+# ## Further reading
+#
+# - [Hu et al. 2021](https://arxiv.org/abs/2106.09685): LoRA; they report 10,000 times fewer trained weights on GPT-3, and
+#   a third of the memory.
+# - [Houlsby et al. 2019](https://arxiv.org/abs/1902.00751): adapters.
+# - [Ben Zaken et al. 2021](https://arxiv.org/abs/2106.10199): BitFit, biases alone.
+# - [Dettmers et al. 2023](https://arxiv.org/abs/2305.14314): QLoRA.
+# - [peft](https://huggingface.co/docs/peft): the library, with many more methods.
