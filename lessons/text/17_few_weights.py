@@ -349,8 +349,7 @@ for rank, where in ((1, QUERY_VALUE), (8, mlp)):
 # ## The bill
 #
 # How much memory does LoRA save in training? Adam keeps two numbers of four bytes for every weight that trains, and the
-# gradient is a third; that you can compute. What the forward pass keeps for the backward pass, the *activations*, has to
-# be measured.
+# gradient is a third. What the forward pass keeps for the backward pass, the *activations*, has to be measured.
 
 # %%
 ask("17.5")
@@ -369,8 +368,8 @@ bill = {name: costs(products, METHODS[name], LABELS) for name in ("head only", "
 show_table([{"method": name} | cost for name, cost in bill.items()], "One step of 16 reviews", decimals=2)
 
 # %% [markdown]
-# Gradients and Adam's numbers shrink with the trained weights, by a factor of 300; the activations only by about a third,
-# since the error must still pass back through the frozen layers.
+# Gradients and Adam's numbers shrink by a factor of 300; the activations only by about a third, since the error must still
+# pass back through the frozen layers.
 
 # %% [markdown]
 # ## Forty shops on one body
@@ -431,9 +430,9 @@ print(f"with LoRA taken off, {found_now:.1%} of the queries find their sentence,
 ask("17.8")
 
 # %% [markdown]
-# We add LoRA to all convolutions of the bundled ResNet and teach it to tell cars from trucks. Its old skill is reading
-# *digits*, with a head that was trained before we touched the body. Many notebooks freeze a network like this: they set
-# `requires_grad` to False, add LoRA, and train.
+# We add LoRA to all convolutions of the bundled ResNet and teach it cars and trucks. Its old skill is reading *digits*,
+# with a head that was trained before. Many notebooks freeze a network like this: they set `requires_grad` to False, add
+# LoRA, and train.
 
 # %% tags=["recorded"]
 from course_utils.tasks import ImageTask
