@@ -168,6 +168,18 @@ LESSONS = (
         ),
     ),
     Lesson(
+        "11_reviews",
+        "How few labelled reviews does a BERT need?",
+        minutes=40,
+        extra="text",
+        know="lesson 01; lessons 04 and 06 help: freezing, learning rates.",
+        goals=(
+            "say what a tokenizer leaves of a text, and what an encoder knows before any label;",
+            "choose between counting words, a frozen encoder and fine-tuning, by a ladder;",
+            "find out which words decide, and what a classifier is worth in another domain.",
+        ),
+    ),
+    Lesson(
         "12_ulmfit",
         "What is text without labels worth?",
         minutes=40,
