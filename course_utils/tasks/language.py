@@ -197,7 +197,7 @@ def write(model: nn.Module, start: str = "", words: int = 25, *, seed: int = 0, 
         if word == BEGIN:
             break
         numbers.append(word)
-    return join_words([model.vocabulary[number] for number in numbers])  # type: ignore[index]
+    return join_words([model.vocabulary[number] for number in numbers])  # type: ignore[index, misc]
 
 
 def _numbers(model: nn.Module, start: str) -> list[int]:

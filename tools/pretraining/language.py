@@ -78,7 +78,8 @@ class Checkpoint(Callback):
     order = 70
 
     def __init__(self, file: Path):
-        self.file, self.done = file, []
+        self.file = file
+        self.done: list[dict[str, Any]] = []
 
     def before_epoch(self):
         """Note the time."""
@@ -118,15 +119,16 @@ class Checkpoint(Callback):
 
 def _generators(order: random.Random) -> list[Any]:
     """The state of each random generator that training draws from, as `torch.load(weights_only=True)` reads it."""
-    name, keys, *rest = np.random.get_state()
+    state: Any = np.random.get_state()
+    name, keys, *rest = state
     return [torch.get_rng_state(), [name, keys.tolist(), *rest], random.getstate(), order.getstate()]
 
 
 def _restore(order: random.Random, states: list[Any]) -> None:
     torch.set_rng_state(states[0])
     np.random.set_state(tuple(states[1]))
-    for generator, (version, internal, gauss) in zip((random, order), states[2:], strict=True):
-        generator.setstate((version, tuple(internal), gauss))
+    for restore, (version, internal, gauss) in zip((random.setstate, order.setstate), states[2:], strict=True):
+        restore((version, tuple(internal), gauss))
 
 
 def _reorder(loader: LMDataLoader, order: list[int]) -> None:

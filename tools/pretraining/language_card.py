@@ -133,7 +133,7 @@ def render(figures: Mapping[str, Any]) -> str:
     """Write the card from the manifest's figures."""
     history = figures["history"]
     return TEMPLATE.format(
-        **figures
+        **dict(figures)
         | SIZES
         | DROPOUT
         | figures["perplexity"]
