@@ -72,7 +72,9 @@ def limited(seconds: float) -> Iterator[Prints]:
             timer.cancel()
     except KeyboardInterrupt:
         if passed.is_set():
-            raise TooLong(f"it was interrupted after {seconds:g} seconds: does a loop never end?") from None
+            raise TooLong(
+                f"it was interrupted after {seconds:g} seconds: does a loop never end, or is the machine busy?"
+            ) from None
         raise
 
 

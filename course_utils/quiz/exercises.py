@@ -106,7 +106,8 @@ def found(identifier: str, value: float) -> None:
 
 
 def _say(verdict: Verdict, item: Code | Model | Prediction, note: str = "") -> None:
-    page, told = " ".join(map(inline, verdict.feedback)), list(verdict.feedback)
+    told = [part if part[-1:] in ".?!…" else f"{part}." for part in verdict.feedback]  # messages of errors have no end
+    page = " ".join(map(inline, told))
     if isinstance(item, Prediction):
         page, told = f"{page}{explanation_html(item)}", [*told, item.explanation]
     elif verdict.right is None:

@@ -303,7 +303,7 @@ from course_utils.quiz import check
 check("01.A", share_right)
 
 # %% [markdown] tags=["exercise"]
-# ### Exercise 01.B — your turn
+# ### Exercise 01.B — cars or trucks
 #
 # Fine-tune a network that tells cars from trucks: load `data.vehicles("cars or trucks")` with 50 labelled images per
 # class at `size=48` and with `bs=16`, and write the other lines yourself. Call the trained learner `learn_vehicles`;
