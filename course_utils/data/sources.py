@@ -78,7 +78,7 @@ class Source:
 LINE = 20  # bytes, about, of a line in a publisher's list of files
 _CIFAR = "d7d05618061fe37d830fb0419063d113c575ccbc"
 _TRASHNET = "6fa2b878c6c1b4304b91109070ce0edf9279bb31"
-_NLTK = "https://github.com/nltk/nltk_data/raw/5db857e/packages/corpora"
+_NLTK = "https://github.com/nltk/nltk_data/raw/5db857e6f7df11eabb5e5665836db9ec8df07e28/packages/corpora"
 SOURCES = {
     source.name: source
     for source in (

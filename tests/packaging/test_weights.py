@@ -74,8 +74,8 @@ def test_damaged_and_lost_files_are_told(companion_with_tiny, monkeypatch):
 def test_weights_are_found_where_they_are_installed(companion_with_tiny, empty_environment, tmp_path):
     wheel = build(companion_with_tiny, tmp_path / "dist")
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    held = {"__init__.py", "manifest.json", "tiny.md", "tiny.safetensors"}
-    assert packed == {f"course_weights/{name}" for name in held}
+    held = {f"course_weights/{path.name}" for path in (companion_with_tiny / "course_weights").iterdir()}
+    assert packed == held and "course_weights/tiny.safetensors" in held
     install(empty_environment, wheel)
     code = "from course_utils.backbones.weights import load_weights; print(load_weights('tiny')['layer.weight'].sum())"
     assert "15." in run(empty_environment, "-W", "ignore", "-c", code, cwd=tmp_path, env=outside())

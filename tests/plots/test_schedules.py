@@ -8,6 +8,7 @@ from support.errors import refused
 
 from course_utils.display import figures as output
 from course_utils.plots import plot_schedules
+from tools.lessons.images import IMAGE_BYTES, with_small_images
 
 
 @pytest.fixture(autouse=True)
@@ -95,9 +96,9 @@ def test_a_group_of_one_panel_only_is_in_the_legend_too(drawn, table):
     assert {text.get_text() for text in drawn[0][0].legends[0].get_texts()} == {"body", "head", "stem", "pale: frozen"}
 
 
-def test_the_image_is_small(drawn, table):
+def test_the_committed_image_is_small(drawn, table):
     plot_schedules({f"arm {number}": table for number in range(6)})
-    assert len(output.figure_html(drawn[0][0], "again")) < 1.4 * 60_000
+    assert len(with_small_images(output.figure_html(drawn[0][0], "again"))) < 1.4 * IMAGE_BYTES
 
 
 def test_the_callers_table_stays_as_it_was(drawn, table):

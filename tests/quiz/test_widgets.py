@@ -247,7 +247,7 @@ def test_an_answer_is_shown_again_unless_it_is_due():
 
 def test_a_guess_is_noted_and_compared(said):
     found("90.6", 5.5)
-    assert "You noted no guess" in said[-1]["text/plain"]
+    assert "You didn't note a guess" in said[-1]["text/plain"]
     question = predict("90.6")
     for given, told in (("many", "Write a number"), ("1000", "between 1 and 100"), ("4", "Noted:")):
         question.input.field.value = given
