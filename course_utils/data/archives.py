@@ -1,6 +1,7 @@
 """Reads zip and tar archives safely, and computes a digest of what is in them."""
 
 import hashlib
+import re
 import stat
 import tarfile
 import zipfile
@@ -41,10 +42,18 @@ def read_files(archive: Path, limit: int) -> Iterator[tuple[str, bytes]]:
         yield name, read()
 
 
-def content_digest(files: Iterable[tuple[str, bytes]], suffix: str) -> str:
-    """Return the sha256 over the sorted lines "sha256-of-the-content  name" of the files that end in `suffix`."""
+def content_digest(files: Iterable[tuple[str, bytes]], counted: str) -> str:
+    """Return the sha256 over the sorted lines "sha256-of-the-content  name" of the files whose names `counted` finds.
+
+    Parameters
+    ----------
+    files : iterable of (str, bytes)
+        Name in the archive and content.
+    counted : str
+        A regular expression that is searched in the names.
+    """
     lines = sorted(
-        f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in files if name.endswith(suffix)
+        f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in files if re.search(counted, name)
     )
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 

