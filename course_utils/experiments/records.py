@@ -88,7 +88,7 @@ class RecordedRuns:
         if self.table.metric.nunique() > 1:
             factors.append("metric")
         rows = []
-        for values, runs in self.table.groupby(factors, sort=False):
+        for values, runs in self.table.groupby(factors, sort=False, dropna=False):
             mean, half_width = mean_interval(runs.score.tolist())
             own = dict(zip(factors, values, strict=True))
             rows.append(own | {"runs": len(runs), "mean": mean, "half_width": half_width})
@@ -115,12 +115,12 @@ class RecordedRuns:
         )
 
     def __str__(self) -> str:
-        return f"{self.caption()}\n{self.said().to_string(index=False)}"
+        return f"{self.caption()}\n{self.said().to_string(index=False, na_rep='–')}"
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        rows = self.said().to_html(index=False, border=0)
+        rows = self.said().to_html(index=False, border=0, na_rep="–")
         return f"<figure><figcaption>{html.escape(self.caption())}</figcaption>{rows}</figure>"
 
 

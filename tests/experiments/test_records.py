@@ -51,6 +51,14 @@ def test_the_summary_has_a_row_for_each_arm_and_factor(folder):
     assert (summary["mean"][0], summary.half_width[0]) == mean_interval([row["score"] for row in ROWS[:10]])
 
 
+def test_an_arm_to_which_a_factor_does_not_apply_keeps_its_row(folder):
+    rows = [row | {"learning rate": 0.01 if row["strategy"] == "tuned" else None} for row in ROWS]
+    pd.DataFrame(rows).to_csv(folder / "01" / "compare.csv", index=False)
+    runs = recorded("01/compare", folder)
+    assert runs.summary().strategy.tolist() == ["tuned", "tuned", "scratch", "scratch"]
+    assert "–" in str(runs) and "<td>–</td>" in runs._repr_html_() and "NaN" not in str(runs) + runs._repr_html_()
+
+
 def test_it_says_means_intervals_seeds_and_circumstances(folder):
     runs = recorded("01/compare", folder)
     for text in (str(runs), runs._repr_html_()):
