@@ -58,7 +58,7 @@ def word_loaders(texts: Texts, vocabulary: Sequence[str], bs: int = 16) -> DataL
     """Make loaders of labelled texts for a recurrent classifier: training, validation and test set.
 
     A batch is (words (bs, longest of the batch), padded at their ends, numbers of the classes (bs,)). Of each text, the
-    first 72 words count.
+    first 72 words count. The validation and the test set go from the shortest text to the longest, which saves padding.
 
     Raises
     ------
@@ -76,6 +76,8 @@ def word_loaders(texts: Texts, vocabulary: Sequence[str], bs: int = 16) -> DataL
         numbered = number_words(split_words(texts.texts(name)), vocabulary)
         pairs = list(zip((words[:LONGEST] for words in numbered), texts.targets(name).tolist(), strict=True))
         training = name == "train"
+        if not training:
+            pairs.sort(key=lambda pair: len(pair[0]))
         size = min(bs, len(pairs)) if training else 128
         loaders.append(DataLoader(pairs, bs=size, shuffle=training, drop_last=training, create_batch=_padded))
     dls = DataLoaders(*loaders)

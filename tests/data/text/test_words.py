@@ -72,12 +72,12 @@ def _texts(labels) -> Texts:
     return Texts(table, table, table, ("negative", "positive"), unlabelled=said, real=False, about="made up")
 
 
-def test_labelled_texts_are_padded_at_their_ends_and_cut():
+def test_labelled_texts_are_padded_at_their_ends_and_cut_and_the_short_ones_are_evaluated_first():
     texts = _texts(["positive", "negative", "positive", "negative"])
     dls = word_loaders(texts, build_vocabulary(split_words(texts.unlabelled), most=50), bs=2)
     words, labels = dls.loaders[2].one_batch()
-    assert words.shape == (4, LONGEST) and labels.tolist() == [1, 0, 1, 0] and dls.c == 2
-    assert (words[0] != PADDING).all() and (words[1, 2:] == PADDING).all()
+    assert words.shape == (4, LONGEST) and labels.tolist() == [0, 0, 1, 1] and dls.c == 2
+    assert (words[3] != PADDING).all() and (words != PADDING).sum(1).tolist() == [2, 2, 3, LONGEST]
     assert [len(batch[0]) for batch in dls.train] == [2, 2]
 
 
