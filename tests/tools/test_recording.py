@@ -74,6 +74,23 @@ def test_the_tagged_cells_run_once_for_each_seed(lesson):
     assert {"code", "data", "weights", "images", "machine", "versions", "date"} <= runs.made_with.keys()
 
 
+def test_what_a_cell_has_cached_serves_all_experiments_of_a_lesson(lesson):
+    slow = """# %% tags=["recorded"]
+from functools import cache
+
+@cache
+def trained(name):
+    with Path("trained").open("a") as trained:
+        trained.write(f"{name} ")
+
+"""
+    text = TEXT.replace('# %% tags=["recorded:compare"]', slow + '# %% tags=["recorded:compare"]')
+    text = text.replace('    """Compare', '    trained("one")\n    """Compare')
+    lesson.text.write_text(text.replace("    # rows with", '    trained("one"), trained("two")\n    # rows with'))
+    record()
+    assert Path("trained").read_text().split() == ["one", "two"]
+
+
 def test_a_stopped_recording_goes_on_and_more_seeds_are_added(lesson, monkeypatch):
     lesson.text.write_text(
         TEXT.replace('    with Path("ran")', '    assert seed < 4 or Path("go").exists()\n    with Path("ran")')

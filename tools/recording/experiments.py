@@ -77,9 +77,11 @@ class LessonExperiment:
         return words
 
     def load(self, module: ModuleType) -> Callable[[int], object]:
-        """Execute the cells in a module and return the function."""
-        source = "\n".join([*self.imports, *self.cells])
-        exec(compile(source, f"{self.lesson.text} ({self.name})", "exec"), vars(module))
+        """Execute the cells in a module, but none that it has executed before, and return the function."""
+        executed = vars(module).setdefault("_executed", [])
+        new = [source for source in (*self.imports, *self.cells) if source not in executed]
+        exec(compile("\n".join(new), f"{self.lesson.text} ({self.name})", "exec"), vars(module))
+        executed += new
         return getattr(module, self.function)
 
 

@@ -68,12 +68,17 @@ def record(
             code="tools.no-experiment",
         )
     torch.set_num_threads(1)  # before any work: the processes that run the seeds are copies of this one
+    modules: dict[str, ModuleType] = {}
     for experiment in chosen:
-        record_one(experiment, seeds, jobs, folder)
+        module = modules.setdefault(experiment.lesson.name, ModuleType(f"recorded_{experiment.lesson.name}"))
+        record_one(experiment, seeds, jobs, folder, module)
 
 
-def record_one(experiment: LessonExperiment, seeds: int, jobs: int, folder: Path) -> None:
-    """Run the seeds of one experiment that are missing, and write its table."""
+def record_one(experiment: LessonExperiment, seeds: int, jobs: int, folder: Path, module: ModuleType) -> None:
+    """Run the seeds of one experiment that are missing, and write its table.
+
+    The experiments of a lesson share a module, so what a cell has cached for one of them is there for the next.
+    """
     shared = belongs_to(experiment)
     partial = BUILD / f"{experiment.name}.jsonl"
     if partial.exists() and json.loads(partial.read_text().splitlines()[0]) != shared:
@@ -82,7 +87,6 @@ def record_one(experiment: LessonExperiment, seeds: int, jobs: int, folder: Path
     missing = sorted(set(range(seeds)) - {row["seed"] for row in rows})
     typer.echo(f"{experiment.name}: {seeds - len(missing)} of {seeds} seeds are there already.")
     with one_line(lambda: f"{experiment.name} has {seeds - len(missing)} of {seeds} seeds; {AGAIN}"):
-        module = ModuleType(f"recorded_{experiment.name.replace('/', '_')}")
         sys.modules[module.__name__] = module  # where copies of this process look for its functions
         function = experiment.load(module)
         began, due = time.monotonic(), len(missing)
