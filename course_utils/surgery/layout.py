@@ -145,7 +145,7 @@ def _expanded(body: Layers) -> tuple[Layers, set[str], Layers]:
         inside = {
             name: layer for name, layer in entries.items() if name in row
         }  # what stands apart is no row of stages
-        lists = [name for name, layer in inside.items() if type(layer) is nn.ModuleList]
+        lists = [name for name, layer in inside.items() if type(layer) is nn.ModuleList and len(layer)]
         rows = [name for name, layer in inside.items() if _is_row(layer) and not _stands_in_a_row(name)]
         if len(rows) > 1:  # a stem that is made of layers, too
             rows = [name for name in rows if name.rpartition(".")[2] in ROWS] or rows
@@ -197,15 +197,15 @@ def _opens(layer: nn.Module) -> bool:
 def _grouped(entries: Layers, row: set[str]) -> list[tuple[str, Layers]]:
     """Blocks of neighbouring layers, with their names.
 
-    A stage is a layer of the row that is made of layers (of layers of layers, where there are such). What stands before
-    the first one is the stem; between two, weights go to the later stage and the rest to the earlier one. In a plain
-    row of single layers, a stage ends at a pooling layer.
+    A stage is a layer of the row with weights that is made of layers (of layers of layers, where there are such). What
+    stands before the first one is the stem; between two, weights go to the later stage and the rest to the earlier one.
+    In a plain row of single layers, a stage ends at a pooling layer.
     """
-    heights = {name: _height(layer) for name, layer in entries.items() if name in row}
+    heights = {name: _height(layer) for name, layer in entries.items() if name in row and _trains(layer)}
     tallest = max(heights.values(), default=0)
     if tallest == 0:
         return [(f"stage {i}", group) for i, group in enumerate(_split_at_pooling(entries), 1)]
-    stages = [name for name, height in heights.items() if height >= min(2, tallest) and _trains(entries[name])]
+    stages = [name for name, height in heights.items() if height >= min(2, tallest)]
     groups: list[Layers] = []
     waiting: Layers = {}
     for name, layer in entries.items():
@@ -231,7 +231,7 @@ def _split_at_pooling(entries: Layers) -> list[Layers]:
     groups: list[Layers] = [{}]
     for name, layer in entries.items():
         groups[-1][name] = layer
-        if isinstance(layer, POOLING):
+        if any(isinstance(inner, POOLING) for inner in layer.modules()):  # in a box with an activation, too
             groups.append({})
     joined: list[Layers] = []
     for group in groups:

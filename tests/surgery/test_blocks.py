@@ -66,3 +66,36 @@ def test_the_only_stage_of_a_short_body_is_one_block():
     body = nn.Sequential(*children[:5])  # stem and first stage: two residual blocks that belong together
     network = nn.Sequential(body, nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 3)))
     assert names(network) == ["stem", "stage 1", "head"]
+
+
+BOX = nn.Sequential(nn.ReLU(), nn.MaxPool2d(2))  # layers without weights, nested
+
+
+class Marked(nn.Module):
+    """A body with a weight of its own, and an empty row of layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mark = nn.Parameter(torch.zeros(3))
+        self.pooler = nn.ModuleList()
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ([nn.Conv2d(3, 4, 3), BOX, nn.Conv2d(4, 4, 3)], [["0.0", "0.1"], ["0.2"]]),
+        ([nn.Conv2d(3, 4, 3), nn.Sequential(nn.Sequential(nn.ReLU()), nn.Dropout(0.1))], [["0.0", "0.1"]]),
+        ([nn.Conv2d(3, 4, 3), nn.Sequential()], [["0.0", "0.1"]]),
+        ([nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), nn.Sequential(BOX, nn.Identity())], [["0.0", "0.1"]]),
+        ([BOX, nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())], [["0.0", "0.1"]]),
+        (Marked(), [["0.pooler"]]),
+    ],
+)
+def test_nested_layers_without_weights_are_no_stages(body, expected):
+    body = body if isinstance(body, nn.Module) else nn.Sequential(*body)
+    network = nn.Sequential(body, nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)))
+    found = surgery.blocks(network)
+    assert [list(block.layers) for block in found[:-1]] == expected
+    assert [block.name for block in found] == [*(f"stage {i}" for i in range(1, len(expected) + 1)), "head"]
+    held = [id(weight) for block in found for weight in block.parameters()]
+    assert sorted(held) == sorted(map(id, network.parameters()))
