@@ -4,6 +4,7 @@ replace_head(learn, MultiDepthHead(["stage 3", "stage 4"]))
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from inspect import signature
 from typing import Any
 
 import torch
@@ -55,7 +56,8 @@ class PooledOutputs:
         self.mask: Tensor | None = None
         last = _last_calls(model, chosen.values())
         self.handles = [layer.register_forward_hook(_Tap(self, name, wide)) for name, (layer, wide) in last.items()]
-        if "attention_mask" in example_input(model)[1]:
+        given, named = example_input(model)
+        if not all(tensor.is_floating_point() for tensor in (*given, *named.values())):  # numbers of words
             self.handles.append(model.register_forward_pre_hook(_Mask(self), with_kwargs=True))
 
     def take(self) -> dict[str, Tensor]:
@@ -149,14 +151,24 @@ class _Tap:
 
 
 class _Mask:
-    """Notes which tokens of a batch of texts are no padding."""
+    """Notes which tokens of a batch of texts are no padding.
+
+    The attention mask says it. Without one, padding has the number that the network's embedding keeps at zero.
+    """
 
     def __init__(self, outputs: PooledOutputs) -> None:
         self.outputs = outputs
 
     def __call__(self, model: nn.Module, inputs: tuple, named: dict[str, Any]) -> None:
-        given = inputs[0] if inputs and isinstance(inputs[0], Mapping) else named
-        self.outputs.mask = given.get("attention_mask")
+        if inputs and isinstance(inputs[0], Mapping):
+            named = dict(inputs[0])
+        else:  # a network may be called by position, too
+            named = dict(zip(signature(model.forward).parameters, inputs, strict=False)) | named
+        mask, words = named.get("attention_mask"), named.get("input_ids", inputs[0] if inputs else None)
+        embedding = next((layer for layer in model.modules() if isinstance(layer, nn.Embedding)), None)
+        if mask is None and isinstance(words, Tensor) and embedding is not None and embedding.padding_idx is not None:
+            mask = words != embedding.padding_idx
+        self.outputs.mask = mask
 
 
 def _pooled(output: Tensor, pools: Sequence[str], channels_last: bool, mask: Tensor | None) -> Tensor:

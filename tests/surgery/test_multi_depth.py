@@ -6,6 +6,8 @@ import pickle
 import pytest
 import torch
 from fastai.learner import load_learner
+from fastai.text.models.awdlstm import AWD_LSTM, awd_lstm_clas_config
+from fastai.text.models.core import get_text_classifier
 from support.datasets import coloured_images, store_loaders
 from support.errors import refused
 from support.learners import noise_learner, tiny_is_known, tiny_learner
@@ -14,6 +16,7 @@ from support.training import train
 from torch import nn
 
 from course_utils import surgery
+from course_utils.backbones import TextClassifier
 from course_utils.surgery.forward import first_tensor
 from course_utils.surgery.multi_depth import PooledOutputs
 
@@ -72,17 +75,51 @@ def test_it_reads_the_blocks_and_poolings_that_were_named(stages, pools):
         assert torch.allclose(found, head.linear(torch.cat(features, 1)), atol=1e-5)
 
 
-def test_padding_does_not_count():
-    """Mean and maximum over the tokens of a text leave padding out, so a longer padding changes nothing."""
-    network = NETWORKS["bert"][0]().eval()
-    surgery.replace_head(network, surgery.MultiDepthHead(["embeddings", "layer 1"]), n_out=3)
-    words = torch.randint(5, 99, (2, 6))
-    padded = torch.cat([words, torch.zeros(2, 4, dtype=torch.long)], 1)
+def by_name(model: nn.Module, words: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    return model(input_ids=words, attention_mask=mask)
+
+
+CALLS = {
+    "by name": (NETWORKS["bert"][0], by_name),
+    "by position": (NETWORKS["bert"][0], lambda model, words, mask: model(words, mask)),
+    "as one dictionary": (
+        lambda: TextClassifier(NETWORKS["bert"][0]().bert, 3),
+        lambda model, words, mask: model({"input_ids": words, "attention_mask": mask}),
+    ),
+    "without a mask": (
+        lambda: get_text_classifier(AWD_LSTM, 99, 3, config=awd_lstm_clas_config | {"emb_sz": 8, "n_hid": 8}),
+        lambda model, words, mask: (model.reset(), model(words + (words == 0).long()))[1],  # fastai pads with 1
+    ),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_padding_does_not_count(call):
+    """A text has the same scores alone as in a batch of several lengths: mean and maximum leave padding out."""
+    torch.manual_seed(0)
+    make, run = CALLS[call]
+    network = make().eval()
+    surgery.replace_head(network, surgery.MultiDepthHead(["embeddings", surgery.blocks(network)[1].name]), n_out=3)
+    lengths = torch.tensor([3, 9, 5])
+    mask = (torch.arange(9) < lengths[:, None]).long()
+    words = torch.randint(5, 99, (3, 9)) * mask
     with torch.no_grad():
-        short = network(input_ids=words, attention_mask=torch.ones_like(words)).logits
-        long = network(input_ids=padded, attention_mask=(padded > 0).long()).logits
-        careless = network(input_ids=padded, attention_mask=torch.ones_like(padded)).logits
-    assert torch.allclose(short, long, atol=1e-5) and not torch.allclose(short, careless, atol=1e-3)
+        together = first_tensor(run(network, words, mask))
+        alone = [
+            first_tensor(run(network, row[None, :length], torch.ones(1, length, dtype=torch.long)))
+            for row, length in zip(words, lengths.tolist(), strict=True)
+        ]
+    assert torch.allclose(together, torch.cat(alone), atol=1e-5)
+
+
+def test_a_mask_that_counts_padding_is_kept():
+    network = NETWORKS["bert"][0]().eval()
+    surgery.replace_head(network, surgery.MultiDepthHead(["embeddings"]), n_out=3)
+    words = torch.cat([torch.randint(5, 99, (2, 6)), torch.zeros(2, 4, dtype=torch.long)], 1)
+    with torch.no_grad():
+        masks = (words > 0).long(), torch.ones_like(words)
+        found = [first_tensor(by_name(network, words, mask)) for mask in masks]
+    assert not torch.allclose(*found, atol=1e-3)
 
 
 def test_a_learner_freezes_trains_exports_and_predicts_with_it(tmp_path):
