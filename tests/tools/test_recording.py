@@ -91,6 +91,13 @@ def trained(name):
     assert Path("trained").read_text().split() == ["one", "two"]
 
 
+def test_a_tag_may_say_how_few_seeds_choose_something(lesson):
+    lesson.text.write_text(TEXT.replace("recorded:compare", "recorded:compare:3"))
+    record()
+    assert ran() == [0, 1, 2] and recorded("07/compare", Path("records")).seeds == 3
+    assert recorded("07/grid", Path("records")).seeds == 10
+
+
 def test_a_stopped_recording_goes_on_and_more_seeds_are_added(lesson, monkeypatch):
     lesson.text.write_text(
         TEXT.replace('    with Path("ran")', '    assert seed < 4 or Path("go").exists()\n    with Path("ran")')

@@ -5,7 +5,9 @@
         return {"fine-tuned": run(True, seed), "from scratch": run(False, seed)}
 
 A cell tagged `recorded:NAME` defines the experiment NAME; one tagged `recorded` defines what experiments need. To
-record, these cells are executed in their order, and of all other cells before them nothing but the imports.
+record, these cells are executed in their order, and of all other cells before them nothing but the imports. An
+experiment that only chooses something, such as a learning rate, and carries no claim, may say how few seeds it takes:
+`recorded:NAME:3`.
 """
 
 import ast
@@ -31,6 +33,7 @@ class LessonExperiment:
     function: str
     cells: tuple[str, ...]  # sources of the cells that define it: those tagged before it, and its own
     imports: tuple[str, ...] = ()  # of the other cells before it
+    seeds: int | None = None  # where its tag says how many it takes
 
     @property
     def name(self) -> str:
@@ -102,7 +105,7 @@ def experiments_of(lesson: Lesson) -> list[LessonExperiment]:
             imports += _imports(cell.source) if cell.cell_type == "code" else []
             continue
         cells.append(cell.source)
-        name = tags[0].partition(":")[2]
+        _, name, seeds = f"{tags[0]}::".split(":")[:3]
         if not name:
             continue
         defined = [node for node in ast.parse(cell.source).body if isinstance(node, ast.FunctionDef)]
@@ -111,7 +114,7 @@ def experiments_of(lesson: Lesson) -> list[LessonExperiment]:
                 f"{lesson.text} has a cell tagged {tags[0]} that defines no function {name}(seed): define it there.",
                 code="tools.no-experiment",
             )
-        found.append(LessonExperiment(lesson, name, tuple(cells), tuple(imports)))
+        found.append(LessonExperiment(lesson, name, tuple(cells), tuple(imports), int(seeds) if seeds else None))
     return found
 
 

@@ -44,7 +44,7 @@ def record(
     only : list of str or None
         Experiments by the names of their functions; all if None.
     seeds : int
-        How many seeds each experiment shall have, from 0 on.
+        How many seeds each experiment shall have, from 0 on, unless its tag says another number.
     jobs : int
         Runs at the same time.
     lessons, folder : Path
@@ -71,7 +71,7 @@ def record(
     modules: dict[str, ModuleType] = {}
     for experiment in chosen:
         module = modules.setdefault(experiment.lesson.name, ModuleType(f"recorded_{experiment.lesson.name}"))
-        record_one(experiment, seeds, jobs, folder, module)
+        record_one(experiment, experiment.seeds or seeds, jobs, folder, module)
 
 
 def record_one(experiment: LessonExperiment, seeds: int, jobs: int, folder: Path, module: ModuleType) -> None:
