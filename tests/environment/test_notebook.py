@@ -29,12 +29,33 @@ def wait(seconds):
 def fit():
     dls = DataLoaders.from_dsets(Slow(), Slow(), bs=2)
     Learner(dls, torch.nn.Linear(3, 2), loss_func=CrossEntropyLossFlat(), cbs=Waiting()).fit(1)"""
+TEXTS = """
+import os
+os.environ |= {"COURSE_IMAGES": "drawings", "COURSE_NETWORK": "small"}
+from course_utils import backbones, training
+from course_utils.data.text.word_loaders import language_loaders
+from course_utils.data.text.words import SPECIAL
+from course_utils.tasks import TextTask
+from course_utils.tasks.language import language_learner
+from course_utils.tasks.running import train
+from course_utils.training.text.ulmfit import fit_ulmfit
+reviews = TextTask("reviews", bs=4, longest=24, split=(2, 2))
+words = [["xxbos", "xxunk"] * 99]
+def language_model():
+    model = backbones.awd_lstm(None, [*SPECIAL, "a"])
+    learn = language_learner(language_loaders(words, words, model.vocabulary, bs=2), model)
+    learn.add_cb(Waiting())
+    return learn
+"""
 LONG = {
     "a loop of one's own": "print('now')\nwait(60)",
     "fastai's training": "print('fit')\nfit()",
     "processes": "print('now')\nrun_parallel(wait, [(0.1,), (60,), (60,)], jobs=2)",
     "a DataLoader's processes": "data = DataLoader(Slow(), bs=2, num_workers=2)\nfor _ in data: print('now')",
     "the check of an exercise": "print('now')\nwith limited(60): wait(60)",
+    "a training of texts": "print('fit')\ntrain(reviews, training.LoRA(1), 4, 0, cbs=[Waiting()])",
+    "a training of texts on stored features": "train(reviews, training.HeadOnly(1), 4, 0, cbs=[Waiting()])",
+    "a language model's training": "fit_ulmfit(language_model(), 1, 1e-2, discriminative=False, gradual=False)",
 }
 
 
@@ -42,7 +63,7 @@ LONG = {
 def kernel():
     manager, client = start_new_kernel()
     try:
-        assert run(manager, client, SETUP)[0] == "ok"
+        assert run(manager, client, SETUP + TEXTS)[0] == "ok"
         yield manager, client
     finally:
         client.stop_channels()
