@@ -1,4 +1,4 @@
-"""Install the course into the Python that runs this, `python tools/install.py lab text grading`: the extras are named.
+"""Install the course into the Python that runs this; the extras are named: `python tools/install.py lab text sound`.
 
 It runs before anything is installed, so it imports nothing but the standard library.
 """

@@ -1,4 +1,4 @@
-"""The data sets that lessons load by name, `images`, `image_report` and `texts` for your own, and loaders of texts.
+"""The data sets that lessons load by name, `images`, `texts` and `sounds` for your own, and loaders of both of these.
 
 A module is imported when it is first used.
 """
@@ -12,6 +12,13 @@ from course_utils.data.registry import DATA_SETS, DataSet, find_data_set, load
 if TYPE_CHECKING:  # as what type checkers see: when the course runs, it is the package, which can be called
     from course_utils.data.images.own.loading import images as images
     from course_utils.data.images.own.report import image_report as image_report
+    from course_utils.data.sound.augmentation import AddNoise as AddNoise
+    from course_utils.data.sound.augmentation import Mask as Mask
+    from course_utils.data.sound.augmentation import Shift as Shift
+    from course_utils.data.sound.loaders import sound_loaders as sound_loaders
+    from course_utils.data.sound.own import sounds as sounds
+    from course_utils.data.sound.reading import read_sound as read_sound
+    from course_utils.data.sound.spectrograms import log_mel as log_mel
     from course_utils.data.text.loaders import text_loaders as text_loaders
     from course_utils.data.text.own import texts as texts
     from course_utils.data.text.reviews import written_reviews as written_reviews
@@ -19,6 +26,11 @@ if TYPE_CHECKING:  # as what type checkers see: when the course runs, it is the 
 _loaders = [entry.loader.removeprefix(f"{__name__}.").split(":") for entry in DATA_SETS.values()]
 _attributes = {module: [name] for module, name in _loaders} | {
     "images.own.report": ["image_report"],
+    "sound.augmentation": ["AddNoise", "Mask", "Shift"],
+    "sound.loaders": ["sound_loaders"],
+    "sound.own": ["sounds"],
+    "sound.reading": ["read_sound"],
+    "sound.spectrograms": ["log_mel"],
     "text.loaders": ["text_loaders"],
     "text.own": ["texts"],
     "text.reviews": ["reviews", "written_reviews"],

@@ -22,7 +22,7 @@ class DataSet:
     loader : str
         Where its function is, as "module:function"; the module is imported when the data set is first loaded.
     modality : str
-        What an item is: "images" or "text".
+        What an item is: "images", "text" or "sound".
     about : str
         One line that says what it holds.
     licence, citation : str
@@ -151,6 +151,28 @@ DATA_SETS: dict[str, DataSet] = {
             stand_in="texts written for this course",
             small={"n_per_class": 3, "split": (2, 4)},
         ),
+        DataSet(
+            name="spoken_digits",
+            loader="course_utils.data.sound.digits:spoken_digits",
+            modality="sound",
+            about="3,000 recordings of the ten digits by six people, or some by a synthesizer",
+            licence=f"recordings: {SOURCES['spoken_digits'].licence}; synthetic ones: {_DRAWN}",
+            citation=SOURCES["spoken_digits"].citation,
+            classes=10,
+            sources=("spoken_digits",),
+            stand_in="recordings of a synthesizer",
+            small={"n_per_class": 3, "split": (2, 4)},
+        ),
+        DataSet(
+            name="trade_words",
+            loader="course_utils.data.sound.trades:trade_words",
+            modality="sound",
+            about="the words of a ward, a warehouse or a workshop, spoken by ten voices of a synthesizer",
+            licence=_DRAWN,
+            citation="this course; spoken by espeak-ng, no person's voice",
+            classes=12,
+            small={"n_per_class": 3, "split": (2, 4)},
+        ),
     )
 }
 
@@ -181,7 +203,7 @@ def markdown_table() -> str:
 
 
 def load(name: str, **options: Any) -> Any:
-    """Load a data set by name: images as fastai DataLoaders with a held-out `test`, texts as `Texts`.
+    """Load a data set by name: images as DataLoaders with a held-out `test`, texts as `Texts`, sounds as `Sounds`.
 
     Parameters
     ----------

@@ -78,6 +78,7 @@ class Source:
 LINE = 20  # bytes, about, of a line in a publisher's list of files
 _BRAIN = "30470ae8eb2e4a523df7dc45dd5323903cb98365"
 _CIFAR = "d7d05618061fe37d830fb0419063d113c575ccbc"
+_DIGITS = "26eb9aaf76e81b692f806f9140c2d2777410d7a1"
 _TRASHNET = "6fa2b878c6c1b4304b91109070ce0edf9279bb31"
 _NLTK = "https://github.com/nltk/nltk_data/raw/5db857e6f7df11eabb5e5665836db9ec8df07e28/packages/corpora"
 SOURCES = {
@@ -143,6 +144,18 @@ SOURCES = {
             licence="CC BY 4.0",
             citation="Pang and Lee 2005, Seeing Stars: Exploiting Class Relationships for Sentiment, ACL",
             content="3aaa5542a2e51f33a97a486a59a7cfd3f92a3fd7ecfd3cd1c41c5d405c9f33a5",
+        ),
+        Source(
+            name="spoken_digits",
+            about="Free Spoken Digit Dataset: 3,000 recordings of ten digits by six people, for `spoken_digits`",
+            url=f"https://github.com/Jakobovski/free-spoken-digit-dataset/archive/{_DIGITS}.zip",
+            archive=f"free-spoken-digit-dataset-{_DIGITS}.zip",
+            size=16_616_302,
+            unpacked=30_000_000,
+            counted=r"/recordings/[^/]+\.wav$",
+            licence="CC BY-SA 4.0",
+            citation="Jackson, Souza, Flaks, Pan, Nicolas and Thite 2018, Free Spoken Digit Dataset v1.0.8, Zenodo",
+            content="72a11049d8567c26781b651d11472b0aee3a84f43b75a24183e8ffd2df0da158",
         ),
         Source(
             name="trashnet",
