@@ -1,5 +1,6 @@
 """Train a fresh learner of a task with a strategy, and score it: the one place where runs are made."""
 
+import gc
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,10 @@ from fastai.learner import Learner
 
 from course_utils.tasks.protocol import Task
 from course_utils.training import Strategy, suit_device
+
+UNCOLLECTED = (
+    20_000_000  # weights of learners that may wait for the collector: 320 MB with gradients and Adam's averages
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,9 @@ def train(
     cbs : sequence of Callback
         For the time of the training alone.
     """
+    past.make_room()
     learn = task.learner(seed, labels, strategy, start=start)
+    past.weights += sum(weight.numel() for weight in learn.model.parameters())
     for_training = [counter := StepCounter(), *cbs]
     learn.add_cbs(for_training)
     with learn.no_bar(), learn.no_logging():
@@ -77,6 +84,25 @@ def train_and_score(
     """Train as `train` does, and return the task's metric on the "valid" or "test" set, and what was trained."""
     trained = train(task, strategy, labels, seed, start=start, cbs=cbs)
     return task.score(trained.learn, split), trained
+
+
+class PastLearners:
+    """Gives up what learners hold after their last use.
+
+    A learner and its callbacks know each other, so only Python's collector of cycles frees them. It comes rarely, since
+    it can't see how large a tensor is: ten fine-tuned encoders would wait for it with four gigabytes.
+    """
+
+    weights = 0
+
+    def make_room(self) -> None:
+        """Collect, if enough has been trained since the last time to be worth a third of a second."""
+        if self.weights >= UNCOLLECTED:
+            gc.collect()
+            self.weights = 0
+
+
+past = PastLearners()
 
 
 class StepCounter(Callback):

@@ -1,7 +1,9 @@
 """Image tasks: the protocol that they keep, and what a learner of theirs depends on."""
 
+import gc
 import json
 import pickle
+import weakref
 from functools import partial
 
 import pytest
@@ -70,15 +72,24 @@ def test_a_training_counts_its_steps_and_keeps_no_callback():
     assert trained.trainable < all_of_it.trainable
 
 
+def test_past_learners_are_given_up_before_they_fill_the_memory(monkeypatch):
+    monkeypatch.setattr("course_utils.tasks.running.UNCOLLECTED", 1)
+    gc.disable()  # Python's collector may come or not
+    try:
+        first = weakref.ref(train(TASK, training.Full(1), 2, 0, cbs=[NoValidation()]).learn)
+        assert first() is not None, "the learner goes by itself: nothing needs to be collected any more"
+        kept = train(TASK, training.Full(1), 2, 0, cbs=[NoValidation()])
+    finally:
+        gc.enable()
+    assert first() is None and kept.learn.model is not None
+
+
 def test_images_of_its_own_last_as_long_as_the_loading(monkeypatch):
     from course_utils import environment
-    from course_utils.tasks import images
 
     seen = []
-    real = images.data.load
-    monkeypatch.setattr(
-        images.data, "load", lambda *given, **how: seen.append(environment.images()) or real(*given, **how)
-    )
+    real = data.load
+    monkeypatch.setattr(data, "load", lambda *given, **how: seen.append(environment.images()) or real(*given, **how))
     monkeypatch.setenv("COURSE_IMAGES", "drawings")
     TASK.changed(images="photographs").learner(0, 2, training.Full(1))
     assert seen == ["photographs"] and environment.images() == "drawings"
