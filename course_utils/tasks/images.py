@@ -3,28 +3,24 @@
 import copy
 import os
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from typing import Any
 
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
-from fastai.torch_core import set_seed
 from fastai.vision.learner import vision_learner
 from torch import nn
 
-from course_utils import data, environment
 from course_utils.backbones import default
 from course_utils.surgery import replace_head
-from course_utils.tasks.metrics import find_metric
-from course_utils.tasks.parameters import as_json, check_measured, check_options, loader_of, named
-from course_utils.training import Strategy
+from course_utils.tasks.learned import LearnedTask
 
 
 @dataclass(frozen=True, init=False)
-class ImageTask:
+class ImageTask(LearnedTask):
     """Classify the images of a data set; a `tasks.protocol.Task`.
 
     Parameters
@@ -59,16 +55,12 @@ class ImageTask:
         among the options (`tasks.option-of-a-run`): each run has its own.
     """
 
-    dataset: str | Callable[..., DataLoaders]
-    name: str
-    metric: str
-    labels: int
-    epochs: int
     arch: Callable[..., nn.Module] | None
     flip: bool
     head: str | None
     images: str | None
-    options: Mapping[str, Any] = field(hash=False)
+
+    kind = "An image"
 
     def __init__(
         self,
@@ -84,27 +76,9 @@ class ImageTask:
         images: str | None = None,
         **options: Any,
     ):
-        check_measured(metric, "An image")
-        check_options(options)
-        own: dict[str, Any] = {
-            "dataset": dataset,
-            "name": name or named(dataset),
-            "metric": metric,
-            "labels": labels,
-            "epochs": epochs,
-        }
-        own |= {"arch": arch, "flip": flip, "head": head, "images": images, "options": options}
-        vars(self).update(own)  # a frozen dataclass refuses assignment
-
-    def changed(self, **changes: Any) -> "ImageTask":
-        """Return a copy with other parameters or other options of the data set."""
-        own = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "options"}
-        return ImageTask(**(own | dict(self.options) | changes))
-
-    @property
-    def higher_is_better(self) -> bool:
-        """Whether a higher score is a better one."""
-        return find_metric(self.metric).higher_is_better
+        shared: dict[str, Any] = {"name": name, "metric": metric, "labels": labels, "epochs": epochs}
+        own: dict[str, Any] = {"arch": arch, "flip": flip, "head": head, "images": images}
+        super().__init__(dataset, **shared, **own, options=options)
 
     @property
     def network(self) -> Callable[..., nn.Module]:
@@ -114,54 +88,23 @@ class ImageTask:
     def load(self, seed: int, labels: int) -> DataLoaders:
         """Return the loaders of one split, with so many labelled images per class to train on."""
         if not isinstance(self.dataset, str):
-            return own_loaders(self.dataset(n_per_class=labels, seed=seed, **self.options), seed)
+            return own_loaders(self.read(seed, labels), seed)
         with _images(self.images):
-            return data.load(self.dataset, n_per_class=labels, seed=seed, **self.options)
+            return self.read(seed, labels)
 
-    def learner(self, seed: int, labels: int, strategy: Strategy, *, start: int | None = None) -> Learner:
-        """Return a fresh learner: `data.load`, then `vision_learner`, both from fixed seeds.
-
-        Parameters
-        ----------
-        seed : int
-            Of the split, and of random weights and order too unless `start` is given.
-        labels : int
-            Labelled images per class.
-        strategy : Strategy
-            Says whether the network starts from pre-trained weights.
-        start : int, optional
-            Seed of random weights and order alone.
-        """
-        set_seed(seed)
-        dls = self.load(seed, labels)
-        if start is not None:
-            dls.train.rng = random.Random(start)
-            set_seed(start)
-        measure = find_metric(self.metric).for_fastai
-        assert measure is not None  # __init__ refuses others
+    def build(self, dls: DataLoaders, pretrained: bool, **how: Any) -> Learner:
+        """Make a learner as `vision_learner` does, with this task's head."""
         # fastai's loaders say which loss their labels need; those that were made from pairs don't.
         loss = getattr(dls.train_ds, "loss_func", None) or CrossEntropyLossFlat()
-        how: dict[str, Any] = {"metrics": measure(), "loss_func": loss}
-        learn = vision_learner(dls, self.network, pretrained=strategy.pretrained, **how)
+        learn = vision_learner(dls, self.network, pretrained=pretrained, loss_func=loss, **how)
         if self.head:
             replace_head(learn, self.head)
         return learn
 
-    def score(self, learn: Learner, split: str = "test") -> float:
-        """Return the metric on the "valid" or the "test" set."""
-        with learn.no_bar(), learn.no_logging():
-            return float(learn.validate(dl=loader_of(learn.dls, split))[1])
-
     def describe(self) -> dict[str, Any]:
         """Return data set, options, network, metric and images, as JSON can hold them."""
-        return {
-            "dataset": self.dataset if isinstance(self.dataset, str) else named(self.dataset),
-            "options": as_json(self.options),
-            "network": named(self.network),
-            "metric": self.metric,
-            **({"head": self.head} if self.head else {}),
-            "images": self.images or environment.images(),
-        }
+        own = {name: given for name, given in (("head", self.head), ("images", self.images)) if given}
+        return super().describe() | own
 
 
 def own_loaders(dls: DataLoaders, seed: int) -> DataLoaders:

@@ -1,8 +1,7 @@
 """Tasks on texts: a data set of the course, an encoder with a linear head, and a metric."""
 
-import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -12,18 +11,15 @@ from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import accuracy
 from fastai.optimizer import OptimWrapper
-from fastai.torch_core import set_seed, to_device
+from fastai.torch_core import to_device
 
-from course_utils import data, environment
 from course_utils.backbones import TextBackbone, TextClassifier, check_tokenizer, default_backbone, find_backbone
 from course_utils.data.text.loaders import TextLoaders, text_loaders, tokens_of
 from course_utils.data.text.texts import Texts
 from course_utils.errors import CourseError
 from course_utils.surgery import split_by_block
 from course_utils.surgery.blocks import evaluating
-from course_utils.tasks.metrics import find_metric
-from course_utils.tasks.parameters import as_json, check_measured, check_options, loader_of, named
-from course_utils.training import Strategy
+from course_utils.tasks.learned import LearnedTask
 
 # torch's own Adam with decoupled decay, fused. Of a step with 22 million weights, fastai's takes a third.
 ADAM = partial(OptimWrapper, opt=torch.optim.AdamW, fused=True)
@@ -115,7 +111,7 @@ def classify(learn: Learner, texts: str | Sequence[str]) -> pd.DataFrame:
 
 
 @dataclass(frozen=True, init=False)
-class TextTask:
+class TextTask(LearnedTask):
     """Classify the texts of a data set; a `tasks.protocol.Task`.
 
     Parameters
@@ -147,17 +143,13 @@ class TextTask:
         among the options (`tasks.option-of-a-run`): each run has its own.
     """
 
-    dataset: str | Callable[..., Texts]
-    name: str
-    metric: str
-    labels: int
-    epochs: int
     bs: int
     longest: int
     sort: bool
     dropout: float
     backbone: str | None
-    options: Mapping[str, Any] = field(hash=False)
+
+    kind = "A text"
 
     def __init__(
         self,
@@ -174,21 +166,9 @@ class TextTask:
         backbone: str | None = None,
         **options: Any,
     ):
-        check_measured(metric, "A text")
-        check_options(options)
-        own: dict[str, Any] = {"dataset": dataset, "name": name or named(dataset), "metric": metric, "labels": labels}
-        own |= {"epochs": epochs, "bs": bs, "longest": longest, "sort": sort, "dropout": dropout, "backbone": backbone}
-        vars(self).update(own | {"options": options})  # a frozen dataclass refuses assignment
-
-    def changed(self, **changes: Any) -> "TextTask":
-        """Return a copy with other parameters or other options of the data set."""
-        own = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "options"}
-        return TextTask(**(own | dict(self.options) | changes))
-
-    @property
-    def higher_is_better(self) -> bool:
-        """Whether a higher score is a better one."""
-        return find_metric(self.metric).higher_is_better
+        shared: dict[str, Any] = {"name": name, "metric": metric, "labels": labels, "epochs": epochs}
+        own: dict[str, Any] = {"bs": bs, "longest": longest, "sort": sort, "dropout": dropout, "backbone": backbone}
+        super().__init__(dataset, **shared, **own, options=options)
 
     @property
     def network(self) -> TextBackbone:
@@ -200,48 +180,19 @@ class TextTask:
 
     def texts(self, seed: int, labels: int) -> Texts:
         """Return the texts of one split, with so many labelled ones per class to train on."""
-        if not isinstance(self.dataset, str):
-            return self.dataset(n_per_class=labels, seed=seed, **self.options)
-        return data.load(self.dataset, n_per_class=labels, seed=seed, **self.options)
+        return self.read(seed, labels)
 
-    def learner(self, seed: int, labels: int, strategy: Strategy, *, start: int | None = None) -> Learner:
-        """Return a fresh learner, as `text_learner` makes it, from fixed seeds.
-
-        Parameters
-        ----------
-        seed : int
-            Of the split, and of random weights and order too unless `start` is given.
-        labels : int
-            Labelled texts per class.
-        strategy : Strategy
-            Says whether the network starts from pre-trained weights.
-        start : int, optional
-            Seed of random weights and order alone.
-        """
-        set_seed(seed)
-        network = self.network
+    def load(self, seed: int, labels: int) -> TextLoaders:
+        """Return the loaders of one split, with so many labelled texts per class to train on."""
         how: dict[str, Any] = {"bs": self.bs, "longest": self.longest, "sort": self.sort, "seed": seed}
-        dls = text_loaders(self.texts(seed, labels), network.tokenizer(), **how)
-        if start is not None:
-            dls.train.rng = random.Random(start)
-            set_seed(start)
-        measure = find_metric(self.metric).for_fastai
-        assert measure is not None  # __init__ refuses others
-        encoder = network.build("DEFAULT" if strategy.pretrained else None, dropout=self.dropout)
-        return text_learner(dls, encoder, pretrained=strategy.pretrained, metrics=measure())
+        return text_loaders(self.texts(seed, labels), self.network.tokenizer(), **how)
 
-    def score(self, learn: Learner, split: str = "test") -> float:
-        """Return the metric on the "valid" or the "test" set."""
-        with learn.no_bar(), learn.no_logging():
-            return float(learn.validate(dl=loader_of(learn.dls, split))[1])
+    def build(self, dls: TextLoaders, pretrained: bool, **how: Any) -> Learner:  # type: ignore[override]
+        """Make a learner as `text_learner` does, of this task's encoder."""
+        encoder = self.network.build("DEFAULT" if pretrained else None, dropout=self.dropout)
+        return text_learner(dls, encoder, pretrained=pretrained, **how)
 
     def describe(self) -> dict[str, Any]:
-        """Return data set, options, network, metric and the choice of data, as JSON can hold them."""
-        return {
-            "dataset": named(self.dataset),
-            "options": as_json(self.options),
-            "network": self.network.name,
-            "batches": {"bs": self.bs, "longest": self.longest, "sort": self.sort, "dropout": self.dropout},
-            "metric": self.metric,
-            "images": environment.images(),
-        }
+        """Return data set, options, network, batches, metric and the choice of data, as JSON can hold them."""
+        batches = {"bs": self.bs, "longest": self.longest, "sort": self.sort, "dropout": self.dropout}
+        return super().describe() | {"network": self.network.name, "batches": batches}
