@@ -7,12 +7,16 @@ from course_utils.backbones.registry import (
     BACKBONES,
     Backbone,
     ImageBackbone,
+    SoundBackbone,
     TextBackbone,
     default,
     default_backbone,
     find_backbone,
     register,
 )
+from course_utils.backbones.sound.embedding import as_images, embed_sounds
+from course_utils.backbones.sound.speech_resnet import speech_resnet, spoken_words
+from course_utils.backbones.sound.voice_encoder import voice_encoder
 from course_utils.backbones.text.awd_lstm import awd_lstm
 from course_utils.backbones.text.bert_base import bert_base
 from course_utils.backbones.text.classifier import TextClassifier, check_tokenizer
@@ -24,8 +28,10 @@ __all__ = [
     "BACKBONES",
     "Backbone",
     "ImageBackbone",
+    "SoundBackbone",
     "TextBackbone",
     "TextClassifier",
+    "as_images",
     "awd_lstm",
     "bert_base",
     "check_tokenizer",
@@ -33,12 +39,16 @@ __all__ = [
     "default_backbone",
     "efficientnet_lite0",
     "embed",
+    "embed_sounds",
     "find_backbone",
     "minilm",
     "minilm_tokenizer",
     "register",
     "resnet18_half",
+    "speech_resnet",
+    "spoken_words",
     "training_record",
     "verify_weights",
     "vgg16_quarter",
+    "voice_encoder",
 ]

@@ -18,7 +18,8 @@ def read_package(package: str, file: str, sha256: str, *, network: str, extra: s
     sha256 : str
         The digest that it must have.
     network, extra : str
-        What needs it, for the message, and the course's extra that brings it.
+        What needs it, for the message, and the course's extra that brings it; "" for a package that is installed
+        alone, since what it asks for isn't needed to read its file.
 
     Raises
     ------
@@ -29,7 +30,7 @@ def read_package(package: str, file: str, sha256: str, *, network: str, extra: s
     try:
         content = bytes(distribution(name).locate_file(file).read_bytes())  # type: ignore[attr-defined]
     except (PackageNotFoundError, OSError) as problem:
-        raise extra_missing(network, name, extra) from problem
+        raise extra_missing(network, name if extra else package, extra) from problem
     if hashlib.sha256(content).hexdigest() != sha256:
         raise CourseError(
             f"{file.rpartition('/')[2]} of {name} isn't the file that the course knows (its digest is another): "
@@ -40,8 +41,9 @@ def read_package(package: str, file: str, sha256: str, *, network: str, extra: s
 
 
 def extra_missing(network: str, package: str, extra: str) -> CourseError:
-    """Build the refusal of a network whose extra isn't installed."""
+    """Build the refusal of a network whose extra isn't installed, or without an extra, its package."""
+    what = f'"fine-tuning-course[{extra}]"' if extra else f"--no-deps {package}"
     return CourseError(
-        f'{network} needs the package {package}: install it with python -m pip install "fine-tuning-course[{extra}]".',
+        f"{network} needs the package {package.partition('==')[0]}: install it with python -m pip install {what}.",
         code="backbones.extra-missing",
     )

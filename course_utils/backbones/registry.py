@@ -116,6 +116,31 @@ class TextBackbone(Backbone):
         return {"input_ids": ids * mask, "attention_mask": mask}
 
 
+@dataclass(frozen=True, kw_only=True)
+class SoundBackbone(Backbone):
+    """A network of sounds.
+
+    Attributes
+    ----------
+    width : int
+        How many features it gives its head.
+    hears : str
+        What it takes: "spectrograms", as `data.log_mel` makes them, or "samples", 8,000 a second.
+    """
+
+    width: int
+    hears: str = "spectrograms"
+
+    modality = "sound"
+
+    def example_input(self, batch: int = 2) -> Tensor:
+        """Make up a batch that it takes: a second of noise."""
+        numbers = torch.Generator().manual_seed(0)
+        if self.hears == "samples":
+            return 0.1 * torch.randn(batch, 8_000, generator=numbers)
+        return 2 * torch.rand(batch, 1, 40, 100, generator=numbers) - 1
+
+
 BACKBONES: dict[str, Backbone] = {}
 
 

@@ -12,6 +12,7 @@ from course_utils import surgery
 from course_utils.backbones import (
     BACKBONES,
     ImageBackbone,
+    SoundBackbone,
     TextBackbone,
     TextClassifier,
     find_backbone,
@@ -20,14 +21,15 @@ from course_utils.backbones import (
 )
 from course_utils.backbones.text.awd_lstm import LanguageModel
 
-MODALITIES = ("images", "text", "words")
+MODALITIES = ("images", "text", "words", "sound")
 IMAGES = [name for name, each in BACKBONES.items() if isinstance(each, ImageBackbone)]
 TEXTS = [name for name, each in BACKBONES.items() if isinstance(each, TextBackbone)]
 WORDS = [name for name, each in BACKBONES.items() if isinstance(each, LanguageModel)]
+SOUNDS = [name for name, each in BACKBONES.items() if isinstance(each, SoundBackbone)]
 
 
 def test_every_backbone_takes_something_that_is_tested_here():
-    assert sorted(IMAGES + TEXTS + WORDS) == sorted(BACKBONES)
+    assert sorted(IMAGES + TEXTS + WORDS + SOUNDS) == sorted(BACKBONES)
     assert {each.modality for each in BACKBONES.values()} == set(MODALITIES)
 
 
@@ -77,6 +79,21 @@ def test_a_language_model_scores_each_next_word(name):
     assert surgery.describe(model).trainable.tolist()[:-1] == [0] * (len(backbone.blocks) - 1)
 
 
+@pytest.mark.parametrize("name", SOUNDS)
+def test_a_backbone_of_sounds_builds_and_can_be_fine_tuned(name):
+    backbone = find_backbone(name)
+    network = backbone.build(weights=None, num_classes=5).eval()
+    assert tuple(block.name for block in surgery.blocks(network)) == backbone.blocks
+    batch = backbone.example_input()
+    assert network(batch).shape == (2, 5)
+    surgery.freeze(network, batchnorm="fixed")
+    assert surgery.describe(network).trainable.tolist() == [0] * (len(backbone.blocks) - 1) + [5 * (backbone.width + 1)]
+    before = surgery.snapshot(network)
+    assert (surgery.drift(before, network).change == 0).all()
+    surgery.replace_head(network, "linear", n_out=7)
+    assert network(batch).shape == (2, 7)
+
+
 @pytest.mark.parametrize("name", IMAGES)
 def test_a_backbone_of_images_builds_and_can_be_fine_tuned(name):
     backbone = find_backbone(name)
@@ -120,7 +137,7 @@ def test_a_backbone_says_where_its_weights_come_from(name):
     assert backbone.card.startswith("https://") or not backbone.bundled or (weights.FOLDER / backbone.card).is_file()
 
 
-@pytest.mark.parametrize("modality", MODALITIES[:2])  # the third has one network, for every machine
+@pytest.mark.parametrize("modality", MODALITIES[:2])  # the others have one network, for every machine
 def test_each_choice_of_network_has_one_default(modality):
     defaults = {each.default_of: each for each in BACKBONES.values() if each.default_of and each.modality == modality}
     assert sorted(defaults) == ["large", "small"]

@@ -3,6 +3,7 @@
 import math
 from functools import cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -45,9 +46,19 @@ def mel_filters(bands: int = BANDS) -> Tensor:
 
     Source: the scale of O'Shaughnessy 1987, "Speech Communication: Human and Machine", mel = 2595 log10(1 + f / 700).
     """
-    low, high = (2595 * math.log10(1 + end / 700) for end in (LOWEST, HIGHEST))
-    points = 700 * (10 ** (torch.linspace(low, high, bands + 2, dtype=torch.float64) / 2595) - 1)
+    points = _points(bands)
     frequencies = torch.linspace(0, RATE / 2, FFT // 2 + 1, dtype=torch.float64)
     rising = (frequencies - points[:-2, None]) / (points[1:-1] - points[:-2])[:, None]
     falling = (points[2:, None] - frequencies) / (points[2:] - points[1:-1])[:, None]
     return torch.minimum(rising, falling).clamp_min(0).float()
+
+
+def mel_middles(bands: int = BANDS) -> np.ndarray:
+    """Give the frequency in the middle of each band, in Hz."""
+    return _points(bands)[1:-1].numpy()
+
+
+def _points(bands: int) -> Tensor:
+    """Give the corners of the triangles, in Hz: where each begins is the middle of the one below."""
+    low, high = (2595 * math.log10(1 + end / 700) for end in (LOWEST, HIGHEST))
+    return 700 * (10 ** (torch.linspace(low, high, bands + 2, dtype=torch.float64) / 2595) - 1)
