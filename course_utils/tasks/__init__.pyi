@@ -5,6 +5,8 @@ from .metrics import METRICS as METRICS
 from .protocol import Task as Task
 from .running import train as train
 from .running import train_and_score as train_and_score
+from .sound import SoundTask as SoundTask
+from .sound import sound_learner as sound_learner
 from .text import TextTask as TextTask
 from .text import classify as classify
 from .text import text_learner as text_learner
