@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -59,6 +60,15 @@ class SoundSet:
 
     def __init__(self, waves: Tensor, labels: Tensor, vocab: Sequence[str], evaluated: bool = False) -> None:
         self.waves, self.labels, self.vocab, self.split_idx = waves, labels, list(vocab), int(evaluated)
+
+    @contextmanager
+    def set_split_idx(self, number: int) -> Iterator["SoundSet"]:
+        """Leave out the transforms of training for a while (1), or take them (0), as fastai's Datasets do."""
+        before, self.split_idx = self.split_idx, number
+        try:
+            yield self
+        finally:
+            self.split_idx = before
 
     def __len__(self) -> int:
         """Count the sounds."""

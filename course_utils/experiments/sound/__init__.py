@@ -1,0 +1,1 @@
+"""Experiments on sounds: the ladder of baselines."""
