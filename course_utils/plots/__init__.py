@@ -15,6 +15,7 @@ from course_utils.plots.images import plot_images, plot_neighbours, plot_top_los
 from course_utils.plots.losses import plot_losses
 from course_utils.plots.network import plot_feature_maps, plot_filters
 from course_utils.plots.schedules import plot_schedules
+from course_utils.plots.sound.spectrograms import plot_spectrograms
 from course_utils.plots.text.attributions import plot_attributions
 from course_utils.plots.text.projection import plot_projection
 from course_utils.plots.trade_off import plot_trade_off
@@ -46,6 +47,7 @@ __all__ = [
     "plot_projection",
     "plot_reported",
     "plot_schedules",
+    "plot_spectrograms",
     "plot_top_losses",
     "plot_trade_off",
     "show",

@@ -1,0 +1,1 @@
+"""Figures of sounds: what a network sees of them."""
