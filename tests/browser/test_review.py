@@ -112,6 +112,46 @@ def serious(page: Page) -> list:
     return [(one["id"], [node["html"][:150] for node in one["nodes"]]) for one in found]
 
 
+SLOW = """const fetched = window.fetch;
+window.waits = 0;  // milliseconds, for the next item alone
+window.fetch = async (asked, ...how) => {
+    const ms = asked.startsWith("/api/item?") ? window.waits : 0;
+    if (ms) window.waits = 0;
+    await new Promise(done => setTimeout(done, ms));
+    return fetched(asked, ...how);
+}"""
+
+
+@pytest.mark.timeout(120)
+def test_what_is_chosen_while_an_item_loads_comes_after_it(browser, address, tmp_path):
+    context = browser.new_context()
+    context.set_default_timeout(60_000)
+    expect.set_options(timeout=60_000)
+    page = context.new_page()
+    page.add_init_script(SLOW)
+    page.goto(address)
+    page.get_by_label("Item").select_option(f"{LESSON} {ITEM}")
+    expect(page.locator(".card")).to_have_count(4)
+    page.keyboard.press("Escape")
+    current = page.locator(".card[aria-current=true]")
+    expect(current).to_be_focused()
+    while "2 equal answers" not in current.inner_text():
+        page.keyboard.press("j")
+    with Store(tmp_path / "marks.sqlite") as other:
+        other.mark(LESSON, "ada", ITEM, 1, by="B. Tutor")
+    page.evaluate("window.waits = 1500")
+    page.keyboard.press("4")
+    page.keyboard.press("Enter")
+    expect(page.locator("#count")).to_have_text("1 of 5 marked")  # and the cards of those that wait are still to come
+    page.get_by_label("Show").press("End")  # all
+    page.get_by_label("Show").press("Escape")
+    expect(page.locator(".card")).to_have_count(5)
+    page.wait_for_timeout(2000)
+    expect(page.locator(".card")).to_have_count(5)
+    expect(current).to_be_focused()  # the first Escape counts, although it came before the cards
+    context.close()
+
+
 @pytest.mark.timeout(300)
 def test_a_class_is_reviewed_by_keyboard_alone(browser, address, outside, tmp_path):
     context = browser.new_context(viewport={"width": 1280, "height": 850}, color_scheme="light")
@@ -185,6 +225,7 @@ def test_a_class_is_reviewed_by_keyboard_alone(browser, address, outside, tmp_pa
     page.get_by_label("Show").press("End")  # all
     page.get_by_label("Show").press("Escape")
     expect(page.locator(".card")).to_have_count(5)
+    expect(current).to_be_focused()
     for word, seen in (("It is far.", "My notebook"), ("RAW", "words")):
         while word not in current.inner_text():
             keys.press("ArrowDown")

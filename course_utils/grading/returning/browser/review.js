@@ -278,8 +278,7 @@ function half() {
 
 async function save() {
   const card = shown();
-  if (!card || state.busy) return;
-  state.busy = true;
+  if (!card) return;
   const sent = { card: card.id, version: card.version, points: $("points").value, comment: $("comment").value };
   try {
     const done = await ask("mark", {}, sent);
@@ -295,8 +294,6 @@ async function save() {
   } catch (error) {
     say(error.code === "gone" ? `Not saved. ${error.message}` : error.message, true);
     if (error.code === "grading.overtaken") await again(card);
-  } finally {
-    state.busy = false;
   }
 }
 
@@ -372,7 +369,7 @@ function openNotebook(student = shown()?.students[0]) {
 const KEYS = {
   ArrowDown: () => go(state.at + 1), ArrowRight: () => go(state.at + 1), j: () => go(state.at + 1),
   ArrowUp: () => go(state.at - 1), ArrowLeft: () => go(state.at - 1), k: () => go(state.at - 1),
-  Enter: save, s: skip, u: undo, o: () => openNotebook(), ".": half, ",": half,
+  Enter: saveOnce, s: skip, u: undo, o: () => openNotebook(), ".": half, ",": half,
   Backspace: () => { $("points").value = ""; for (const tick of ticks()) tick.checked = false; keep(); say("No points."); },
   m: () => $("comment").focus(), r: () => $("reuse").querySelector("button")?.focus(),
   x: () => { $("solution-box").open = !$("solution-box").open; },
@@ -380,7 +377,15 @@ const KEYS = {
   "?": () => $("help").showModal(),
 };
 
-const guarded = (work) => Promise.resolve().then(work).catch((error) => say(error.message, true));
+// One after another: what is pressed while something loads acts on what is there once it has loaded.
+let last = Promise.resolve();
+const guarded = (work) => (last = last.then(work).catch((error) => say(error.message, true)));
+
+function saveOnce() {
+  if (state.busy) return; // a second Enter, before the first mark is kept
+  state.busy = true;
+  guarded(save).then(() => { state.busy = false; });
+}
 
 document.addEventListener("keydown", (event) => {
   if (document.querySelector("dialog[open]")) return;
@@ -389,8 +394,8 @@ document.addEventListener("keydown", (event) => {
   if (back || (field && event.key === "Enter" && (event.ctrlKey || event.metaKey))) {
     event.preventDefault();
     keep();
-    if (back) box()?.focus();
-    else guarded(save);
+    if (back) guarded(() => box()?.focus());
+    else saveOnce();
     return;
   }
   if (field || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
@@ -405,14 +410,15 @@ document.addEventListener("keydown", (event) => {
   if (!work) return;
   event.preventDefault();
   if (/^Arrow|^[jk]$/.test(event.key)) { keep(); say(""); }
-  guarded(work);
+  if (work === saveOnce) saveOnce();
+  else guarded(work);
 });
 
 $("cards").addEventListener("click", (event) => {
   const one = event.target.closest(".card");
   if (one && !getSelection().toString()) { keep(); guarded(() => go(Number(one.dataset.at))); }
 });
-$("marking").addEventListener("submit", (event) => { event.preventDefault(); guarded(save); });
+$("marking").addEventListener("submit", (event) => { event.preventDefault(); saveOnce(); });
 for (const id of ["points", "comment"]) $(id).addEventListener("input", keep);
 for (const [id, work] of Object.entries({ skip, undo, notebook: () => openNotebook() })) $(id).addEventListener("click", () => guarded(work));
 $("earlier").addEventListener("click", () => guarded(() => go(state.first - SIZE)));
