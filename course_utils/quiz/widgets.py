@@ -31,6 +31,8 @@ MOMENT = 0.1  # seconds between Enter, or the click on Check, and the text or th
 LATE = 0.5  # seconds that a text may come after the click on Check that it was meant for
 ENOUGH = 2  # wrong tries after which the answer may be shown
 AGAIN = "your answers come back"
+# A kernel hears nothing while a cell runs. The page itself shows this beside the buttons in use as long as it does.
+WAITS = "A cell is running: your click counts as soon as it ends."
 
 Asked = OneChoice | SeveralChoices | Written
 
@@ -58,7 +60,10 @@ class Question:
         self.said = widgets.HTMLMath()
         if isinstance(self.input, Line):
             _on_enter(self.input.field, self._enter)
-        buttons = widgets.HBox([self.check, self.hint, self.show], layout=widgets.Layout(flex_flow="row wrap"))
+        waits = widgets.HTML(f'<span aria-live="polite">{WAITS}</span>')
+        waits.add_class("course-waits")
+        shown = [self.check, self.hint, self.show, waits]
+        buttons = widgets.HBox(shown, layout=widgets.Layout(flex_flow="row wrap"))
         stem = widgets.HTMLMath(STYLE + stem_html(item))
         self.box = widgets.VBox([stem, self.input.view, buttons, self.said])
         self.box.add_class("course-question")

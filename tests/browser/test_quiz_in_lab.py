@@ -180,6 +180,28 @@ def test_after_a_restart_and_the_next_day_questions_are_readable_and_answers_com
     expect_nothing_serious(page)
 
 
+def test_a_click_while_a_cell_runs_is_told_to_wait_and_counts_afterwards(quiz, page):
+    where, said = block(page, "90.1"), block(page, "90.1").locator(".course-waits")
+    expect(said).to_be_hidden()
+    page.get_by_role("menuitem", name="Run", exact=True).click()  # a new last cell, which takes some seconds
+    last = page.locator(".jp-CodeCell").last
+    page.keyboard.press("Escape")
+    last.click()
+    page.keyboard.press("Escape")
+    page.keyboard.press("b")
+    page.keyboard.press("Enter")
+    page.keyboard.type("import time; time.sleep(12)")
+    page.keyboard.press("Control+Enter")
+    answer(page, "90.1", "the head and BatchNorm", False)
+    expect(said).to_contain_text("A cell is running: your click counts as soon as it ends.")
+    expect(said).to_be_visible()
+    assert where.evaluate(OVERFLOWING) == [] and where.locator("[role=status]").count() == 0
+    where.screenshot(path=ARTEFACTS / "quiz_waits.png")
+    expect(block(page, "90.2").locator(".course-waits")).to_be_hidden()
+    expect(where.locator("[role=status]")).to_contain_text("Right.")
+    expect(said).to_be_hidden()
+
+
 def expect_readable(page) -> None:
     """Every question stands as text, with what to do, and no widget that has lost its kernel is in sight."""
     sentences = page.get_by_text("Run this cell again: your answers come back.").locator("visible=true")
