@@ -314,7 +314,7 @@ def _apply(environment: Environment, facts: Facts) -> None:
         torch.set_num_threads(environment.threads)
     set_seed(environment.seed, reproducible=True)
     matplotlib.style.use("course_utils.course")
-    notebook.prepare()
+    notebook.prepare(environment.lesson)
 
 
 def silence_known_warnings() -> None:

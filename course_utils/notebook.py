@@ -1,6 +1,13 @@
-"""What the setup cell changes in a notebook: Stop says one line, and training tables keep to the page's theme."""
+"""What the setup cell changes in a notebook.
 
+Stop says one line, a missing name says where the lesson makes it, and training tables keep to the page's theme.
+"""
+
+import ast
+import json
 import traceback
+from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -9,15 +16,22 @@ READABLE = """<style>
 table.fastprogress thead tr, table.fastprogress tbody tr:nth-of-type(even) {background: rgba(128, 128, 128, .12)}
 table.fastprogress th, table.fastprogress td {border-color: rgba(128, 128, 128, .4)}
 </style>"""
+ABOVE = "run the cells above first (Run > Run All Above Selected Cell)"
 AGAIN = "What was done before that line is kept; run the cell again to start that line over."
 
 
-def prepare() -> None:
-    """Prepare the notebook that this runs in, if it is one."""
+def prepare(lesson: str = "") -> None:
+    """Prepare the notebook that this runs in, if it is one; `lesson` is the slug that its file is named by."""
     from IPython import get_ipython
 
     if shell := get_ipython():
-        shell.set_custom_exc((KeyboardInterrupt,), _say_stopped)
+
+        def say(shell: Any, kind: type[BaseException], error: BaseException, *more: Any, **options: Any) -> list[str]:
+            if isinstance(error, NameError):
+                return _say_missing(Path(f"{lesson}.ipynb"), shell, kind, error, *more)
+            return _say_stopped(shell, kind, error, *more)
+
+        shell.set_custom_exc((KeyboardInterrupt, NameError), say)
     make_training_tables_readable()
 
 
@@ -41,11 +55,56 @@ def _say_stopped(
     return lines
 
 
+def _say_missing(
+    file: Path, shell: Any, kind: type[BaseException], error: NameError, trace: TracebackType, tb_offset: int = 1
+) -> list[str]:
+    """Show the error as always, and below it where the lesson makes the name: its cell was stopped or passed over."""
+    lines = shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset or 1)
+    if error.name and _is_mine(trace) and error.name in set(names_made(file)):
+        lines = [*lines, f"{error.name} is made in a cell above: {ABOVE}."]
+    shell._showtraceback(kind, error, lines)
+    return lines
+
+
+def _is_mine(trace: TracebackType) -> bool:
+    """Whether a cell itself, and no library, raised the error."""
+    return _is_cell(traceback.extract_tb(trace)[-1].filename)
+
+
+def _is_cell(file: str) -> bool:
+    return "ipykernel_" in file or file.startswith("<ipython")
+
+
+def names_made(file: Path) -> Iterator[str]:
+    """Give the names that the cells of a notebook make; none where it can't be read."""
+    try:
+        cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+        sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    for source in sources:
+        lines = [line for line in source.splitlines() if not line.lstrip().startswith(("%", "!"))]
+        try:
+            tree = ast.parse("\n".join(lines))
+        except SyntaxError:  # the learner is still writing
+            continue
+        yield from _bound(tree)
+
+
+def _bound(tree: ast.AST) -> Iterator[str]:
+    """The names that a piece of code leaves behind: not those within functions, classes and comprehensions."""
+    for part in ast.iter_child_nodes(tree):
+        if isinstance(part, (ast.FunctionDef, ast.ClassDef)):
+            yield part.name
+        elif isinstance(part, (ast.Import, ast.ImportFrom)):
+            yield from (one.asname or one.name.partition(".")[0] for one in part.names)
+        elif isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+            yield part.id
+        elif not isinstance(part, (ast.comprehension, ast.Lambda)):
+            yield from _bound(part)
+
+
 def _where(trace: TracebackType) -> str:
     """The learner's own line that was running, since the rest is the libraries'."""
-    mine = [
-        frame
-        for frame in traceback.extract_tb(trace)
-        if "ipykernel_" in frame.filename or frame.filename.startswith("<ipython")
-    ]
+    mine = [frame for frame in traceback.extract_tb(trace) if _is_cell(frame.filename)]
     return f"Stopped in line {mine[0].lineno}, {mine[0].line}." if mine and mine[0].line else "Stopped."

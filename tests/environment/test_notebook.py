@@ -1,5 +1,9 @@
-"""Stop in a real kernel: one line for the learner's own line, a kernel that works on, and no process left behind."""
+"""A notebook that the setup cell prepared, in a real kernel.
 
+Stop says one line and leaves nothing running, and a missing name says where the lesson makes it.
+"""
+
+import json
 import time
 
 import psutil
@@ -108,3 +112,35 @@ def test_rows_of_training_tables_keep_to_the_page_and_only_once(monkeypatch):
     notebook.make_training_tables_readable()
     notebook.make_training_tables_readable()
     assert fastprogress.html_styles == f"<style></style>{notebook.READABLE}"
+
+
+LESSON = {
+    "setup": "from course_utils.environment import setup\n%pip install x\nimport pandas as pd",
+    "makes": "with open('x') as file:\n    learn, (dls, few) = 1, (2, 3)\nsquares = [hidden for hidden in range(3)]",
+    "writes": "def share(rows):\n    inner = 1\n    return inner",
+    "half": "score = share(",
+}
+
+
+def test_the_names_that_a_lesson_makes_are_read_from_its_notebook(tmp_path):
+    file = tmp_path / "01_lesson.ipynb"
+    cells = [{"cell_type": "code", "source": source.splitlines(keepends=True)} for source in LESSON.values()]
+    file.write_text(json.dumps({"cells": [{"cell_type": "markdown", "source": ["text = 1"]}, *cells]}))
+    assert set(notebook.names_made(file)) == {"setup", "pd", "file", "learn", "dls", "few", "squares", "share"}
+    for broken in ("", "[]", '{"cells": 3}', '{"cells": [{}]}'):
+        file.write_text(broken)
+        assert list(notebook.names_made(file)) == []
+    assert list(notebook.names_made(tmp_path / "none.ipynb")) == []
+
+
+def test_a_name_of_a_cell_that_never_ran_is_told_where_it_is_made(kernel, tmp_path):
+    cells = [{"cell_type": "code", "source": ["dls, few = 1, 2"]}]
+    (tmp_path / "01_lesson.ipynb").write_text(json.dumps({"cells": cells}))
+    code = f"import os\nos.chdir({str(tmp_path)!r})\ncourse_utils.notebook.prepare('01_lesson')"
+    assert run(*kernel, code)[0] == "ok"
+    status, [lines] = run(*kernel, "print(few)")
+    assert status == "error" and lines[-1] == f"few is made in a cell above: {notebook.ABOVE}."
+    assert "NameError" in "".join(lines[:-1])
+    for other in ("fwe", "exec('few')"):  # misspelt, and of a library's own code
+        _, [lines] = run(*kernel, other)
+        assert "made in a cell" not in "".join(lines) and "NameError" in "".join(lines)
