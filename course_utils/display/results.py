@@ -57,12 +57,37 @@ def show_table(rows: pd.DataFrame | Iterable[Mapping[str, Any]], caption: str = 
     table = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
     counts = isinstance(table.index, pd.RangeIndex)
     text = table.map(lambda value: _written(value, decimals))
-    # HTML without ids or colours of its own: any theme styles it, and a page may hold many.
-    shown = text.to_html(index=not counts, border=0, escape=True)
+    shown = table_html(text, index=not counts)
     plain = text.to_string(index=not counts)
     if caption:
         shown, plain = f"<p><strong>{html.escape(caption)}</strong></p>{shown}", f"{caption}\n{plain}"
     display({"text/html": shown, "text/plain": plain}, raw=True)
+
+
+def table_html(text: pd.DataFrame, index: bool = True) -> str:
+    """Render a table of texts as HTML without ids or colours of its own: any theme styles it, a page may hold many.
+
+    Columns of words begin at the left, those of numbers end at the right, each with its heading: Lab puts all cells at
+    the right.
+    """
+    words = [_is_of_words(text.iloc[:, place]) for place in range(text.shape[1])]
+    head = "".join(_cell("th", name, left) for name, left in zip(text.columns, words, strict=True))
+    lines = [f"<tr>{'<th></th>' if index else ''}{head}</tr>"]
+    for name, row in zip(text.index, text.itertuples(index=False), strict=True):
+        cells = "".join(_cell("td", value, left) for value, left in zip(row, words, strict=True))
+        lines.append(f"<tr>{_cell('th', name, True) if index else ''}{cells}</tr>")
+    first, *rest = lines
+    body = "\n".join(rest)
+    return f'<table border="0" class="dataframe">\n<thead>{first}</thead>\n<tbody>\n{body}\n</tbody>\n</table>'
+
+
+def _cell(kind: str, value: Any, left: bool) -> str:
+    return f'<{kind} style="text-align:{"left" if left else "right"}">{html.escape(str(value))}</{kind}>'
+
+
+def _is_of_words(column: pd.Series) -> bool:
+    """Whether some value begins with a letter: "54.9% ± 2.2", "+3.4", "–" and "" are numbers, or the lack of one."""
+    return any(str(value)[:1].isalpha() for value in column)
 
 
 def _written(value: Any, decimals: int) -> str:

@@ -16,11 +16,17 @@ from typing import Any
 
 import pandas as pd
 
+from course_utils.display.results import table_html
 from course_utils.errors import CourseError
 from course_utils.statistics import mean_interval, paired_difference
 from course_utils.tasks.metrics import find_metric
 
 FOLDER = Path(str(files("course_utils") / "records"))
+# Of the ladder, from the simplest up. Whatever is fine-tuned comes after it.
+RUNGS = (
+    *("majority class", "TF-IDF", "TF-IDF of characters", "logistic regression on pixels", "SVM on pixels"),
+    *("frozen encoder", "linear probe at the best depth", "multi-depth probe", "from scratch"),
+)
 MEASURED = ["seed", "metric", "score", "seconds"]  # every other column is a factor: the strategy, the number of labels
 
 
@@ -97,9 +103,11 @@ class RecordedRuns:
     def said(self) -> pd.DataFrame:
         """Return the summary as people read it: the mean with its interval in one column, named by the metric.
 
-        Of several metrics, each row says its own, and the column is called "Mean".
+        Of several metrics, each row says its own, and the column is called "Mean". The ladder's rungs come first, from
+        the simplest up.
         """
-        summary, first = self.summary(), find_metric(self.table.metric.iloc[0])
+        summary = self.summary().sort_values("strategy", key=_ranked, kind="stable", ignore_index=True)
+        first = find_metric(self.table.metric.iloc[0])
         metrics = [find_metric(name) for name in summary.get("metric", [first.name] * len(summary))]
         means = zip(metrics, summary.pop("mean"), summary.pop("half_width"), strict=True)
         title = "Mean" if "metric" in summary else first.title
@@ -120,8 +128,12 @@ class RecordedRuns:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        rows = self.said().to_html(index=False, border=0, na_rep="–")
+        rows = table_html(self.said().astype(object).fillna("–"), index=False)
         return f"<figure><figcaption>{html.escape(self.caption())}</figcaption>{rows}</figure>"
+
+
+def _ranked(strategies: pd.Series) -> pd.Series:
+    return strategies.map(lambda one: RUNGS.index(one) if one in RUNGS else len(RUNGS))
 
 
 def recorded(name: str, folder: Path | None = None) -> RecordedRuns:

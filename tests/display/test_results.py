@@ -1,5 +1,7 @@
 """Results and tables: what stands out, what stands beside it as text, and what is said softly."""
 
+import re
+
 import pandas as pd
 import pytest
 
@@ -46,9 +48,17 @@ def test_a_table_hides_an_index_that_only_counts(shown):
 def test_a_table_keeps_an_index_that_names_and_a_caption(shown):
     show_table(pd.DataFrame({"moved": [3]}, index=["weight"]), "what <moved>", decimals=1)
     (bundle,) = shown
-    assert "<th>weight</th>" in bundle["text/html"] and "what &lt;moved&gt;" in bundle["text/html"]
+    assert ">weight</th>" in bundle["text/html"] and "what &lt;moved&gt;" in bundle["text/html"]
     assert bundle["text/plain"].splitlines()[0] == "what <moved>"
     assert "color" not in bundle["text/html"] and " id=" not in bundle["text/html"]  # the theme's own, and any number
+
+
+def test_words_begin_at_the_left_and_numbers_end_at_the_right_with_their_headings(shown):
+    rows = [{"way": "SVM", "score": "54.9% ± 2.2", "gain": "–"}, {"way": "3 layers", "score": "+3.4", "gain": 0.5}]
+    show_table(rows)
+    cells = re.findall(r'<(t[hd]) style="text-align:(\w+)">(.*?)</t', shown[0]["text/html"])
+    sides = {text: side for _, side, text in cells}
+    assert len(cells) == 9 and {text for text, side in sides.items() if side == "left"} == {"way", "SVM", "3 layers"}
 
 
 def test_points_are_those_of_a_share():

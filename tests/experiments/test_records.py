@@ -6,8 +6,11 @@ import pandas as pd
 import pytest
 from support.errors import refused
 
-from course_utils.experiments.records import names, recorded
+from course_utils.experiments import all_rungs
+from course_utils.experiments.records import RUNGS, names, recorded
+from course_utils.experiments.text.ladder import all_text_rungs
 from course_utils.statistics import mean_interval, paired_difference
+from course_utils.training import FromScratch
 
 ROWS = [
     {
@@ -56,7 +59,27 @@ def test_an_arm_to_which_a_factor_does_not_apply_keeps_its_row(folder):
     pd.DataFrame(rows).to_csv(folder / "01" / "compare.csv", index=False)
     runs = recorded("01/compare", folder)
     assert runs.summary().strategy.tolist() == ["tuned", "tuned", "scratch", "scratch"]
-    assert "–" in str(runs) and "<td>–</td>" in runs._repr_html_() and "NaN" not in str(runs) + runs._repr_html_()
+    assert "–" in str(runs) and ">–</td>" in runs._repr_html_() and "NaN" not in str(runs) + runs._repr_html_()
+
+
+def test_the_ladder_is_said_from_its_simplest_rung_up(folder):
+    arms = ["fine_tune", "SVM on pixels", "adapters", "from scratch", "majority class"]
+    rows = [row | {"strategy": arm} for arm in arms for row in ROWS[:20]]
+    pd.DataFrame(rows).to_csv(folder / "01" / "compare.csv", index=False)
+    runs = recorded("01/compare", folder)
+    said = list(dict.fromkeys(runs.said().strategy))
+    assert said == ["majority class", "SVM on pixels", "from scratch", "fine_tune", "adapters"]
+    assert runs.said().labels.tolist() == [5, 20] * 5
+    assert list(dict.fromkeys(runs.summary().strategy)) == arms  # as it was recorded
+    page = runs._repr_html_()
+    places = [page.index(f">{arm}<") for arm in said]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("ladder", [all_rungs, all_text_rungs])
+def test_every_rung_of_a_ladder_has_its_place(ladder):
+    names = [rung.name for rung in [*ladder(), FromScratch(1, 1e-3)]]
+    assert names == [rung for rung in RUNGS if rung in names]
 
 
 def test_it_says_means_intervals_seeds_and_circumstances(folder):
