@@ -13,6 +13,12 @@ from PIL import Image
 from course_utils.errors import CourseError
 
 SCREEN_DPI = 100  # CSS pixels an inch: a figure keeps its size on the page whatever resolution its file has
+SCALE = "Blues"  # the colour map of numbers; every other holds what somebody photographed, or a network saw
+# In dark themes of JupyterLab and VS Code, charts are dark too: light turns into dark, and colours stay what they are.
+CHART = """<style>
+body[data-jp-theme-light="false"] .course-chart img, body.vscode-dark .course-chart img {
+filter: invert(.93) hue-rotate(180deg)}
+</style>"""
 TITLE_CHARACTERS = 7.5  # an inch
 
 
@@ -31,7 +37,16 @@ def show(figure: Figure, alt: str) -> None:
     CourseError
         If `alt` is empty.
     """
-    display({"text/html": figure_html(figure, alt), "text/plain": alt}, raw=True)
+    page = figure_html(figure, alt)
+    if is_chart(figure):
+        page = page.replace("<figure", '<figure class="course-chart"', 1).replace("</figure>", f"{CHART}</figure>")
+    display({"text/html": page, "text/plain": alt}, raw=True)
+
+
+def is_chart(figure: Figure) -> bool:
+    """Whether the figure shows numbers alone, so that light and dark may change places."""
+    maps = {image.get_cmap().name for axis in figure.axes for image in axis.images}  # an RGB image has the default's
+    return not figure.images and maps <= {SCALE}
 
 
 def figure_html(figure: Figure, alt: str) -> str:

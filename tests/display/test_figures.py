@@ -12,9 +12,7 @@ from PIL import Image
 from support.errors import refused
 
 from course_utils.display import figures as output
-from course_utils.plots import (
-    show,
-)
+from course_utils.plots import plot_confusion, plot_images, show
 
 
 @pytest.fixture(autouse=True)
@@ -40,11 +38,24 @@ def test_show_emits_a_figure_element_with_the_alternative_text_and_closes_the_fi
     axis.plot([1, 2])
     show(figure, 'A line that rises, "steeply" & far')
     [(html, text)] = shown
-    assert html.startswith("<figure") and html.endswith("</figure>")
+    assert html.startswith("<figure") and html.endswith("</figure>") and html.count("course-chart img") == 2
     assert 'alt="A line that rises, &quot;steeply&quot; &amp; far"' in html
     assert text == 'A line that rises, "steeply" & far'
     assert Image.open(io.BytesIO(png_in(html))).format == "PNG"
     assert not plt.fignum_exists(figure.number)
+
+
+def test_light_and_dark_change_places_in_charts_alone(shown):
+    for colours, maps in (({"cmap": "Blues"}, True), ({"cmap": "gray"}, False), ({"cmap": "viridis"}, False)):
+        figure, axis = plt.subplots()
+        axis.imshow(np.eye(3), **colours)
+        assert output.is_chart(figure) == maps
+    axis.imshow(np.zeros((3, 3, 3)))
+    assert not output.is_chart(figure)
+    plot_confusion(np.eye(3, dtype=int), "abc")
+    plot_images([Image.new("RGB", (9, 9))], ["a photo"])
+    (chart, _), (photo, _) = shown
+    assert 'class="course-chart"' in chart and "course-chart" not in photo
 
 
 @pytest.mark.parametrize("alt", ["", "  \n"])
