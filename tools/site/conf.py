@@ -34,6 +34,7 @@ html_static_path = [str(Path(__file__).parent / "static"), str(folder / "static"
 html_extra_path = [str(folder / "extra")]
 html_css_files = ["course.css"]
 html_js_files = [(name, {"defer": "defer"}) for name in SCRIPTS]
+html_search_scorer = str(Path(__file__).parent / "scorer.js")
 html_show_sphinx = False
 html_copy_source = False
 html_show_copyright = False

@@ -34,6 +34,11 @@ GIVEN = {
 }
 
 
+# Of what cells print, what goes on beyond the edge of its box.
+CUT = """[...document.querySelectorAll(".cell_output :is(.stream, .text_plain) pre")]
+    .filter(it => it.scrollWidth > it.clientWidth).map(it => it.textContent.slice(0, 80))"""
+
+
 def page_of(built: Path, lesson: lessons.Lesson) -> str:
     return (built / "lessons" / f"{lesson.slug}.html").read_text(encoding="utf-8")
 
@@ -208,7 +213,7 @@ def test_questions_answer_and_are_remembered(page, address):
     expect(page.locator(".course-progress")).to_contain_text("5 of 10")
     page.get_by_label("Your name").fill("Ada Lovelace")
     record = page.locator(".course-record")
-    expect(record).to_contain_text("0 of 11 lessons complete, 5 of ")
+    expect(record).to_contain_text(f"0 of {len(lessons.LESSONS)} lessons complete, 5 of ")
     expect(record).to_contain_text("Nobody looked on")
     page.emulate_media(media="print")
     expect(record.get_by_text("Ada Lovelace")).to_be_visible()
@@ -282,6 +287,8 @@ def test_every_page_fits_is_readable_and_loads_nothing_from_elsewhere(browser, b
         page.goto(f"{address}/{name}")
         wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wider <= 0, f"{name} is {wider} pixels wider than the window"
+        cut = page.evaluate(CUT) if width < 400 else []
+        assert cut == [], f"{name} cuts off what cells print"
         if name.as_posix() in LOOKED_AT:
             faults = [one for one in Axe().run(page).response["violations"] if one["impact"] in ("serious", "critical")]
             assert not faults, (name, [(one["id"], one["nodes"][0]["html"][:200]) for one in faults])
@@ -293,6 +300,24 @@ def test_the_search_finds_a_word_of_a_lesson(page, address):
     page.goto(f"{address}/search.html?q=catastrophic+forgetting")
     page.goto(f"{address}/search.html?q=BatchNorm")
     expect(page.locator("#search-results")).to_contain_text("What exactly stays still?", timeout=30_000)
+
+
+@pytest.mark.parametrize("word", ["freeze", "accuracy", "probe", "learning rate"])
+def test_the_search_shows_lessons_and_guides_above_the_packages_own_pages(page, address, word):
+    page.goto(f"{address}/search.html?q={word}")
+    expect(page.locator("#search-results > p").first).to_contain_text("found", timeout=30_000)
+    found = [link.get_attribute("href") for link in page.locator("#search-results li a").all()]
+    own = ["api/" in target for target in found]
+    assert own == sorted(own) and own.count(False) >= 3, found
+    assert any(own) or word == "learning rate"  # and the package's are among them
+    assert any("lessons/" in target for target in found[:5])
+
+
+def test_a_tab_says_lesson_and_course(built):
+    for lesson in lessons.LESSONS:
+        title = re.search(r"<title>([^<]*)</title>", page_of(built, lesson))[1]
+        assert title == f"{lesson.title} | Fine-tuning neural networks"
+    assert "<title>Fine-tuning neural networks</title>" in (built / "index.html").read_text(encoding="utf-8")
 
 
 def test_cheat_sheet_and_decision_guide_fit_on_one_sheet_each(browser, built, tmp_path):
