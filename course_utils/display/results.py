@@ -78,7 +78,7 @@ def table_html(text: pd.DataFrame, index: bool = True) -> str:
         lines.append(f"<tr>{_cell('th', name, True) if index else ''}{cells}</tr>")
     first, *rest = lines
     body = "\n".join(rest)
-    return f'<table border="0" class="dataframe">\n<thead>{first}</thead>\n<tbody>\n{body}\n</tbody>\n</table>'
+    return f'<table class="dataframe">\n<thead>{first}</thead>\n<tbody>\n{body}\n</tbody>\n</table>'
 
 
 def _cell(kind: str, value: Any, left: bool) -> str:
