@@ -109,7 +109,7 @@ def read_number(answer: Any, unit: str) -> tuple[float, str]:
     tuple of float and str
         The value, and what is wrong with it or "".
     """
-    asked = f"a number{f' in {unit}' if unit else ''}, like 12.5"
+    asked = f"a number, like 12.5{f' or 12.5{_spaced(unit)}' if unit else ''}"
     if type(answer) in (int, float):  # exactly: a bool is no number here, and a subclass may lie when compared
         try:
             value = float(answer)

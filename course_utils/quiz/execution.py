@@ -244,6 +244,9 @@ def _model(item: Model, answer: Any, context: dict[str, Any]) -> Verdict:
     network = getattr(answer, "model", answer)
     if not isinstance(network, torch.nn.Module):
         return Verdict(False, (f"{item.name} should be a learner or a network, and is {_value(answer)}.",))
+    if (classes := _classes(answer)) is not None and item.classes and classes != item.classes:
+        said = f"{item.name} was made with loaders of the classes {short(', '.join(classes))}"
+        return Verdict(False, (f"{said}; give it loaders of {', '.join(item.classes)}.",))
     names = dict(context)
     exec(compile(item.held_out, f"<the images of {item.id}>", "exec"), names)
     inputs, truth = names["inputs"], names["truth"]
@@ -269,6 +272,14 @@ def _model(item: Model, answer: Any, context: dict[str, Any]) -> Verdict:
     if share < item.at_least:
         return Verdict(False, (f"{said}; {item.at_least:.0%} are asked for.",))
     return Verdict(True, (f"{said}.",))
+
+
+def _classes(answer: Any) -> list[str] | None:
+    """The classes that a learner's loaders name; None for a network, and for loaders that name none."""
+    try:
+        return [str(one) for one in answer.dls.vocab]
+    except (AttributeError, TypeError):
+        return None
 
 
 def _value(value: Any) -> str:

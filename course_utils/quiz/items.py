@@ -73,6 +73,7 @@ class Item(Part):
 
     id: the lesson's number and the item's, "04.2" for a question, "04.A" for an exercise; never given anew
     section: the heading of the lesson's section that answers it
+    below: whether that section comes after the question, which then asks what the lesson will find
     source: where the fact stands: a link, or "measured" when the lesson's own cells show it
     """
 
@@ -80,6 +81,7 @@ class Item(Part):
     topic: Text
     stem: Text
     section: Text
+    below: bool = False
     difficulty: Literal["easy", "medium", "hard"]
     points: int = Field(1, ge=1, le=10)
     hints: list[Text] = Field(min_length=1)
@@ -258,10 +260,12 @@ class Model(_Executed):
     held_out: code that binds `inputs` (N, 3, H, W), as the network takes them, and `truth` (N,), class numbers; in
         `expect` they are at hand, and `share`, that of right predictions
     at_least: the share of right predictions that passes
+    classes: those that the loaders of a learner should name, in this order; looked at before anything is computed
     """
 
     kind: Literal["model"]
     held_out: Text
+    classes: list[Text] = []
     at_least: float = Field(gt=0, lt=1)
     limit: float = Field(60.0, gt=0, le=120)
 

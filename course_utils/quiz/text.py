@@ -40,6 +40,7 @@ SIGNS = {
     True: ("Right.", "✓", "var(--jp-success-color1,#388e3c)"),
     False: ("Not yet.", "✗", "var(--jp-error-color1,#e53935)"),
 }
+WAYS = {False: "Reread", True: "Go on to"}  # by whether the section comes after the question
 WithParts = OneChoice | SeveralChoices | Order
 
 
@@ -140,8 +141,8 @@ def explanation_html(item: Item) -> str:
 
 
 def where_html(item: Item) -> str:
-    """Say which section helps, which may stand above the question or below it."""
-    return f"The section {section_html(item)} helps: read it, and try again."
+    """Say what to read before the next try."""
+    return f"{WAYS[item.below]} {section_html(item)} and try again."
 
 
 def section_html(item: Item) -> str:

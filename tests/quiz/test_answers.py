@@ -55,7 +55,7 @@ MINUS = "\N{MINUS SIGN}"  # as in print
         ("number", f"{MINUS}15", False, "-15% is too low."),
         ("number", "85 percent", False, "That is the rest."),
         ("number", "15 points", None, "The unit should be %"),
-        ("number", "fifteen", None, "Write a number in %"),
+        ("number", "fifteen", None, "Write a number, like 12.5 or 12.5%."),
         ("number", "", None, "Write a number"),
         ("number", True, None, "no number but a bool"),
         ("number", [15], None, "no number but a list"),
@@ -117,6 +117,23 @@ def test_what_is_no_number_costs_no_try(answer):
     assert words.endswith(".")
     verdict = judge(one("number"), answer)
     assert verdict.right is None and verdict.feedback == (words,)
+
+
+@pytest.mark.parametrize(
+    ("unit", "example"),
+    [
+        ("", "12.5."),
+        ("%", "12.5 or 12.5%."),
+        ("×", "12.5 or 12.5×."),
+        ("images a second", "12.5 or 12.5 images a second."),
+        ("in your currency", "12.5 or 12.5 in your currency."),
+    ],
+)
+def test_an_unclear_number_gets_an_example_with_its_unit_that_can_be_read(unit, example):
+    _, words = read_number("a few", unit)
+    assert words == f"Write a number, like {example}"
+    assert read_number(example.removesuffix(".").split(" or ")[-1], unit) == (12.5, "")
+    assert read_number("12.5 bananas", unit)[1].endswith(f"write a number, like {example}")
 
 
 def test_a_comma_for_thousands_is_asked_about():

@@ -242,6 +242,23 @@ def test_a_model_is_judged_by_held_out_images():
     assert told(tried(good, "model", **expect)) == "Only 100%."
 
 
+def test_the_classes_of_the_loaders_are_looked_at_before_anything_is_computed():
+    from torch import nn
+
+    class Never(nn.Module):
+        def forward(self, x):
+            raise AssertionError("it was computed")
+
+    learner = SimpleNamespace(model=Never(), dls=SimpleNamespace(vocab=["metal", "paper"]))
+    verdict = tried(learner, "model", classes=["car", "truck"])
+    assert verdict.right is False
+    wanted = "network was made with loaders of the classes metal, paper; give it loaders of car, truck."
+    assert told(verdict) == wanted
+    for known in (["car", "truck"], None):  # the right ones, or none that are named
+        learner.dls.vocab = known
+        assert "it was computed" in told(tried(learner, "model", classes=["car", "truck"]))
+
+
 ITEMS = [one for lesson in LESSONS for one in reading.lesson_quiz(lesson.number).items]
 EXERCISES = [one for one in ITEMS if isinstance(one, (Code, Model))]
 

@@ -117,7 +117,7 @@ def test_several_choices_say_what_is_missing():
 @pytest.mark.parametrize(
     ("item", "given", "told"),
     [
-        ("90.3", "about 80", "Write a number in %"),
+        ("90.3", "about 80", "Write a number, like 12.5 or 12.5%."),
         ("90.3", "85,61 %", "averages over batches"),
         ("90.3", "86.65%", "Right."),
         ("90.4", "", "Write a word"),

@@ -207,4 +207,15 @@ def _anchors(document: Path) -> set[str]:
     return {str(token.attrs["id"]) for token in tokens if token.type == "heading_open"}
 
 
-RULES = (title, outline, setup_cell, code_length, known_tags, practice, exercises, result, closing)
+def sections_to_reread(page: Page) -> Found:
+    """A question that can be wrong leads back to a section above it, or says that its section comes below."""
+    begins = {text: cell.number for cell in page.cells for _, text in cell.headings}
+    for cell, item in page.shown_items:
+        if isinstance(item, Prediction) or item.section not in begins:  # the quiz's own check tells of a lost section
+            continue
+        if item.below != (below := begins[item.section] > cell.number):
+            where, mend = ("below", "add") if below else ("above", "take out")
+            yield cell.number, f"the section of {item.id}, '{item.section}', comes {where} it: {mend} `below: true`"
+
+
+RULES = (title, outline, setup_cell, code_length, known_tags, practice, sections_to_reread, exercises, result, closing)

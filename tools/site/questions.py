@@ -23,7 +23,7 @@ from course_utils.quiz.items import (
     ShortText,
     plain,
 )
-from course_utils.quiz.text import STATIC, figure_html, right_answer, shuffled
+from course_utils.quiz.text import STATIC, WAYS, figure_html, right_answer, shuffled
 
 HOW = {
     "one choice": "Choose one answer.",
@@ -53,8 +53,8 @@ def question_html(item: Question) -> str:
         f"<button>{'Note my guess' if isinstance(item, Prediction) else 'Check'}</button>"
         '<button type="button" data-does="hint">Hint</button></p>'
         '<div class="course-said" role="status"></div>'
-        f'<p class="course-again" hidden>The section <a href="#{make_id(item.section)}">'
-        f"<em>{html.escape(item.section)}</em></a> helps: read it, and try again.</p>"
+        f'<p class="course-again" hidden>{WAYS[item.below]} <a href="#{make_id(item.section)}">'
+        f"<em>{html.escape(item.section)}</em></a> and try again.</p>"
         f'<details class="course-answer"><summary>{_fold(item)}</summary>{_answer(item)}</details>'
         f'<script type="application/json">{_json(_key(item))}</script></form>'
     )

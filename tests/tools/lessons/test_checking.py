@@ -42,6 +42,8 @@ TEXT_DEFECTS = {
     "a guess without a finding": ('ask("07.3")', 'predict("07.3")', "no later cell calls found('07.3', …)"),
     "a question among other code": ('ask("07.3")', 'ask("07.3")\nprint(1)', "should end a cell with nothing else"),
     "a result before the questions": ('ask("07.1")\n', "ask\n", "predict first"),
+    "a section further on": ('ask("07.1")', 'ask("07.2")', "of 07.2, 'A result at once', comes below it: add `below"),
+    "a section that was read": ('ask("07.2")', 'ask("07.1")', "comes above it: take out `below"),
     "an exercise's letter": ("Exercise 07.B", "Exercise 07.C", "should begin '### Exercise 07.B"),
     "a check of another exercise": ('check("07.B", answer)', 'check("07.A", answer)', "should call check('07.B', …)"),
     "one exercise": ('# %% [markdown] tags=["exercise"]\n# ### Exercise 07.B', "# %% [markdown]\n# ###", "1 exercises"),

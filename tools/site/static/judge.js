@@ -28,7 +28,7 @@
 
   /** {value} of a text with a number, with or without its unit; or {trouble}, a sentence. */
   course.readNumber = (text, item) => {
-    const asked = `a number${item.unit ? " in " + item.unit : ""}, like 12.5`;
+    const asked = `a number, like 12.5${item.unit ? " or " + course.withUnit(12.5, item.unit) : ""}`;
     const typed = text.trim().slice(0, LONGEST).replace("\u2212", "-");
     const thousands = THOUSANDS.exec(typed);
     if (thousands) {
