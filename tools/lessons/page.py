@@ -192,13 +192,18 @@ class Page:
     def awaited(self) -> list[Cell]:
         """The cells whose outputs answer a guess right away.
 
-        They are the cell that calls `found`, with the code cells just above it; and the lesson's result with those
-        above it where it follows on the first question.
+        They are the cell that calls `found`, with the code cells just above it; and, where it follows on the first
+        question, the lesson's result with those above it, and what comes after it until the next question: a figure
+        below a result repeats it.
         """
         asking = [cell.number for cell in self.questions]
         answering = [cell.number for cell in self.code if any(calls(cell.source, "found"))]
-        answering += [cell.number for cell in self.tagged("result") if sum(at < cell.number for at in asking) == 1]
         found: set[int] = set()
+        for result in (cell.number for cell in self.tagged("result")):
+            if sum(at < result for at in asking) == 1:
+                answering.append(result)
+                end = min((at for at in asking if at > result), default=len(self.cells))
+                found |= {cell.number for cell in self.code if result < cell.number < end}
         for number in answering:
             while self.cells[number].is_code and number not in asking:
                 found.add(number)
