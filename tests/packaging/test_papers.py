@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 import pytest
 from support.project import PROJECT, ROOT
 
+from course_utils import lessons
 from tools.picture import FOLDER, THEMES, curves, draw_curve
 
 
@@ -82,6 +83,11 @@ def test_what_is_said_of_the_picture_are_its_numbers():
     (alt,) = re.findall(r'alt="(Left[^"]+)"', README)
     said = [int(number) for number in re.findall(r"(\d+)%", alt)]
     assert said == [round(100 * mean) for points in curves().values() for mean, _ in points]
+
+
+def test_the_first_two_lessons_take_as_long_as_their_openings_say():
+    (said,) = re.findall(r"00 and 01 first, (\d+) minutes", README)
+    assert int(said) == sum(lessons.find_lesson(number).minutes for number in ("00", "01"))
 
 
 def contrast(one: str, other: str) -> float:
