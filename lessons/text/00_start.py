@@ -20,9 +20,9 @@ course = setup("00_start")
 # %% [markdown]
 # ## What the setup cell decided
 #
-# Every lesson starts with that cell. It chose a *device*, which does the computing; a *network*, small or large; and
-# *images*, which are photographs where they can be had and drawings otherwise. The lines for the network and the images
-# say why. Whatever it chose, the cells that follow are the same.
+# Every lesson starts with that cell. (Where the course is missing, as on Colab, `%pip` installs it.) It chose a
+# *device*, which does the computing; a *network*, small or large; and *images*, photographs where they can be had and
+# drawings otherwise. Two lines say why. Whatever it chose, the cells that follow are the same.
 
 # %%
 from course_utils.quiz import ask
@@ -33,7 +33,8 @@ ask("00.1")
 # ## Images and a network
 #
 # Here are some images of things that people throw away. A network gets several at once, a
-# [*batch*](../docs/glossary.md#batch).
+# [*batch*](../docs/glossary.md#batch). The first time, a line counts photos that were taken twice; such pairs
+# always stay together.
 
 # %%
 from course_utils import data

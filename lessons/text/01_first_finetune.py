@@ -19,8 +19,9 @@ course = setup("01_first_finetune")
 # %% [markdown]
 # ## Predict first
 #
-# You will start from a *pre-trained network*: one that has already learned to tell 200 kinds of things apart in photos
-# (the large network: 1000), from goldfish to beer bottles. You give it 40 labelled images of each of six materials.
+# You will start from a *pre-trained network*: one that has learned to tell 200 kinds of things apart in photos (the
+# large network: 1000), from goldfish to beer bottles. You replace its last layers, which name them, by new ones for six
+# materials. These start from random numbers, so they guess. Then you train on 40 labelled images of each.
 
 # %%
 from course_utils.quiz import ask
@@ -107,17 +108,18 @@ print(f"{network.__name__}, and {len(few.train.dataset)} labelled images")
 from course_utils.surgery import describe
 
 by_hand = vision_learner(few, network, metrics=accuracy, cbs=ReestimateBatchNorm())
-describe(by_hand)
+describe(by_hand, size=72)
 
 # %% [markdown]
 # Step four: *freeze* the body. Frozen weights get no updates. `vision_learner` has done that already, as the column
 # `trainable` shows. (A few weights in the body still train. They belong to BatchNorm layers, which fastai leaves free.)
 
+# %% [markdown]
+# Why? The body is told how to change (by *gradients*) through the head. As long as the head is random, so is that
+# advice.
+
 # %%
 ask("01.2")
-
-# %% [markdown]
-# The body is told how to change (by *gradients*) through the head. As long as the head is random, so is that advice.
 
 # %% [markdown]
 # Step five: *train the head, then unfreeze and train everything*. The *learning rate* says how large each update is.
@@ -177,10 +179,10 @@ found("01.5", 100 * (by_few - scratch))
 # %% [markdown]
 # ## Was it luck?
 #
-# Other training images and other random weights would have given other numbers. So the course ran the whole ladder with
-# ten [*seeds*](../docs/glossary.md#seed), each with its own training images, with 20 and with 60 labels per class.
-# Training from scratch and fine-tuning each got the learning rate, of several from 1e-3 to 4e-2, that did best on
-# validation images:
+# Other training images and random weights would have given other numbers. So the course ran the ladder with ten
+# [*seeds*](../docs/glossary.md#seed), each with its own training images, 20 or 60 per class. Each training got the
+# learning rate, of several from 1e-3 to 4e-2, that did best on validation images. (For fine-tuning with 20 that was
+# 2e-2, where you took 5e-3.)
 
 # %% tags=["recorded"]
 import pandas as pd

@@ -415,7 +415,7 @@ for task, labels in {"trucks": 50, "digits": 10}.items():
 # %% [markdown]
 # For trucks the frozen body is far ahead of raw pixels. For small, centred digits we could see no difference of more than
 # 3 points. (Stages 1 and 2 lie above the dashed line in the second figure, but you would be choosing them by their test
-# results.)
+# results. Choose on validation images, or by cross-validation.)
 
 # %% [markdown]
 # ## Neighbours without labels
