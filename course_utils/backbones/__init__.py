@@ -18,8 +18,9 @@ from course_utils.backbones.sound.embedding import as_images, embed_sounds
 from course_utils.backbones.sound.speech_resnet import speech_resnet, spoken_words
 from course_utils.backbones.sound.voice_encoder import voice_encoder
 from course_utils.backbones.text.awd_lstm import awd_lstm
+from course_utils.backbones.text.bert import check_tokenizer
 from course_utils.backbones.text.bert_base import bert_base
-from course_utils.backbones.text.classifier import TextClassifier, check_tokenizer
+from course_utils.backbones.text.classifier import TextClassifier
 from course_utils.backbones.text.embedding import embed
 from course_utils.backbones.text.minilm import minilm, minilm_tokenizer
 from course_utils.backbones.weights import training_record, verify_weights

@@ -4,13 +4,13 @@ from typing import Any
 
 from torch import nn
 
-from course_utils.backbones.packages import extra_missing
 from course_utils.backbones.registry import TextBackbone, register
-from course_utils.errors import CourseError
+from course_utils.backbones.text.bert import VOCABULARY, build_bert, transformers_for
 
 PUBLIC_NAME = "google-bert/bert-base-uncased"
 REVISION = "86b5e0934494bd15c9632b12f734a8a67f723594"
-LAYERS, LONGEST, VOCABULARY = 12, 512, 30522
+LAYERS, LONGEST = 12, 512
+NAME = "BERT"
 
 
 def bert_base(weights: str | None = None, *, dropout: float = 0.0) -> nn.Module:
@@ -31,30 +31,18 @@ def bert_base(weights: str | None = None, *, dropout: float = 0.0) -> nn.Module:
     CourseError
         `backbones.extra-missing`, `backbones.unknown-weights`.
     """
-    if weights not in ("DEFAULT", None):
-        raise CourseError(
-            f"weights is {weights!r}: give 'DEFAULT' for the trained ones or None for random ones.",
-            code="backbones.unknown-weights",
-        )
-    try:
-        from transformers import BertConfig, BertModel  # here, since it takes seconds, and only texts need it
-    except ImportError as problem:
-        raise extra_missing("BERT", "transformers", "text") from problem
-    settings = BertConfig(hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
-    if weights is None:
-        return BertModel(settings, add_pooling_layer=False).eval()
-    return BertModel.from_pretrained(
+    return build_bert(NAME, weights, _trained, dropout)
+
+
+def _trained(settings: Any) -> nn.Module:
+    return transformers_for(NAME).BertModel.from_pretrained(
         PUBLIC_NAME, config=settings, add_pooling_layer=False, revision=REVISION, use_safetensors=True
-    ).eval()
+    )
 
 
 def bert_tokenizer() -> Any:
     """Give BERT-base's tokenizer, downloaded once."""
-    try:
-        from transformers import BertTokenizer
-    except ImportError as problem:
-        raise extra_missing("BERT", "transformers", "text") from problem
-    return BertTokenizer.from_pretrained(PUBLIC_NAME, revision=REVISION)
+    return transformers_for(NAME).BertTokenizer.from_pretrained(PUBLIC_NAME, revision=REVISION)
 
 
 def _fetch() -> None:

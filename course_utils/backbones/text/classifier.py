@@ -5,8 +5,6 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from course_utils.errors import CourseError
-
 
 class TextClassifier(nn.Module):
     """An encoder of Hugging Face's library with a linear head on the averaged hidden states.
@@ -37,19 +35,3 @@ class TextClassifier(nn.Module):
     def forward(self, batch: Mapping[str, Tensor] | None = None, **named: Any) -> Tensor:
         """Give each text's scores, (batch, classes)."""
         return self.head(self.embed(named if batch is None else batch))
-
-
-def check_tokenizer(encoder: nn.Module, tokenizer: Any) -> None:
-    """Refuse a tokenizer that doesn't belong to an encoder: CourseError `backbones.other-tokenizer`.
-
-    Each of its numbers would mean another word to the network, which no error would tell.
-    """
-    settings: Any = encoder.config
-    knows = settings.vocab_size
-    if len(tokenizer) == knows and tokenizer.pad_token_id == settings.pad_token_id:
-        return
-    raise CourseError(
-        f"This tokenizer knows {len(tokenizer):,} tokens and pads with number {tokenizer.pad_token_id}, the encoder "
-        f"{knows:,} and {settings.pad_token_id}: give the tokenizer that its weights come with.",
-        code="backbones.other-tokenizer",
-    )

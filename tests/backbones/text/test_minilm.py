@@ -92,4 +92,19 @@ def test_the_tokenizer_of_another_model_is_refused():
     other = BertTokenizer(vocab={"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4, "good": 5})
     with refused("backbones.other-tokenizer", "6 tokens", "30,522"):
         check_tokenizer(minilm(), other)
+    words = sorted(minilm_tokenizer().get_vocab().items(), key=lambda pair: pair[1])
+    (good, first), (bad, second) = words[2204], words[2919]
+    swapped = BertTokenizer(vocab=dict(words) | {good: second, bad: first})
+    assert (good, bad) == ("good", "bad") and len(swapped) == len(minilm_tokenizer())
+    with refused("backbones.other-tokenizer", "30,522", "not the same ones"):
+        check_tokenizer(minilm(), swapped)
     check_tokenizer(minilm(), minilm_tokenizer())
+
+
+def test_an_encoder_of_elsewhere_is_checked_by_size_and_padding():
+    from transformers import BertConfig, BertModel, BertTokenizer
+
+    tiny = BertModel(BertConfig(vocab_size=6, hidden_size=8, num_hidden_layers=1, num_attention_heads=1))
+    check_tokenizer(tiny, BertTokenizer(vocab={"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4, "a": 5}))
+    with refused("backbones.other-tokenizer", "30,522", "6 and 0"):
+        check_tokenizer(tiny, minilm_tokenizer())
