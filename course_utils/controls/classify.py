@@ -1,9 +1,9 @@
 """A control that classifies the learner's own image."""
 
-import html
 import io
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,11 @@ import ipywidgets as widgets
 from fastai.learner import Learner
 from PIL import Image
 
+from course_utils.controls.answers import AnsweringControl
 from course_utils.data.images.opening import is_turned, open_image
 from course_utils.data.images.store import Open
 from course_utils.display.figures import image_html
-from course_utils.display.widgets import shares_html, show_control
-from course_utils.errors import CourseError
+from course_utils.display.widgets import show_control
 
 Classify = Callable[[Image.Image], Mapping[str, float]]
 # A Jupyter server drops a larger message unless it is told otherwise, and neither the kernel nor the page learns of it.
@@ -31,7 +31,7 @@ ON_ITS_SIDE = (
 THUMBNAIL = 160  # CSS pixels
 
 
-class ClassifyControl:
+class ClassifyControl(AnsweringControl):
     """An upload button, the image, and what the classifier says of it; made by `classify_control`."""
 
     def __init__(
@@ -43,7 +43,6 @@ class ClassifyControl:
         # A learner opens the file itself, as it opened those of training; a function gets an image.
         self.opens_files = isinstance(classify, Learner) and prepare is None
         self.leaves_on_side = isinstance(classify, Learner) and prepare is None and not _begins_with_open(classify)
-        self.result = ""
         self.answer = widgets.HTML(self._answer(example, "The example"))
         look = {"description": "Upload an image", "layout": widgets.Layout(width="auto")}
         self.dialogue = widgets.Output()  # where Colab puts its own
@@ -65,7 +64,7 @@ class ClassifyControl:
             try:
                 chosen = import_module(f"{COLAB}.files").upload()
             except Exception as problem:
-                self._refuse(f"Colab's upload failed: {' '.join(str(problem).split())}. Run this cell again.")
+                self.refuse(f"Colab's upload failed: {' '.join(str(problem).split())}. Run this cell again.")
         self.dialogue.clear_output()
         button.disabled = False
         self._classify(chosen.items())
@@ -74,34 +73,19 @@ class ClassifyControl:
         for name, content in images:
             if len(content) > MOST_BYTES:
                 size = f"{name} has {len(content) / 1e6:.1f} MB, and at most 10 MB can be uploaded"
-                self._refuse(f"{size}: choose a smaller image, or save this one smaller.")
+                self.refuse(f"{size}: choose a smaller image, or save this one smaller.")
                 continue
-            try:
-                self.answer.value = self._answer(content, name)
-            except CourseError as problem:
-                self._refuse(str(problem))
-            except Exception as problem:  # a callback's traceback would vanish in the log and leave the old answer
-                self._refuse(f"{name} can't be classified: {' '.join(str(problem).split())}.")
-
-    def _refuse(self, sentence: str) -> None:
-        self.result = sentence
-        self.answer.value = f'<p role="alert"><strong>No answer.</strong> {html.escape(sentence)}</p>'
+            self.try_to_answer(partial(self._answer, content, name), name)
 
     def _answer(self, source: Any, name: str) -> str:
         image = open_image(source)
         prepared = self.prepare(image) if self.prepare else image
         given = source if self.opens_files and not isinstance(source, Image.Image) else prepared
-        shares = sorted(self.classify(given).items(), key=lambda item: -item[1])
-        self.result = f"{shares[0][0]} ({shares[0][1]:.0%})"
         images = _thumbnail(image, f"{name}: the image to classify.")
         if self.prepare:
             images += " → " + _thumbnail(prepared, "The same image as the network gets it.")
-        return (
-            f'<figure style="margin:0">{images}</figure>'
-            f"{ON_ITS_SIDE if self.leaves_on_side and _is_stored_on_its_side(source) else ''}"
-            f'<p role="status">{html.escape(name)}: <strong>{html.escape(self.result)}</strong></p>'
-            f"{shares_html(shares)}"
-        )
+        note = ON_ITS_SIDE if self.leaves_on_side and _is_stored_on_its_side(source) else ""
+        return f'<figure style="margin:0">{images}</figure>{note}' + self.told(name, self.classify(given))
 
     def _ipython_display_(self) -> None:
         show_control(self.box, self.answer.value, f"Upload an image. The example is classified as {self.result}.")

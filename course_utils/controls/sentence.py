@@ -1,23 +1,22 @@
 """A control that classifies a sentence of the learner's own."""
 
-import html
 from collections.abc import Callable, Mapping
 
 import ipywidgets as widgets
 
-from course_utils.display.widgets import shares_html, show_control
+from course_utils.controls.answers import AnsweringControl
+from course_utils.display.widgets import show_control
 from course_utils.errors import CourseError
 
 Classify = Callable[[str], Mapping[str, float]]
 MOST_CHARACTERS = 2000
 
 
-class SentenceControl:
+class SentenceControl(AnsweringControl):
     """A line to write in, and what the classifier says of it; made by `sentence_control`."""
 
     def __init__(self, classify: Classify, example: str) -> None:
         self.classify = classify
-        self.result = ""
         self.answer = widgets.HTML(self._answer(example))
         self.line = widgets.Text(
             value=example,
@@ -30,16 +29,7 @@ class SentenceControl:
         self.box = widgets.VBox([self.line, self.answer])
 
     def _classify(self, text: str) -> None:
-        try:
-            self.answer.value = self._answer(text)
-        except CourseError as problem:
-            self._refuse(str(problem))
-        except Exception as problem:  # a callback's traceback would vanish in the log and leave the old answer
-            self._refuse(f"This sentence can't be classified: {' '.join(str(problem).split())}.")
-
-    def _refuse(self, sentence: str) -> None:
-        self.result = sentence
-        self.answer.value = f'<p role="alert"><strong>No answer.</strong> {html.escape(sentence)}</p>'
+        self.try_to_answer(lambda: self._answer(text), "This sentence")
 
     def _answer(self, text: str) -> str:
         if not text.strip():
@@ -49,10 +39,7 @@ class SentenceControl:
                 f"The sentence has {len(text):,} characters: write at most {MOST_CHARACTERS:,}.",
                 code="controls.long-sentence",
             )
-        shares = sorted(self.classify(text).items(), key=lambda item: -item[1])
-        self.result = f"{shares[0][0]} ({shares[0][1]:.0%})"
-        said = f'<p role="status">{html.escape(text)}: <strong>{html.escape(self.result)}</strong></p>'
-        return said + shares_html(shares)
+        return self.told(text, self.classify(text))
 
     def _ipython_display_(self) -> None:
         show_control(
