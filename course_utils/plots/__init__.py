@@ -8,7 +8,7 @@ from course_utils.plots.accuracy import (
     plot_learning_curve,
     plot_probe_by_depth,
 )
-from course_utils.plots.costs import plot_by_weights, plot_freezing_costs
+from course_utils.plots.costs import plot_freezing_costs
 from course_utils.plots.decision import plot_decision
 from course_utils.plots.honest import plot_reported
 from course_utils.plots.images import plot_images, plot_neighbours, plot_top_losses
@@ -18,7 +18,7 @@ from course_utils.plots.schedules import plot_schedules
 from course_utils.plots.sound.spectrograms import plot_spectrograms
 from course_utils.plots.text.attributions import plot_attributions
 from course_utils.plots.text.projection import plot_projection
-from course_utils.plots.trade_off import plot_trade_off
+from course_utils.plots.trade_off import plot_by_weights, plot_trade_off
 from course_utils.plots.troubles import plot_detection
 from course_utils.plots.tuning import plot_history, plot_importance, plot_parallel
 from course_utils.plots.weights import plot_drift, plot_network

@@ -1,8 +1,7 @@
-"""Figures of what training costs: each depth of freezing, and scores against the number of weights that train."""
+"""A figure of what training costs at each depth of freezing."""
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,8 +11,6 @@ from matplotlib.ticker import PercentFormatter
 from course_utils.display.figures import add_title, show
 from course_utils.errors import CourseError
 from course_utils.plots.tables import need_columns
-from course_utils.statistics import mean_interval
-from course_utils.tasks.metrics import metric_of
 
 # (column, name, colour, hatch): in grey print the hatch still tells the parts apart.
 _PARTS = [
@@ -86,57 +83,6 @@ def freezing_costs_figure(table: pd.DataFrame, *, title: str | None = None) -> t
     figure.draw_without_rendering()  # settles the layout, and so where the bars stand
     boxes = {depth: [_box(figure, axis, x) for axis in figure.axes] for x, depth in enumerate(table.depth)}
     return figure, f"{title}. By the first block that trains: {told}.", boxes
-
-
-def plot_by_weights(
-    table: pd.DataFrame,
-    *,
-    weights: str = "weights",
-    arm: str = "strategy",
-    title: str | None = None,
-    alt: str | None = None,
-) -> None:
-    """Show the mean score of each arm, with its 95% interval, against how many weights it trains, on a log axis.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        One row a run with the columns `arm`, `weights`, metric and score.
-    weights, arm : str
-        The columns with the number of weights that train and with the name of what trains them.
-
-    Raises
-    ------
-    CourseError
-        For a missing column (`plots.column-missing`), several metrics (`tasks.mixed-metrics`), an arm that trains no
-        weight, or several numbers of them (`plots.no-weights`), and a single run.
-    """
-    need_columns(table, [arm, weights, "metric", "score"], "give one row a run with these columns")
-    metric = metric_of(table)
-    points = {}
-    for name, own in table.groupby(arm, sort=False):
-        if own[weights].nunique() != 1 or not own[weights].iloc[0] >= 1:
-            raise CourseError(
-                f"{name} has {', '.join(map(str, own[weights].unique()))} weights: give each arm one number above 0.",
-                code="plots.no-weights",
-            )
-        points[name] = (int(own[weights].iloc[0]), *mean_interval(own.score.tolist()))
-    figure = Figure(figsize=(7.2, 4.2), layout="constrained")
-    axis = figure.subplots()
-    for number, (name, (count, mean, half)) in enumerate(points.items()):
-        look: dict[str, Any] = {"color": f"C{number % 7}", "marker": "osD^vPX*<>"[number % 10]}
-        axis.errorbar(count, mean, yerr=half, **look, linestyle="none", capsize=3, label=name)
-    axis.set_xscale("log")
-    axis.set(xlabel="weights that train", ylabel=metric.label)
-    if metric.is_share:
-        axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
-    figure.legend(loc="outside right upper", fontsize="small")
-    title = title or f"{metric.title} against the number of weights that train (mean, 95% interval)"
-    add_title(figure, title)
-    told = "; ".join(
-        f"{name}: {count:,} weights, {metric.say(mean, half)}" for name, (count, mean, half) in points.items()
-    )
-    show(figure, alt or f"{title}. {told}.")
 
 
 def _bars(axis: Axes, heights: pd.Series, labels: Sequence[str], title: str) -> None:

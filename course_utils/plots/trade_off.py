@@ -1,9 +1,11 @@
-"""A figure of two scores against each other, for methods that gain in one what they lose in the other."""
+"""Figures with a mark for each method: two scores against each other, or a score against the weights that train."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
@@ -14,6 +16,7 @@ from course_utils.statistics import mean_interval
 from course_utils.tasks.metrics import metric_of
 
 _MARKERS = "osD^vPX*<>"
+Mark = tuple[float, float | None, float, float]  # across and half of its interval, up and half of its interval
 
 
 def plot_trade_off(
@@ -60,20 +63,13 @@ def plot_trade_off(
             code="plots.no-pair",
         )
     points = {name: (*mean_interval(runs[name, across]), *mean_interval(runs[name, up])) for name in names}
-    figure = Figure(figsize=(7.2, 4.4), layout="constrained")
-    axis = figure.subplots()
+    marks = {name: points[name] for name in names if name not in path[1:-1]}
+    figure, axis = _marks_figure(marks, f"{across}: {metric.label}", f"{up}: {metric.label}")
     if path:
-        line = [points[name][::2] for name in path]
         look: dict[str, Any] = {"color": "0.35", "marker": ".", "linestyle": "--", "linewidth": 1.5}
-        axis.plot(*zip(*line, strict=True), **look, label=path_name, zorder=1)
-    for number, name in enumerate(name for name in names if name not in path[1:-1]):
-        x, x_half, y, y_half = points[name]
-        look = {"color": f"C{number % 7}", "marker": _MARKERS[number % len(_MARKERS)]}
-        axis.errorbar(x, y, xerr=x_half, yerr=y_half, **look, linestyle="none", capsize=2, label=name)
+        axis.plot(*zip(*(points[name][::2] for name in path), strict=True), **look, label=path_name, zorder=1)
     if metric.is_share:
-        for side in (axis.xaxis, axis.yaxis):
-            side.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
-    axis.set(xlabel=f"{across}: {metric.label}", ylabel=f"{up}: {metric.label}")
+        _in_percent(axis.xaxis, axis.yaxis)
     figure.legend(loc="outside right upper", fontsize="small")
     title = title or f"{metric.title}: {up} against {across} (mean, 95% interval)"
     add_title(figure, title)
@@ -82,3 +78,66 @@ def plot_trade_off(
         for name, (x, x_half, y, y_half) in points.items()
     )
     show(figure, alt or f"{title}. {told}.")
+
+
+def plot_by_weights(
+    table: pd.DataFrame,
+    *,
+    weights: str = "weights",
+    arm: str = "strategy",
+    title: str | None = None,
+    alt: str | None = None,
+) -> None:
+    """Show the mean score of each arm, with its 95% interval, against how many weights it trains, on a log axis.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row a run with the columns `arm`, `weights`, metric and score.
+    weights, arm : str
+        The columns with the number of weights that train and with the name of what trains them.
+
+    Raises
+    ------
+    CourseError
+        For a missing column (`plots.column-missing`), several metrics (`tasks.mixed-metrics`), an arm that trains no
+        weight, or several numbers of them (`plots.no-weights`), and a single run.
+    """
+    need_columns(table, [arm, weights, "metric", "score"], "give one row a run with these columns")
+    metric = metric_of(table)
+    points = {}
+    for name, own in table.groupby(arm, sort=False):
+        if own[weights].nunique() != 1 or not own[weights].iloc[0] >= 1:
+            raise CourseError(
+                f"{name} has {', '.join(map(str, own[weights].unique()))} weights: give each arm one number above 0.",
+                code="plots.no-weights",
+            )
+        points[name] = (int(own[weights].iloc[0]), *mean_interval(own.score.tolist()))
+    marks = {name: (count, None, mean, half) for name, (count, mean, half) in points.items()}
+    figure, axis = _marks_figure(marks, "weights that train", metric.label)
+    axis.set_xscale("log")
+    if metric.is_share:
+        _in_percent(axis.yaxis)
+    figure.legend(loc="outside right upper", fontsize="small")
+    title = title or f"{metric.title} against the number of weights that train (mean, 95% interval)"
+    add_title(figure, title)
+    told = "; ".join(
+        f"{name}: {count:,} weights, {metric.say(mean, half)}" for name, (count, mean, half) in points.items()
+    )
+    show(figure, alt or f"{title}. {told}.")
+
+
+def _marks_figure(marks: Mapping[str, Mark], xlabel: str, ylabel: str) -> tuple[Figure, Axes]:
+    """Draw a mark with its intervals for each name, on labelled axes."""
+    figure = Figure(figsize=(7.2, 4.4), layout="constrained")
+    axis = figure.subplots()
+    for number, (name, (x, x_half, y, y_half)) in enumerate(marks.items()):
+        look: dict[str, Any] = {"color": f"C{number % 7}", "marker": _MARKERS[number % len(_MARKERS)]}
+        axis.errorbar(x, y, xerr=x_half, yerr=y_half, **look, linestyle="none", capsize=3, label=name)
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    return figure, axis
+
+
+def _in_percent(*sides: Axis) -> None:
+    for side in sides:
+        side.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
