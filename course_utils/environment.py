@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 NEEDED = ("torch", "torchvision", "fastai", "ipywidgets", "optuna", "pooch", "pydantic", "safetensors", "sqlalchemy")
 # Versions of these that the course doesn't admit stop every training, or every question, in a notebook.
 FRAGILE = ("fastprogress", "ipywidgets")
+# By what a lesson learns from, how its line names the two choices of COURSE_IMAGES, and what to download.
+DATA = {
+    "images": ("photographs", "drawings", "photographs"),
+    "texts": ("public", "the course's own", "public texts"),
+    "sounds": ("public", "the course's own", "recordings"),
+}
 SEED = 42
 GIB = 2**30
 GPU_SWITCH = {  # Binder has no GPU, so nothing to switch on
@@ -196,7 +202,7 @@ def decide(lesson: str, facts: Facts, overrides: Overrides) -> Environment:
     """
     gpu = _choose_gpu(facts, overrides.device)
     network, network_reason = _choose_network(facts, overrides)
-    images, images_reason = _choose_images(facts, overrides)
+    images, images_reason = _choose_images(facts, overrides, DATA[data_of(lesson)][2])
     return Environment(
         lesson=lesson,
         device=_torch_device(gpu),
@@ -244,8 +250,11 @@ def _choose_network(facts: Facts, overrides: Overrides) -> tuple[str, str]:
     return "large", "there is a GPU"
 
 
-def _choose_images(facts: Facts, overrides: Overrides) -> tuple[str, str]:
-    """Choose photographs wherever they can be had; nothing is downloaded before a lesson loads them."""
+def _choose_images(facts: Facts, overrides: Overrides, called: str = "photographs") -> tuple[str, str]:
+    """Choose photographs, or the public texts or recordings, wherever they can be had.
+
+    Nothing is downloaded before a lesson loads it. called: what the lesson's public data are, for the reason
+    """
     if overrides.images:
         return overrides.images, overrides.images_reason
     if facts.photographs:
@@ -253,8 +262,8 @@ def _choose_images(facts: Facts, overrides: Overrides) -> tuple[str, str]:
     if facts.network():
         return "photographs", "the internet can be reached, and the lesson that needs them downloads them"
     if facts.host == "Kaggle":  # it starts without a network
-        return "drawings", "to download photographs, switch Settings > Internet on, then run this cell again"
-    return "drawings", "no photographs are on this machine, and the internet can't be reached"
+        return "drawings", f"to download {called}, switch Settings > Internet on, then run this cell again"
+    return "drawings", f"no {called} are on this machine, and the internet can't be reached"
 
 
 def _choose_batch_size(network: str, memory: int) -> int:
@@ -276,10 +285,11 @@ def report(environment: Environment, facts: Facts) -> list[str]:
     name = f"{gpu.name} ({gpu.device})" if gpu else f"CPU, {threads}"
     libraries = ", ".join(f"{library} {version(library)}" for library in ("torch", "torchvision", "fastai"))
     after = ", after the folder in COURSE_DATA_MIRROR" if environment.mirror else ""
+    kind = data_of(environment.lesson)
     lines = [
         f"device    {name}, {(gpu or facts).memory / GIB:.1f} GiB of memory",
         f"network   {environment.network}: {environment.network_reason}",
-        f"images    {environment.images}: {environment.images_reason}",
+        f"{kind:9} {DATA[kind][environment.images != 'photographs']}: {environment.images_reason}",
         f"versions  Python {'.'.join(map(str, sys.version_info[:3]))}, {libraries}",
         f"seed      {environment.seed}",
         f"data      {_without_machine(environment.data_dir)}{after}",
@@ -287,6 +297,11 @@ def report(environment: Environment, facts: Facts) -> list[str]:
     if facts.host in GPU_SWITCH and not facts.gpus and not facts.broken_gpu:
         lines.append(f"GPU       switch one on: {GPU_SWITCH[facts.host]}, then run this cell again")
     return lines
+
+
+def data_of(lesson: str) -> str:
+    """Tell what a lesson learns from, a name in DATA."""
+    return next((each.data for each in lessons.LESSONS if each.slug == lesson), "images")
 
 
 def _without_machine(folder: Path) -> str:

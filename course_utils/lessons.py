@@ -23,6 +23,8 @@ class Lesson:
         What the learner will be able to do, each after "You will be able to".
     extra : str
         The extra of the course whose packages it needs, such as "text"; "" for none.
+    data : str
+        What it learns from, as `environment.DATA` names it: "images", "texts" or "sounds".
     """
 
     slug: str
@@ -31,6 +33,7 @@ class Lesson:
     know: str = "some Python."
     goals: tuple[str, ...] = ()
     extra: str = ""
+    data: str = "images"
 
     @property
     def number(self) -> str:
@@ -172,6 +175,7 @@ LESSONS = (
         "How few labelled reviews does a BERT need?",
         minutes=40,
         extra="text",
+        data="texts",
         know="lesson 01; lessons 04 and 06 help: freezing, learning rates.",
         goals=(
             "say what a tokenizer leaves of a text, and what an encoder knows before any label;",
@@ -190,6 +194,7 @@ LESSONS = (
             "tell which pieces of a famous recipe help on your data.",
         ),
         extra="text",
+        data="texts",
     ),
     Lesson(
         "17_few_weights",
@@ -197,6 +202,7 @@ LESSONS = (
         minutes=40,
         know="lessons 01, 04 and 06; some linear algebra helps.",
         extra="text",
+        data="texts",
         goals=(
             "write LoRA, merge it, and use it on any network;",
             "choose between LoRA, adapters, biases, normalisation and full fine-tuning by cost and accuracy;",
