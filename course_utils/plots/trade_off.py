@@ -70,7 +70,7 @@ def plot_trade_off(
         axis.plot(*zip(*(points[name][::2] for name in path), strict=True), **look, label=path_name, zorder=1)
     if metric.is_share:
         _in_percent(axis.xaxis, axis.yaxis)
-    figure.legend(loc="outside right upper", fontsize="small")
+    figure.legend(loc="outside right center", fontsize="small")  # at the top, a long title would lie on it
     title = title or f"{metric.title}: {up} against {across} (mean, 95% interval)"
     add_title(figure, title)
     told = "; ".join(
@@ -118,7 +118,7 @@ def plot_by_weights(
     axis.set_xscale("log")
     if metric.is_share:
         _in_percent(axis.yaxis)
-    figure.legend(loc="outside right upper", fontsize="small")
+    figure.legend(loc="outside right center", fontsize="small")  # at the top, a long title would lie on it
     title = title or f"{metric.title} against the number of weights that train (mean, 95% interval)"
     add_title(figure, title)
     told = "; ".join(
