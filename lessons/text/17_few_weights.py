@@ -20,8 +20,9 @@ course = setup("17_few_weights")
 # %% [markdown]
 # ## A working result
 #
-# The encoder is MiniLM, the small BERT of lesson 11. It is fine-tuned on 60 positive and 60 negative product reviews,
-# for four epochs. Its own weights stay frozen. We train only a head, and some numbers next to 12 of its matrices.
+# The [*encoder*](../docs/glossary.md#encoder) is MiniLM, the small BERT of lesson 11. It is fine-tuned on 60 positive and
+# 60 negative product reviews, for four epochs. Its own weights stay [*frozen*](../docs/glossary.md#freezing). We train
+# only a [*head*](../docs/glossary.md#head), and some numbers next to 12 of its matrices.
 
 # %% tags=["recorded"]
 from course_utils import training
@@ -63,6 +64,8 @@ predict("17.1")
 # The product is multiplied by alpha / r. You choose alpha: how strongly the change counts.
 
 # %%
+from copy import deepcopy
+
 import torch
 from torch import nn
 
@@ -126,12 +129,10 @@ ask("17.3")
 
 # %% [markdown]
 # The course's `add_lora` attaches such an A and B to layers of any network, chosen by the ends of their names;
-# `training.LoRA` calls it for you. Here you merge the encoder that you tuned above:
+# `training.LoRA` calls it for you. Here you merge a copy of the encoder that you tuned above:
 
 # %%
-from course_utils.display import points, show_result, show_table
-
-model, (batch, labels) = learn.model.eval(), next(iter(learn.dls.test))
+model, (batch, labels) = deepcopy(learn.model).eval(), learn.dls.train.one_batch()
 with torch.no_grad():
     beside = model(batch)
     count = training.merge_lora(model)
@@ -143,12 +144,11 @@ print(f"{count} layers merged: no score changes by more than {gap:.0e}")
 # ## The same in peft
 #
 # On large networks you will use a library, most likely Hugging Face's `peft`. Does it compute the same? `as_peft` makes a
-# copy of our network in which `peft`'s own layers hold the same A and B. Both then take five steps of AdamW.
+# copy of our network in which `peft`'s own layers hold the same A and B. Both then take five steps of AdamW, the
+# [*optimiser*](../docs/glossary.md#optimiser) of this lesson.
 
 # %%
-ours = products.learner(course.seed, LABELS, lora).model.eval().to(learn.dls.device)
-ours.encoder.requires_grad_(False)
-training.add_lora(ours, rank=8, alpha=16, where=QUERY_VALUE)
+ours = deepcopy(learn.model).eval()
 theirs = training.as_peft(ours).eval()
 print(type(theirs.encoder.encoder.layer[0].attention.self.query))
 
@@ -169,40 +169,78 @@ pairs = list(zip(five_steps(ours), five_steps(theirs), strict=True))
 gap = max((one - other).abs().max().item() for one, other in pairs)
 assert gap < 1e-3
 print(f"after five steps, {len(pairs)} trained tensors differ by {gap:.0e} at most: the same method")
+del model, ours, theirs, pairs
 
 # %% [markdown]
 # ## Which weights?
 #
-# LoRA is one of several ways to train few weights, always with the head:
+# Other ways train few weights too, always with the head:
 #
-# - *normalisation*: the scales and shifts of the LayerNorms;
-# - *biases*: all of them, known as [*BitFit*](../docs/glossary.md#bitfit);
-# - [*adapters*](../docs/glossary.md#adapter): after each layer two small ones, from 384 numbers to 16 and back, whose
-#   output is added;
-# - *LoRA*: as above, on two of each layer's attention matrices, "query" and "value".
+# - *normalisation*: the scales and shifts of the *LayerNorms*, which keep numbers in range;
+# - *biases*: all of them ([*BitFit*](../docs/glossary.md#bitfit));
+# - [*adapters*](../docs/glossary.md#adapter): after each layer two small ones, from 384 numbers to 16 and back;
+# - *LoRA*: as above, on the *query* and *value* matrices, by which tokens find and read each other.
 
 # %%
 ask("17.4")
 
 # %% [markdown]
-# Each method's learning rate was the best of four, each about three times the one before, on 200 validation reviews of
-# one split that isn't used below: a coarse choice. All else is the same: 60 reviews per class, 32 steps, and the same
-# ten splits.
+# Each method needs a learning rate of its own. Each tries five, one about three times the next, on three splits that take
+# no other part, and keeps the one that does best on their validation reviews.
 
 # %% tags=["recorded"]
 METHODS = {
-    "head only": training.HeadOnly(4, 3e-2),
-    "normalisation": training.NormalisationOnly(4, 1e-2),
-    "biases": training.BiasesOnly(4, 3e-3),
-    "LoRA": training.LoRA(4, 3e-3, where=QUERY_VALUE),
-    "adapters": training.BottleneckAdapters(4, 1e-2),
-    "all weights": training.Full(4, 1e-4),
+    "head only": training.HeadOnly(4),
+    "normalisation": training.NormalisationOnly(4),
+    "biases": training.BiasesOnly(4),
+    "LoRA": training.LoRA(4, where=QUERY_VALUE),
+    "adapters": training.BottleneckAdapters(4),
+    "all weights": training.Full(4),
 }
 
+
+# %% tags=["recorded"]
+RATES = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1]
+LOWEST = {"head only": 5, "normalisation": 4, "biases": 3, "LoRA": 2, "adapters": 3, "all weights": 0}
+
+
+# %% tags=["recorded:tuning:3"]
+def tuning(seed):
+    rows = []
+    for name, method in METHODS.items():
+        for rate in RATES[LOWEST[name] :][:5]:
+            learn = tune(products, method.with_lr(rate), 1000 + seed).learn
+            rows += [{"strategy": name, "learning rate": rate, "score": products.score(learn, "valid")}]
+    return rows
+
+
+# %%
+from course_utils.display import points, show_result, show_table
+from course_utils.experiments import Experiment, recorded, step_costs
+from course_utils.plots import plot_by_weights, plot_trade_off
+
+means = recorded("17/tuning").summary()
+tried = 100 * means.pivot(index="strategy", columns="learning rate", values="mean").loc[list(METHODS)]
+show_table(tried.rename(columns="{:g}".format), "Accuracy (%) on validation reviews, by learning rate", decimals=1)
+
+# %% tags=["recorded"]
+BEST = {"head only": 3e-2, "normalisation": 1e-2, "biases": 3e-3, "LoRA": 3e-3, "adapters": 1e-2, "all weights": 1e-4}
+TUNED = {name: METHODS[name].with_lr(rate) for name, rate in BEST.items()}
+
+# %%
+for name, rate in BEST.items():
+    own = tried.loc[name].dropna()
+    assert own.idxmax() == rate and own.index.min() < rate < own.index.max()
+    print(f"{name}: best at {rate:g}, tried from {own.index.min():g} to {own.index.max():g}")
+
 # %% [markdown]
-# A tuned encoder may forget what it could do before, so we measure an old skill as well. MiniLM was trained to place
-# similar sentences close together. Our query is every third word of a film sentence. Does its vector lie closest to that
-# of its sentence, among all the others in a test set?
+# No method's best is at an end of its grid. Now each trains with its own, on the same ten splits: 60 reviews per class, 32
+# steps.
+
+# %% [markdown]
+# A tuned encoder may [*forget*](../docs/glossary.md#forgetting) what it could do before, so we measure an old skill as
+# well. MiniLM was trained to place similar sentences close together. Our query is every third word of a film sentence.
+# Does its vector lie closest to that of its sentence, among all the others in a test set?
 
 # %% tags=["recorded"]
 import torch
@@ -233,9 +271,9 @@ def finds(learn, seed):
 
 # %% tags=["recorded:methods"]
 def methods(seed):
-    untouched = products.learner(seed, LABELS, METHODS["LoRA"])
+    untouched = products.learner(seed, LABELS, TUNED["LoRA"])
     rows = [{"strategy": "not tuned", "weights": 0, "skill": "search", "score": finds(untouched, seed)}]
-    for name, strategy in METHODS.items():
+    for name, strategy in TUNED.items():
         done = tune(products, strategy, seed)
         scores = {"reviews": products.score(done.learn), "search": finds(done.learn, seed)}
         rows += [{"strategy": name, "weights": done.trainable, "skill": k, "score": v} for k, v in scores.items()]
@@ -243,9 +281,7 @@ def methods(seed):
 
 
 # %%
-from course_utils.experiments import Experiment, recorded, step_costs
 from course_utils.experiments.text.ladder import all_text_rungs
-from course_utils.plots import plot_by_weights, plot_trade_off
 from course_utils.quiz import found
 from course_utils.statistics import paired_difference
 
@@ -255,7 +291,7 @@ plot_by_weights(of_reviews, title="Accuracy on reviews by the number of weights 
 
 # %% tags=["result"]
 for other in ("head only", "all weights"):
-    for name in [name for name in METHODS if name != other]:
+    for name in [name for name in TUNED if name != other]:
         print(f"{name} minus {other}: {points(*runs.difference(name, other, skill='reviews'))} percentage points")
 lead = runs.difference("LoRA", "all weights", skill="reviews")
 found("17.1", 100 * lead[0])
@@ -267,6 +303,7 @@ show_result(f"LoRA minus all weights: {points(*lead)} points, with 0.33% of them
 
 # %% [markdown]
 # How good is that at all? Cheaper rungs of the ladder, on the same reviews and splits:
+
 
 # %% tags=["recorded:ladder"]
 def ladder(seed):
@@ -302,7 +339,7 @@ print(f"counting words finds {(best == range(len(asked))).mean():.1%}", end="; "
 print(f"the encoder, not tuned, {runs.scores('not tuned', skill='search').mean():.1%} (mean of ten splits)")
 
 # %%
-for name in METHODS:
+for name in TUNED:
     print(f"search, {name} minus not tuned: {points(*runs.difference(name, 'not tuned', skill='search'))} points")
 both = runs.table[runs.table.strategy != "not tuned"]
 plot_trade_off(both, "search", "reviews", by="skill", title="What fine-tuning gains on reviews, and loses on search")
@@ -315,12 +352,12 @@ plot_trade_off(both, "search", "reviews", by="skill", title="What fine-tuning ga
 # %% [markdown]
 # ## LoRA needs a different learning rate
 #
-# LoRA did best at 0.003, full fine-tuning at 0.0001. What happens if you skip the search, and give LoRA the learning rate
-# that was best for full fine-tuning? Here is one run:
+# What happens if you skip the search, and give LoRA the learning rate that was best for full fine-tuning? The record of
+# the search tells:
 
 # %%
-low = tune(products, lora.with_lr(METHODS["all weights"].lr), course.seed).learn
-print(f"LoRA at a learning rate of 0.003: {accuracy:.1%}; at 0.0001: {products.score(low):.1%}")
+for rate in (BEST["LoRA"], BEST["all weights"]):
+    print(f"LoRA at a learning rate of {rate:g}: {tried.loc['LoRA', rate]:.1f}% of the validation reviews right")
 
 # %% [markdown]
 # B starts at zero, and Adam moves each number by about the learning rate in a step. In 32 steps of 0.0001, B has hardly
@@ -332,40 +369,61 @@ ask("17.6")
 # %% [markdown]
 # ## Rank, and where to put it
 #
-# Rank 8 on query and value was our choice. The factor alpha / r is there to let one learning rate suit several ranks:
+# Rank 8 on query and value was our choice. The factor alpha / r is there to let one learning rate suit several ranks. Are
+# a smaller or a larger rank any better, or other layers, those of the *MLP* behind the attention?
+
+# %% tags=["recorded"]
+MLP = ("intermediate.dense", "layer.*.output.dense")
+PLACES = {"rank 1": (1, QUERY_VALUE), "rank 32": (32, QUERY_VALUE), "rank 8 on the MLP": (8, MLP)}
+
+
+# %% tags=["recorded:places:5"]
+def places(seed):
+    rows = []
+    for name, (rank, where) in PLACES.items():
+        done = tune(products, training.LoRA(4, 3e-3, rank=rank, where=where), seed)
+        rows += [{"strategy": name, "weights": done.trainable, "score": products.score(done.learn)}]
+    return rows
+
 
 # %%
-mlp = ("intermediate.dense", "layer.*.output.dense")
-for rank, where in ((1, QUERY_VALUE), (8, mlp)):
-    done = tune(products, training.LoRA(4, 3e-3, rank=rank, where=where), course.seed)
-    print(f"rank {rank} on {', '.join(where)}: {done.trainable:,} weights, {products.score(done.learn):.1%}")
+others, ours = recorded("17/places"), runs.scores("LoRA", skill="reviews")
+for name in PLACES:
+    theirs, count = others.scores(name), others.table.set_index("strategy").weights[name].iloc[0]
+    gap = paired_difference(theirs.tolist(), ours[theirs.index].tolist())
+    print(f"{name}, {count:,} weights: {points(*gap)} percentage points against rank 8 on query and value")
 
 # %% [markdown]
-# A single run can't tell which is better. For a language model of 175 billion weights, [Hu and
-# others](https://arxiv.org/abs/2106.09685) report a validation accuracy of 91.3% at rank 1, 91.6% at 8 and 91.4% at 64
-# (table 6, MultiNLI, query and value).
+# On five splits, ranks 1 and 32 are within two points of rank 8; for the MLP, we can't tell. For a
+# language model of 175 billion weights, [Hu and others](https://arxiv.org/abs/2106.09685) report an accuracy of 91.3% at
+# rank 1, 91.6% at 8 and 91.4% at 64 (table 6, MultiNLI validation).
 
 # %% [markdown]
 # ## The bill
 #
-# How much memory does LoRA save in training? Adam keeps two numbers of four bytes for every weight that trains, and the
-# gradient is a third. What the forward pass keeps for the backward pass, the *activations*, has to be measured.
+# How much memory does LoRA save? Adam keeps two numbers of four bytes for each weight that trains; its gradient is a third.
+# What the forward pass keeps for the backward pass, the *activations*, has to be measured.
 
 # %%
 ask("17.5")
 
 # %%
-def costs(task, strategy, labels):
-    costly = task.learner(course.seed, labels, strategy)
-    strategy.phases()[0].trains.select(costly, "fixed")
-    trained = sum(weight.numel() for weight in costly.model.parameters() if weight.requires_grad)
-    measured = step_costs(costly.model.to(costly.dls.device), *costly.dls.train.one_batch(), by_part=True)
+import gc
+
+
+def costs(spare, batch, strategy):
+    strategy.phases()[0].trains.select(spare, "fixed")
+    trained = sum(weight.numel() for weight in spare.model.parameters() if weight.requires_grad)
+    measured = step_costs(spare.model.to(spare.dls.device), *batch, by_part=True)
+    gc.collect()
     return {"trained": trained, "computed: Adam's MB": 8 * trained / 2**20} | measured
 
 
 # %%
-bill = {name: costs(products, METHODS[name], LABELS) for name in ("head only", "LoRA", "all weights")}
+spare = products.learner(course.seed, LABELS, lora)
+bill = {name: costs(spare, (batch, labels), TUNED[name]) for name in ("head only", "all weights", "LoRA")}
 show_table([{"method": name} | cost for name, cost in bill.items()], "One step of 16 reviews", decimals=2)
+del spare
 
 # %% [markdown]
 # Gradients and Adam's numbers shrink by a factor of 300; the activations only by about a third, since the error must still
@@ -374,51 +432,57 @@ show_table([{"method": name} | cost for name, cost in bill.items()], "One step o
 # %% [markdown]
 # ## Forty shops on one body
 #
-# A server can keep a set of trained weights for every shop, and the frozen body just once. Here are two such sets, for
-# products and for films. `tuned_weights` copies the weights that were trained, and `put_on` loads them into a network.
+# A server keeps a set of trained weights for every shop, and the frozen body just once. Here are two such sets, for
+# products and for films. `tuned_weights` copies what was trained, and `put_on` loads it into a network.
 
 # %%
 from time import perf_counter
 
+from course_utils.errors import CourseError
+
 films = products.changed(domain="films", split=(20, 20))
-one = tune(products, lora, course.seed).learn
 other = tune(films, training.LoRA(2, 3e-3, where=QUERY_VALUE), course.seed, labels=40).learn
-kept = {"products": training.tuned_weights(one), "films": training.tuned_weights(other)}
+kept = {"products": training.tuned_weights(learn), "films": training.tuned_weights(other)}
+del other
 print(f"each {kept['films'].megabytes:.1f} MB; the whole network {4 * every / 1e6:.0f} MB")
 
 # %%
-scores = {"at first": products.score(one)}
+scores = {"at first": accuracy}
 for name in ("films", "products"):
     began = perf_counter()
-    kept[name].put_on(one)
+    kept[name].put_on(learn)
     print(f"weights for {name}, loaded in {1000 * (perf_counter() - began):.0f} ms:", end=" ")
-    scores[name] = products.score(one)
+    scores[name] = products.score(learn)
     print(f"{scores[name]:.1%} of the product reviews right")
 assert scores["products"] == scores["at first"]
 
 # %% [markdown]
 # With the weights for products, you get exactly the accuracy you started with, since the body is the same to the last
-# bit. Weights that were tuned on one body are useless on another, so `put_on` refuses if the bodies differ:
+# bit. Weights that were tuned on one body are useless on another. Suppose that somebody merges a shop's LoRA into the
+# shared body:
 
 # %%
-from course_utils.errors import CourseError
-
-stranger = products.learner(course.seed, LABELS, training.FromScratch())
-lora.phases()[0].trains.select(stranger, "fixed")
+other_body = deepcopy(learn.model)
+training.merge_lora(other_body)
+training.add_lora(other_body, rank=8, where=QUERY_VALUE)
 try:
-    kept["films"].put_on(stranger)
+    kept["films"].put_on(other_body)
 except CourseError as refusal:
     print(refusal)
 
 # %% [markdown]
-# Can the encoder still search? Take LoRA off, and compare it with an encoder that was never fine-tuned:
+# Can the encoder still search? Measure it with LoRA on, take LoRA off, and measure again:
 
 # %%
-training.remove_additions(one)
-fresh = products.learner(course.seed, LABELS, lora)
-found_now, found_before = finds(one, course.seed), finds(fresh, course.seed)
-assert found_now == found_before
-print(f"with LoRA taken off, {found_now:.1%} of the queries find their sentence, as with an encoder that wasn't tuned")
+with_lora = finds(learn, course.seed)
+training.remove_additions(learn)
+print(f"with LoRA on, {with_lora:.1%} of the queries find their sentence; off, {finds(learn, course.seed):.1%}")
+fresh = products.network.build("DEFAULT").to(learn.dls.device).state_dict()
+assert all(torch.equal(tensor, fresh[name]) for name, tensor in learn.model.encoder.state_dict().items())
+del fresh
+
+# %% [markdown]
+# Off, it is the encoder as it was pre-trained: each of its tensors is the same to the last bit.
 
 # %% [markdown]
 # ## BatchNorm in a frozen body
@@ -527,7 +591,9 @@ show_table(rows, "Accuracy, means of ten seeds; digits with LoRA taken off")
 for name in ("head only", "LoRA, statistics follow", "LoRA, statistics frozen"):
     gap = paired_difference(*(small.scores(each, skill=SKILLS[1]).tolist() for each in (name, "all weights")))
     print(f"{name} minus all weights: {points(*gap)} percentage points on vehicles")
-bill = {name: costs(photos, SMALL[name], 40) for name in ("LoRA, statistics frozen", "all weights")}
+spare = photos.learner(course.seed, 40, training.LoRA())
+batch = spare.dls.train.one_batch()
+bill = {name: costs(spare, batch, SMALL[name]) for name in ("all weights", "LoRA, statistics frozen")}
 show_table([{"method": name} | cost for name, cost in bill.items()], "One step of 16 photos", decimals=2)
 
 # %% [markdown]
@@ -538,8 +604,8 @@ show_table([{"method": name} | cost for name, cost in bill.items()], "One step o
 # ## Sixteen bits and four
 #
 # In a language model of billions of weights, even the frozen ones don't fit on a card. Since they don't change, they
-# needn't be very precise. [*bfloat16*](../docs/glossary.md#bfloat16) has 16 bits: the range of float32, but only two or
-# three decimal digits. A weight that trains in it can lose steps that are small beside it:
+# needn't be precise. [*bfloat16*](../docs/glossary.md#bfloat16) has 16 bits: the range of *float32*, the usual 32, but
+# two or three decimal digits. A weight that trains in it can lose steps that are small beside it:
 
 # %%
 weight = torch.tensor(1.0)
@@ -569,24 +635,24 @@ def four_bits(weight):
 
 
 # %%
-rough = products.learner(course.seed, LABELS, lora)
-linear = [layer for layer in rough.model.encoder.modules() if isinstance(layer, nn.Linear)]
-for layer in linear:
+training.add_lora(learn, rank=8, where=QUERY_VALUE)
+kept["products"].put_on(learn)
+linear = [layer for layer in learn.model.encoder.modules() if isinstance(layer, nn.Linear)]
+frozen_layers = [layer for layer in linear if not layer.weight.requires_grad]
+for layer in frozen_layers:
     layer.weight.data = four_bits(layer.weight)
-with rough.no_bar(), rough.no_logging():
-    lora.train(rough)
-print(f"{len(linear)} frozen layers rounded to 16 levels, LoRA on top: {products.score(rough):.1%}")
-print(f"and in 32 bits: {scores['products']:.1%}")
+print(f"{len(frozen_layers)} frozen layers rounded to 16 levels, with your LoRA: {products.score(learn):.1%}")
+print(f"in 32 bits: {scores['products']:.1%}")
 
 # %% [markdown]
-# One run each: this only illustrates that the method works at all. The levels are much like QLoRA's. We rounded weights and computed in 32 bits; real
-# savings need a library that computes with packed weights, such as `bitsandbytes`, and an NVIDIA card. With one at hand,
-# the next cell times 16 bits on it:
+# This is one network, and shows no more than that it still works. QLoRA rounds before training, so that LoRA can make up
+# for it, and its levels differ a little. We still computed in 32 bits: savings need a library such as `bitsandbytes`, and
+# an NVIDIA card. With one at hand, the next cell times 16 bits:
 
 # %%
 if torch.cuda.is_available():
     for dtype in (torch.float32, torch.bfloat16):
-        print(dtype, step_costs(rough.model, *rough.dls.train.one_batch(), dtype=dtype))
+        print(dtype, step_costs(learn.model, *learn.dls.train.one_batch(), dtype=dtype))
 else:
     print("There is no NVIDIA card here, so this cell has nothing to time.")
 
@@ -610,6 +676,7 @@ else:
 #
 # Write `lora_weights(shapes, rank)`: the number of weights that LoRA trains at this rank. `shapes` lists the shapes of the
 # layers' weights, (outputs, inputs) for a linear layer and (outputs, inputs, height, width) for a convolution.
+
 
 # %% tags=["solution"]
 def lora_weights(shapes, rank):
@@ -635,6 +702,7 @@ check("17.A", lora_weights)
 # You merged a shop's LoRA into W, and want the original back. Write `unmerged(weight, A, B, alpha)`: the weight as it was
 # before. A is (rank, inputs) and B is (outputs, rank), all NumPy arrays; the change was scaled by alpha / rank.
 
+
 # %% tags=["solution"]
 def unmerged(weight, A, B, alpha):
     ### BEGIN SOLUTION
@@ -651,11 +719,11 @@ check("17.B", unmerged)
 #
 # - **More labels.** We have 60 per class. Ben Zaken and others found that biases beat full fine-tuning on small training
 #   sets of question answering, and lose on larger ones.
-# - **A task far from what the encoder knows.** MiniLM has read many opinions; it has not read another language.
+# - **A task far from what the encoder knows.** MiniLM has read opinions, but no other language.
 # - **More steps.** 32 are few; a method that needs more looks bad here.
 # - **Another network.** On a larger one, the bill tips further towards LoRA.
-# - **Layers that are never called.** torch's own attention reads the weight of its output layer without calling the
-#   layer, so LoRA there would have no effect; `add_lora` leaves such layers out.
+# - **Layers that are never called.** torch's attention reads its output layer's weight without calling the layer, so LoRA
+#   there would do nothing; `add_lora` leaves such layers out.
 
 # %% [markdown]
 # ## Recap
