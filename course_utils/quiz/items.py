@@ -73,7 +73,8 @@ class Item(Part):
 
     id: the lesson's number and the item's, "04.2" for a question, "04.A" for an exercise; never given anew
     section: the heading of the lesson's section that answers it
-    below: whether that section comes after the question, which then asks what the lesson will find
+    below: whether the answer comes after the question, in the rest of that section or in a later one: then the
+        question asks what the lesson will find
     source: where the fact stands: a link, or "measured" when the lesson's own cells show it
     """
 

@@ -40,7 +40,7 @@ SIGNS = {
     True: ("Right.", "✓", "var(--jp-success-color1,#388e3c)"),
     False: ("Not yet.", "✗", "var(--jp-error-color1,#e53935)"),
 }
-WAYS = {False: "Reread", True: "Go on to"}  # by whether the section comes after the question
+WAYS = {False: "Reread", True: "Read on in"}  # by whether the answer comes after the question
 WithParts = OneChoice | SeveralChoices | Order
 
 

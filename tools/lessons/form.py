@@ -208,14 +208,16 @@ def _anchors(document: Path) -> set[str]:
 
 
 def sections_to_reread(page: Page) -> Found:
-    """A question that can be wrong leads back to a section above it, or says that its section comes below."""
-    begins = {text: cell.number for cell in page.cells for _, text in cell.headings}
+    """A question that can be wrong leads back to a section above it, or says that its answer comes below."""
+    sections = page.sections()
     for cell, item in page.shown_items:
-        if isinstance(item, Prediction) or item.section not in begins:  # the quiz's own check tells of a lost section
+        if isinstance(item, Prediction) or item.section not in sections:  # the quiz's own check tells of a lost section
             continue
-        if item.below != (below := begins[item.section] > cell.number):
-            where, mend = ("below", "add") if below else ("above", "take out")
-            yield cell.number, f"the section of {item.id}, '{item.section}', comes {where} it: {mend} `below: true`"
+        first, last = (sections[item.section][place].number for place in (0, -1))
+        if first > cell.number and not item.below:
+            yield cell.number, f"the section of {item.id}, '{item.section}', comes below it: add `below: true`"
+        if last < cell.number and item.below:
+            yield cell.number, f"the section of {item.id}, '{item.section}', comes above it: take out `below: true`"
 
 
 RULES = (title, outline, setup_cell, code_length, known_tags, practice, sections_to_reread, exercises, result, closing)

@@ -192,9 +192,10 @@ class Page:
     def awaited(self) -> list[Cell]:
         """The cells whose outputs answer a guess right away.
 
-        They are the cell that calls `found`, with the code cells just above it; and, where it follows on the first
+        They are the cell that calls `found`, with the code cells just above it; where it follows on the first
         question, the lesson's result with those above it, and what comes after it until the next question: a figure
-        below a result repeats it.
+        below a result repeats it; and, for a question whose answer comes below it, the cells of that section up to the
+        next question.
         """
         asking = [cell.number for cell in self.questions]
         answering = [cell.number for cell in self.code if any(calls(cell.source, "found"))]
@@ -204,6 +205,11 @@ class Page:
                 answering.append(result)
                 end = min((at for at in asking if at > result), default=len(self.cells))
                 found |= {cell.number for cell in self.code if result < cell.number < end}
+        for cell, item in self.shown_items:
+            section = [one.number for one in self.sections().get(item.section, ())] if item.below else []
+            after = [number for number in section if number > cell.number]
+            end = min((at for at in asking if after and at >= after[0]), default=len(self.cells))
+            found |= {number for number in after if self.cells[number].is_code and number < end}
         for number in answering:
             while self.cells[number].is_code and number not in asking:
                 found.add(number)

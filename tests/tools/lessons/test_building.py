@@ -10,6 +10,7 @@ from course_utils.errors import CourseError
 from tools.lessons import building, checking
 from tools.lessons.files import choose, read_notebook, read_solutions
 from tools.lessons.outputs import is_blank
+from tools.lessons.page import Page
 
 
 def register(monkeypatch, *slugs):
@@ -70,6 +71,17 @@ def test_what_answers_a_guess_is_hidden_until_it_is_run(toy):
     assert hidden == [*result, "print(6)", 'found("07.3", 7)']
     shown = [cell.outputs for cell in code if cell.metadata.get("jupyter")]
     assert all(is_blank(first) and rest and not any(map(is_blank, rest)) for first, *rest in shown)
+
+
+def test_what_a_question_asks_for_is_hidden_in_its_section_up_to_the_next_question(toy):
+    text = GOOD.replace('# %%\nask("07.2")', '# %%\nprint("before")\n\n# %%\nask("07.1")')
+    text = text.replace('ask("07.1")', 'ask("07.2")', 1).replace(
+        '# %%\nask("07.3")', '# %%\nprint("it")\n\n# %%\nask("07.3")'
+    )
+    lesson = executed(toy(text))
+    page = Page.of(lesson.name, read_notebook(lesson))
+    awaited = {cell.source for cell in page.awaited}
+    assert 'print("it")' in awaited and "print(7)" not in awaited
 
 
 def test_nothing_is_hidden_where_there_is_no_output(toy):

@@ -43,7 +43,11 @@ TEXT_DEFECTS = {
     "a question among other code": ('ask("07.3")', 'ask("07.3")\nprint(1)', "should end a cell with nothing else"),
     "a result before the questions": ('ask("07.1")\n', "ask\n", "predict first"),
     "a section further on": ('ask("07.1")', 'ask("07.2")', "of 07.2, 'A result at once', comes below it: add `below"),
-    "a section that was read": ('ask("07.2")', 'ask("07.1")', "comes above it: take out `below"),
+    "a section that was read": (
+        "# %% [markdown]\n# ## Exercises\n",
+        '# %% [markdown]\n# ## Further\n\n# %%\nask("07.1")\n\n# %% [markdown]\n# ## Exercises\n',
+        "comes above it: take out `below",
+    ),
     "an exercise's letter": ("Exercise 07.B", "Exercise 07.C", "should begin '### Exercise 07.B"),
     "a check of another exercise": ('check("07.B", answer)', 'check("07.A", answer)', "should call check('07.B', …)"),
     "one exercise": ('# %% [markdown] tags=["exercise"]\n# ### Exercise 07.B', "# %% [markdown]\n# ###", "1 exercises"),
