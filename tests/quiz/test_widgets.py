@@ -16,7 +16,7 @@ from course_utils.lessons import Lesson
 from course_utils.quiz import ask, check, exercises, found, predict, progress, progress_table, reading, review, summary
 from course_utils.quiz import widgets as quiz_widgets
 from course_utils.quiz.inputs import Choice
-from course_utils.quiz.text import SIGNS, section_html, shuffled, static_html, static_text
+from course_utils.quiz.text import SIGNS, section_html, shuffled, static_html, static_text, where_html
 
 HERE = Path(__file__).parent
 
@@ -102,6 +102,12 @@ def test_right_and_wrong_differ_in_sign_colour_and_words(said):
         for page in alike:
             assert f"<strong>{word}</strong>" in page and sign in page and page.count(colour) == 2
     assert not {*SIGNS[True]} & {*SIGNS[False]}
+
+
+@pytest.mark.parametrize(("below", "words"), [(False, "Reread"), (True, "Read on in")])
+def test_a_wrong_answer_leads_back_or_on_to_what_answers_it(below, words):
+    item = reading.item("90.2").model_copy(update={"below": below})
+    assert where_html(item) == f'{words} <a href="#A-section"><em>A section</em></a> and try again.'
 
 
 def test_several_choices_say_what_is_missing():

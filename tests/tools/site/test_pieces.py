@@ -94,6 +94,7 @@ def test_every_question_is_a_form_with_its_answer_folded_away():
             assert page.count("<form") == page.count("</form>") == page.count("<details") == 1
             assert "$" not in page.partition("<script")[0], f"{item.id}: a formula was left as it is"
             shown = page.partition("<details")[0]
+            assert f"hidden>{'Read on in' if item.below else 'Reread'} <a href=" in shown and "and try again." in shown
             for option in getattr(item, "options", ()):
                 assert option.feedback not in shown
 
