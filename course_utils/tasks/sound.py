@@ -1,6 +1,6 @@
 """Tasks on sounds: a data set of the course, a network of sounds with a linear head, and a metric."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,15 +10,12 @@ from fastai.metrics import accuracy
 from fastai.torch_basics import Transform
 from torch import nn
 
-from course_utils import data, environment
 from course_utils.backbones import SoundBackbone, find_backbone, speech_resnet
 from course_utils.data.sound.loaders import SoundLoaders, sound_loaders
 from course_utils.data.sound.sounds import Sounds
 from course_utils.errors import CourseError
 from course_utils.surgery import split_by_block
-from course_utils.tasks.parameters import as_json, check_measured, check_options, named
-from course_utils.tasks.seeded import SeededTask
-from course_utils.training import Strategy
+from course_utils.tasks.learned import LearnedTask
 
 
 def sound_learner(
@@ -54,7 +51,7 @@ def sound_learner(
 
 
 @dataclass(frozen=True, init=False)
-class SoundTask(SeededTask):
+class SoundTask(LearnedTask):
     """Tell the words of a data set apart; a `tasks.protocol.Task`.
 
     Parameters
@@ -85,15 +82,11 @@ class SoundTask(SeededTask):
         else.
     """
 
-    dataset: str | Callable[..., Sounds]
-    name: str
-    metric: str
-    labels: int
-    epochs: int
     bs: int
     augment: tuple[Transform, ...] = field(hash=False)
     backbone: str
-    options: Mapping[str, Any] = field(hash=False)
+
+    kind = "A sound"
 
     def __init__(
         self,
@@ -108,11 +101,9 @@ class SoundTask(SeededTask):
         backbone: str = "speech_resnet",
         **options: Any,
     ):
-        check_measured(metric, "A sound")
-        check_options(options)
-        own: dict[str, Any] = {"dataset": dataset, "name": name or named(dataset), "metric": metric, "labels": labels}
-        own |= {"epochs": epochs, "bs": bs, "augment": tuple(augment), "backbone": backbone, "options": options}
-        vars(self).update(own)  # a frozen dataclass refuses assignment
+        shared: dict[str, Any] = {"name": name, "metric": metric, "labels": labels, "epochs": epochs}
+        own: dict[str, Any] = {"bs": bs, "augment": tuple(augment), "backbone": backbone}
+        super().__init__(dataset, **shared, **own, options=options)
 
     @property
     def network(self) -> SoundBackbone:
@@ -127,27 +118,19 @@ class SoundTask(SeededTask):
 
     def sounds(self, seed: int, labels: int) -> Sounds:
         """Return the recordings of one split, with so many labelled ones per word to train on."""
-        if not isinstance(self.dataset, str):
-            return self.dataset(n_per_class=labels, seed=seed, **self.options)
-        return data.load(self.dataset, n_per_class=labels, seed=seed, **self.options)
+        return self.read(seed, labels)
 
     def load(self, seed: int, labels: int) -> SoundLoaders:
         """Return the loaders of one split."""
         hears = self.network.hears
         return sound_loaders(self.sounds(seed, labels), bs=self.bs, augment=self.augment, seed=seed, hears=hears)
 
-    def make(self, dls: SoundLoaders, strategy: Strategy, metric: Any) -> Learner:  # type: ignore[override]
-        """Return a learner of these loaders, as `sound_learner` makes it."""
-        network = self.network.build("DEFAULT" if strategy.pretrained else None, num_classes=dls.c)
-        return sound_learner(dls, network, pretrained=strategy.pretrained, metrics=metric)
+    def build(self, dls: SoundLoaders, pretrained: bool, **how: Any) -> Learner:  # type: ignore[override]
+        """Make a learner as `sound_learner` does, of this task's network."""
+        network = self.network.build("DEFAULT" if pretrained else None, num_classes=dls.c)
+        return sound_learner(dls, network, pretrained=pretrained, **how)
 
     def describe(self) -> dict[str, Any]:
         """Return data set, options, network, metric and the choice of data, as JSON can hold them."""
-        return {
-            "dataset": named(self.dataset),
-            "options": as_json(self.options),
-            "network": self.network.name,
-            "batches": {"bs": self.bs, "augment": [type(each).__name__ for each in self.augment]},
-            "metric": self.metric,
-            "images": environment.images(),
-        }
+        batches = {"bs": self.bs, "augment": [type(each).__name__ for each in self.augment]}
+        return super().describe() | {"network": self.network.name, "batches": batches}
