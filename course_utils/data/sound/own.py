@@ -18,6 +18,9 @@ from course_utils.data.sound.spectrograms import RATE
 from course_utils.data.tables import first_few
 from course_utils.errors import CourseError
 
+# What phones and browsers record, and libsndfile doesn't read.
+UNREADABLE = (".m4a", ".aac", ".mp4", ".webm", ".wma", ".amr", ".3gp", ".caf")
+
 
 @delegates(SplitOptions)
 def sounds(
@@ -53,7 +56,8 @@ def sounds(
     ------
     CourseError
         `data.no-folder`; `data.no-sounds` for a folder without sound files in sub-folders, `data.wrong-classes` for
-        one word alone, `data.bad-number` for seconds; those of `read_sound`, `data.spoken_digits` and
+        one word alone, `data.contradicting-rows` for one recording under two words, `data.bad-function` where
+        `speaker_of` fails, `data.bad-number` for seconds; those of `read_sound`, `data.spoken_digits` and
         `split_by_class`.
     """
     check_known(kwargs, "sounds", SplitOptions)
@@ -63,7 +67,7 @@ def sounds(
     rows = []
     for file in files:
         inside = file.relative_to(folder)
-        who = speaker_of(file) if speaker_of else (inside.parts[1] if len(inside.parts) > 2 else "unknown")
+        who = _asked(speaker_of, file) if speaker_of else (inside.parts[1] if len(inside.parts) > 2 else "unknown")
         wave = read_sound(file, inside.as_posix())
         told = {"name": inside.as_posix(), "label": comparable(inside.parts[0]), "speaker": as_text(who)}
         rows.append(told | {"seconds": len(wave) / RATE, "wave": wave})
@@ -82,6 +86,16 @@ def sounds(
     )
 
 
+def _asked(speaker_of: Callable[[Path], Hashable], file: Path) -> Hashable:
+    try:
+        return speaker_of(file)
+    except Exception as problem:
+        raise CourseError(
+            f"speaker_of failed for {file.name} ({type(problem).__name__}: {problem}): correct the function.",
+            code="data.bad-function",
+        ) from problem
+
+
 def _list(folder: Path) -> list[Path]:
     """Find the sound files in the sub-folders, in the order of their names; hidden ones are passed over."""
     if not folder.is_dir():
@@ -90,6 +104,13 @@ def _list(folder: Path) -> list[Path]:
     for place, inner, names in os.walk(folder):
         inner[:] = sorted(name for name in inner if not name.startswith("."))
         found += [Path(place, name) for name in sorted(names) if not name.startswith(".")]
+    foreign = [file for file in found if file.suffix.lower() in UNREADABLE]
+    if foreign:
+        raise CourseError(
+            f"{first_few(file.relative_to(folder).as_posix() for file in foreign)} can't be read here: save such "
+            "recordings as WAV, FLAC, Ogg or MP3, with the app that made them or with Audacity.",
+            code="data.unreadable-sound",
+        )
     there = [file for file in found if file.suffix.lower() in FORMATS]
     if files := [file for file in there if file.parent != folder]:
         return files
@@ -116,7 +137,12 @@ def _each_once(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
             )
     kept = table.drop_duplicates("content").drop(columns="content").reset_index(drop=True)
     left_out = len(table) - len(kept)
-    return kept, [f"{left_out:,} recordings that repeat another were left out."] if left_out else []
+    if not left_out:
+        return kept, []
+    told = (
+        "1 recording that repeats another was" if left_out == 1 else f"{left_out:,} recordings that repeat others were"
+    )
+    return kept, [f"{told} left out."]
 
 
 def _checked(seconds: float) -> float:

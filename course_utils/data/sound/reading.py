@@ -91,6 +91,8 @@ def _audible(wave: np.ndarray) -> bool:
 
 
 def _duration(seconds: float) -> str:
+    if seconds > 86_400:  # a stream that doesn't say its length
+        return f"more than {LONGEST:.0f} seconds"
     minutes = round(seconds) // 60
     return f"{minutes:,} min {round(seconds) % 60} s" if minutes else f"{seconds:.1f} s"
 

@@ -46,7 +46,7 @@ def test_copies_are_left_out_and_counted(tmp_path):
     first = tmp_path / "saline" / "ana" / "0.wav"
     (tmp_path / "saline" / "cy" / "copy.wav").write_bytes(first.read_bytes())
     sounds = data.sounds(tmp_path, seed=0)
-    assert sounds.notes == ("1 recordings that repeat another were left out.",)
+    assert sounds.notes == ("1 recording that repeats another was left out.",)
     (tmp_path / "heparin" / "cy" / "copy.wav").write_bytes(first.read_bytes())
     with refused("data.contradicting-rows", "copy.wav"):
         data.sounds(tmp_path, seed=0)
@@ -58,6 +58,19 @@ def test_other_files_and_hidden_ones_are_passed_over(tmp_path):
     (tmp_path / "saline" / "._0.wav").write_bytes(b"what macOS leaves")
     (tmp_path / ".trash").mkdir()
     assert len(data.sounds(tmp_path, seed=0).classes) == 2
+
+
+def test_what_phones_and_browsers_record_is_not_passed_over_in_silence(tmp_path):
+    record(tmp_path)
+    (tmp_path / "saline" / "ana" / "memo.M4A").write_bytes(b"an iPhone's")
+    with refused("data.unreadable-sound", "saline/ana/memo.M4A", "MP3"):
+        data.sounds(tmp_path, seed=0)
+
+
+def test_a_function_that_fails_is_named_with_the_file(tmp_path):
+    record(tmp_path)
+    with refused("data.bad-function", "speaker_of", "0.wav", "IndexError"):
+        data.sounds(tmp_path, seed=0, speaker_of=lambda file: file.stem.split("-")[1])
 
 
 def test_a_bad_file_is_named_with_its_folder(tmp_path):
