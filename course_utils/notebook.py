@@ -21,14 +21,14 @@ AGAIN = "What was done before that line is kept; run the cell again to start tha
 
 
 def prepare(lesson: str = "") -> None:
-    """Prepare the notebook that this runs in, if it is one; `lesson` is the slug that its file is named by."""
+    """Prepare the notebook that this runs in, if it is one; `lesson` is the slug that its file's name begins with."""
     from IPython import get_ipython
 
     if shell := get_ipython():
 
         def say(shell: Any, kind: type[BaseException], error: BaseException, *more: Any, **options: Any) -> list[str]:
             if isinstance(error, NameError):
-                return _say_missing(Path(f"{lesson}.ipynb"), shell, kind, error, *more)
+                return _say_missing(sorted(Path().glob(f"{lesson}*.ipynb")), shell, kind, error, *more)
             return _say_stopped(shell, kind, error, *more)
 
         shell.set_custom_exc((KeyboardInterrupt, NameError), say)
@@ -56,11 +56,11 @@ def _say_stopped(
 
 
 def _say_missing(
-    file: Path, shell: Any, kind: type[BaseException], error: NameError, trace: TracebackType, tb_offset: int = 1
+    files: list[Path], shell: Any, kind: type[BaseException], error: NameError, trace: TracebackType, tb_offset: int = 1
 ) -> list[str]:
     """Show the error as always, and below it where the lesson makes the name: its cell was stopped or passed over."""
     lines = shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset or 1)
-    if error.name and _is_mine(trace) and error.name in set(names_made(file)):
+    if error.name and _is_mine(trace) and any(error.name in set(names_made(file)) for file in files):
         lines = [*lines, f"{error.name} is made in a cell above: {ABOVE}."]
     shell._showtraceback(kind, error, lines)
     return lines
