@@ -36,9 +36,7 @@ def plot_reach(gradients: Mapping[str, Sequence[float]], *, title: str | None = 
         axis.plot(range(1, len(shares) + 1), shares, label=name)
         far = min(20, len(shares))
         told.append(f"{name}: {shares[far - 1]:.1e} of it {far} words back")
-    axis.set(
-        yscale="log", xlabel="words back from the one that is predicted", ylabel="gradient, relative to the last word"
-    )
+    axis.set(yscale="log", xlabel="words back from the one that is predicted", ylabel="gradient (relative)")
     figure.legend(loc="outside lower center", ncols=2)
     title = title or "How far back the gradient reaches"
     add_title(figure, title)
