@@ -333,7 +333,7 @@ runs = recorded("12/pieces")
 effects = {name: paired_difference(runs.scores(name), many) for name in PIECES}
 careful, rates = runs.scores("all three"), runs.table.groupby("strategy")["learning rate"].first()
 print(f"learning rates, of {RATES}:", ", ".join(f"{name} {lr:g}" for name, lr in rates.items()))
-plot_differences(effects, against="a constant learning rate for all layers", title="What each piece adds (40 labels)")
+plot_differences(effects, against="a constant learning rate", title="What each piece adds (40 labels)")
 
 # %% [markdown]
 # All three together gained about two percentage points; one interval of five may leave out zero by luck. No piece by itself
