@@ -134,7 +134,7 @@ for query in ("easy to use", "hard to use", "the battery lasts very long"):
 
 # %% [markdown]
 # The neighbours share the topic, whatever they say about it. Do the numbers not say whether a review is positive? They
-# may, without its being what matters most for the distance. We can't plot 384 numbers, so we plot the two directions in
+# may, even if that isn't what matters most for the distance. We can't plot 384 numbers, so we plot the two directions in
 # which the reviews differ most, their *principal components*:
 
 # %%

@@ -317,8 +317,8 @@ for name in rungs.table.strategy.unique():
     print(f"{name}: {rungs.scores(name).mean():.1%}; LoRA minus it: {points(*gap)} percentage points")
 
 # %% [markdown]
-# Counted words are about seven points behind; a solved head on the frozen encoder, in seconds, about two. So much is tuning
-# the body worth here.
+# Counted words are about seven points behind; a solved head on the frozen encoder, in seconds, about two. That
+# is what tuning the body is worth here.
 
 # %% [markdown]
 # ## What the encoder forgets
@@ -719,7 +719,8 @@ check("17.B", unmerged)
 #
 # - **More labels.** We have 60 per class. Ben Zaken and others found that biases beat full fine-tuning on small training
 #   sets of question answering, and lose on larger ones.
-# - **A task far from what the encoder knows.** MiniLM has read opinions, but no other language.
+# - **A task far from what the encoder knows.** MiniLM was trained on English sentences. We
+#   didn't try another language.
 # - **More steps.** 32 are few; a method that needs more looks bad here.
 # - **Another network.** On a larger one, the bill tips further towards LoRA.
 # - **Layers that are never called.** torch's attention reads its output layer's weight without calling the layer, so LoRA
@@ -729,7 +730,7 @@ check("17.B", unmerged)
 # ## Recap
 #
 # - LoRA freezes W and trains a product B·A beside it; merged, it leaves a plain network with the same outputs.
-# - On our reviews, each way to reach into the encoder beat the head alone; we saw no difference to full fine-tuning.
+# - On our reviews, each way to reach into the encoder beat the head alone; we saw no difference from full fine-tuning.
 # - Gradients and Adam's memory shrink with the number of trained weights; the activations shrink much less.
 # - While LoRA is active, the encoder has lost part of its old skill; take it off, and the old encoder is back exactly.
 # - With BatchNorm, that holds only if the running statistics are frozen, or kept with each task's weights.
