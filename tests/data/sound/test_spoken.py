@@ -11,6 +11,7 @@ from course_utils.data.sound.spoken import read_spoken
 @pytest.fixture
 def public(mirror, monkeypatch, tmp_path):
     monkeypatch.setenv("COURSE_IMAGES", "photographs")
+    monkeypatch.setenv("COURSE_DATA_MIRROR", str(mirror))
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path))
     module._public.cache_clear()
     yield
