@@ -4,8 +4,6 @@ python -m tools.pretraining.language_card             # renews the card from the
 python -m tools.pretraining.language_card --ship DIR  # first measures the run's weights and copies them
 """
 
-import argparse
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,12 +11,12 @@ from typing import Any
 
 from safetensors.torch import load
 
-from course_utils.backbones.companion import IN_CLONE
 from course_utils.backbones.text.awd_lstm import DROPOUT, NAME, SIZES, build, matched
 from course_utils.backbones.weights import metadata_of
 from course_utils.data.text.words import UNKNOWN, number_words
 from course_utils.tasks.language import perplexity
 from tools.pretraining import language
+from tools.pretraining.companion import write_card
 from tools.pretraining.ngrams import KneserNey
 from tools.recording.digests import circumstances
 
@@ -113,22 +111,6 @@ def measure(run: Path) -> dict[str, Any]:
     }
 
 
-def ship(run: Path, folder: Path = IN_CLONE) -> None:
-    """Copy a run's weights to the companion distribution, and enter them with their figures."""
-    content = (run / f"{NAME}.safetensors").read_bytes()
-    (folder / f"{NAME}.safetensors").write_bytes(content)
-    entry = {
-        "file": f"{NAME}.safetensors",
-        "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "licence": "CC BY 4.0, as the film reviews that it was learned from",
-        "card": f"{NAME}.md",
-    }
-    manifest = json.loads((folder / "manifest.json").read_text())
-    manifest[NAME] = entry | measure(run)
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
-
-
 def render(figures: Mapping[str, Any]) -> str:
     """Write the card from the manifest's figures."""
     history = figures["history"]
@@ -150,16 +132,5 @@ def render(figures: Mapping[str, Any]) -> str:
     )
 
 
-def main() -> None:
-    """Read the command line, ship a run if one is given, and write the card."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--ship", type=Path, metavar="DIR", help="the --out folder of a finished run")
-    given = parser.parse_args()
-    if given.ship:
-        ship(given.ship)
-    figures = json.loads((IN_CLONE / "manifest.json").read_text())[NAME]
-    (IN_CLONE / figures["card"]).write_text(render(figures))
-
-
 if __name__ == "__main__":
-    main()
+    write_card(NAME, "CC BY 4.0, as the film reviews that it was learned from", measure, render, __doc__)

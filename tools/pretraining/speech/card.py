@@ -4,8 +4,6 @@ python -m tools.pretraining.speech.card             # renews the card from the m
 python -m tools.pretraining.speech.card --ship DIR  # first measures the run's weights and copies them
 """
 
-import argparse
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,10 +19,10 @@ from torch import Tensor, nn
 
 from course_utils import data
 from course_utils.backbones import embed_sounds, resnet18_half, voice_encoder
-from course_utils.backbones.companion import IN_CLONE
 from course_utils.backbones.sound.speech_resnet import NAME, WIDTHS, SpeechResNet
 from course_utils.data.sound.digits import SPEAKERS
 from course_utils.data.sound.sounds import Sounds
+from tools.pretraining.companion import write_card
 from tools.pretraining.speech import training
 from tools.pretraining.speech.espeak import TEST, TRAINED
 from tools.pretraining.speech.synthesis import WORDS
@@ -174,22 +172,6 @@ def _score(table: np.ndarray, labels: np.ndarray, pool: np.ndarray, tested: np.n
     return float(linear.fit(table[chosen], labels[chosen]).score(table[tested], labels[tested]))
 
 
-def ship(run: Path, folder: Path = IN_CLONE) -> None:
-    """Copy a run's weights to the companion distribution, and enter them with their figures."""
-    content = (run / f"{NAME}.safetensors").read_bytes()
-    (folder / f"{NAME}.safetensors").write_bytes(content)
-    entry = {
-        "file": f"{NAME}.safetensors",
-        "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "licence": "Apache-2.0",
-        "card": f"{NAME}.md",
-    }
-    manifest = json.loads((folder / "manifest.json").read_text())
-    manifest[NAME] = entry | measure(run)
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
-
-
 def render(figures: Mapping[str, Any]) -> str:
     """Write the card from the manifest's figures."""
     heads = [f"{kind}, {count}" for kind in ("known speakers", "a new speaker") for count in RECORDINGS]
@@ -223,16 +205,5 @@ def render(figures: Mapping[str, Any]) -> str:
     )
 
 
-def main() -> None:
-    """Read the command line, ship a run if one is given, and write the card."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--ship", type=Path, metavar="DIR", help="the --out folder of a finished run")
-    given = parser.parse_args()
-    if given.ship:
-        ship(given.ship)
-    figures = json.loads((IN_CLONE / "manifest.json").read_text())[NAME]
-    (IN_CLONE / figures["card"]).write_text(render(figures))
-
-
 if __name__ == "__main__":
-    main()
+    write_card(NAME, "Apache-2.0", measure, render, __doc__)
