@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from fastai.data.core import DataLoaders, TfmdDL
+from fastai.data.core import TfmdDL
 from fastai.losses import CrossEntropyLossFlat
-from fastai.metrics import accuracy
 from fastai.torch_basics import Transform, chunked
 from fastai.torch_core import TensorBase, TensorCategory
 from torch import Tensor
 
 from course_utils import environment
+from course_utils.data.labelled import LabelledLoaders
 from course_utils.data.options import check_whole_number
 from course_utils.data.sound.sounds import Sounds
 from course_utils.data.sound.spectrograms import log_mel
@@ -93,37 +93,16 @@ class SoundDL(TfmdDL):
             yield self.dataset.batch(chunk)
 
 
-class SoundLoaders(DataLoaders):
-    """fastai's DataLoaders with a third split, `test`, that was used for no choice.
+class SoundLoaders(LabelledLoaders):
+    """Loaders of recordings: training, validation and test set.
 
     Attributes
     ----------
-    vocab : list of str
-        The names of the classes.
     seconds : float
         How much of each recording the network hears.
-    about : str
-        One line that says what the recordings are.
     """
 
-    vocab: list[str]
     seconds: float
-    about: str = ""
-
-    @property
-    def test(self) -> SoundDL:
-        """The loader of the held-out test set."""
-        return self.loaders[2]
-
-    @property
-    def c(self) -> int:
-        """How many classes there are."""
-        return len(self.vocab)
-
-    @property
-    def metric(self) -> Any:
-        """What to watch, for `metrics=`."""
-        return accuracy
 
 
 def sound_loaders(

@@ -5,14 +5,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from fastai.data.core import DataLoaders
 from fastai.data.load import DataLoader
 from fastai.losses import CrossEntropyLossFlat
-from fastai.metrics import accuracy
 from fastai.torch_basics import chunked
 from torch import Tensor
 
 from course_utils import environment
+from course_utils.data.labelled import LabelledLoaders
 from course_utils.data.options import check_whole_number
 from course_utils.data.splits import SPLITS
 from course_utils.data.text.texts import Texts
@@ -110,43 +109,22 @@ class TokenDL(DataLoader):
             yield self.dataset.batch(chunk)
 
 
-class TextLoaders(DataLoaders):
-    """fastai's DataLoaders with a third split, `test`, that was used for no choice.
+class TextLoaders(LabelledLoaders):
+    """Loaders of texts: training, validation and test set.
 
     Attributes
     ----------
-    vocab : list of str
-        The names of the classes.
     tokenizer : callable
         What made tokens of the texts.
     longest : int
         The most tokens of a text; longer ones were cut off there.
     truncated : int
         How many texts were.
-    about : str
-        One line that says what the texts are.
     """
 
-    vocab: list[str]
     tokenizer: Any
     longest: int
     truncated: int = 0
-    about: str = ""
-
-    @property
-    def test(self) -> TokenDL:
-        """The loader of the held-out test set."""
-        return self.loaders[2]
-
-    @property
-    def c(self) -> int:
-        """How many classes there are."""
-        return len(self.vocab)
-
-    @property
-    def metric(self) -> Any:
-        """What to watch, for `metrics=`."""
-        return accuracy
 
     def padding(self, split: str = "train") -> float:
         """Compute the share of tokens that only fill up, in one epoch over the "train", "valid" or "test" set."""
