@@ -107,7 +107,7 @@ class Summary:
         scored = _scored(self.items)
         right = sum(standings[item.id].last_right for item in scored if item.id in standings)
         self.result = f"{right} of {len(scored)} right so far."
-        table = _table(("Item", "How it stands", "Where to look again"), self._rows(standings), texts=3)
+        table = _table(("Item", "Status", "Reread"), self._rows(standings), texts=3)
         self.shown.value = f'<p role="status">{self.result}</p>{bar_html(right / len(scored))}{table}'
 
     def _rows(self, standings: dict[str, progress.Standing]) -> Iterator[str]:

@@ -20,7 +20,7 @@ course = setup("01_first_finetune")
 # ## Predict first
 #
 # You will start from a *pre-trained network*: one that has learned to tell 200 kinds of things apart in photos (the
-# large network: 1000), from goldfish to beer bottles. You replace its last layers, which name them, by new ones for six
+# large network: 1000), from goldfish to beer bottles. You replace its last layers, which name them, with new ones for six
 # materials. These start from random numbers, so they guess. Then you train on 40 labelled images of each.
 
 # %%
@@ -143,8 +143,8 @@ print(f"with 20 labelled images per class: {by_few:.1%}; with 40: {tuned:.1%}")
 # ## Is that any good?
 #
 # A number means little until you know what simpler methods get. Here is a *ladder of baselines*, from the cheapest rung
-# up: one class for every image (*majority class*; here all are equally frequent); classical models on raw pixels; and
-# *probes*, which keep the pre-trained body as it is and fit a linear model to some layers' features.
+# up: one class for every image (*majority class*); classical models on raw pixels; and *probes*, linear models on the
+# features of the frozen body, at the depth that does best in cross-validation, or at several (*multi-depth*).
 
 # %%
 ask("01.3")
@@ -180,9 +180,9 @@ found("01.5", 100 * (by_few - scratch))
 # ## Was it luck?
 #
 # Other training images and random weights would have given other numbers. So the course ran the ladder with ten
-# [*seeds*](../docs/glossary.md#seed), each with its own training images, 20 or 60 per class. Each training got the
-# learning rate, of several from 1e-3 to 4e-2, that did best on validation images. (For fine-tuning with 20 that was
-# 2e-2, where you took 5e-3.)
+# [*seeds*](../docs/glossary.md#seed), each with its own training images, 20 or 60 per class, and for each training the
+# learning rate that did best on validation images. (For fine-tuning that was 2e-2 with 20, and with 60 the 5e-3 that
+# you took.)
 
 # %% tags=["recorded"]
 import pandas as pd
@@ -231,12 +231,12 @@ plot_learning_curve(runs.table[runs.table.strategy.isin(shown)], title="The pre-
 
 # %% [markdown]
 # In nine epochs, training from scratch doesn't even match an SVM on raw pixels. With 20 labels per class the multi-depth
-# probe is ahead of fine-tuning; with 60 we couldn't see a difference of more than about three points. For the plant, 360
-# photos are a start: about 70% are right.
+# probe is ahead of fine-tuning; with 60 we couldn't see a difference of more than about three points. (Lessons 05 and 07
+# go on from there.) For the plant, 360 photos are a start: about 70% are right.
 
 # %% [markdown]
-# Are nine epochs too few for random weights? Here are ten more runs with 20 labels per class, in which training from
-# scratch got four times as many, and a learning rate chosen for them:
+# Are nine epochs too few from scratch? Here are ten more runs with 20 labels per class and four times as many epochs, at
+# a learning rate chosen for them:
 
 # %% tags=["recorded:longer"]
 def longer(seed):
@@ -338,7 +338,7 @@ check("01.B", learn_vehicles)
 # - Fine-tuning takes a network that was trained for one task and trains it further for another.
 # - The six steps: choose a network, prepare the data, replace the head, freeze the body, train, evaluate.
 # - The new head starts from random weights, so it is trained first, on a frozen body.
-# - A ladder of baselines on the same split tells you what an accuracy is worth.
+# - A ladder of baselines on the same split tells you what an accuracy is worth. With 20 labels, a probe was ahead here.
 # - A classifier picks one of its classes for any image at all.
 
 # %% [markdown]
