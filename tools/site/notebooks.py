@@ -84,6 +84,9 @@ class Reading:
         cell.outputs = [output for output in cell.outputs if not is_blank(output)]
         if SETUP.search(cell.source):  # where the lesson installs itself, too
             _tag(cell, "hide-input")
+        if cell.metadata.get("jupyter", {}).get("outputs_hidden"):  # the answer to a question that is still asked
+            _tag(cell, "hide-output")
+            cell.metadata["mystnb"] = {"code_prompt_show": "Show the result", "code_prompt_hide": "Hide the result"}
         for call in calls(cell.source, "ask", "predict", "check", "found", "summary", "progress_table", *CONTROLS):
             name = called(call)
             item = self.items.get(getattr(call.args[0], "value", "")) if call.args else None

@@ -70,6 +70,13 @@ def test_every_lesson_is_there_with_its_questions_downloads_and_places_to_run_it
             assert residue not in text, (lesson.slug, residue)
 
 
+def test_what_answers_a_question_that_is_still_asked_is_folded_away(built):
+    for lesson in lessons.LESSONS:
+        notebook = json.loads((ROOT / "lessons" / f"{lesson.slug}.ipynb").read_text(encoding="utf-8"))
+        hidden = sum(cell["metadata"].get("jupyter", {}).get("outputs_hidden", False) for cell in notebook["cells"])
+        assert page_of(built, lesson).count("Show the result") == hidden, lesson.slug
+
+
 class Prose(HTMLParser):
     """The prose of a lesson's page, in order: `parts` holds texts, and the anchors of the glossary that are linked."""
 
@@ -195,13 +202,14 @@ def test_questions_answer_and_are_remembered(page, address):
     steps.get_by_role("button", name="Check").press("Enter")
     expect(steps.locator(".course-said")).to_contain_text("Right.")
 
+    expect(page.locator(".course-found").first).to_be_hidden()  # it would give the answer away
     guess = question(page, "00.4")
     guess.get_by_role("textbox").fill("300")
     guess.get_by_role("textbox").press("Enter")
     expect(guess.locator(".course-said")).to_contain_text("Noted: 300")
-    expect(page.locator(".course-found .course-said").first).to_contain_text(
-        "You guessed 300 images a second; this run found"
-    )
+    said = page.locator(".course-found .course-said").first
+    expect(said).to_contain_text("You guessed 300 images a second; this run found")
+    expect(said).to_be_visible()
 
     page.reload()
     for identifier in ("00.9", *GIVEN):

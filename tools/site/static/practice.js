@@ -155,6 +155,7 @@
   function compare(place) {
     const guess = course.store.guess(place.dataset.item);
     if (guess === undefined) return;
+    place.closest("details.hide")?.setAttribute("open", ""); // the result needn't be hidden any longer
     const found = Number(place.dataset.found);
     const off = guess - found;
     const near = Math.abs(off) <= Number(place.dataset.within);
