@@ -96,7 +96,8 @@ def mri(
     seed = options.chosen_seed
     known = _public(copies) if environment.images() == "photographs" else None
     what = ("copies of " if copies else "") + ("MR slices" if known else "synthetic slices")
-    images, label, original = (known or _draw(seed, copies)).values()
+    known = known or _draw(seed, copies)
+    images, label, original = (known[name] for name in TENSORS)  # in whatever order a file keeps them
     labels = label.numpy()
     if split_by == "image":
         divided = split_by_class(labels, VOCAB, n_per_class, seed, options.split)

@@ -42,6 +42,16 @@ def test_no_slice_is_on_two_sides_unless_that_is_asked_for(copies, public):
     assert len(whole.factors) == (72 if copies else 24) and set(whole.vocab) == {"no tumour", "tumour"}
 
 
+@pytest.mark.parametrize("copies", [False, True])
+def test_what_was_decoded_before_is_the_same(copies, public, capsys):
+    decoded = mri(copies=copies, seed=0, split=(0.2, 0.3))
+    module._public.cache_clear()  # as in the next session, which reads the file
+    capsys.readouterr()
+    again = mri(copies=copies, seed=0, split=(0.2, 0.3))
+    assert torch.equal(again.store.images, decoded.store.images) and again.factors.equals(decoded.factors)
+    assert capsys.readouterr().out == "", "nothing is decoded again"
+
+
 def test_byte_identical_slices_and_namesakes_are_one(public, capsys):
     table = mri(seed=0, split=(0.2, 0.3)).factors
     assert "4 of 24 slices repeat another" in capsys.readouterr().out
