@@ -8,6 +8,7 @@ import contextlib
 import gc
 import importlib
 import json
+import math
 import os
 import resource
 import secrets
@@ -22,8 +23,9 @@ from typing import Any
 from course_utils.grading.sandbox import confine, worker
 
 LARGEST_ORDER = 4096
+NICE_STEP = 1.25  # by which Linux divides a thread's share for each level of niceness
 WATCH = 0.05  # seconds between two looks at the workers
-MANY_THREADS = 8  # of a worker: whoever has more takes turns behind all others
+MANY_THREADS = 8  # of a worker: whoever has more shares the turns of so many among them
 MOST_THREADS = max(64, 2 * (os.cpu_count() or 1))  # more would starve the others; no limit of the kernel counts root's
 
 
@@ -58,15 +60,16 @@ class ForkServer:
                     self._watch(job, process)
 
     def _watch(self, job: int, process: int) -> None:
-        """Put a worker of many threads behind the others, and end one of very many threads or files."""
+        """Let many threads of a worker weigh no more than some, and end one of very many threads or files."""
         try:
             threads = os.listdir(f"/proc/{process}/task")
             if len(threads) > MOST_THREADS or self._is_littered():
                 self.over.add(job)
                 os.kill(process, signal.SIGKILL)
             elif len(threads) > MANY_THREADS:
+                nice = math.ceil(math.log(len(threads) / MANY_THREADS, NICE_STEP))
                 for thread in threads:
-                    os.setpriority(os.PRIO_PROCESS, int(thread), 19)
+                    os.setpriority(os.PRIO_PROCESS, int(thread), nice)
         except OSError:  # it has just ended, or this isn't Linux
             return
 
