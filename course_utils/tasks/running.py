@@ -68,6 +68,7 @@ def train(
         strategy.train(suit_device(learn))
         seconds = time.perf_counter() - began
     learn.remove_cbs(for_training)
+    learn.model.zero_grad(set_to_none=True)  # else the last gradients stay, as large as the weights
     return Trained(learn, seconds, counter.steps)
 
 

@@ -70,6 +70,8 @@ def test_a_training_counts_its_steps_and_keeps_no_callback():
     all_of_it = train(TASK, training.Full(1), 2, 0, cbs=[NoValidation()])
     assert all_of_it.trainable == sum(weight.numel() for weight in all_of_it.learn.model.parameters())
     assert trained.trainable < all_of_it.trainable
+    weights = list(all_of_it.learn.model.parameters())
+    assert all(weight.grad is None for weight in weights), "gradients as large as the weights stay in the memory"
 
 
 def test_past_learners_are_given_up_before_they_fill_the_memory(monkeypatch):
