@@ -6,6 +6,8 @@ from .freezing import FreezeSlider as FreezeSlider
 from .freezing import freeze_slider as freeze_slider
 from .sentence import SentenceControl as SentenceControl
 from .sentence import sentence_control as sentence_control
+from .sound import SoundControl as SoundControl
+from .sound import sound_control as sound_control
 from .strategies import StrategyExplorer as StrategyExplorer
 from .strategies import strategy_explorer as strategy_explorer
 from .threshold import ThresholdSlider as ThresholdSlider

@@ -1,10 +1,7 @@
 """A control that classifies the learner's own image."""
 
 import io
-import sys
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
-from importlib import import_module
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +9,14 @@ import ipywidgets as widgets
 from fastai.learner import Learner
 from PIL import Image
 
-from course_utils.controls.answers import AnsweringControl
+from course_utils.controls.uploads import UploadingControl
 from course_utils.data.images.opening import is_turned, open_image
 from course_utils.data.images.store import Open
 from course_utils.display.figures import image_html
 from course_utils.display.widgets import show_control
 
 Classify = Callable[[Image.Image], Mapping[str, float]]
-# A Jupyter server drops a larger message unless it is told otherwise, and neither the kernel nor the page learns of it.
 HINT = "JPEG or PNG, at most 10 MB"
-MOST_BYTES = 10_000_000  # what a server takes that isn't told otherwise; ours is told to take more, so we see it here
-# Colab's server drops those from 1 MB on, as most photos are. Its own dialogue takes them in parts.
-COLAB = "google.colab"
 ON_ITS_SIDE = (
     "<p>The camera stored this photo on its side, with a note. It is shown upright here, but fastai leaves it on its "
     "side, for this network as for those of its training images that were stored so.</p>"
@@ -31,7 +24,7 @@ ON_ITS_SIDE = (
 THUMBNAIL = 160  # CSS pixels
 
 
-class ClassifyControl(AnsweringControl):
+class ClassifyControl(UploadingControl):
     """An upload button, the image, and what the classifier says of it; made by `classify_control`."""
 
     def __init__(
@@ -44,38 +37,8 @@ class ClassifyControl(AnsweringControl):
         self.opens_files = isinstance(classify, Learner) and prepare is None
         self.leaves_on_side = isinstance(classify, Learner) and prepare is None and not _begins_with_open(classify)
         self.answer = widgets.HTML(self._answer(example, "The example"))
-        look = {"description": "Upload an image", "layout": widgets.Layout(width="auto")}
-        self.dialogue = widgets.Output()  # where Colab puts its own
-        if COLAB in sys.modules:
-            self.upload = widgets.Button(**look)
-            self.upload.on_click(self._ask_colab)
-        else:
-            self.upload = widgets.FileUpload(accept="image/*", multiple=False, **look)
-            self.upload.observe(lambda change: self._classify(_uploaded(change["new"])), "value")
-        self.upload.tooltip = HINT  # ipywidgets 8 would show "null" instead; 7's FileUpload has no such trait
-        row = widgets.HBox([self.upload, widgets.HTML(HINT)])
-        self.box = widgets.VBox([row, self.dialogue, self.answer] if COLAB in sys.modules else [row, self.answer])
-
-    def _ask_colab(self, button: widgets.Button) -> None:
-        """Open Colab's dialogue, which waits for the learner, and classify what comes."""
-        button.disabled = True  # a second dialogue would wait for the first
-        chosen: Mapping[str, bytes] = {}
-        with self.dialogue:
-            try:
-                chosen = import_module(f"{COLAB}.files").upload()
-            except Exception as problem:
-                self.refuse(f"Colab's upload failed: {' '.join(str(problem).split())}. Run this cell again.")
-        self.dialogue.clear_output()
-        button.disabled = False
-        self._classify(chosen.items())
-
-    def _classify(self, images: Iterable[tuple[str, bytes]]) -> None:
-        for name, content in images:
-            if len(content) > MOST_BYTES:
-                size = f"{name} has {len(content) / 1e6:.1f} MB, and at most 10 MB can be uploaded"
-                self.refuse(f"{size}: choose a smaller image, or save this one smaller.")
-                continue
-            self.try_to_answer(partial(self._answer, content, name), name)
+        self.make_upload("an image", "image/*", HINT, "choose a smaller image, or save this one smaller", self._answer)
+        self.box = self.boxed(self.answer)
 
     def _answer(self, source: Any, name: str) -> str:
         image = open_image(source)
@@ -138,13 +101,6 @@ def _is_stored_on_its_side(source: Any) -> bool:
         return False  # it was opened elsewhere
     with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
         return is_turned(image)
-
-
-def _uploaded(value: Any) -> list[tuple[str, bytes]]:
-    """Return names and contents in a FileUpload's value: a dict by name in ipywidgets 7, a tuple of dicts in 8."""
-    if isinstance(value, dict):
-        return [(name, bytes(file["content"])) for name, file in value.items()]
-    return [(file["name"], bytes(file["content"])) for file in value]
 
 
 def _thumbnail(image: Image.Image, alt: str) -> str:

@@ -6,6 +6,7 @@ from .protocol import Task as Task
 from .running import train as train
 from .running import train_and_score as train_and_score
 from .sound import SoundTask as SoundTask
+from .sound import classify_sound as classify_sound
 from .sound import sound_learner as sound_learner
 from .text import TextTask as TextTask
 from .text import classify as classify

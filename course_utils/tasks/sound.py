@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import torch
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import accuracy
@@ -11,10 +13,11 @@ from fastai.torch_basics import Transform
 from torch import nn
 
 from course_utils.backbones import SoundBackbone, find_backbone, speech_resnet
-from course_utils.data.sound.loaders import SoundLoaders, sound_loaders
-from course_utils.data.sound.sounds import Sounds
+from course_utils.data.sound.loaders import SoundLoaders, TensorSound, sound_loaders
+from course_utils.data.sound.sounds import Sounds, fit
 from course_utils.errors import CourseError
 from course_utils.surgery import split_by_block
+from course_utils.surgery.blocks import evaluating
 from course_utils.tasks.learned import LearnedTask
 
 
@@ -48,6 +51,24 @@ def sound_learner(
     learn = Learner(dls, network, **own | kwargs)
     learn.pretrained = pretrained
     return learn
+
+
+def classify_sound(learn: Learner, wave: np.ndarray) -> dict[str, float]:
+    """Give the probability (0 to 1) of each word.
+
+    Parameters
+    ----------
+    learn : Learner
+        Of sounds.
+    wave : (samples,) array
+        A recording, 8,000 samples a second; a longer one than those of training is cut to its loudest part.
+    """
+    dls = learn.dls
+    sound = TensorSound(torch.from_numpy(fit(np.asarray(wave, np.float32), dls.seconds))[None].to(dls.device))
+    with torch.no_grad(), evaluating(learn.model):
+        (given,) = dls.valid.after_batch((sound,))
+        shares = learn.model(given).softmax(1)[0]
+    return dict(zip(dls.vocab, shares.tolist(), strict=True))
 
 
 @dataclass(frozen=True, init=False)
@@ -111,7 +132,7 @@ class SoundTask(LearnedTask):
         found = find_backbone(self.backbone)
         if not isinstance(found, SoundBackbone):
             raise CourseError(
-                f"{found.name} takes no sounds: give 'speech_resnet' or 'voice_encoder'.",
+                f"{found.name} takes no sounds: give 'speech_resnet', 'spectrogram_resnet' or 'voice_encoder'.",
                 code="tasks.no-sound-backbone",
             )
         return found
