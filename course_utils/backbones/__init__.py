@@ -14,7 +14,8 @@ from course_utils.backbones.registry import (
     find_backbone,
     register,
 )
-from course_utils.backbones.sound.embedding import as_images, embed_sounds
+from course_utils.backbones.sound.embedding import embed_sounds
+from course_utils.backbones.sound.spectrogram_resnet import as_images, spectrogram_resnet
 from course_utils.backbones.sound.speech_resnet import speech_resnet, spoken_words
 from course_utils.backbones.sound.voice_encoder import voice_encoder
 from course_utils.backbones.text.awd_lstm import awd_lstm
@@ -46,6 +47,7 @@ __all__ = [
     "minilm_tokenizer",
     "register",
     "resnet18_half",
+    "spectrogram_resnet",
     "speech_resnet",
     "spoken_words",
     "training_record",

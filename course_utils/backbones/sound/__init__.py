@@ -1,5 +1,5 @@
 """Backbones of sounds: one module each, which registers its own."""
 
-from course_utils.backbones.sound import speech_resnet, voice_encoder
+from course_utils.backbones.sound import spectrogram_resnet, speech_resnet, voice_encoder
 
-__all__ = ["speech_resnet", "voice_encoder"]
+__all__ = ["spectrogram_resnet", "speech_resnet", "voice_encoder"]

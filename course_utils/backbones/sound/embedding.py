@@ -1,10 +1,9 @@
 """Embeddings of many sounds at once: what a network makes of each before its head reads it."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_utils.backbones.images.tiny_imagenet import DEVIATION, MEAN
+from course_utils.backbones.sound.spectrogram_resnet import SpectrogramResNet, as_images
 from course_utils.backbones.sound.speech_resnet import SpeechResNet
 from course_utils.backbones.sound.voice_encoder import VoiceEncoder
 from course_utils.data.sound.spectrograms import log_mel
@@ -60,11 +59,4 @@ def heard(network: nn.Module, waves: Tensor) -> Tensor:
     """Turn sounds into what a network takes: samples, spectrograms, or spectrograms as images."""
     if isinstance(network, VoiceEncoder):
         return waves
-    return log_mel(waves) if isinstance(network, SpeechResNet) else as_images(log_mel(waves))
-
-
-def as_images(spectrograms: Tensor, size: int = 64) -> Tensor:
-    """Turn spectrograms (n, 1, bands, frames) into square images (n, 3, size, size), normalised like photographs."""
-    images = F.interpolate((spectrograms + 1) / 2, (size, size), mode="bilinear", antialias=True).expand(-1, 3, -1, -1)
-    mean, deviation = (torch.tensor(each, device=images.device).view(1, 3, 1, 1) for each in (MEAN, DEVIATION))
-    return (images - mean) / deviation
+    return log_mel(waves) if isinstance(network, (SpeechResNet, SpectrogramResNet)) else as_images(log_mel(waves))
