@@ -193,6 +193,30 @@ def test_drawings_are_not_recorded_as_photographs(monkeypatch):
     assert digests.data_digest("recycling")
 
 
+def test_recordings_of_a_synthesizer_are_not_recorded_as_those_of_people(monkeypatch):
+    from course_utils.data.sound import digits
+
+    monkeypatch.setenv("COURSE_IMAGES", "photographs")
+    monkeypatch.setattr(digits, "_public", lambda: None)
+    with refused("tools.no-photographs", "spoken_digits"):
+        digests.data_digest("spoken_digits")
+
+
+def test_what_is_heard_is_part_of_the_fingerprint(monkeypatch):
+    from course_utils.data.sound import trades
+
+    before = digests.data_digest("trade_words")
+    assert digests.data_digest("trade_words") == before
+    table = trades._spoken("ward")
+    monkeypatch.setattr(trades, "_spoken", lambda trade: table.assign(wave=[-wave for wave in table.wave]))
+    assert digests.data_digest("trade_words") != before
+
+
+def test_a_task_of_sounds_uses_the_networks_weights(lesson):
+    lesson.text.write_text(TEXT.replace("BONUS = 0.25", "from course_utils.tasks import SoundTask\nBONUS = 0.25"))
+    assert [each.backbones() for each in experiments_of(lesson)] == [["speech_resnet"]] * 2
+
+
 def test_data_is_told_by_what_the_loader_gives():
     assert digests.data_digest("digits") == digests.data_digest("digits") != digests.data_digest("scans")
 

@@ -14,6 +14,7 @@ import torch
 from course_utils import environment
 from course_utils.backbones import BACKBONES, training_record
 from course_utils.data.registry import find_data_set
+from course_utils.data.sound.sounds import Sounds
 from course_utils.data.text.texts import Texts
 from course_utils.errors import CourseError
 from tools.recording.experiments import LessonExperiment
@@ -41,16 +42,18 @@ def data_digest(name: str) -> str:
     digest = hashlib.sha256()
     plain = {"augment": False} if data_set.modality == "images" else {}
     dls = data_set.function()(**{"seed": 0} | plain | dict(data_set.small))
-    is_stand_in = not dls.real if isinstance(dls, Texts) else getattr(dls, "factors", None) is not None
+    is_stand_in = not dls.real if isinstance(dls, (Texts, Sounds)) else getattr(dls, "factors", None) is not None
     if data_set.sources and environment.images() == "photographs" and is_stand_in:
         raise CourseError(
             f"{data_set.stand_in.capitalize()} stand in for the public data of {name}, and a record would call them "
             "that: name the folder of archives in COURSE_DATA_MIRROR, or set COURSE_IMAGES=drawings.",
             code="tools.no-photographs",
         )
-    if isinstance(dls, Texts):
+    if isinstance(dls, (Texts, Sounds)):
         for split in ("valid", "test", "train"):
             digest.update(getattr(dls, split).to_csv(index=False).encode())
+            for wave in dls.recordings[split] if isinstance(dls, Sounds) else ():
+                digest.update(wave.round(4).tobytes())
         return digest.hexdigest()[:16]
     for loader in (*dls.loaders[1:], dls.test):
         for images, labels in loader:

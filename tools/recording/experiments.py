@@ -64,7 +64,9 @@ class LessonExperiment:
         modalities = ({"images"} if words & {"default", "ImageTask"} else set()) | (
             {"text"} if words & {"TextTask", "text_learner"} else set()
         )
-        return sorted((words & BACKBONES.keys()) | {name for name, kind in usual.items() if kind in modalities})
+        named = words & BACKBONES.keys()
+        named |= {"speech_resnet"} if words & {"SoundTask", "sound_learner"} else set()
+        return sorted(named | {name for name, kind in usual.items() if kind in modalities})
 
     def _words(self) -> set[str]:
         words = set()
