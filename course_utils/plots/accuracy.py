@@ -69,7 +69,13 @@ def plot_confusion(matrix: Any, vocab: Sequence[str], *, title: str | None = Non
 
 
 def plot_learning_curve(
-    table: pd.DataFrame, x: str = "labels", *, arm: str = "strategy", title: str | None = None, alt: str | None = None
+    table: pd.DataFrame,
+    x: str = "labels",
+    *,
+    arm: str = "strategy",
+    arms: Sequence[str] = (),
+    title: str | None = None,
+    alt: str | None = None,
 ) -> None:
     """Show scores against labels per class, or another column, with 95% intervals: one line an arm.
 
@@ -81,6 +87,9 @@ def plot_learning_curve(
         The column along the horizontal axis, which is logarithmic for labels and for a learning rate.
     arm : str
         The column that tells the lines apart.
+    arms : sequence of str
+        Values of that column that keep the same colour, marker and dash in all figures that are given this sequence,
+        whichever of them a figure shows. Values that aren't in it follow after them.
 
     Raises
     ------
@@ -92,7 +101,10 @@ def plot_learning_curve(
     figure = Figure(layout="constrained")
     axis = figure.subplots()
     told = []
-    for number, name in enumerate(table[arm].unique()):
+    shown = list(table[arm].unique())
+    for number, name in enumerate(dict.fromkeys([*arms, *shown])):
+        if name not in shown:
+            continue  # its look stays free for it
         line = points[points[arm] == name]
         _draw_line(axis, line[x], line, name, number, metric)
         ends = [f"{_said(point, metric)} at {point[x]}" for _, point in _ends(line, metric)]

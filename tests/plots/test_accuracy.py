@@ -79,6 +79,18 @@ def test_lines_differ_in_more_than_colour(drawn):
     assert len({line.get_marker() for line in axis.get_lines()}) == 6
 
 
+def test_an_arm_keeps_its_look_in_a_figure_that_shows_fewer(drawn):
+    arms = ["counting", "frozen", "tuned"]
+    for shown in (arms, ["other", "tuned"]):
+        plot_learning_curve(runs(strategy=shown * 2, labels=[1] * len(shown) + [2] * len(shown), score=0.5), arms=arms)
+    (*_, tuned), (alone, other) = (figure.axes[0].get_lines() for figure, _ in drawn)
+    assert (alone.get_label(), other.get_label()) == ("tuned", "other")
+    for look in ("get_color", "get_marker", "get_linestyle"):
+        assert getattr(alone, look)() == getattr(tuned, look)()
+        assert getattr(other, look)() != getattr(tuned, look)()
+    assert drawn[1][1].count("tuned:") == 1 and "frozen" not in drawn[1][1]
+
+
 def test_one_run_a_point_is_refused():
     table = pd.DataFrame({"strategy": ["tuned"] * 2, "labels": [10, 20], "score": [0.8, 0.9], "metric": "accuracy"})
     with refused("statistics.too-few-runs"):
