@@ -20,7 +20,8 @@ course = setup("11_reviews")
 # %% [markdown]
 # ## Predict first
 #
-# Here are some of the reviews, and what the shop wants to know of each: is it positive or negative?
+# Here are some of the reviews, and what the shop wants to know of each: is it positive or negative? The public ones are
+# short. A customer wrote each of them under *pros* or under *cons*, and that is its label.
 
 # %%
 from course_utils import data
@@ -68,7 +69,7 @@ show_result(said, expected=tuned > 0.55)
 # %% [markdown]
 # ## What the network reads
 #
-# A network takes numbers. The [*tokenizer*](../docs/glossary.md#tokenizer) cuts a text into
+# A network works on numbers. The [*tokenizer*](../docs/glossary.md#tokenizer) cuts a text into
 # [*tokens*](../docs/glossary.md#token), pieces from its *vocabulary*, and gives the network their numbers. `##` marks a
 # piece that continues a word.
 
@@ -88,8 +89,8 @@ for text in ("The battery life is excellent", "excelent", "unbelievably good", "
 ask("11.2")
 
 # %% [markdown]
-# Texts of a batch must be equally long. The shorter ones are filled up with [*padding*](../docs/glossary.md#padding),
-# and the [*attention mask*](../docs/glossary.md#attention-mask) has a 0 for every token that the network should ignore.
+# All texts in a batch must be equally long. Shorter ones are filled up with [*padding*](../docs/glossary.md#padding), and
+# the [*attention mask*](../docs/glossary.md#attention-mask) has a 0 for every token that the network should ignore.
 
 # %%
 batch = tokenizer(["Great camera", "Not great, and not cheap"], padding=True)
@@ -98,14 +99,14 @@ for numbers, mask in zip(batch["input_ids"], batch["attention_mask"], strict=Tru
     print("   numbers", *numbers, "  mask", *mask)
 
 # %% [markdown]
-# `[CLS]` and `[SEP]` mark the beginning and the end. The network turns each token into 384 numbers. By
+# `[CLS]` and `[SEP]` mark the beginning and the end. The network turns each token into 384 numbers. Through
 # *attention*, each token takes in information from all others. The average over a text's own tokens is the text's
 # [*embedding*](../docs/glossary.md#embedding), which our linear head reads.
 
 # %% [markdown]
 # ## What it knows before any label
 #
-# Take the encoder before any fine-tuning. How similar are the embeddings of these sentences? We take their *cosine
+# Take the encoder before any fine-tuning. How similar are the embeddings of these sentences? We measure their *cosine
 # similarity*: 1 means the same direction.
 
 # %%
@@ -122,7 +123,7 @@ show_table([{"sentence": one, "similarity to the first": value} for one, value i
 
 # %% [markdown]
 # "I love this camera" is closer to "I hate this camera" than to praise for a phone. The encoder has learned what a
-# sentence is *about*. Is that true of our reviews as well? Here are the nearest three to each query, out of 500.
+# sentence is *about*. Is that true of our reviews as well? Here are the three that are nearest to each query, out of 500.
 
 # %%
 test = texts.test
@@ -133,9 +134,9 @@ for query in ("easy to use", "hard to use", "the battery lasts very long"):
     print(f"{query:28}", " | ".join(f"{row.text[:40]} ({row.label})" for row in nearest.itertuples()))
 
 # %% [markdown]
-# The neighbours share the topic, whatever they say about it. Do the numbers not say whether a review is positive? They
-# may, even if that isn't what matters most for the distance. We can't plot 384 numbers, so we plot the two directions in
-# which the reviews differ most, their *principal components*:
+# The neighbours share the topic, whatever they say about it. So is the verdict missing from these numbers? Not
+# necessarily: it may be there without mattering much for the distance. We can't plot 384 numbers, so we plot the two
+# directions in which the reviews differ most, their *principal components*:
 
 # %%
 import numpy as np
@@ -153,13 +154,13 @@ print(f"the nearest other review has the same label in {agree:.0%} of the cases;
 
 # %% [markdown]
 # Where the two kinds of marks lie apart, and neighbours agree more often than chance, much of what we want to know is
-# already there: few labels may be enough, and perhaps a linear head on the
+# already there. Then a few labels may be enough, and perhaps a linear head on the
 # [*frozen*](../docs/glossary.md#freezing) encoder.
 
 # %% [markdown]
 # ## The ladder
 #
-# Now compare five methods on the same reviews, like the ladder of lesson 01: TF-IDF; a logistic regression on the frozen
+# Now compare five methods, as on the ladder of lesson 01: TF-IDF; a logistic regression on the frozen
 # encoder; the encoder with its last two layers (of six) trained; with all layers trained; and the same network from
 # scratch. The last three take the same number of steps.
 
@@ -186,9 +187,9 @@ def share_right(learn, frame):
 
 
 # %% [markdown]
-# Each method has one learning rate, the best of three or four on another split. (Further down we ask whether that was
-# fair.) With 500 labels per class, we also test each classifier on sentences from another domain, and on difficult
-# reviews that were written for this course.
+# Each of these three has one learning rate, the best of three or four on another split. (Further down we ask whether
+# that was fair.) With 500 labels per class, we also test each classifier on sentences from another domain, and on
+# difficult reviews that were written for this course.
 
 
 # %% tags=["recorded"]
@@ -229,18 +230,19 @@ from course_utils.statistics import paired_difference
 
 runs = recorded("11/products")
 own_domain = runs.table[runs.table.on == "products"]
-plot_learning_curve(own_domain, title="Positive or negative: accuracy of each method by its labels")
+arms = list(methods(1))  # in all figures, an arm keeps its colour
+plot_learning_curve(own_domain, arms=arms, title="Positive or negative: accuracy of each method by its labels")
 
 # %%
 rivals = [("frozen encoder", "TF-IDF"), ("all layers", "frozen encoder"), ("all layers", "last two layers")]
-for one, other in [*rivals, ("from scratch", "TF-IDF")]:
+for one, other in [*rivals, ("all layers", "TF-IDF"), ("from scratch", "TF-IDF")]:
     gains = [(labels, runs.difference(one, other, labels=labels, on="products")) for labels in EPOCHS]
     print(f"{one} minus {other}:", "; ".join(f"{labels} labels {points(*gain)}" for labels, gain in gains))
 
 # %% [markdown]
 # With 20 labels per class, fine-tuning all layers is about as accurate as TF-IDF with 100, and it leads at each number of
-# labels. With 500, TF-IDF is only a few points behind, at no cost, and we can't see the frozen encoder ahead of it. From
-# scratch, in so few steps, the network stays behind.
+# labels. With 500, TF-IDF is only three or four points behind and costs next to nothing. The frozen encoder may be two
+# points ahead of it at most. From scratch, in so few steps, it stays behind.
 
 # %% [markdown]
 # Sentences about films are harder: they are less direct, and often say something good and something bad at once. Here
@@ -249,7 +251,7 @@ for one, other in [*rivals, ("from scratch", "TF-IDF")]:
 # %%
 film_runs = recorded("11/films")
 own_domain = film_runs.table[film_runs.table.on == "films"]
-plot_learning_curve(own_domain, title="Film sentences: accuracy by labels per class")
+plot_learning_curve(own_domain, arms=arms, title="Film sentences: accuracy by labels per class")
 
 # %%
 for one, other in rivals[:2]:
@@ -257,14 +259,14 @@ for one, other in rivals[:2]:
     print(f"{one} minus {other}:", "; ".join(f"{labels} labels {points(*gain)}" for labels, gain in gains))
 
 # %% [markdown]
-# With 20 labels TF-IDF is hardly better than tossing a coin here, and the frozen encoder is as good as we could see
-# fine-tuning be. With 100 and 500, fine-tuning leads. Which words occur says little about a film sentence; what they
-# mean together says more.
+# With 20 labels TF-IDF is hardly better than tossing a coin here, and fine-tuning may be a few points better or worse than
+# the frozen encoder. With 100 and 500 labels, fine-tuning leads. Single words say less about a film sentence than about a
+# product; what they mean together says more.
 
 # %% [markdown]
-# ## Learning rates that break it
+# ## How high may the learning rate be?
 #
-# Fine-tuning has one setting that can ruin it. What happens if you take thirty times too much?
+# The learning rate decides how far each step moves the weights. What happens if you take thirty times too much?
 
 # %%
 ask("11.5")
@@ -284,10 +286,14 @@ def rates(seed):
 
 # %%
 rate_runs = recorded("11/rates")
-plot_learning_curve(rate_runs.table, "learning rate", title="A learning rate that is too high ends at chance")
+title = "At a learning rate that is far too high, most runs end at chance"
+plot_learning_curve(rate_runs.table, "learning rate", arms=arms, title=title)
+ended = rate_runs.scores("all layers", **{"learning rate": TRIED[-1]})
+print(f"at {TRIED[-1]:g}, {(ended < 0.55).sum()} of {len(ended)} runs stay below 55%; the best has {ended.max():.0%}")
 
 # %% [markdown]
-# At 0.003 the network is no better than tossing a coin. Large steps destroy what the layers had learned, and a few aren't enough to learn it again.
+# At 0.003 most runs are no better than tossing a coin: the network ends up giving nearly every review the same answer. Such
+# large steps damage what the layers had learned, and so few of them can't repair it.
 
 # %% [markdown]
 # ## Half of the weights are a table of words
@@ -373,8 +379,8 @@ for (name, labels), row in means.iterrows():
 
 # %% [markdown]
 # In four of six rows the ladder's learning rate is the best of the three. In the other two a higher one is slightly
-# ahead, by less than three splits can tell from chance. If it is better, the fine-tuned methods stand a little too low
-# in the ladder.
+# ahead, by no more than chance could explain on three splits. If it really is better, the ladder shows the fine-tuned
+# methods a little too low.
 
 # %% [markdown]
 # And the network from scratch? With 20 labels per class it took 24 steps. What do 240 do, on the same 40 reviews?
@@ -416,8 +422,8 @@ for name in ("TF-IDF", "all layers"):
 
 # %% [markdown]
 # Even with ten times the steps, the network from scratch stays far behind the fine-tuned one. On some splits it ends near a
-# coin: the learning rate was too high for so many steps. A lower one does better on three splits, about as well as
-# TF-IDF. Neither has more than 40 reviews to learn words from.
+# coin, probably because the learning rate is too high for so many steps. On three splits, a lower one does better, about
+# as well as TF-IDF. Both have only 40 reviews to learn words from.
 
 # %% [markdown]
 # ## Padding, and sorting by length
@@ -462,7 +468,7 @@ print(f"sorted, the pass took {fast / slow:.0%} of the time")
 #
 # How does a classifier arrive at its score? An [*attribution*](../docs/glossary.md#attribution) divides the score among
 # the tokens. One way is *integrated gradients*: start from a text of padding, move towards the real one in small steps,
-# and add up each token's gradient along the way. `attribute_words` does so with a library, Captum.
+# and add up what each token changes along the way. `attribute_words` does so with a library, Captum.
 
 # %%
 from course_utils.diagnostics import attribute_words
@@ -476,8 +482,8 @@ plot_attributions(parts, towards="positive", title="What each token adds to the 
 classify(trained.learn, told).round(2)
 
 # %% [markdown]
-# Look at the score of "Hard to use", and at which words produce it. How often does "use" stand in the 40 reviews, and
-# under which label? A classifier that has met a word mostly on one side may take the word itself for a verdict. The
+# Look at the score of "Hard to use", and at which words produce it. How often does "use" occur in the 40 reviews, and
+# with which label? A classifier that has met a word mostly with one label may take the word itself for a verdict. The
 # accuracy alone would never show you that.
 
 # %%
@@ -511,8 +517,8 @@ for name in compared:
     print(f"{name} on films, learned on products: {points(*paired_difference(foreign.tolist(), own.tolist()))} points")
 
 # %% [markdown]
-# Each classifier loses accuracy in the other domain, against one that was trained there. TF-IDF loses most of its lead
-# over a coin, since it knows words of its own domain only; the fine-tuned encoder keeps most of its lead.
+# Each classifier is less accurate in the other domain than one that was trained there. TF-IDF loses most of its lead
+# over a coin, since it knows the words of its own domain only; the fine-tuned encoder keeps most of its lead.
 
 # %% [markdown]
 # And what about harder reviews of products? We wrote reviews of six kinds for this course, half of each kind positive.
@@ -526,7 +532,7 @@ plot_grid(hard, "strategy", "on", title="Accuracy by what makes a review hard")
 # %% [markdown]
 # Plain reviews are no problem for the fine-tuned encoder. Ironic and mixed ones are: it does *worse* than a coin there, as
 # the frozen encoder does on irony, probably because they take words at face value. Implied verdicts and negation are
-# near a coin. (All were written to be hard, and as sentences, unlike most of the training set.)
+# close to a coin. (Those five kinds were written to be hard, and all six as sentences.)
 
 # %% [markdown]
 # ## A sentence of your own
@@ -685,7 +691,7 @@ check("11.B", embedding)
 #   them in parts.
 # - **Other languages.** This tokenizer and these weights know English. Take a multilingual encoder.
 # - **Noisy labels.** Customers write pros where cons are asked for. Some of our errors are theirs.
-# - **More steps.** We gave only the network from scratch hundreds of steps, and only on 20 labels per class.
+# - **More steps.** Only the network from scratch got hundreds of steps, and only with 20 labels per class.
 # - **Another encoder.** Plain BERT's averaged states say less about sentences (Reimers and Gurevych 2019).
 
 # %% [markdown]
@@ -694,7 +700,7 @@ check("11.B", embedding)
 # - A tokenizer decides what the network can see. What becomes `[UNK]` is lost.
 # - A sentence encoder knows topics before it has seen a label, and a linear head finds your classes in its numbers.
 # - Try TF-IDF first: it takes a second, and shows how much pre-training gains over it.
-# - One setting ruins fine-tuning: with a learning rate that is far too high, accuracy falls to chance.
+# - One setting can ruin fine-tuning: with a learning rate that is far too high, most of our runs fell to chance.
 # - Sort by length, test on each domain that you will use, and look at which words decide.
 
 # %% [markdown]
