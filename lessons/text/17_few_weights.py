@@ -5,7 +5,7 @@
 #
 # Forty shops ask you to sort their customers' reviews, and each wants a classifier of its own. Forty fine-tuned copies
 # of one encoder would fill gigabytes of a server's memory. What if each copy differed from the others in less than 1% of
-# its numbers? You will build that, and see what it costs you.
+# its numbers? You will build that, and see what it costs.
 
 # %%
 from importlib.util import find_spec
@@ -61,7 +61,7 @@ predict("17.1")
 #
 # Fine-tuning turns a weight matrix W into W + ΔW. Does ΔW need as many numbers as W? LoRA bets that it doesn't: it makes
 # ΔW a product of two thin matrices, B·A, while W stays frozen. A has r rows; r is the [*rank*](../docs/glossary.md#rank).
-# The product is multiplied by alpha / r. You choose alpha: how strongly the change counts.
+# The product is multiplied by alpha / r; alpha, your choice, sets how strongly it counts.
 
 # %%
 from copy import deepcopy
@@ -83,8 +83,8 @@ class LoRALinear(nn.Module):
 
 
 # %% [markdown]
-# B starts at zero, so the network starts as the pre-trained one, exactly. After training you can add B·A to W. The network
-# is then a plain one again, with nothing extra to compute. That is called [*merging*](../docs/glossary.md#merging):
+# B starts at zero, so the network starts out exactly as the pre-trained one. After training you can add B·A to W. The
+# network is then a plain one again, with nothing extra to compute. That is called [*merging*](../docs/glossary.md#merging):
 
 
 # %%
@@ -110,7 +110,7 @@ print(f"outputs reach {beside.abs().max():.0f}; merging changes them by {gap:.0e
 ask("17.2")
 
 # %% [markdown]
-# A convolution is a matrix product at every position, so the same works there. A becomes a convolution with the same
+# A convolution is a matrix product at every position, so the same idea works there. A becomes a convolution with the same
 # kernel size and r output channels, and B a 1 × 1 convolution. Their product is again a single kernel, of low rank, so
 # you can merge here too:
 
@@ -174,7 +174,7 @@ del model, ours, theirs, pairs
 # %% [markdown]
 # ## Which weights?
 #
-# Other ways train few weights too, always with the head:
+# Other methods train few weights too, always with the head:
 #
 # - *normalisation*: the scales and shifts of the *LayerNorms*, which keep numbers in range;
 # - *biases*: all of them ([*BitFit*](../docs/glossary.md#bitfit));
@@ -185,8 +185,8 @@ del model, ours, theirs, pairs
 ask("17.4")
 
 # %% [markdown]
-# Each method needs a learning rate of its own. Each tries five, one about three times the next, on three splits that take
-# no other part, and keeps the one that does best on their validation reviews.
+# Each method needs a learning rate of its own. Each tries five, one about three times the next, on three splits that are
+# used for nothing else, and keeps the one that does best on their validation reviews.
 
 # %% tags=["recorded"]
 METHODS = {
@@ -234,13 +234,13 @@ for name, rate in BEST.items():
     print(f"{name}: best at {rate:g}, tried from {own.index.min():g} to {own.index.max():g}")
 
 # %% [markdown]
-# No method's best is at an end of its grid. Now each trains with its own, on the same ten splits: 60 reviews per class, 32
-# steps.
+# No method's best is at an end of its grid. Now each trains at its own best, on the same ten splits: 60 reviews per class,
+# 32 steps.
 
 # %% [markdown]
 # A tuned encoder may [*forget*](../docs/glossary.md#forgetting) what it could do before, so we measure an old skill as
 # well. MiniLM was trained to place similar sentences close together. Our query is every third word of a film sentence.
-# Does its vector lie closest to that of its sentence, among all the others in a test set?
+# Is that sentence, among all those of a test set, the one whose vector is closest to the query's?
 
 # %% tags=["recorded"]
 import torch
@@ -281,7 +281,7 @@ def methods(seed):
 
 
 # %%
-from course_utils.experiments.text.ladder import all_text_rungs
+from course_utils.experiments.text.ladder import FrozenEncoder, all_text_rungs
 from course_utils.quiz import found
 from course_utils.statistics import paired_difference
 
@@ -298,11 +298,11 @@ found("17.1", 100 * lead[0])
 show_result(f"LoRA minus all weights: {points(*lead)} points, with 0.33% of them", lead[0] > -0.03)
 
 # %% [markdown]
-# Each method that reaches into the encoder is ahead of the head alone, by two to four points. Among these methods we
-# could not see a difference: LoRA, for one, may be two points behind full fine-tuning, or three ahead.
+# Each method that reaches into the encoder is ahead of the head alone, by two to four points. From full fine-tuning we
+# could not tell any of them: LoRA, for one, may be two points behind it, or three ahead.
 
 # %% [markdown]
-# How good is that at all? Cheaper rungs of the ladder, on the same reviews and splits:
+# How good is that, compared with simpler methods? Here are cheaper rungs of the ladder, on the same reviews and splits:
 
 
 # %% tags=["recorded:ladder"]
@@ -317,14 +317,14 @@ for name in rungs.table.strategy.unique():
     print(f"{name}: {rungs.scores(name).mean():.1%}; LoRA minus it: {points(*gap)} percentage points")
 
 # %% [markdown]
-# Counted words are about seven points behind; a solved head on the frozen encoder, in seconds, about two. That
-# is what tuning the body is worth here.
+# Counting words is about seven points behind LoRA; a logistic regression on the frozen encoder, solved in seconds, about
+# two. Those two points are what tuning the body is worth here.
 
 # %% [markdown]
 # ## What the encoder forgets
 #
-# The record also holds the old skill, the share of queries that find their film sentence. It is a gauge of what is lost,
-# not a task for a network, since the query's words are the sentence's own: counting words finds nearly all.
+# The same runs measured the old skill, the share of queries that find their film sentence. It only shows what is lost:
+# for the search itself, counting words does better, since the query's words are the sentence's own.
 
 # %%
 ask("17.7")
@@ -339,38 +339,51 @@ print(f"counting words finds {(best == range(len(asked))).mean():.1%}", end="; "
 print(f"the encoder, not tuned, {runs.scores('not tuned', skill='search').mean():.1%} (mean of ten splits)")
 
 # %%
-for name in TUNED:
-    print(f"search, {name} minus not tuned: {points(*runs.difference(name, 'not tuned', skill='search'))} points")
+for name, other in [*((name, "not tuned") for name in TUNED), ("LoRA", "all weights")]:
+    print(f"search, {name} minus {other}: {points(*runs.difference(name, other, skill='search'))} points")
 both = runs.table[runs.table.strategy != "not tuned"]
 plot_trade_off(both, "search", "reviews", by="skill", title="What fine-tuning gains on reviews, and loses on search")
 
 # %% [markdown]
-# The head alone leaves the encoder as it is. LoRA costs it about 20 points, and we could not see that full fine-tuning
-# costs more: frozen weights don't protect an old skill while LoRA works beside them. Normalisation and adapters lost
-# about half as much, all at learning rates chosen for reviews.
+# The head alone leaves the encoder as it is. LoRA costs it about 20 points; full fine-tuning may cost five more at most.
+# Frozen weights don't protect an old skill while LoRA is added to them. Normalisation and adapters lost about half as
+# much, all at learning rates chosen for reviews.
 
 # %% [markdown]
-# ## LoRA needs a different learning rate
+# ## Which learning rate does LoRA need?
 #
-# What happens if you skip the search, and give LoRA the learning rate that was best for full fine-tuning? The record of
-# the search tells:
+# Suppose you skip the search, and give LoRA the learning rate that was best for full fine-tuning.
+
+# %%
+ask("17.6")
+
+# %% [markdown]
+# The recorded search shows what happens:
 
 # %%
 for rate in (BEST["LoRA"], BEST["all weights"]):
     print(f"LoRA at a learning rate of {rate:g}: {tried.loc['LoRA', rate]:.1f}% of the validation reviews right")
 
 # %% [markdown]
-# B starts at zero, and Adam moves each number by about the learning rate in a step. In 32 steps of 0.0001, B has hardly
-# begun to grow.
+# B starts at zero, and Adam moves each number by about the learning rate in a step. In 32 steps of 0.0001, neither B nor
+# the new head gets far. Which of them is to blame? Solve the head anew, as a logistic regression on the tuned encoder:
 
 # %%
-ask("17.6")
+slow = tune(products, lora.with_lr(BEST["all weights"]), course.seed).learn
+as_trained = products.score(slow)
+FrozenEncoder().train(slow)
+print(f"LoRA at {BEST['all weights']:g}: {as_trained:.1%}; with its head solved anew: {products.score(slow):.1%}")
+del slow
+
+# %% [markdown]
+# Mostly the head. With a better one you are about where the frozen encoder was: LoRA has hardly changed it.
 
 # %% [markdown]
 # ## Rank, and where to put it
 #
-# Rank 8 on query and value was our choice. The factor alpha / r is there to let one learning rate suit several ranks. Are
-# a smaller or a larger rank any better, or other layers, those of the *MLP* behind the attention?
+# Rank 8 on query and value was our choice. Would a smaller or a larger rank be better, or other layers, those of the *MLP*
+# that follows the attention? All get the learning rate of rank 8; the factor alpha / r is there to let one rate suit
+# several ranks.
 
 # %% tags=["recorded"]
 MLP = ("intermediate.dense", "layer.*.output.dense")
@@ -401,8 +414,8 @@ for name in PLACES:
 # %% [markdown]
 # ## The bill
 #
-# How much memory does LoRA save? Adam keeps two numbers of four bytes for each weight that trains; its gradient is a third.
-# What the forward pass keeps for the backward pass, the *activations*, has to be measured.
+# How much memory does LoRA save? For each weight that trains, Adam keeps two numbers of four bytes, and the gradient is a
+# third. What the forward pass keeps for the backward pass, the *activations*, has to be measured.
 
 # %%
 ask("17.5")
@@ -426,8 +439,8 @@ show_table([{"method": name} | cost for name, cost in bill.items()], "One step o
 del spare
 
 # %% [markdown]
-# Gradients and Adam's numbers shrink by a factor of 300; the activations only by about a third, since the error must still
-# pass back through the frozen layers.
+# Gradients and Adam's numbers shrink by a factor of 300. The activations shrink by only about a third, since the gradient
+# must still pass back through the frozen layers. On our CPU a step was faster, too.
 
 # %% [markdown]
 # ## Forty shops on one body
@@ -458,7 +471,7 @@ assert scores["products"] == scores["at first"]
 
 # %% [markdown]
 # With the weights for products, you get exactly the accuracy you started with, since the body is the same to the last
-# bit. Weights that were tuned on one body are useless on another. Suppose that somebody merges a shop's LoRA into the
+# bit. On a body that has changed, they no longer mean the same. Suppose that somebody merges one shop's LoRA into the
 # shared body:
 
 # %%
@@ -482,21 +495,21 @@ assert all(torch.equal(tensor, fresh[name]) for name, tensor in learn.model.enco
 del fresh
 
 # %% [markdown]
-# Off, it is the encoder as it was pre-trained: each of its tensors is the same to the last bit.
+# With LoRA off, the encoder is as it was pre-trained: each of its tensors is the same to the last bit.
 
 # %% [markdown]
 # ## BatchNorm in a frozen body
 #
-# A transformer's LayerNorm keeps no averages. A ResNet's BatchNorm does, and in training they follow the new images,
-# whether weights are frozen or not (lesson 04). What does that mean for a body that forty sets of LoRA weights share?
+# So far we tuned a transformer, whose LayerNorm computes everything anew for each token. The ResNet of the first lessons
+# has BatchNorm, the trap of lesson 04. What does that mean for a body that forty sets of LoRA weights share?
 
 # %%
 ask("17.8")
 
 # %% [markdown]
-# We add LoRA to all convolutions of the bundled ResNet and teach it cars and trucks. Its old skill is reading *digits*,
-# with a head that was trained before. Many notebooks freeze a network like this: they set `requires_grad` to False, add
-# LoRA, and train.
+# We add LoRA to all convolutions of the bundled ResNet and teach it to tell cars from trucks. Its old skill is to read
+# *digits*, with a head that was trained before. Many notebooks freeze a network like this: they set `requires_grad` to
+# False, add LoRA, and train.
 
 # %% tags=["recorded"]
 from course_utils.tasks import ImageTask
@@ -531,8 +544,7 @@ print(f"tensors of the body that have changed, once LoRA is taken off: {moved(ca
 print(f"with BatchNorm's running statistics frozen: {moved(frozen)}")
 
 # %% [markdown]
-# Those are the running means and variances and the counters of the BatchNorm layers. `training.LoRA` freezes them too
-# (`batchnorm="fixed"`). What does each way do to the old skill and to the new one?
+# They are the running means and variances and the counters of the BatchNorm layers. `training.LoRA` freezes them too (`batchnorm="fixed"`). What does each way do to the old skill and to the new one?
 
 # %% tags=["recorded"]
 SMALL = {
@@ -575,17 +587,19 @@ small, SKILLS = recorded("17/images"), ("vehicles", "vehicles, re-estimated", "d
 print(f"digits, before tuning: {small.scores('not tuned', skill='digits').mean():.1%}")
 rows = [{"strategy": name} | {skill: small.scores(name, skill=skill).mean() for skill in SKILLS} for name in SMALL]
 show_table(rows, "Accuracy, means of ten seeds; digits with LoRA taken off")
+for name in ("LoRA, statistics frozen", "LoRA, statistics follow"):
+    print(f"vehicles, {name} minus head only: {points(*small.difference(name, 'head only', skill=SKILLS[1]))} points")
 
 # %% [markdown]
-# Each way has its price. With frozen statistics the digits come back exactly, but on vehicles we see no gain over the head
-# alone. When they follow, vehicles gain seven points, and the shared body is spoilt. The way out is to keep the
-# statistics with each task's weights, as `tuned_weights` does.
+# Each way has its price. With frozen statistics the digits come back exactly, but vehicles gain three points at most over
+# the head alone. When the statistics follow, vehicles gain about seven points, and the shared body is spoilt. The way out
+# is to keep the statistics with each task's weights, as `tuned_weights` does.
 
 # %% [markdown]
 # ## When it isn't worth it
 #
-# This ResNet is small. Is LoRA any better on it? (Learning rates were chosen on one validation split, from three or
-# four.)
+# This ResNet is small. Is LoRA worth it there? (Each learning rate is the best of three or four on a single validation
+# split.)
 
 # %%
 for name in ("head only", "LoRA, statistics follow", "LoRA, statistics frozen"):
@@ -597,15 +611,15 @@ bill = {name: costs(spare, batch, SMALL[name]) for name in ("all weights", "LoRA
 show_table([{"method": name} | cost for name, cost in bill.items()], "One step of 16 photos", decimals=2)
 
 # %% [markdown]
-# At its best LoRA is level with all weights, within two points, and saves little. If a small network serves one task,
-# fine-tune all of it.
+# At its best LoRA is level with all weights, within two points. It saves no time, and few megabytes. If a small network
+# serves one task, fine-tune all of it.
 
 # %% [markdown]
 # ## Sixteen bits and four
 #
-# In a language model of billions of weights, even the frozen ones don't fit on a card. Since they don't change, they
-# needn't be precise. [*bfloat16*](../docs/glossary.md#bfloat16) has 16 bits: the range of *float32*, the usual 32, but
-# two or three decimal digits. A weight that trains in it can lose steps that are small beside it:
+# The billions of weights of a large language model may not fit on a card even frozen. Since they don't change, they needn't
+# be precise. [*bfloat16*](../docs/glossary.md#bfloat16) has 16 bits: the range of *float32*, the usual 32, but
+# two or three decimal digits. A weight that trains in it can lose steps that are small compared with it:
 
 # %%
 weight = torch.tensor(1.0)
@@ -617,8 +631,8 @@ for bits in (32, 16, 4.5):
 ask("17.10")
 
 # %% [markdown]
-# [*QLoRA*](../docs/glossary.md#qlora) stores frozen weights in four bits: each block of 64 shares a scale, and each weight
-# is rounded to one of 16 levels. LoRA trains on top, in 16 or 32 bits. [Dettmers and
+# [*QLoRA*](../docs/glossary.md#qlora) stores frozen weights in four bits: each is rounded to one of 16 levels; 64 share a
+# scale (the half bit in 4.5). LoRA trains on top, in 16 or 32 bits. [Dettmers and
 # others](https://arxiv.org/abs/2305.14314) report that a model of 65 billion weights was fine-tuned this way on a single
 # 48 GB GPU, and matched 16 bits.
 
@@ -645,9 +659,9 @@ print(f"{len(frozen_layers)} frozen layers rounded to 16 levels, with your LoRA:
 print(f"in 32 bits: {scores['products']:.1%}")
 
 # %% [markdown]
-# This is one network, and shows no more than that it still works. QLoRA rounds before training, so that LoRA can make up
+# This is a single network, and shows only that it still works. QLoRA rounds before training, so that LoRA can make up
 # for it, and its levels differ a little. We still computed in 32 bits: savings need a library such as `bitsandbytes`, and
-# an NVIDIA card. With one at hand, the next cell times 16 bits:
+# an NVIDIA card. If you have one, the next cell times 16 bits:
 
 # %%
 if torch.cuda.is_available():
@@ -660,10 +674,10 @@ else:
 # ## Do's and don'ts
 #
 # - **Do** search for each method's own learning rate.
-# - **Do** keep A and B after merging.
+# - **Do** keep A and B after merging: you can't undo it without them.
 # - **Do** keep BatchNorm's statistics with each task, or freeze them, if tasks share a body.
 # - **Don't** expect the encoder to keep its old skills while LoRA is active.
-# - **Don't** use LoRA to save time on a small network.
+# - **Don't** use LoRA on a small network that serves one task.
 
 # %% [markdown]
 # ## Exercises
@@ -719,9 +733,8 @@ check("17.B", unmerged)
 #
 # - **More labels.** We have 60 per class. Ben Zaken and others found that biases beat full fine-tuning on small training
 #   sets of question answering, and lose on larger ones.
-# - **A task far from what the encoder knows.** MiniLM was trained on English sentences. We
-#   didn't try another language.
-# - **More steps.** 32 are few; a method that needs more looks bad here.
+# - **A task far from what the encoder knows.** MiniLM was trained on English sentences. We didn't try another language.
+# - **More steps.** 32 are few, and a method that needs more looks bad here.
 # - **Another network.** On a larger one, the bill tips further towards LoRA.
 # - **Layers that are never called.** torch's attention reads its output layer's weight without calling the layer, so LoRA
 #   there would do nothing; `add_lora` leaves such layers out.
@@ -730,7 +743,8 @@ check("17.B", unmerged)
 # ## Recap
 #
 # - LoRA freezes W and trains a product B·A beside it; merged, it leaves a plain network with the same outputs.
-# - On our reviews, each way to reach into the encoder beat the head alone; we saw no difference from full fine-tuning.
+# - On our reviews, each method that reaches into the encoder beat the head alone; from full fine-tuning we could tell
+#   none of them.
 # - Gradients and Adam's memory shrink with the number of trained weights; the activations shrink much less.
 # - While LoRA is active, the encoder has lost part of its old skill; take it off, and the old encoder is back exactly.
 # - With BatchNorm, that holds only if the running statistics are frozen, or kept with each task's weights.
