@@ -518,7 +518,7 @@ for name in compared:
 
 # %% [markdown]
 # Each classifier is less accurate in the other domain than one that was trained there. TF-IDF loses most of its lead
-# over a coin, since it knows the words of its own domain only; the fine-tuned encoder keeps most of its lead.
+# over a coin, since it knows the words of its own domain only; the fine-tuned encoder keeps more of its lead.
 
 # %% [markdown]
 # And what about harder reviews of products? We wrote reviews of six kinds for this course, half of each kind positive.
