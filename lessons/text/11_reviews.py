@@ -483,8 +483,8 @@ classify(trained.learn, told).round(2)
 
 # %% [markdown]
 # Look at the score of "Hard to use", and at which words produce it. How often does "use" occur in the 40 reviews, and
-# with which label? A classifier that has met a word mostly with one label may take the word itself for a verdict. The
-# accuracy alone would never show you that.
+# with which label? A classifier that has met a word mostly with one label may take it for a verdict. If the count doesn't
+# explain it, the encoder brought it along. Accuracy shows you neither.
 
 # %%
 texts.train[texts.train.text.str.contains(r"\buse", case=False)].label.value_counts()
