@@ -191,7 +191,7 @@ LESSONS = (
         goals=(
             "tune a language model on texts that nobody has labelled, and measure what it has learned;",
             "turn a language model into a classifier;",
-            "tell which pieces of a famous recipe help on your data.",
+            "find out whether the pieces of a famous recipe help on your data.",
         ),
         extra="text",
         data="texts",
