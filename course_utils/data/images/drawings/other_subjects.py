@@ -4,7 +4,7 @@ import numpy as np
 
 from course_utils.data.images.drawings.raster import Scene
 from course_utils.data.images.drawings.rng import BatchRng
-from course_utils.data.images.drawings.street import jitter, table
+from course_utils.data.images.drawings.street import SHADOW, jitter, table
 from course_utils.data.images.drawings.vehicles import PAINTS
 
 WALLS = {
@@ -40,7 +40,7 @@ def paint_house(scene: Scene, rng: BatchRng) -> None:
     pane = np.where(lit[:, None], (226.0, 204.0, 140.0), np.asarray((92.0, 112.0, 128.0)))
     glass = scene.paint(pane + rng.between(-40, 30)[:, None], glow=lit * 0.9)
     frame = scene.paint(jitter(rng, np.full((scene.n, 3), 220.0), 24))
-    scene.disc(0, 0, wide * 0.54, 1.4, scene.paint((46, 46, 50)))
+    scene.disc(0, 0, wide * 0.54, 1.4, scene.paint(SHADOW))
     stack = wide * rng.between(-0.3, 0.3)
     outline = table(ROOFS, roof)
     scene.box(stack - 1.6, high, stack + 1.6, high + wide * 0.42, dim, rng.chance(0.5) & (roof < 2))
@@ -75,7 +75,7 @@ def paint_tree(scene: Scene, rng: BatchRng) -> None:
     colour = jitter(rng, table(leaves, rng.pick(tuple(leaves), "body_colour")), 18)
     leaf, dim, light = scene.paint(colour), scene.paint(colour * 0.72), scene.paint(colour * 0.85 + 34)
     bark = scene.paint(jitter(rng, np.full((scene.n, 3), (96.0, 74.0, 56.0)), 18))
-    shadow = scene.paint((46, 46, 50))
+    shadow = scene.paint(SHADOW)
     needles = sort == 2
     for tree in range(3):
         shown, x = tree < count, (tree + 1) // 2 * (1 - 2 * (tree % 2)) * rng.between(11, 18)
@@ -111,7 +111,7 @@ def paint_boat(scene: Scene, rng: BatchRng) -> None:
     water = jitter(rng, np.full((scene.n, 3), (70.0, 116.0, 144.0)), 16)
     lift = np.where(afloat, 0.0, rng.between(1.5, 4.0))
     sailing = hull == 0
-    scene.disc(0, 0, long * 0.5, 1.2, scene.paint((46, 46, 50)), ~afloat)
+    scene.disc(0, 0, long * 0.5, 1.2, scene.paint(SHADOW), ~afloat)
     for stand in (-0.26, 0.18):
         scene.box(long * stand, 0, long * (stand + 0.06), lift + 1, rope, ~afloat)
     mast, boom = lift + deck + long * rng.between(0.5, 0.7), lift + deck * 1.5

@@ -29,6 +29,7 @@ class Scene:
         self.samples = np.zeros((n, SIDE, SIDE), np.uint8)
         self.colours: list[np.ndarray] = []
         self.glows: list[np.ndarray] = []
+        self.shown = np.ones(n, bool)  # the images that are painted on; a painter that is called for some sets it
         self.stand(0.0, float(SIZE))
 
     def stand(
@@ -64,7 +65,7 @@ class Scene:
 
     def polygon(self, xs: Sequence[Number], ys: Sequence[Number], paint: int, show: Number = True) -> None:
         """Fill the polygon with these corners; every row of samples may cross it in one piece only."""
-        drawn = np.flatnonzero(self._column(show))
+        drawn = np.flatnonzero(self.shown & np.broadcast_to(show, self.n))
         if not drawn.size:
             return
         right, up = (np.stack([self._column(value) for value in values])[:, drawn] for values in (xs, ys))
@@ -85,7 +86,7 @@ class Scene:
 
     def disc(self, x: Number, y: Number, rx: Number, ry: Number, paint: int, show: Number = True) -> None:
         """Fill the ellipse with centre (x, y) and half-axes rx and ry."""
-        drawn = np.flatnonzero(self._column(show))
+        drawn = np.flatnonzero(self.shown & np.broadcast_to(show, self.n))
         if not drawn.size:
             return
         x, y, rx, ry = (self._column(value)[drawn] for value in (x, y, rx, ry))

@@ -2,26 +2,38 @@
 
 import numpy as np
 
-from course_utils.data.images.drawings.raster import FINE, SIZE, Scene
+from course_utils.data.images.drawings.raster import FINE, Scene
 from course_utils.data.images.drawings.rng import BatchRng
 from course_utils.data.images.drawings.settings import SceneSettings
 
 GRID = 8  # the painted style's brushwork is random on a grid of 8×8 and smooth in between
 
 
-def render(scene: Scene, rng: BatchRng, settings: SceneSettings, texture: np.ndarray) -> np.ndarray:
-    """Render the pixels uint8 (n, 64, 64, 3) of a scene; texture: random bytes, uint8 (n, 64·64·3 + 8·8)."""
+def render(scene: Scene, rng: BatchRng, settings: SceneSettings, texture: np.ndarray, fine: int = FINE) -> np.ndarray:
+    """Render the pixels uint8 (n, size, size, 3) of a scene.
+
+    Parameters
+    ----------
+    scene, rng, settings
+        What was painted, with the numbers and settings of all its images.
+    texture : uint8 (n, size·size·3 + 8·8)
+        Random bytes.
+    fine : int
+        Samples along a side of a pixel: 3 for 64 pixels a side, 2 for 96.
+    """
     colours = _light(scene, rng, settings)
     samples = scene.samples
     if settings.style == "sketch":
         samples = _outline(samples, colours.shape[1])
         pencil = np.full((scene.n, 1, 3), 52)
         colours = np.concatenate([235 - (235 - colours) * 2 // 5, pencil], 1)
-    pixels = _shrink(samples, colours)
-    bytes_ = SIZE * SIZE * 3
+    pixels = _shrink(samples, colours, fine)
+    bytes_ = pixels[0].size
     if settings.style == "painted":
         strokes = texture[:, bytes_ : bytes_ + GRID * GRID].reshape(-1, GRID, GRID).astype(np.int16) - 128
-        pixels += (_interpolate(strokes)[..., None] * pixels) >> 11  # up to a sixteenth lighter or darker
+        pixels += (
+            _interpolate(strokes, pixels.shape[1])[..., None] * pixels
+        ) >> 11  # up to a sixteenth lighter or darker
     if settings.blur > 0:
         pixels = _blur(pixels, settings.blur)
     if settings.noise > 0:
@@ -52,28 +64,29 @@ def _outline(samples: np.ndarray, pencil: int) -> np.ndarray:
     return np.where(edge, np.uint8(pencil), samples)
 
 
-def _shrink(samples: np.ndarray, colours: np.ndarray) -> np.ndarray:
-    """Return the mean colour int16 (n, 64, 64, 3) of each pixel's nine samples.
+def _shrink(samples: np.ndarray, colours: np.ndarray, fine: int) -> np.ndarray:
+    """Return the mean colour int16 (n, size, size, 3) of each pixel's samples.
 
-    Red, green and blue travel in 16-bit lanes of one 64-bit number, so that one look-up and eight additions do.
+    Red, green and blue travel in 16-bit lanes of one 64-bit number, so that one look-up and few additions do.
     """
     lanes = colours[..., 0].astype("<u8") | colours[..., 1].astype("<u8") << 16 | colours[..., 2].astype("<u8") << 32
-    sums = np.zeros((len(samples), SIZE, SIZE), "<u8")
+    size, others = samples.shape[1] // fine, range(1, fine)
+    sums = np.zeros((len(samples), size, size), "<u8")
     for image in range(len(samples)):
-        fine = lanes[image].take(samples[image], mode="clip")
-        rows = fine[0::FINE] + fine[1::FINE] + fine[2::FINE]
-        np.add(rows[:, 0::FINE] + rows[:, 1::FINE], rows[:, 2::FINE], out=sums[image])
+        colour = lanes[image].take(samples[image], mode="clip")
+        rows = sum((colour[row::fine] for row in others), colour[0::fine])
+        sums[image] = sum((rows[:, column::fine] for column in others), rows[:, 0::fine])
     mean = sums.view("<u2").reshape(*sums.shape, 4)[..., :3].astype(np.int16)
-    return (mean + 4) // (FINE * FINE)
+    return (mean + fine * fine // 2) // (fine * fine)
 
 
-def _interpolate(grid: np.ndarray) -> np.ndarray:
+def _interpolate(grid: np.ndarray, size: int) -> np.ndarray:
     """Interpolate whole numbers (n, 8, 8) over the image; float32 holds every step exactly."""
-    position = (2 * np.arange(SIZE) + 1) * (GRID - 1)
-    left, part = position // (2 * SIZE), position % (2 * SIZE) // 2
-    weights = np.zeros((SIZE, GRID), np.float32)
-    weights[np.arange(SIZE), left], weights[np.arange(SIZE), left + 1] = 64 - part, part
-    return np.floor(weights @ grid.astype(np.float32) @ weights.T / 4096).astype(np.int16)
+    position = (2 * np.arange(size) + 1) * (GRID - 1)
+    left, part = position // (2 * size), position % (2 * size) // 2
+    weights = np.zeros((size, GRID), np.float32)
+    weights[np.arange(size), left], weights[np.arange(size), left + 1] = size - part, part
+    return ((weights @ grid.astype(np.float32) @ weights.T).astype(np.int32) // size**2).astype(np.int16)
 
 
 def _blur(pixels: np.ndarray, radius: float) -> np.ndarray:
@@ -86,9 +99,10 @@ def _blur(pixels: np.ndarray, radius: float) -> np.ndarray:
     bell = np.floor(1e6 * (1 - (offsets / (radius + 1)) ** 2) ** 2).astype(int)
     bell = 1024 * bell // bell.sum()
     bell[len(bell) // 2] += 1024 - bell.sum()
-    matrix = np.zeros((SIZE, SIZE), np.float32)
+    size = pixels.shape[1]
+    matrix = np.zeros((size, size), np.float32)
     for offset, weight in zip(offsets, bell, strict=True):
-        np.add.at(matrix, (np.arange(SIZE), (np.arange(SIZE) + offset).clip(0, SIZE - 1)), weight)
+        np.add.at(matrix, (np.arange(size), (np.arange(size) + offset).clip(0, size - 1)), weight)
     planes = pixels.transpose(0, 3, 1, 2).astype(np.float32)
     for _ in range(2):
         planes = np.floor((planes @ matrix.T + 512) / 1024).swapaxes(2, 3)

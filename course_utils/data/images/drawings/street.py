@@ -21,6 +21,7 @@ FIELDS = {
     "soil": (134, 108, 84),
     "sea": (72, 120, 148),
 }
+SHADOW = (46, 46, 50)  # of whatever stands on the ground
 ROADS = {"asphalt": (92, 94, 98), "concrete": (164, 162, 156), "dirt": (150, 124, 96), "tar": (62, 64, 70)}
 # Eight corners of one piece of the backdrop, across -1 to 1 and up 0 to 1.
 PIECES = {
@@ -60,9 +61,9 @@ def paint_street(scene: Scene, rng: BatchRng, settings: SceneSettings) -> np.nda
     ground = rng.between(44.0, 53.0, "ground")
     tilt = settings.tilt + rng.between(-2.0, 2.0)
     rng.keep("tilt", tilt)
-    _paint_sky(scene, rng, horizon, settings)
+    paint_sky(scene, rng, horizon, settings)
     scene.stand(SIZE / 2, horizon, tilt=tilt)
-    _paint_backdrop(scene, rng)
+    paint_backdrop(scene, rng)
 
     field = jitter(rng, table(FIELDS, rng.pick(tuple(FIELDS), "field")), 16)
     near = scene.paint(field)
@@ -86,7 +87,8 @@ def paint_street(scene: Scene, rng: BatchRng, settings: SceneSettings) -> np.nda
     return ground
 
 
-def _paint_sky(scene: Scene, rng: BatchRng, horizon: np.ndarray, settings: SceneSettings) -> None:
+def paint_sky(scene: Scene, rng: BatchRng, horizon: np.ndarray, settings: SceneSettings) -> None:
+    """Paint the sky, its sun and clouds down to the horizon (n,), in pixels from the top edge."""
     high, low = (np.asarray(pair, float) for pair in zip(*SKIES.values(), strict=True))
     sky = rng.pick(tuple(SKIES), "sky")
     drift = jitter(rng, np.zeros((scene.n, 3)), 12)
@@ -106,7 +108,8 @@ def _paint_sky(scene: Scene, rng: BatchRng, horizon: np.ndarray, settings: Scene
         scene.disc(x + wide * rng.between(-0.5, 0.5), y + wide * 0.2, wide * 0.5, wide * 0.4, cloud, clouds > number)
 
 
-def _paint_backdrop(scene: Scene, rng: BatchRng) -> None:
+def paint_backdrop(scene: Scene, rng: BatchRng) -> None:
+    """Paint hills, houses or a wood on the horizon, where the scene's origin is."""
     backdrop = rng.pick(tuple(PIECES), "backdrop")
     outlines, show = table(PIECES, backdrop), backdrop != list(PIECES).index("open")
     colour = jitter(rng, table(BACKDROP_COLOURS, backdrop), 20)

@@ -6,7 +6,7 @@ import numpy as np
 
 from course_utils.data.images.drawings.raster import Scene
 from course_utils.data.images.drawings.rng import BatchRng
-from course_utils.data.images.drawings.street import jitter, table
+from course_utils.data.images.drawings.street import SHADOW, jitter, table
 
 PAINTS = {
     "red": (186, 44, 40),
@@ -107,7 +107,7 @@ class Parts:
         self.head = scene.paint(np.where(lamps[:, None], (255, 246, 200), (204, 204, 192)), glow=lamps * 1.0)
         self.tail = scene.paint((196, 40, 34), glow=lamps * 0.9)
         self.body_paint, self.body_shade, self.body_light = self.coat("body_colour")
-        scene.disc(0, 0, self.length * 0.54, 1.4, scene.paint((46, 46, 50)))
+        scene.disc(0, 0, self.length * 0.54, 1.4, scene.paint(SHADOW))
 
     def coat(self, name: str = "") -> tuple[int, int, int]:
         """Mix the paints of one colour: in plain light, in shade and where light is reflected."""
