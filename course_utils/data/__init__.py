@@ -1,4 +1,4 @@
-"""The data sets that lessons load by name, `images`, `texts` and `sounds` for your own, and loaders of both of these.
+"""The data sets that lessons load by name, `images`, `boxed_images`, `texts` and `sounds` for your own, and loaders.
 
 A module is imported when it is first used.
 """
@@ -10,6 +10,11 @@ import lazy_loader
 from course_utils.data.registry import DATA_SETS, DataSet, find_data_set, load
 
 if TYPE_CHECKING:  # as what type checkers see: when the course runs, it is the package, which can be called
+    from course_utils.data.boxes.boxed import BoxedImages as BoxedImages
+    from course_utils.data.boxes.loaders import augment_boxes as augment_boxes
+    from course_utils.data.boxes.loaders import box_augmentation as box_augmentation
+    from course_utils.data.boxes.loaders import box_loaders as box_loaders
+    from course_utils.data.boxes.own import boxed_images as boxed_images
     from course_utils.data.images.own.loading import images as images
     from course_utils.data.images.own.report import image_report as image_report
     from course_utils.data.sound.augmentation import AddNoise as AddNoise
@@ -25,6 +30,9 @@ if TYPE_CHECKING:  # as what type checkers see: when the course runs, it is the 
 
 _loaders = [entry.loader.removeprefix(f"{__name__}.").split(":") for entry in DATA_SETS.values()]
 _attributes = {module: [name] for module, name in _loaders} | {
+    "boxes.boxed": ["BoxedImages"],
+    "boxes.loaders": ["augment_boxes", "box_augmentation", "box_loaders"],
+    "boxes.own": ["boxed_images"],
     "images.own.report": ["image_report"],
     "sound.augmentation": ["AddNoise", "Mask", "Shift"],
     "sound.loaders": ["sound_loaders"],

@@ -11,13 +11,11 @@ from course_utils.errors import CourseError
 
 
 @dataclass(frozen=True, kw_only=True)
-class SplitOptions:
-    """What can be asked of any data set.
+class DivisionOptions:
+    """What can be asked of any data set; a subclass adds how many items there are to train on.
 
     Parameters
     ----------
-    n_per_class : int, optional
-        Training items of each class; None takes all that are left. Fewer are always among those of a larger number.
     seed : int, optional
         Decides the split, and the order of batches; None is the course's seed.
     split : (float, float)
@@ -25,7 +23,6 @@ class SplitOptions:
         each class from 1 upwards.
     """
 
-    n_per_class: int | None = None
     seed: int | None = None
     split: tuple[float, float] = (0.2, 0.2)
 
@@ -39,6 +36,19 @@ class SplitOptions:
     def chosen_seed(self) -> int:
         """The seed that was given, or else the course's."""
         return environment.seed() if self.seed is None else self.seed
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitOptions(DivisionOptions):
+    """What can be asked of any data set whose items have one class each, besides `DivisionOptions`.
+
+    Parameters
+    ----------
+    n_per_class : int, optional
+        Training items of each class; None takes all that are left. Fewer are always among those of a larger number.
+    """
+
+    n_per_class: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ class DataSet:
     loader : str
         Where its function is, as "module:function"; the module is imported when the data set is first loaded.
     modality : str
-        What an item is: "images", "text" or "sound".
+        What an item is: "images", "boxes" (images with boxes), "text" or "sound".
     about : str
         One line that says what it holds.
     licence, citation : str
@@ -138,6 +138,28 @@ DATA_SETS: dict[str, DataSet] = {
             sources=("brain_tumor",),
             stand_in="drawings",
             small={"n_per_class": 3, "split": (0.03, 0.06)},
+        ),
+        DataSet(
+            name="streets",
+            loader="course_utils.data.boxes.streets:streets",
+            modality="boxes",
+            about="drawn streets with boxes around cars, trucks, people and signs, by day, by night and in the rain",
+            licence=_DRAWN,
+            citation="this course",
+            classes=4,
+            small={"n_images": 8, "split": (3, 5)},
+        ),
+        DataSet(
+            name="blood_cells",
+            loader="course_utils.data.boxes.cells:blood_cells",
+            modality="boxes",
+            about="364 photographs of blood with boxes around red cells, white cells and platelets, or drawings",
+            licence=f"photographs: {SOURCES['blood_cells'].licence}; drawings: {_DRAWN}",
+            citation=SOURCES["blood_cells"].citation,
+            classes=3,
+            sources=("blood_cells",),
+            stand_in="drawings",
+            small={"n_images": 8, "split": (3, 5)},
         ),
         DataSet(
             name="reviews",

@@ -76,6 +76,7 @@ class Source:
 
 
 LINE = 20  # bytes, about, of a line in a publisher's list of files
+_BLOOD = "d272fb14cdff6e473fafeeeba32aba5f560e9e43"
 _BRAIN = "30470ae8eb2e4a523df7dc45dd5323903cb98365"
 _CIFAR = "d7d05618061fe37d830fb0419063d113c575ccbc"
 _DIGITS = "26eb9aaf76e81b692f806f9140c2d2777410d7a1"
@@ -84,6 +85,18 @@ _NLTK = "https://github.com/nltk/nltk_data/raw/5db857e6f7df11eabb5e5665836db9ec8
 SOURCES = {
     source.name: source
     for source in (
+        Source(
+            name="blood_cells",
+            about="BCCD: 364 photographs of blood under a microscope, with boxes around cells, for `blood_cells`",
+            url=f"https://github.com/Shenggan/BCCD_Dataset/archive/{_BLOOD}.zip",
+            archive=f"BCCD_Dataset-{_BLOOD}.zip",
+            size=7_862_418,
+            unpacked=20_000_000,
+            counted=r"/BCCD/(JPEGImages/[^/]+\.jpg|Annotations/[^/]+\.xml|ImageSets/Main/[^/]+\.txt)$",
+            licence="MIT",
+            citation="Shenggan 2018, BCCD Dataset, GitHub; from photographs by cosmicad and akshaylamba",
+            content="6ef71e247dd81eb755751da01c97fbddbc41a8733e1bb9604a3fefef413cd981",
+        ),
         Source(
             name="brain_tumor",
             about="253 MR slices with and without a tumour, and 2,065 copies that were made of them, for `mri`",

@@ -13,15 +13,17 @@ from support.datasets import class_folders
 from support.errors import refused
 
 from course_utils import data
+from course_utils.data.boxes.boxed import BoxedImages, BoxOptions
 from course_utils.data.images.options import ImageOptions
-from course_utils.data.options import SplitOptions
+from course_utils.data.options import DivisionOptions, SplitOptions
 from course_utils.data.registry import DATA_SETS, DataSet
 from course_utils.data.sound.sounds import Sounds
 from course_utils.data.sources import SOURCES
 from course_utils.data.text.texts import Texts
 
-OPTIONS = {"images": ImageOptions, "text": SplitOptions, "sound": SplitOptions}  # the common options of each modality
-Loaded = DataLoaders | Texts | Sounds
+# The common options of each modality.
+OPTIONS = {"images": ImageOptions, "boxes": BoxOptions, "text": SplitOptions, "sound": SplitOptions}
+Loaded = DataLoaders | Texts | Sounds | BoxedImages
 NEEDED_SPLITS = ("train", "valid", "test")
 
 # One's own images have no content that a registry could describe; they keep all other promises, here with drawn files.
@@ -64,7 +66,9 @@ def small(entry: DataSet, **options: Any) -> Loaded:
 
 
 def items(loaded: Loaded) -> list[list]:
-    """What is in each split: the numbers of images, the texts themselves, or the names of recordings."""
+    """What is in each split: the numbers of images, the texts themselves, or names."""
+    if isinstance(loaded, BoxedImages):
+        return [loaded.names[split] for split in NEEDED_SPLITS]
     if isinstance(loaded, Sounds):
         return [getattr(loaded, split).name.tolist() for split in NEEDED_SPLITS]
     if isinstance(loaded, Texts):
@@ -78,6 +82,8 @@ def classes(loaded: Loaded) -> list[str]:
 
 def labels(loaded: Loaded) -> list[int]:
     """The classes of the training set, as numbers."""
+    if isinstance(loaded, BoxedImages):
+        return torch.cat(loaded.boxes["train"])[:, 4].int().tolist()
     if isinstance(loaded, Texts | Sounds):
         return loaded.targets("train").tolist()
     return [int(label) for _, label in loaded.train_ds]
@@ -85,9 +91,14 @@ def labels(loaded: Loaded) -> list[int]:
 
 def contents(loaded: Loaded) -> set:
     """The training set itself, whatever its numbers are."""
-    if isinstance(loaded, Texts | Sounds):
+    if isinstance(loaded, Texts | Sounds | BoxedImages):
         return set(items(loaded)[0])
     return {loaded.train_ds[i][0].tobytes() for i in range(len(loaded.train_ds))}
+
+
+def counted(entry: DataSet) -> str:
+    """The option that says how many items there are to train on."""
+    return "n_images" if entry.modality == "boxes" else "n_per_class"
 
 
 def unaugmented(entry: DataSet, **options: Any) -> Loaded:
@@ -117,7 +128,7 @@ def test_the_signature_shows_every_option(entry):
     assert set(common) <= set(shown) and "kwargs" not in shown
     assert ("size" in shown) == (entry.modality == "images")
     assert entry.size is None or shown["size"].default == entry.size
-    assert issubclass(OPTIONS[entry.modality], SplitOptions)
+    assert issubclass(OPTIONS[entry.modality], DivisionOptions)
     assert "Parameters\n" in inspect.getdoc(entry.function())
 
 
@@ -140,7 +151,10 @@ def test_every_class_is_in_the_training_set(entry, ready):
         assert len(classes(loaded)) == entry.classes
     found = labels(loaded)
     assert set(found) == set(range(len(classes(loaded))))
-    assert len(found) == entry.small["n_per_class"] * len(classes(loaded))
+    if entry.modality == "boxes":
+        assert len(items(loaded)[0]) == entry.small["n_images"]
+    else:
+        assert len(found) == entry.small["n_per_class"] * len(classes(loaded))
 
 
 @every_data_set
@@ -164,8 +178,9 @@ def test_the_courses_seed_is_the_default(entry, ready, monkeypatch):
 
 @every_data_set
 def test_fewer_labels_are_among_more_and_the_other_splits_stay(entry, ready):
-    few, more = unaugmented(entry, n_per_class=1), unaugmented(entry)
-    assert contents(few) <= contents(more) and len(labels(few)) == len(classes(few))
+    few, more = unaugmented(entry, **{counted(entry): 1}), unaugmented(entry)
+    assert contents(few) <= contents(more) and len(items(few)[0]) < len(items(more)[0])
+    assert len(items(few)[0]) == (1 if entry.modality == "boxes" else len(classes(few)))
     assert items(few)[1:] == items(more)[1:]
 
 
@@ -179,21 +194,24 @@ def test_the_options_are_honoured(entry, ready):
     assert normalised.min() < 0
 
 
-WRONG = [
-    ({"n_per_class": 0}, "data.bad-number"),
-    ({"n_per_class": 10**6}, "data.too-few-items"),
-    ({"split": (0.2,)}, "data.bad-split"),
-    ({"n_per_clas": 3}, "data.unknown-option"),
-]
+def wrong(entry: DataSet) -> list[tuple[dict[str, Any], str]]:
+    return [
+        ({counted(entry): 0}, "data.bad-number"),
+        ({counted(entry): 10**6}, "data.too-few-items"),
+        ({"split": (0.2,)}, "data.bad-split"),
+        ({counted(entry)[:-1]: 3}, "data.unknown-option"),
+    ]
+
+
 WRONG_OF_IMAGES = [({"size": 0}, "data.bad-number"), ({"bs": 2.5}, "data.bad-number")]
 
 
 @pytest.mark.parametrize(
     ("entry", "options", "code"),
     [
-        pytest.param(entry, *wrong, id=f"{entry.name}-{wrong[0]}")
+        pytest.param(entry, *each, id=f"{entry.name}-{each[0]}")
         for entry in EVERY
-        for wrong in WRONG + (WRONG_OF_IMAGES if entry.modality == "images" else [])
+        for each in wrong(entry) + (WRONG_OF_IMAGES if entry.modality == "images" else [])
     ],
 )
 def test_wrong_options_are_refused(entry, ready, options, code):
@@ -201,7 +219,7 @@ def test_wrong_options_are_refused(entry, ready, options, code):
     with refused(code):
         small(entry, **options)
     if code == "data.unknown-option":
-        with refused(code, f"{entry.name} has no option {name!r}", "did you mean 'n_per_class'?"):
+        with refused(code, f"{entry.name} has no option {name!r}", f"did you mean {counted(entry)!r}?"):
             small(entry, **options)
 
 
