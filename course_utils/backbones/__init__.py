@@ -1,11 +1,15 @@
 """Pre-trained networks: the bundled ones, which need no download, those of packages, and the machine's choice."""
 
+from course_utils.backbones.detection.grid_detector import Found, GridDetector, decode, detection_loss
+from course_utils.backbones.detection.library import library_detector
+from course_utils.backbones.detection.street_detector import street_detector
 from course_utils.backbones.images.efficientnet_lite0 import efficientnet_lite0
 from course_utils.backbones.images.resnet18_half import resnet18_half
 from course_utils.backbones.images.vgg16_quarter import vgg16_quarter
 from course_utils.backbones.registry import (
     BACKBONES,
     Backbone,
+    BoxBackbone,
     ImageBackbone,
     SoundBackbone,
     TextBackbone,
@@ -29,6 +33,9 @@ from course_utils.backbones.weights import training_record, verify_weights
 __all__ = [
     "BACKBONES",
     "Backbone",
+    "BoxBackbone",
+    "Found",
+    "GridDetector",
     "ImageBackbone",
     "SoundBackbone",
     "TextBackbone",
@@ -37,12 +44,15 @@ __all__ = [
     "awd_lstm",
     "bert_base",
     "check_tokenizer",
+    "decode",
     "default",
     "default_backbone",
+    "detection_loss",
     "efficientnet_lite0",
     "embed",
     "embed_sounds",
     "find_backbone",
+    "library_detector",
     "minilm",
     "minilm_tokenizer",
     "register",
@@ -50,6 +60,7 @@ __all__ = [
     "spectrogram_resnet",
     "speech_resnet",
     "spoken_words",
+    "street_detector",
     "training_record",
     "verify_weights",
     "vgg16_quarter",

@@ -141,6 +141,30 @@ class SoundBackbone(Backbone):
         return 2 * torch.rand(batch, 1, 40, 100, generator=numbers) - 1
 
 
+@dataclass(frozen=True, kw_only=True)
+class BoxBackbone(Backbone):
+    """A network that finds things in images.
+
+    `build(weights=None, classes=...)` takes the names of what it is to find.
+
+    Attributes
+    ----------
+    classes : tuple of str
+        What it finds with trained weights.
+    example : tuple of int
+        Shape of one input.
+    """
+
+    classes: tuple[str, ...]
+    example: tuple[int, ...] = (3, 96, 96)
+
+    modality = "boxes"
+
+    def example_input(self, batch: int = 2) -> Tensor:
+        """Make up a batch that it takes."""
+        return torch.randn(batch, *self.example, generator=torch.Generator().manual_seed(0))
+
+
 BACKBONES: dict[str, Backbone] = {}
 
 

@@ -11,6 +11,7 @@ from support.training import train
 from course_utils import surgery
 from course_utils.backbones import (
     BACKBONES,
+    BoxBackbone,
     ImageBackbone,
     SoundBackbone,
     TextBackbone,
@@ -21,15 +22,16 @@ from course_utils.backbones import (
 )
 from course_utils.backbones.text.awd_lstm import LanguageModel
 
-MODALITIES = ("images", "text", "words", "sound")
+MODALITIES = ("images", "text", "words", "sound", "boxes")
 IMAGES = [name for name, each in BACKBONES.items() if isinstance(each, ImageBackbone)]
 TEXTS = [name for name, each in BACKBONES.items() if isinstance(each, TextBackbone)]
 WORDS = [name for name, each in BACKBONES.items() if isinstance(each, LanguageModel)]
+BOXES = [name for name, each in BACKBONES.items() if isinstance(each, BoxBackbone)]
 SOUNDS = [name for name, each in BACKBONES.items() if isinstance(each, SoundBackbone)]
 
 
 def test_every_backbone_takes_something_that_is_tested_here():
-    assert sorted(IMAGES + TEXTS + WORDS + SOUNDS) == sorted(BACKBONES)
+    assert sorted(IMAGES + TEXTS + WORDS + SOUNDS + BOXES) == sorted(BACKBONES)
     assert {each.modality for each in BACKBONES.values()} == set(MODALITIES)
 
 
@@ -92,6 +94,20 @@ def test_a_backbone_of_sounds_builds_and_can_be_fine_tuned(name):
     assert (surgery.drift(before, network).change == 0).all()
     surgery.replace_head(network, "linear", n_out=7)
     assert network(batch).shape == (2, 7)
+
+
+@pytest.mark.parametrize("name", BOXES)
+def test_a_detector_builds_and_can_be_fine_tuned(name):
+    backbone = find_backbone(name)
+    network = backbone.build(weights=None, classes=["bus", "tram"]).eval()
+    assert tuple(block.name for block in surgery.blocks(network)) == backbone.blocks
+    batch = backbone.example_input()
+    assert network(batch).shape == (2, 5 + 2, batch.shape[2] // 8, batch.shape[3] // 8)
+    surgery.freeze(network, batchnorm="fixed")
+    assert surgery.describe(network).trainable.tolist()[:-1] == [0] * (len(backbone.blocks) - 1)
+    before = surgery.snapshot(network)
+    assert (surgery.drift(before, network).change == 0).all()
+    assert len(backbone.build(weights=None).head.bias) == 5 + len(backbone.classes)
 
 
 @pytest.mark.parametrize("name", IMAGES)

@@ -1,0 +1,1 @@
+"""Pre-training of the detector on drawn streets by day."""
