@@ -1,5 +1,7 @@
 from .classify import ClassifyControl as ClassifyControl
 from .classify import classify_control as classify_control
+from .confidence import ConfidenceSlider as ConfidenceSlider
+from .confidence import confidence_slider as confidence_slider
 from .depths import DepthSlider as DepthSlider
 from .depths import depth_slider as depth_slider
 from .freezing import FreezeSlider as FreezeSlider

@@ -8,6 +8,7 @@ from course_utils.plots.accuracy import (
     plot_learning_curve,
     plot_probe_by_depth,
 )
+from course_utils.plots.boxes.images import plot_boxes
 from course_utils.plots.costs import plot_freezing_costs
 from course_utils.plots.decision import plot_decision
 from course_utils.plots.honest import plot_reported
@@ -25,6 +26,7 @@ from course_utils.plots.weights import plot_drift, plot_network
 
 __all__ = [
     "plot_attributions",
+    "plot_boxes",
     "plot_by_weights",
     "plot_confusion",
     "plot_decision",

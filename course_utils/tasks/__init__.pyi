@@ -1,3 +1,10 @@
+from .boxes.average_precision import AveragePrecision as AveragePrecision
+from .boxes.average_precision import mean_average_precision as mean_average_precision
+from .boxes.detection import DetectionTask as DetectionTask
+from .boxes.detection import detect as detect
+from .boxes.detection import detector_learner as detector_learner
+from .boxes.library import library_learner as library_learner
+from .boxes.matching import match_boxes as match_boxes
 from .catalogue import TASKS as TASKS
 from .catalogue import find_task as find_task
 from .images import ImageTask as ImageTask

@@ -56,6 +56,8 @@ class LearnedTask(ABC):
     options: Mapping[str, Any] = field(hash=False)
 
     kind: ClassVar[str]  # "An image", for messages
+    counted: ClassVar[str] = "n_per_class"  # the data set's option that takes `labels`
+    measures: ClassVar[tuple[str, ...]] = ("accuracy", "balanced accuracy")
 
     def __init__(
         self,
@@ -68,7 +70,7 @@ class LearnedTask(ABC):
         options: Mapping[str, Any],
         **own: Any,
     ):
-        check_measured(metric, self.kind)
+        check_measured(metric, self.kind, self.measures)
         check_options(options)
         shared: dict[str, Any] = {"dataset": dataset, "name": name or named(dataset), "metric": metric}
         shared |= {"labels": labels, "epochs": epochs, "options": options}
@@ -109,7 +111,7 @@ class LearnedTask(ABC):
 
     def read(self, seed: int, labels: int) -> Any:
         """Give what the data set's own function gives for one split."""
-        how = {"n_per_class": labels, "seed": seed, **self.options}
+        how = {self.counted: labels, "seed": seed, **self.options}
         return data.load(self.dataset, **how) if isinstance(self.dataset, str) else self.dataset(**how)
 
     def learner(self, seed: int, labels: int, strategy: Strategy, *, start: int | None = None) -> Learner:

@@ -24,6 +24,15 @@ def _balanced_accuracy() -> Any:
     return BalancedAccuracy()
 
 
+def _average_precision(name: str) -> Callable[[], Any]:
+    def make() -> Any:
+        from course_utils.tasks.boxes.average_precision import AveragePrecision
+
+        return AveragePrecision(name)
+
+    return make
+
+
 @dataclass(frozen=True)
 class Metric:
     """What a column of scores means.
@@ -83,7 +92,8 @@ METRICS: dict[str, Metric] = {
         Metric("F1"),
         Metric("ROC AUC", is_share=False),
         Metric("average precision"),
-        Metric("mean average precision"),
+        Metric("mean average precision", for_fastai=_average_precision("mean average precision")),
+        Metric("mean average precision at 0.5", for_fastai=_average_precision("mean average precision at 0.5")),
         Metric("error rate", higher_is_better=False),
         Metric("word error rate", higher_is_better=False),
         Metric("loss", higher_is_better=False, is_share=False),

@@ -1,7 +1,7 @@
 """What the tasks of every kind of data share: checks of their parameters, and how they are told."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,21 +12,21 @@ from course_utils.errors import CourseError
 from course_utils.tasks.metrics import find_metric
 
 
-def check_measured(metric: str, kind: str) -> None:
-    """Refuse a metric that fastai doesn't compute here: CourseError `tasks.unmeasured-metric`.
+def check_measured(metric: str, kind: str, measures: Sequence[str]) -> None:
+    """Refuse a metric that a kind of task doesn't compute: CourseError `tasks.unmeasured-metric`.
 
     kind: of task, for the message
     """
-    if find_metric(metric).for_fastai is None:
+    if find_metric(metric).name not in measures:
         raise CourseError(
-            f"{kind} task can't measure {metric!r}: give accuracy or balanced accuracy.",
+            f"{kind} task can't measure {metric!r}: give {' or '.join(measures)}.",
             code="tasks.unmeasured-metric",
         )
 
 
 def check_options(options: Mapping[str, Any]) -> None:
-    """Refuse `seed` and `n_per_class` among a task's options: CourseError `tasks.option-of-a-run`."""
-    if taken := sorted({"seed", "n_per_class"} & options.keys()):
+    """Refuse `seed` and the number of examples among a task's options: CourseError `tasks.option-of-a-run`."""
+    if taken := sorted({"seed", "n_per_class", "n_images"} & options.keys()):
         raise CourseError(
             f"{' and '.join(taken)} can't be an option of a task, since each run has its own: give seeds and "
             "labels where the task is run.",

@@ -1,5 +1,6 @@
 """torchvision's detector on the course's body: the same body, BatchNorm as it was asked for, losses and boxes."""
 
+import fastai.callback.schedule  # noqa: F401  (gives learners fit_one_cycle)
 import pytest
 import torch
 from support.errors import refused

@@ -16,7 +16,7 @@ from course_utils.backbones import GridDetector, resnet18_half
 from course_utils.backbones.detection.street_detector import KINDS, NAME
 from course_utils.backbones.images.tiny_imagenet import LICENCE
 from course_utils.tasks import detect, mean_average_precision
-from course_utils.tasks.average_precision import AT_HALF, OVER_THRESHOLDS
+from course_utils.tasks.boxes.average_precision import AT_HALF, OVER_THRESHOLDS
 from tools.pretraining.companion import write_card
 from tools.pretraining.streets import training
 from tools.recording.digests import circumstances

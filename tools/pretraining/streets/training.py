@@ -17,7 +17,7 @@ from course_utils.backbones.detection.grid_detector import Found, GridDetector, 
 from course_utils.backbones.detection.street_detector import KINDS, NAME
 from course_utils.data.boxes.loaders import normalise
 from course_utils.data.boxes.street_scenes import draw_streets
-from course_utils.tasks.average_precision import AT_HALF, mean_average_precision
+from course_utils.tasks.boxes.average_precision import AT_HALF, mean_average_precision
 
 STREETS, TESTED, EPOCHS, PEAK, WARM_UP, WEIGHT_DECAY, BATCH, SEED = 10_000, 500, 24, 2e-3, 0.2, 0.02, 32, 0
 TRAINED_BY, TESTED_BY = 1, 3  # the first number of each street's seed; `data.streets` has another

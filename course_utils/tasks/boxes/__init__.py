@@ -1,0 +1,1 @@
+"""Tasks of detection: learners, average precision, and which found boxes are right."""
