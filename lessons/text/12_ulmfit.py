@@ -5,7 +5,7 @@
 #
 # A shop has thousands of product reviews, but somebody has labelled only forty of them as positive or negative. Can the
 # thousands without labels still help a classifier? In 2018 [ULMFiT](https://arxiv.org/abs/1801.06146) said yes, and made
-# fine-tuning standard practice for text. You will rebuild it, and find out which of its pieces matter here.
+# fine-tuning standard practice for text. You will rebuild it, and find out whether its pieces matter here.
 
 # %%
 from importlib.util import find_spec
@@ -34,8 +34,8 @@ for start in ("this film is", "the price is"):
 next_words(films, "this film is one of the").round(3)
 
 # %% [markdown]
-# To guess well, it had to learn some grammar, and what people say about films. Is that of any use to a classifier of
-# *product* reviews?
+# To guess well, it had to learn some grammar, and what people say about films. Does that help a classifier
+# of *product* reviews?
 
 # %%
 from course_utils.quiz import ask
@@ -195,8 +195,8 @@ said = f"{scores['ours']:.1%} with the language model, {scores['random']:.1%} fr
 show_result(f"accuracy with 40 labelled reviews: {said}", expected=not texts.real or scores["ours"] > 0.6)
 
 # %% [markdown]
-# That is a single draw of forty labels. Before you see ten, guess. (Those ten used public reviews; the few hundred
-# that we wrote can't tune a language model.)
+# That is one draw of forty labels. Before you see ten, guess. (Those ten used public reviews; the few
+# hundred that we wrote can't tune a language model.)
 
 # %%
 ask("12.5")
@@ -339,16 +339,16 @@ print(f"learning rates, of {RATES}:", ", ".join(f"{name} {lr:g}" for name, lr in
 plot_differences(effects, against="a constant learning rate", title="What each piece adds (40 labels)")
 
 # %% [markdown]
-# All three together gained about two percentage points. But one interval of five may leave out zero by luck, and the
-# learning rates add luck. No piece by itself adds more than about three. In
+# All three together are about two percentage points ahead. Don't count on it: one interval of five may leave out zero by
+# luck, and the learning rates add luck. No single piece adds over three. In
 # [table 7](https://arxiv.org/abs/1801.06146), the validation error on IMDb's film reviews falls from 6.87% to 5.00%.
 
 # %% [markdown]
 # ## Beside other methods
 #
 # Two simpler methods are logistic regressions: one on [*TF-IDF*](../docs/glossary.md#tf-idf), weighted counts of words and
-# pairs of words, and one on the sentence vectors of MiniLM, a small BERT that stays frozen. Both are tuned by
-# cross-validation on their own labels.
+# pairs of words, and one on the sentence vectors of MiniLM, a small frozen BERT. Both are tuned by cross-validation on
+# their own labels.
 
 # %% tags=["recorded"]
 from course_utils.experiments.text.ladder import FrozenEncoder, TfidfRegression
@@ -411,7 +411,7 @@ def counting(seed):
 
 # %% [markdown]
 # MiniLM needn't stay frozen. In lesson 11 all its layers were tuned on as many reviews, in 24 to 63 steps, on other draws
-# and test sets. The table shows the learning rates; those for 100 and 500 labels rest on a single draw.
+# and test sets. The table shows the learning rates; those for 100 and 500 labels rest on one draw.
 
 # %%
 import pandas as pd
@@ -434,15 +434,16 @@ ask("12.11")
 
 # %%
 frozen = [runs.scores("MiniLM, frozen", labels=labels) for labels in (20, 100)]
-at_40, at_200 = (points(*paired_difference(careful, scores)) for scores in frozen)
-print(f"with all three pieces, ULMFiT's 40 labels against frozen MiniLM's 40: {at_40}")
-print(f"its 40, and 280 to choose the learning rate, against frozen MiniLM's 200: {at_200}")
+for how, scores in {"without the three pieces": many, "with them": careful}.items():
+    at_40, at_200 = (points(*paired_difference(scores, other)) for other in frozen)
+    print(f"ULMFiT's 40 labels, {how}, against frozen MiniLM's 40: {at_40}")
+    print(f"   its 40, and 280 to choose the learning rate, against frozen MiniLM's 200: {at_200}")
 print(f"random weights minus TF-IDF, 20 labels: {points(*runs.difference('random weights', 'TF-IDF', labels=20))}")
 
 # %% [markdown]
 # ULMFiT is ahead of counting and the frozen MiniLM. With 500 labels its learning rate is the lowest of the grid, so a lower
-# one may do better. But for 40 labels, the choice took 280 more. Give the frozen MiniLM 200, and we see no difference
-# beyond two points. Lesson 11's MiniLM is close.
+# one may do better. But for 40 labels, the choice took 280 more. Give the frozen MiniLM 200, and ULMFiT isn't ahead:
+# without the three pieces, it is behind. Lesson 11's MiniLM is close.
 
 # %%
 saved = paired_difference(alone, runs.scores("random weights", labels=500))
@@ -527,10 +528,10 @@ check("12.B", move_table)
 # %% [markdown]
 # ## What would break this
 #
-# - **Another language.** The model has read English reviews only, in lower case.
+# - **Another language.** The model has read only English, in lower case.
 # - **More text.** The paper's general model read 103 million words of [Wikipedia](https://arxiv.org/abs/1801.06146); this
 #   one read 1.4 million.
-# - **Another test set.** All ten draws share one, so the intervals only cover the luck of the draw.
+# - **Another test set.** All ten draws share one; the intervals only cover the luck of the draw.
 # - **Text from the test set.** A language model that has read it can make the test optimistic. Ours hasn't.
 # - **Another model's vocabulary.** Each number would stand for a different word, though all shapes fit. Our helpers
 #   compare the vocabularies and stop you.
@@ -541,7 +542,7 @@ check("12.B", move_table)
 # - A language model learns from text alone, since each word is the label of those before it.
 # - Tuned on 30,000 texts of the target, it made 40 labels go as far as 1,000 alone; 1,000 texts did far less.
 # - The film reviews lowered the perplexity, but we saw no gain in accuracy from them.
-# - ULMFiT's three pieces of careful training together gained about two points. Test such extras on your own data.
+# - Ten draws can't settle whether ULMFiT's pieces of careful training help. Test such extras on your own data.
 # - Before you label more, look for texts of the same kind that nobody has labelled.
 
 # %% [markdown]
