@@ -22,13 +22,21 @@ def test_known_boxes_are_dashed_and_found_ones_say_what_and_how_sure():
     assert {patch.get_linestyle() for patch in drawn} == {"--", "-"}
     assert drawn[0].get_bbox().extents.tolist() == [3.5, 5.5, 19.5, 17.5]
     assert [text.get_text() for text in axis.texts] == ["car 87%"]
-    assert alt == "What was found, and in white what is there. image 1: there are 1 truck, found 1 car."
+    assert alt == "What was found, and in white what is there. image 1: known truck × 1; found car × 1."
 
 
 def test_without_found_boxes_the_known_ones_say_what_they_are():
     figure, alt = boxes_figure([IMAGE, IMAGE], [KNOWN, KNOWN[1:]], classes=["car", "truck"], titles=["a", "b"])
     assert [text.get_text() for axis in figure.axes for text in axis.texts] == ["truck"]
-    assert alt == "What is there. a: there are 1 truck; b: there are nothing."
+    assert alt == "What is there. a: known truck × 1. b: known nothing."
+
+
+def test_in_a_crowd_names_are_shortened_and_explained():
+    crowd = torch.tensor([[n, n, n + 9.0, n + 9, n % 3] for n in range(9)])
+    figure, alt = boxes_figure([IMAGE], [crowd], classes=["red cell", "ribbon", "platelet"])
+    assert [text.get_text() for text in figure.axes[0].texts[:3]] == ["re", "ri", "pl"]
+    assert figure._supxlabel.get_text() == "re: red cell, ri: ribbon, pl: platelet"
+    assert "red cell × 3, ribbon × 3, platelet × 3" in alt
 
 
 def test_it_is_shown_with_its_text(drawn):
