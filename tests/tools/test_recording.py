@@ -217,6 +217,25 @@ def test_a_task_of_sounds_uses_the_networks_weights(lesson):
     assert [each.backbones() for each in experiments_of(lesson)] == [["speech_resnet"]] * 2
 
 
+def test_a_task_of_detection_uses_the_weights_of_detector_and_body(lesson):
+    lesson.text.write_text(TEXT.replace("BONUS = 0.25", "from course_utils.tasks import DetectionTask\nBONUS = 0.25"))
+    assert [each.backbones() for each in experiments_of(lesson)] == [["resnet18_half", "street_detector"]] * 2
+
+
+def test_boxes_are_part_of_the_fingerprint_and_drawn_blood_is_not_recorded_as_photographs(monkeypatch):
+    from course_utils.data.boxes import cells, streets
+
+    before = digests.data_digest("streets")
+    assert digests.data_digest("streets") == before
+    draw = streets._draw
+    monkeypatch.setattr(streets, "_draw", lambda *given: (draw(*given)[0], [rows + 1 for rows in draw(*given)[1]]))
+    assert digests.data_digest("streets") != before
+    monkeypatch.setenv("COURSE_IMAGES", "photographs")
+    monkeypatch.setattr(cells, "_public", lambda: None)
+    with refused("tools.no-photographs", "blood_cells"):
+        digests.data_digest("blood_cells")
+
+
 def test_data_is_told_by_what_the_loader_gives():
     assert digests.data_digest("digits") == digests.data_digest("digits") != digests.data_digest("scans")
 

@@ -13,6 +13,7 @@ import torch
 
 from course_utils import environment
 from course_utils.backbones import BACKBONES, training_record
+from course_utils.data.boxes.boxed import BoxedImages
 from course_utils.data.registry import find_data_set
 from course_utils.data.sound.sounds import Sounds
 from course_utils.data.text.texts import Texts
@@ -42,7 +43,8 @@ def data_digest(name: str) -> str:
     digest = hashlib.sha256()
     plain = {"augment": False} if data_set.modality == "images" else {}
     dls = data_set.function()(**{"seed": 0} | plain | dict(data_set.small))
-    is_stand_in = not dls.real if isinstance(dls, (Texts, Sounds)) else getattr(dls, "factors", None) is not None
+    says_so = isinstance(dls, (Texts, Sounds, BoxedImages))
+    is_stand_in = not dls.real if says_so else getattr(dls, "factors", None) is not None
     if data_set.sources and environment.images() == "photographs" and is_stand_in:
         raise CourseError(
             f"{data_set.stand_in.capitalize()} stand in for the public data of {name}, and a record would call them "
@@ -54,6 +56,11 @@ def data_digest(name: str) -> str:
             digest.update(getattr(dls, split).to_csv(index=False).encode())
             for wave in dls.recordings[split] if isinstance(dls, Sounds) else ():
                 digest.update(wave.round(4).tobytes())
+        return digest.hexdigest()[:16]
+    if isinstance(dls, BoxedImages):
+        for split in ("valid", "test", "train"):
+            for tensor in (dls.images[split], *dls.boxes[split]):
+                digest.update(tensor.numpy().round(2).tobytes())
         return digest.hexdigest()[:16]
     for loader in (*dls.loaders[1:], dls.test):
         for images, labels in loader:

@@ -66,6 +66,7 @@ class LessonExperiment:
         )
         named = words & BACKBONES.keys()
         named |= {"speech_resnet"} if words & {"SoundTask", "sound_learner"} else set()
+        named |= {"street_detector", "resnet18_half"} if words & {"DetectionTask", "detector_learner"} else set()
         return sorted(named | {name for name, kind in usual.items() if kind in modalities})
 
     def _words(self) -> set[str]:

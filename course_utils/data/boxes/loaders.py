@@ -83,12 +83,11 @@ class BoxSet:
         return len(self.rows)
 
     def __getitem__(self, number: int) -> tuple[TensorImage, TensorRows]:
-        """Give one image and its rows."""
-        images, rows = self.batch([number])
-        return images[0], rows[0]
+        """Give one image and its rows, as they are stored: what is random is left to batches."""
+        return TensorImage(normalise(self.images[number][None])[0]), TensorRows(self.rows[number])
 
     def batch(self, numbers: Sequence[int]) -> tuple[TensorImage, TensorRows]:
-        """Give some images, normalised by ImageNet's statistics, and their rows."""
+        """Give some images, normalised by ImageNet's statistics, and their rows; in training they are augmented."""
         pairs = [(self.images[number], self.rows[number]) for number in numbers]
         if self.augment is not None and self.split_idx == 0:
             pairs = [augment_boxes(self.augment, *pair) for pair in pairs]

@@ -8,6 +8,7 @@ from torchvision.transforms import v2
 from course_utils import data
 from course_utils.data.boxes.boxed import BoxedImages
 from course_utils.data.boxes.loaders import DEVIATION, MEAN
+from course_utils.experiments.provenance import digest_of_data
 
 
 @pytest.fixture
@@ -91,9 +92,20 @@ def test_training_alone_is_augmented(streets):
     one, other = (dls.train.one_batch()[0] for _ in range(2))
     assert one.shape == other.shape and not torch.equal(one, other)
     assert torch.equal(dls.valid.one_batch()[0], dls.valid.one_batch()[0])
+    plain = data.box_loaders(streets, bs=10, augment=False).train.dataset.batch(range(10))
     with dls.train.dataset.set_split_idx(1):
-        plain = dls.train.dataset[0][0]
-    assert torch.equal(plain, data.box_loaders(streets, augment=False).train.dataset[0][0])
+        assert torch.equal(dls.train.dataset.batch(range(10))[0], plain[0])
+    for number in range(10):
+        image, rows = dls.train.dataset[number]
+        assert torch.equal(image, plain[0][number]) and torch.equal(rows, plain[1][number, : len(rows)])
+
+
+def test_kept_runs_know_the_data_by_a_fingerprint_that_chance_leaves_alone(streets):
+    def digest(boxed):
+        return digest_of_data(data.box_loaders(boxed, bs=4, seed=0))
+
+    again = data.streets(10, seed=0, split=(3, 4))
+    assert digest(streets) == digest(again) != digest(data.streets(10, seed=0, split=(3, 4), night=0.5))
 
 
 def test_wrong_options_are_refused(streets):
