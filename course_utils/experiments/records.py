@@ -2,11 +2,12 @@
 
     recorded("01/compare").difference("fine-tuned", "from scratch")
 
-Authors make them with `python -m tools record`; they lie in `course_utils/records` as small tables, each with the
-digests of the code, the data and the weights that it was made with.
+Authors make them with `python -m tools record`; they lie in `course_utils/records` as small tables. The first line of
+each holds the digests of the code, the data and the weights that it was made with.
 """
 
 import html
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ RUNGS = (
     *("majority class", "TF-IDF", "TF-IDF of characters", "logistic regression on pixels", "SVM on pixels"),
     *("frozen encoder", "linear probe at the best depth", "multi-depth probe", "from scratch"),
 )
+COMMENT = "# "  # what begins the first line of a record
 MEASURED = ["seed", "metric", "score", "seconds"]  # every other column is a factor: the strategy, the number of labels
 
 
@@ -151,7 +153,7 @@ def recorded(name: str, folder: Path | None = None) -> RecordedRuns:
     CourseError
         `experiments.no-record` where there is none of that name, `experiments.damaged-record` where it can't be read.
     """
-    place = (folder or FOLDER) / name
+    file = (folder or FOLDER) / f"{name}.csv"
     there = names(folder)
     if name not in there:
         raise CourseError(
@@ -159,16 +161,16 @@ def recorded(name: str, folder: Path | None = None) -> RecordedRuns:
             code="experiments.no-record",
         )
     try:
-        table = pd.read_csv(place.with_suffix(".csv"))
-        made_with = json.loads(place.with_suffix(".json").read_text(encoding="utf-8"))
+        made_with, rows = file.read_text(encoding="utf-8").split("\n", 1)
+        table = pd.read_csv(io.StringIO(rows))
         if missing := sorted({"strategy", *MEASURED} - set(table.columns)):
             raise ValueError(f"it lacks the column {', '.join(missing)}")
+        return RecordedRuns(name, table, json.loads(made_with.removeprefix(COMMENT)))
     except (OSError, ValueError) as problem:
         raise CourseError(
             f"The recorded runs {name} can't be read ({problem}): restore the file from the course's repository.",
             code="experiments.damaged-record",
         ) from problem
-    return RecordedRuns(name, table, made_with)
 
 
 def names(folder: Path | None = None) -> list[str]:

@@ -28,11 +28,15 @@ ROWS = [
 MADE_WITH = {"date": "2026-01-02", "machine": "2 cores of a processor", "images": "drawings"}
 
 
+def store(rows, folder):
+    table = pd.DataFrame(rows).to_csv(index=False)
+    (folder / "01" / "compare.csv").write_text(f"# {json.dumps(MADE_WITH)}\n{table}")
+
+
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "01").mkdir()
-    pd.DataFrame(ROWS).to_csv(tmp_path / "01" / "compare.csv", index=False)
-    (tmp_path / "01" / "compare.json").write_text(json.dumps(MADE_WITH))
+    store(ROWS, tmp_path)
     return tmp_path
 
 
@@ -56,7 +60,7 @@ def test_the_summary_has_a_row_for_each_arm_and_factor(folder):
 
 def test_an_arm_to_which_a_factor_does_not_apply_keeps_its_row(folder):
     rows = [row | {"learning rate": 0.01 if row["strategy"] == "tuned" else None} for row in ROWS]
-    pd.DataFrame(rows).to_csv(folder / "01" / "compare.csv", index=False)
+    store(rows, folder)
     runs = recorded("01/compare", folder)
     assert runs.summary().strategy.tolist() == ["tuned", "tuned", "scratch", "scratch"]
     assert "–" in str(runs) and ">–</td>" in runs._repr_html_() and "NaN" not in str(runs) + runs._repr_html_()
@@ -65,7 +69,7 @@ def test_an_arm_to_which_a_factor_does_not_apply_keeps_its_row(folder):
 def test_the_ladder_is_said_from_its_simplest_rung_up(folder):
     arms = ["fine_tune", "SVM on pixels", "adapters", "from scratch", "majority class"]
     rows = [row | {"strategy": arm} for arm in arms for row in ROWS[:20]]
-    pd.DataFrame(rows).to_csv(folder / "01" / "compare.csv", index=False)
+    store(rows, folder)
     runs = recorded("01/compare", folder)
     said = list(dict.fromkeys(runs.said().strategy))
     assert said == ["majority class", "SVM on pixels", "from scratch", "fine_tune", "adapters"]
@@ -91,7 +95,7 @@ def test_it_says_means_intervals_seeds_and_circumstances(folder):
 
 def test_runs_with_two_metrics_say_each_in_its_own_unit(folder):
     losses = [row | {"metric": "loss", "score": 2 * row["score"]} for row in ROWS]
-    pd.DataFrame([*ROWS, *losses]).to_csv(folder / "01" / "compare.csv", index=False)
+    store([*ROWS, *losses], folder)
     runs = recorded("01/compare", folder)
     said = runs.said().set_index(["strategy", "labels", "metric"]).Mean
     assert said["tuned", 5, "accuracy"] == "74.5% ± 2.2" and said["tuned", 5, "loss"] == "1.49 ± 0.043"
@@ -117,11 +121,20 @@ def test_a_missing_record_is_told_which_there_are(folder, tmp_path):
         recorded("01/probe", tmp_path / "empty")
 
 
-@pytest.mark.parametrize("harm", ["", "a,b\n1,2\n", "\0\1"])
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda text: "",
+        lambda text: "a,b\n1,2\n",
+        lambda text: "\0\1",
+        lambda text: text.split("\n", 1)[1],
+        lambda text: text.replace("}", "", 1),
+        lambda text: text.replace("strategy", "arm", 1),
+    ],
+    ids=["empty", "another table", "no text", "without its first line", "broken first line", "without a column"],
+)
 def test_a_damaged_record_is_told(folder, harm):
-    (folder / "01" / "compare.csv").write_text(harm)
-    with refused("experiments.damaged-record", "01/compare"):
-        recorded("01/compare", folder)
-    (folder / "01" / "compare.json").unlink()
+    file = folder / "01" / "compare.csv"
+    file.write_text(harm(file.read_text()))
     with refused("experiments.damaged-record", "01/compare"):
         recorded("01/compare", folder)

@@ -173,11 +173,12 @@ def test_other_data_and_other_weights_make_a_record_stale(lesson, monkeypatch, p
     )
     lesson.text.write_text(text)
     record(["compare"])
-    file = Path("records/07/compare.json")
-    made_with = json.loads(file.read_text())
+    file = Path("records/07/compare.csv")
+    made_with, rows = file.read_text().split("\n", 1)
+    made_with = json.loads(made_with.removeprefix("# "))
     assert list(made_with["data"]) == ["digits"] and list(made_with["weights"]) == ["resnet18_half"]
     (name,) = made_with[part]
-    file.write_text(json.dumps(made_with | {part: {name: "another"}}))
+    file.write_text(f"# {json.dumps(made_with | {part: {name: 'another'}})}\n{rows}")
     found = [sentence for sentence in staleness.find(folder=Path("records")) if "07/compare" in sentence]
     assert len(found) == 1 and f"of other {part}" in found[0]
 

@@ -106,15 +106,15 @@ def record_one(experiment: LessonExperiment, seeds: int, jobs: int, folder: Path
 
 
 def write(name: str, rows: Iterable[Mapping], shared: Mapping, folder: Path) -> None:
-    """Write a record: the table and, beside it, what it was made with."""
+    """Write a record: a line that says what it was made with, and the table."""
     file = folder / f"{name}.csv"
     file.parent.mkdir(parents=True, exist_ok=True)
     table = pd.DataFrame(rows)
     factors = [column for column in table if column not in records.MEASURED]
     ordered = table.sort_values([*factors, "seed"], kind="stable")[[*factors, *records.MEASURED]]
-    ordered.round({"score": 6}).to_csv(file, index=False, lineterminator="\n")
-    made_with = json.dumps({**shared, **circumstances()}, indent=1, sort_keys=True)
-    file.with_suffix(".json").write_text(made_with + "\n", encoding="utf-8")
+    lines = ordered.round({"score": 6}).to_csv(index=False, lineterminator="\n")
+    made_with = json.dumps({**shared, **circumstances()}, sort_keys=True)
+    file.write_text(f"{records.COMMENT}{made_with}\n{lines}", encoding="utf-8")
 
 
 def _timed(call: tuple) -> tuple[int, float, Any]:
