@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import ipywidgets as widgets
+import torch
 
 from course_utils.backbones import Found
 from course_utils.display.figures import figure_html
@@ -36,7 +37,7 @@ class ConfidenceSlider:
             )
         columns = min(3, len(images))
         title = "Known boxes are dashed and white"
-        nothing = [_nothing(each) for each in found]
+        nothing = [each.above(torch.inf) for each in found]
         figure, self.text = boxes_figure(images, known, nothing, classes=classes, columns=columns, title=title)
         figure.draw_without_rendering()  # settles the layout, and so where the images stand
         self.panels = [axis.get_position() for axis in figure.axes[: len(images)]]
@@ -62,7 +63,7 @@ class ConfidenceSlider:
         """The sentence on a threshold, and the boxes it leaves as marks on the figure."""
         marks, right, wrong, missed = [], 0, 0, 0
         for panel, (height, width), found, known in zip(self.panels, self.sizes, self.found, self.known, strict=True):
-            kept = Found(*(part[found.scores >= threshold] for part in found))
+            kept = found.above(threshold)
             good, left_out = match_boxes(kept, known)
             right, wrong, missed = right + int(good.sum()), wrong + int((~good).sum()), missed + left_out
             for box, is_right in zip(kept.boxes.tolist(), good.tolist(), strict=True):
@@ -113,7 +114,3 @@ def confidence_slider(
         `controls.too-many-images`, `controls.unknown-threshold`; `plots.lengths-differ`.
     """
     return ConfidenceSlider(images, known, found, classes, threshold)
-
-
-def _nothing(found: Found) -> Found:
-    return Found(*(part[:0] for part in found))

@@ -20,6 +20,10 @@ class Found(NamedTuple):
     scores: Tensor
     labels: Tensor
 
+    def above(self, least: float) -> "Found":
+        """Give those whose score is at least so high."""
+        return Found(*(part[self.scores >= least] for part in self))
+
 
 class GridDetector(nn.Module):
     """A residual network's body, a neck that joins its last three stages, and a head with 5 + classes numbers a cell.

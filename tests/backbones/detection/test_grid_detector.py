@@ -88,6 +88,9 @@ def test_scores_below_the_least_and_all_but_the_best_are_left_out():
     for found in decode(cells, least=0.3, most=5):
         assert len(found.boxes) <= 5 and (found.scores >= 0.3).all()
         assert (found.scores.diff() <= 0).all(), "from high to low"
+        middle = float(found.scores[2])
+        assert [len(part) for part in found.above(middle)] == [int((found.scores >= middle).sum())] * 3
+        assert len(found.above(2).boxes) == 0
         assert (found.boxes >= 0).all() and (found.boxes <= 96).all()
 
 
