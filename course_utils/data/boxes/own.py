@@ -109,24 +109,29 @@ def _annotated(place: Path, folder: Path) -> tuple[list[Path], list[Annotated], 
         found, crowds = read_coco(json_files[0].read_bytes(), json_files[0].name)
         notes = [f"{crowds:,} annotations of crowds were left out."] if crowds else []
     elif xml:
-        read = [(read_voc(file.read_bytes(), file.name), file) for file in xml]
-        found = [Annotated(each.name or file.stem, each.size, each.things) for each, file in read]
+        found = [_of_image(read_voc(file.read_bytes(), file.name), file, files) for file in xml]
         notes = []
-        stems = {file.stem: file for file in files if file.suffix.lower() in ENDINGS}
-        found = [
-            Annotated(stems[file.stem].name if file.stem in stems else each.name, each.size, each.things)
-            for each, (_, file) in zip(found, read, strict=True)
-        ]
     else:
+        yolo = "; YOLO's text files aren't read here" if any(file.suffix.lower() == ".txt" for file in files) else ""
         raise CourseError(
-            f"There are no boxes in {folder.name}: put an XML file of Pascal VOC beside each image, or one JSON file "
-            "of COCO beside all.",
+            f"There are no boxes in {folder.name}{yolo}: put an XML file of Pascal VOC beside each image, or one JSON "
+            "file of COCO beside all.",
             code="data.no-boxes",
         )
     if not found:
         raise CourseError(f"{json_files[0].name} lists no images: export it once more.", code="data.no-boxes")
     pictures = [file for file in files if file.suffix.lower() in ENDINGS]
     return _matched(found, pictures, notes)
+
+
+def _of_image(told: Annotated, file: Path, files: list[Path]) -> Annotated:
+    """Give it the name of the image that an XML file belongs to: the one called like the file, whatever it says.
+
+    Where several are called so, such as 1.jpg and 1.png, the file has to say which.
+    """
+    images = [each.name for each in files if each.suffix.lower() in ENDINGS and each.stem == file.stem]
+    name = images[0] if len(set(images)) == 1 else told.name
+    return Annotated(comparable(name or file.stem), told.size, told.things)
 
 
 def _matched(
@@ -138,6 +143,13 @@ def _matched(
     if missing := [name for name in names if name not in by_name]:
         raise CourseError(
             f"There are boxes for {first_few(missing)}, and no such image: put the images into the folder.",
+            code="data.bad-boxes",
+        )
+    every = [comparable(file.name) for file in pictures]
+    if several := sorted({name for name in names if every.count(name) > 1}):
+        raise CourseError(
+            f"There are several images called {first_few(several)}, so nobody knows which one has the boxes: give "
+            "each a name of its own.",
             code="data.bad-boxes",
         )
     if twice := sorted({name for name in names if names.count(name) > 1}):

@@ -1,6 +1,7 @@
 """Boxes of one's own: Pascal VOC and COCO in every state that people bring them in."""
 
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -183,6 +184,54 @@ def test_files_that_are_not_there_are_told(folder, tmp_path):
     with refused("data.bad-boxes", "isn't sound JSON"):
         (folder / "a.json").write_text("{")
         load(folder / "a.json")
+
+
+def test_an_xml_file_belongs_to_the_image_of_its_name(folder):
+    """Whoever renames both leaves the old name inside; of two images of one stem, the file says which."""
+    expected = rows_of(load(folder))
+    for number in range(6):
+        for ending in ("png", "xml"):
+            (folder / f"{number}.{ending}").rename(folder / f"new-{number}.{ending}")
+    (folder / "new-0.xml").write_text(voc([("till", (8, 6, 40, 30))], filename="new-1.png"))
+    assert torch.equal(rows_of(load(folder))["new-0.png"], expected["0.png"])
+    photo(folder / "new-0.jpg")
+    (folder / "new-0.xml").write_text(voc([("till", (8, 6, 40, 30))], filename="new-0.jpg"))
+    assert torch.equal(rows_of(load(folder))["new-0.jpg"], expected["0.png"])
+
+
+def test_folders_for_images_and_boxes_are_found_and_names_that_come_twice_are_refused(folder):
+    (folder / "JPEGImages").mkdir()
+    (folder / "Annotations").mkdir()
+    expected = rows_of(load(folder))
+    for file in [*folder.glob("*.png"), *folder.glob("*.xml")]:
+        file.rename(folder / ("JPEGImages" if file.suffix == ".png" else "Annotations") / file.name)
+    assert rows_of(load(folder)).keys() == expected.keys()
+    (folder / "more").mkdir()
+    photo(folder / "more" / "3.png")
+    with refused("data.bad-boxes", "several images called 3.png"):
+        load(folder)
+
+
+def test_boxes_in_yolos_text_files_are_named(folder):
+    for file in folder.glob("*.xml"):
+        file.with_suffix(".txt").write_text("0 0.5 0.5 0.2 0.2")
+        file.unlink()
+    with refused("data.no-boxes", "YOLO's text files aren't read here"):
+        load(folder)
+
+
+def test_the_published_photographs_load_as_ones_own(mirror, tmp_path):
+    """The archive unpacked, as a learner would: its two boxes without area are named, and then it loads."""
+    archive = next(mirror.glob("BCCD_Dataset-*.zip"))
+    with zipfile.ZipFile(archive) as packed:
+        names = [n for n in packed.namelist() if n.endswith((".jpg", ".xml")) and "BloodImage_0033" in n]
+        packed.extractall(tmp_path, names)
+    with refused("data.bad-boxes", "(504, 337, 504, 337)", "'RBC'", "BloodImage_00338.jpg", "no area"):
+        load(tmp_path, size=128)
+    next(tmp_path.rglob("BloodImage_00338.xml")).unlink()
+    blood = load(tmp_path, size=128, n_images=3)
+    assert set(blood.classes) <= {"RBC", "WBC", "Platelets"} and blood.images["train"].shape == (3, 3, 128, 128)
+    assert "1 images without any annotation" in blood.notes[0]
 
 
 def test_labels_that_are_not_wanted_are_named(folder):
