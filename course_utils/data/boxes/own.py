@@ -1,6 +1,7 @@
 """Images with boxes of your own: a folder with Pascal VOC's XML files or with one COCO JSON file."""
 
 import os
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -109,8 +110,12 @@ def _annotated(place: Path, folder: Path) -> tuple[list[Path], list[Annotated], 
         found, crowds = read_coco(json_files[0].read_bytes(), json_files[0].name)
         notes = [f"{crowds:,} annotations of crowds were left out."] if crowds else []
     elif xml:
-        found = [_of_image(read_voc(file.read_bytes(), file.name), file, files) for file in xml]
-        notes = []
+        by_stem: dict[str, set[str]] = defaultdict(set)
+        for file in files:
+            if file.suffix.lower() in ENDINGS:
+                by_stem[file.stem].add(file.name)
+        found = [_of_image(read_voc(file.read_bytes(), file.name), file, by_stem[file.stem]) for file in xml]
+        notes = [f"{first_few(file.name for file in json_files)} wasn't read: XML files are."] if json_files else []
     else:
         yolo = "; YOLO's text files aren't read here" if any(file.suffix.lower() == ".txt" for file in files) else ""
         raise CourseError(
@@ -124,13 +129,12 @@ def _annotated(place: Path, folder: Path) -> tuple[list[Path], list[Annotated], 
     return _matched(found, pictures, notes)
 
 
-def _of_image(told: Annotated, file: Path, files: list[Path]) -> Annotated:
+def _of_image(told: Annotated, file: Path, images: set[str]) -> Annotated:
     """Give it the name of the image that an XML file belongs to: the one called like the file, whatever it says.
 
     Where several are called so, such as 1.jpg and 1.png, the file has to say which.
     """
-    images = [each.name for each in files if each.suffix.lower() in ENDINGS and each.stem == file.stem]
-    name = images[0] if len(set(images)) == 1 else told.name
+    name = min(images) if len(images) == 1 else told.name
     return Annotated(comparable(name or file.stem), told.size, told.things)
 
 
@@ -145,14 +149,14 @@ def _matched(
             f"There are boxes for {first_few(missing)}, and no such image: put the images into the folder.",
             code="data.bad-boxes",
         )
-    every = [comparable(file.name) for file in pictures]
-    if several := sorted({name for name in names if every.count(name) > 1}):
+    called = Counter(comparable(file.name) for file in pictures)
+    if several := sorted({name for name in names if called[name] > 1}):
         raise CourseError(
             f"There are several images called {first_few(several)}, so nobody knows which one has the boxes: give "
             "each a name of its own.",
             code="data.bad-boxes",
         )
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if twice := sorted(name for name, count in Counter(names).items() if count > 1):
         raise CourseError(f"{first_few(twice)} is annotated twice: keep one of the two.", code="data.bad-boxes")
     if unlabelled := len(by_name) - len(set(names)):
         notes.append(f"{unlabelled:,} images without any annotation were left out: nobody said that they are empty.")

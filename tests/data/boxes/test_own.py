@@ -212,6 +212,16 @@ def test_folders_for_images_and_boxes_are_found_and_names_that_come_twice_are_re
         load(folder)
 
 
+def test_an_image_that_is_annotated_twice_is_refused_and_xml_goes_before_json(folder):
+    (folder / "notes.json").write_text("{}")
+    assert load(folder).notes == ("notes.json wasn't read: XML files are.",)
+    (folder / "notes.json").unlink()
+    (folder / "again").mkdir()
+    (folder / "again" / "2.xml").write_text(voc([("till", (8, 6, 40, 30))]))
+    with refused("data.bad-boxes", "2.png is annotated twice"):
+        load(folder)
+
+
 def test_boxes_in_yolos_text_files_are_named(folder):
     for file in folder.glob("*.xml"):
         file.with_suffix(".txt").write_text("0 0.5 0.5 0.2 0.2")
