@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 
 from course_utils.display.figures import add_title, show
@@ -74,6 +75,7 @@ def plot_learning_curve(
     *,
     arm: str = "strategy",
     arms: Sequence[str] = (),
+    panel: str | None = None,
     title: str | None = None,
     alt: str | None = None,
 ) -> None:
@@ -90,36 +92,45 @@ def plot_learning_curve(
     arms : sequence of str
         Values of that column that keep the same colour, marker and dash in all figures that are given this sequence,
         whichever of them a figure shows. Values that aren't in it follow after them.
+    panel : str, optional
+        A column whose values get a panel each, side by side.
 
     Raises
     ------
     CourseError
         For a missing column (`plots.column-missing`), several metrics (`tasks.mixed-metrics`), or a single run.
     """
-    points, metric = _points(table, [arm, x])
-    points = points.sort_values(x, kind="stable")
-    figure = Figure(layout="constrained")
-    axis = figure.subplots()
-    told = []
-    shown = list(table[arm].unique())
-    for number, name in enumerate(dict.fromkeys([*arms, *shown])):
-        if name not in shown:
-            continue  # its look stays free for it
-        line = points[points[arm] == name]
-        _draw_line(axis, line[x], line, name, number, metric)
-        ends = [f"{_said(point, metric)} at {point[x]}" for _, point in _ends(line, metric)]
-        told.append(f"{name}: {', '.join(ends)}")
-    unit = {"labels": "labels per class"}.get(x, x)
-    if x in ("labels", "learning rate"):
-        axis.set_xscale("log")
-        axis.minorticks_off()
-        axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    if points[x].nunique() <= 10:
-        axis.set_xticks(sorted(points[x].unique()))
+    need_columns(
+        table, [*([panel] if panel else []), arm, x, "metric", "score"], "give one row a run with these columns"
+    )
+    panels = {"": table}
+    if panel:
+        panels = {str(value): runs for value, runs in table.groupby(panel, sort=False)}
+    metric = metric_of(table)
+    figure = Figure(figsize=(6.8, 4.6) if panel else None, layout="constrained")
+    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    told, unit, lines = [], {"labels": "labels per class"}.get(x, x), {}
+    for axis, (where, runs) in zip(axes, panels.items(), strict=True):
+        points = _points(runs, [arm, x])[0].sort_values(x, kind="stable")
+        for number, name in enumerate(dict.fromkeys([*arms, *table[arm].unique()])):
+            line = points[points[arm] == name]
+            if line.empty:
+                continue  # its look stays free for it
+            lines[name] = _draw_line(axis, line[x], line, name, number, metric)
+            ends = [f"{_said(point, metric)} at {point[x]}" for _, point in _ends(line, metric)]
+            told.append(f"{where}, {name}: {', '.join(ends)}" if where else f"{name}: {', '.join(ends)}")
+        if x in ("labels", "learning rate"):
+            axis.set_xscale("log")
+            axis.minorticks_off()
+            axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        if points[x].nunique() <= 10:
+            axis.set_xticks(sorted(points[x].unique()))
+        axis.set(xlabel=unit)
+        axis.set_title(where, fontsize="medium")
+    axes[0].set(ylabel=metric.label)
     title = title or f"{metric.title} against {unit} (mean, 95% interval)"
-    axis.set(xlabel=unit, ylabel=metric.label)
     add_title(figure, title)
-    figure.legend(loc="outside lower center", ncols=2)  # inside, it lies on the lines
+    figure.legend(handles=list(lines.values()), loc="outside lower center", ncols=2)  # inside, it lies on the lines
     show(figure, alt or f"{title}. {'; '.join(told)}.")
 
 
@@ -283,14 +294,15 @@ def format_axis(axis: Axes, metric: Metric) -> None:
         axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
 
 
-def _draw_line(axis: Axes, x: Sequence[float], line: pd.DataFrame, name: str, number: int, metric: Metric) -> None:
+def _draw_line(axis: Axes, x: Sequence[float], line: pd.DataFrame, name: str, number: int, metric: Metric) -> Line2D:
     marker, dash = _LOOKS[number % len(_LOOKS)]
     low, high = line["mean"] - line["half_width"], line["mean"] + line["half_width"]
     if metric.is_share:
         low, high = low.clip(0), high.clip(upper=1)
-    axis.plot(x, line["mean"], color=f"C{number}", marker=marker, linestyle=dash, label=str(name))
+    (drawn,) = axis.plot(x, line["mean"], color=f"C{number}", marker=marker, linestyle=dash, label=str(name))
     axis.fill_between(x, low, high, color=f"C{number}", alpha=0.2, linewidth=0)
     format_axis(axis, metric)
+    return drawn
 
 
 def _best(means: pd.Series, metric: Metric) -> Any:

@@ -71,6 +71,25 @@ def test_learning_curve_draws_means_with_bands_and_tells_the_ends(drawn):
     assert "scratch: 50.0% ± 12.7 at 10, 70.0% ± 12.7 at 100; tuned: 80.0% ± 12.7 at 10, 90.0% ± 12.7 at 100." in alt
 
 
+def test_a_learning_curve_may_have_panels_in_which_an_arm_looks_the_same(drawn):
+    arms = {"strategy": ["scratch", "tuned"], "labels": [5, 5]}
+    table = pd.concat(
+        [runs(on=["known"] * 2, score=[0.5, 0.9], **arms), runs(on=["new"] * 2, score=[0.4, 0.8], **arms)]
+    )
+    table = table[(table.on == "known") | (table.strategy == "tuned")]
+    plot_learning_curve(table, panel="on")
+    [(figure, alt)] = drawn
+    known, new = figure.axes
+    assert [axis.get_title(loc="left") or axis.get_title() for axis in (known, new)] == ["known", "new"]
+    assert known.get_ylim() == new.get_ylim()
+    [tuned] = new.get_lines()
+    assert len(known.get_lines()) == 2 and tuned.get_marker() == known.get_lines()[1].get_marker()
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["scratch", "tuned"]
+    assert "known, tuned: 90.0%" in alt and "new, tuned: 80.0%" in alt and "new, scratch" not in alt
+    with refused("plots.column-missing", "place"):
+        plot_learning_curve(table, panel="place")
+
+
 def test_lines_differ_in_more_than_colour(drawn):
     arms = [f"arm {n}" for n in range(6)]
     plot_learning_curve(runs(network=arms * 2, epoch=[1] * 6 + [2] * 6, score=[0.5] * 12), "epoch", arm="network")
