@@ -20,6 +20,8 @@ def launched() -> Iterator[Browser]:
         if not Path(path).exists():
             missing = "no Chromium: install it (apt-get install chromium, or playwright install chromium)"
             (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(missing)
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])  # root has no sandbox
+        # Root has no sandbox; and the microphone beeps, where a page may use it.
+        arguments = ["--no-sandbox", "--use-fake-device-for-media-stream"]
+        browser = playwright.chromium.launch(executable_path=path, args=arguments)
         yield browser
         browser.close()
