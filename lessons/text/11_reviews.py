@@ -241,8 +241,8 @@ for one, other in [*rivals, ("all layers", "TF-IDF"), ("from scratch", "TF-IDF")
 
 # %% [markdown]
 # With 20 labels per class, fine-tuning all layers is about as accurate as TF-IDF with 100, and it leads at each number of
-# labels. With 500, TF-IDF is only three or four points behind and costs next to nothing. The frozen encoder may be two
-# points ahead of it at most. From scratch, in so few steps, it stays behind.
+# labels. With 500, TF-IDF is only three or four points behind and costs next to nothing. The frozen encoder is level
+# with it or a little ahead. In so few steps, the network from scratch stays behind.
 
 # %% [markdown]
 # Sentences about films are harder: they are less direct, and often say something good and something bad at once. Here
