@@ -11,7 +11,7 @@ from course_utils.lessons import LESSONS
 from course_utils.quiz import progress, reading
 from course_utils.quiz.items import Code, Item, Model, Prediction
 from course_utils.quiz.text import section_html, static_html
-from course_utils.quiz.widgets import ask
+from course_utils.quiz.widgets import Question
 
 REVIEWED = 5  # items at once
 LEFT = " style='text-align:left'"  # Lab puts what a table says at the right
@@ -178,16 +178,13 @@ class Review:
     """Today's questions, the longest overdue first."""
 
     def __init__(self, limit: int):
-        kinds = {item.id: item for number in reading.numbers() for item in reading.lesson_quiz(number).items}
-        due = [
-            one
-            for one in progress.due_items()
-            if one in kinds and not isinstance(kinds[one], (Code, Model, Prediction))
-        ]
+        items = [item for number in reading.numbers() for item in reading.lesson_quiz(number).items]
+        kinds = {item.id: item for item in items if not isinstance(item, (Code, Model, Prediction))}
+        due = [one for one in progress.due_items() if one in kinds]
         self.due = due[:limit]
         more = f" {len(due) - limit} more are waiting." if len(due) > limit else ""
         self.result = f"{len(self.due)} due again today.{more}" if due else "Nothing is due again today."
-        self.questions = [ask(one) for one in self.due]
+        self.questions = [Question(kinds[one], anew=True) for one in self.due]
         heading = widgets.HTML(f'<p role="status">{self.result}</p>')
         self.box = widgets.VBox([heading, *(question.box for question in self.questions)])
 

@@ -10,7 +10,6 @@ import json
 import sqlite3
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -23,11 +22,11 @@ from course_utils.environment import progress_file
 from course_utils.errors import CourseError
 
 TABLES = """
-CREATE TABLE IF NOT EXISTS learner (id TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS answers (
     item TEXT NOT NULL, time REAL NOT NULL, right INTEGER NOT NULL, answer TEXT NOT NULL, hints INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS answers_of_item ON answers (item, time);
 CREATE TABLE IF NOT EXISTS guesses (item TEXT PRIMARY KEY, time REAL NOT NULL, guess REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS hints (item TEXT PRIMARY KEY, seen INTEGER NOT NULL);
 """
 PATIENCE = 10  # seconds to wait while another notebook writes
 DAY = timedelta(days=1)
@@ -75,16 +74,18 @@ def _store(to_write: bool = False) -> Iterator[sqlite3.Connection]:
             connection.close()
 
 
-def _write(statement: str, row: list) -> None:
-    """Write one row; into memory, where the disk turns out to be full."""
+def _write(*statements: tuple[str, list]) -> None:
+    """Write rows, all or none; into memory, where the disk turns out to be full."""
     try:
         with _store(to_write=True) as store:
-            store.execute(statement, row)
+            for statement, row in statements:
+                store.execute(statement, row)
     except CourseError:
         if progress_file() not in _in_memory:
             raise
         with _store() as store:
-            store.execute(statement, row)
+            for statement, row in statements:
+                store.execute(statement, row)
 
 
 def _opened_or_in_memory(path: Path, to_write: bool) -> sqlite3.Connection:
@@ -119,11 +120,11 @@ def _keep_in_memory(path: Path, reason: str) -> sqlite3.Connection:
     connection.executescript(TABLES)
     for how in ("mode=ro", "mode=ro&immutable=1"):  # the second one where not even a lock can be made beside it
         with suppress(sqlite3.Error), closing(sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True)) as file:
-            for table in ("learner", "answers", "guesses"):
+            known = {name for (name,) in file.execute("SELECT name FROM sqlite_master")}
+            for table in known & {"answers", "guesses", "hints"}:
                 for row in file.execute(f"SELECT * FROM {table}"):
                     connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
             break
-    _with_tables(connection)
     _in_memory[path] = connection
     _say(
         f"Your progress can't be written ({reason}), so what you answer now lasts as long as this session: to keep it, "
@@ -150,23 +151,13 @@ def _opened(path: Path, to_write: bool = False) -> sqlite3.Connection:
         _write_ahead(connection)
         if (state := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
             raise sqlite3.DatabaseError(state)
-        _with_tables(connection)
+        connection.executescript(TABLES)
         if to_write:
             connection.execute("BEGIN IMMEDIATE")  # says at once what writing would say later
     except BaseException:
         connection.close()
         raise
     return connection
-
-
-def _with_tables(connection: sqlite3.Connection) -> None:
-    """Make what isn't there yet: the tables, and the learner's random name."""
-    connection.executescript(TABLES)
-    if not connection.execute("SELECT 1 FROM learner").fetchone():
-        with connection:
-            connection.execute(
-                "INSERT INTO learner SELECT ? WHERE NOT EXISTS (SELECT 1 FROM learner)", [uuid.uuid4().hex]
-            )
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
@@ -192,23 +183,43 @@ def _set_aside(path: Path) -> sqlite3.Connection:
     return _opened(path)
 
 
-def learner() -> str:
-    """Give the random name made for this file; it only makes the order of options the learner's own."""
-    with _store() as store:
-        return store.execute("SELECT id FROM learner").fetchone()[0]
-
-
 def record(item: str, right: bool, answer: object = None, hints: int = 0) -> None:
     """Note one try at an item; `answer` is anything that JSON can hold, and `hints` were seen before it."""
     row = [item, time.time(), int(right), json.dumps(answer)[:1000], hints]
-    _write("INSERT INTO answers VALUES (?, ?, ?, ?, ?)", row)
+    # the row says how many hints there were; what stands in `hints` is what was seen since the last try
+    _write(("INSERT INTO answers VALUES (?, ?, ?, ?, ?)", row), ("DELETE FROM hints WHERE item = ?", [item]))
     for changed in _watching:
         changed()
 
 
 def keep_guess(item: str, guess: float) -> None:
     """Note a guess; a later one takes its place."""
-    _write("INSERT OR REPLACE INTO guesses VALUES (?, ?, ?)", [item, time.time(), guess])
+    _write(("INSERT OR REPLACE INTO guesses VALUES (?, ?, ?)", [item, time.time(), guess]))
+
+
+def keep_hints(item: str, seen: int) -> None:
+    """Note how many hints were seen for the next try at an item."""
+    _write(("INSERT OR REPLACE INTO hints VALUES (?, ?)", [item, seen]))
+
+
+def hints_seen(item: str) -> int:
+    """Give how many hints were seen for the next try, or for the last one if it was wrong."""
+    with _store() as store:
+        row = (
+            store.execute("SELECT seen FROM hints WHERE item = ?", [item]).fetchone()
+            or store.execute(
+                "SELECT (1 - right) * hints FROM answers WHERE item = ? ORDER BY rowid DESC", [item]
+            ).fetchone()
+        )
+    return row[0] if row else 0
+
+
+def misses(item: str) -> int:
+    """Count the wrong tries at an item since it was last right."""
+    since = "coalesce((SELECT max(rowid) FROM answers WHERE item = :item AND right), 0)"
+    with _store() as store:
+        found = store.execute(f"SELECT count(*) FROM answers WHERE item = :item AND rowid > {since}", {"item": item})
+        return found.fetchone()[0]
 
 
 def guess_of(item: str) -> float | None:
@@ -263,13 +274,13 @@ def export() -> dict:
     """Give everything the file holds, for JSON."""
     with _store() as store:
         answers = store.execute("SELECT item, time, right, answer, hints FROM answers ORDER BY rowid").fetchall()
-        whose = store.execute("SELECT id FROM learner").fetchone()[0]
         guesses = store.execute("SELECT item, time, guess FROM guesses ORDER BY item").fetchall()
+        hints = store.execute("SELECT item, seen FROM hints ORDER BY item").fetchall()
     names = ("item", "time", "right", "answer", "hints")
     return {
-        "learner": whose,
         "answers": [dict(zip(names, row, strict=True)) for row in answers],
         "guesses": [dict(zip(("item", "time", "guess"), row, strict=True)) for row in guesses],
+        "hints": [dict(zip(("item", "seen"), row, strict=True)) for row in hints],
     }
 
 
@@ -289,6 +300,7 @@ def bring(content: object) -> int:
     try:
         rows = [_answer_row(one) for one in content["answers"]]  # type: ignore[index]
         guesses = [[str(one["item"]), float(one["time"]), float(one["guess"])] for one in content["guesses"]]  # type: ignore[index]
+        hints = [[str(one["item"]), int(one["seen"])] for one in content.get("hints", [])]  # type: ignore[attr-defined]
     except (KeyError, TypeError, ValueError):
         raise CourseError(
             "This file holds no answers: give one that `course progress export` or the course's site has written.",
@@ -301,6 +313,7 @@ def bring(content: object) -> int:
         store.execute("DELETE FROM answers")  # written anew, since their order is that of the rows
         store.executemany("INSERT INTO answers VALUES (?, ?, ?, ?, ?)", sorted(merged, key=_time_of))
         store.executemany("INSERT OR IGNORE INTO guesses VALUES (?, ?, ?)", guesses)
+        store.executemany("INSERT OR IGNORE INTO hints VALUES (?, ?)", hints)
     for changed in _watching:
         changed()
     return len(fresh)

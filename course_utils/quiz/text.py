@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
 TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".svg": "image/svg+xml"}
-STATIC = "page"  # the shuffle of a page that belongs to no learner
+PRACTICE = "page"  # what practice is shuffled by: alike in a stored page, a live one, after a restart, and on the site
 MARGIN = "margin:.4em 0"
 CARD = "border:1px solid var(--jp-border-color1,#9e9e9e);border-radius:4px;padding:.2em 1em;max-width:60em"
 # Right and wrong differ in word, sign and colour. Where no Lab sets its theme's colours, these do on light and on dark.
@@ -44,8 +44,8 @@ WAYS = {False: "Reread", True: "Read on in"}  # by whether the answer comes afte
 WithParts = OneChoice | SeveralChoices | Order
 
 
-def shuffled(item: WithParts, whose: str) -> list[int]:
-    """Order the options or steps as a learner sees them: always the same, and never the right order of steps."""
+def shuffled(item: WithParts, whose: str = PRACTICE) -> list[int]:
+    """Order the options or steps: always the same for `whose`, and never the right order of steps."""
     order = list(range(len(_parts(item))))
     rng = random.Random(f"{whose} {item.id}")
     while True:
@@ -73,11 +73,11 @@ def static_html(item: Item) -> str:
     """Render the whole item for a page without a kernel."""
     parts = [stem_html(item), how_html(item)]
     if isinstance(item, (OneChoice, SeveralChoices, Order)):
-        shown = lettered(item, shuffled(item, STATIC))
+        shown = lettered(item, shuffled(item))
         parts.append(
             "<ul>" + "".join(f"<li><strong>{letter}</strong> — {inline(text)}</li>" for letter, text in shown) + "</ul>"
         )
-    parts.append(f"<details><summary>Answer</summary>{answer_html(item, STATIC)}</details>")
+    parts.append(f"<details><summary>Answer</summary>{answer_html(item)}</details>")
     return f'<div class="course-question" style="{CARD}">{"".join(parts)}</div>'
 
 
@@ -103,24 +103,24 @@ def static_text(item: Item) -> str:
     """Write the item for a terminal, without its answer."""
     lines = [item.label, item.stem, *re.findall("<em>(.+)</em>", how_html(item))]
     if isinstance(item, (OneChoice, SeveralChoices, Order)):
-        lines += [f"{letter} — {text}" for letter, text in lettered(item, shuffled(item, STATIC))]
+        lines += [f"{letter} — {text}" for letter, text in lettered(item, shuffled(item))]
     return "\n".join(lines)
 
 
-def answer_html(item: Item, whose: str) -> str:
+def answer_html(item: Item) -> str:
     """Render the right answer and why."""
-    return f"<p style='{MARGIN}'><strong>{inline(right_answer(item, whose))}</strong></p>{explanation_html(item)}"
+    return f"<p style='{MARGIN}'><strong>{inline(right_answer(item))}</strong></p>{explanation_html(item)}"
 
 
-def right_answer(item: Item, whose: str) -> str:
-    """Say the right answer in words, with the letters that this learner sees."""
+def right_answer(item: Item) -> str:
+    """Say the right answer in words, with the letters that are shown."""
     if isinstance(item, (OneChoice, SeveralChoices)):
-        order = shuffled(item, whose)
+        order = shuffled(item)
         return "; ".join(
             f"{ascii_uppercase[n]} — {item.options[index].text}" for n, index in enumerate(order) if index in item.key
         )
     if isinstance(item, Order):
-        order = shuffled(item, whose)
+        order = shuffled(item)
         letters = " ".join(ascii_uppercase[order.index(step)] for step in range(len(item.steps)))
         return f"{letters}: {'; '.join(step.text for step in item.steps)}"
     if isinstance(item, Number):
@@ -132,6 +132,19 @@ def right_answer(item: Item, whose: str) -> str:
         return "The next cells find it."
     assert isinstance(item, (Code, Model))
     return "The solution stands in the folder solutions."
+
+
+def hints_html(item: Item, seen: int) -> str:
+    """Render the hints that were asked for, the first `seen`; "" for none."""
+    hints = item.hints[:seen]
+    rows = [f"<strong>Hint {n} of {len(item.hints)}.</strong> {inline(hint)}" for n, hint in enumerate(hints, 1)]
+    last = " That was the last hint." if hints and seen == len(item.hints) else ""
+    return "".join(f'<p style="{MARGIN}">{row}{last if n == seen else ""}</p>' for n, row in enumerate(rows, 1))
+
+
+def said_html(page: str) -> str:
+    """Wrap what a question says, for screen readers to read out, its links and code as in Lab; "" for nothing."""
+    return f'<div role="status" class="jp-RenderedHTMLCommon">{page}</div>' if page else ""
 
 
 def explanation_html(item: Item) -> str:

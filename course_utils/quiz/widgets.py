@@ -16,7 +16,9 @@ from course_utils.quiz.reading import item as item_of
 from course_utils.quiz.text import (
     answer_html,
     explanation_html,
+    hints_html,
     inline,
+    said_html,
     shuffled,
     static_html,
     static_text,
@@ -31,6 +33,7 @@ MOMENT = 0.1  # seconds between Enter, or the click on Check, and the text or th
 LATE = 0.5  # seconds that a text may come after the click on Check that it was meant for
 ENOUGH = 2  # wrong tries after which the answer may be shown
 AGAIN = "your answers come back"
+AGAIN_TODAY = "You got this right before, after a miss. Today it is asked again."
 # A kernel hears nothing while a cell runs. The page itself shows this beside the buttons in use as long as it does.
 WAITS = "A cell is running: your click counts as soon as it ends."
 
@@ -38,18 +41,17 @@ Asked = OneChoice | SeveralChoices | Written
 
 
 class Question:
-    """One item in the page; made by `ask` and `predict`."""
+    """One item in the page; made by `ask` and `predict`, and by `review`, which asks anew."""
 
-    def __init__(self, item: Asked):
+    def __init__(self, item: Asked, anew: bool = False):
         self.item = item
-        self.whose = progress.learner()
         self.input: Choice | Ticks | Line
         if isinstance(item, OneChoice):
-            self.input = Choice(item, shuffled(item, self.whose))
+            self.input = Choice(item, shuffled(item))
         elif isinstance(item, SeveralChoices):
-            self.input = Ticks(item, shuffled(item, self.whose))
+            self.input = Ticks(item, shuffled(item))
         else:
-            self.input = Line(item, shuffled(item, self.whose) if isinstance(item, Order) else None)
+            self.input = Line(item, shuffled(item) if isinstance(item, Order) else None)
         self.hints = self.wrong = 0
         self.done = False
         self.checked = ""
@@ -57,7 +59,7 @@ class Question:
         self.hint = _button("Hint", self._hint)
         self.show = _button("Show the answer", self._show)
         self.show.layout.display = "none"
-        self.said = widgets.HTMLMath()
+        self.said, self.hinted = widgets.HTMLMath(), widgets.HTMLMath()
         if isinstance(self.input, Line):
             _on_enter(self.input.field, self._enter)
         waits = widgets.HTML(f'<span aria-live="polite">{WAITS}</span>')
@@ -65,23 +67,30 @@ class Question:
         shown = [self.check, self.hint, self.show, waits]
         buttons = widgets.HBox(shown, layout=widgets.Layout(flex_flow="row wrap"))
         stem = widgets.HTMLMath(STYLE + stem_html(item))
-        self.box = widgets.VBox([stem, self.input.view, buttons, self.said])
+        self.box = widgets.VBox([stem, self.input.view, buttons, self.said, self.hinted])
         self.box.add_class("course-question")
-        self._restore()
+        if not anew:
+            self._restore()
 
     def _restore(self) -> None:
-        """Show what was answered before, unless today it is to be asked again."""
+        """Show the last answer, what was said of it, and the hints; but a right answer that is due is asked again."""
+        self.hints = min(progress.hints_seen(self.item.id), len(self.item.hints))
+        self._show_hints()
         if isinstance(self.item, Prediction):
             if (guess := progress.guess_of(self.item.id)) is not None:
                 self.input.answer = f"{guess:g}"
                 self._say(f"<strong>Noted.</strong> Your guess is {guess:g}. You may change it.")
             return
         last = progress.last_answer(self.item.id)
-        if last is None or last[1] is None or self.item.id in progress.due_items():
+        if last is None or last[1] is None:
+            return
+        if last[0] and self.item.id in progress.due_items():
+            self._say(AGAIN_TODAY)
             return
         verdict = judge(self.item, last[1])
         if verdict.right is not None:  # an answer to what the item was before it was changed
             self.input.answer = last[1]
+            self.wrong = progress.misses(self.item.id)
             self._tell(verdict, again=True)
 
     def _enter(self, _: object = None) -> None:
@@ -134,6 +143,7 @@ class Question:
         elif verdict.right:
             self.done = True
             self.show.layout.display = "none"
+            self.hinted.value = ""
             self._say(verdict_html(True, f"{told} {explanation_html(self.item)}", before))
         else:
             if self.wrong >= ENOUGH:
@@ -142,18 +152,20 @@ class Question:
             self._say(verdict_html(False, told, before))
 
     def _hint(self, _: object = None) -> None:
-        hints = self.item.hints
-        self.hints = min(self.hints + 1, len(hints))
-        more = "" if self.hints < len(hints) else " That was the last hint."
-        self._say(f"<strong>Hint {self.hints} of {len(hints)}.</strong> {inline(hints[self.hints - 1])}{more}")
+        self.hints = min(self.hints + 1, len(self.item.hints))
+        progress.keep_hints(self.item.id, self.hints)
+        self._show_hints()
+
+    def _show_hints(self) -> None:
+        self.hinted.value = said_html(hints_html(self.item, self.hints))
 
     def _show(self, _: object = None) -> None:
         self.done = True
-        self._say(answer_html(self.item, self.whose))
+        self._say(answer_html(self.item))
 
     def _say(self, page: str) -> None:
         self.result = page
-        self.said.value = f'<div role="status" class="jp-RenderedHTMLCommon">{page}</div>'  # links and code as in Lab
+        self.said.value = said_html(page)
 
     def _ipython_display_(self) -> None:
         show_control(self.box, static_html(self.item), static_text(self.item), AGAIN)

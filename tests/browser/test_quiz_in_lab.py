@@ -134,10 +134,12 @@ def test_hints_come_one_by_one_and_the_answer_after_two_misses(quiz, page):
         expect(where.locator("[role=status]")).to_contain_text(words)
     show = where.get_by_role("button", name="Show the answer")
     answer(page, "90.1", "nothing at all", False)
+    expect(where.locator("[role=status]").first).to_contain_text("Not yet.")
     expect(show).to_be_hidden()
     answer(page, "90.1", "everything", False)
     show.click()
-    expect(where.locator("[role=status]")).to_contain_text("since fastai spares BatchNorm")
+    expect(where.locator("[role=status]").first).to_contain_text("since fastai spares BatchNorm")
+    expect(where.locator("[role=status]").last).to_contain_text("Hint 1 of 2")
 
 
 def test_feedback_and_summary_lead_to_the_section(quiz, page):
@@ -155,9 +157,17 @@ def test_feedback_and_summary_lead_to_the_section(quiz, page):
 def test_after_a_restart_and_the_next_day_questions_are_readable_and_answers_come_back(quiz, page, lab):
     expect(answer(page, "90.3", "86.67", False)).to_contain_text("Right.")
     expect(answer(page, "90.6", "4", False)).to_contain_text("Noted: 4")
+    for wrong in ("nothing at all", "everything"):
+        expect(answer(page, "90.1", wrong, False)).to_contain_text("Not yet.")
+    reply = block(page, "90.1").locator("[role=status]").inner_text()
+    block(page, "90.1").get_by_role("button", name="Hint").click()
+    expect(block(page, "90.1").locator("[role=status]")).to_have_count(2)
+    expect(block(page, "90.1").locator("[role=status]").first).to_have_text(reply)
+    order = [option.inner_text().strip() for option in block(page, "90.1").locator("label:has(input)").all()]
     page.keyboard.press("Control+s")
     quiz.restart()
     expect_readable(page)
+    assert [line.strip() for line in block(page, "90.1").locator("li").all_inner_texts()] == order
     expect(page.locator("#jp-main-statusbar")).to_contain_text("Idle")  # a kernel that still starts can't be stopped
     lab.stop()  # the next day: a new server over the same folder
     lab.start()
@@ -169,6 +179,14 @@ def test_after_a_restart_and_the_next_day_questions_are_readable_and_answers_com
     expect(block(page, "90.3").locator("[role=status]")).to_contain_text("You answered this before.")
     expect(block(page, "90.3").locator("[role=status]")).to_contain_text("Right.")
     expect(block(page, "90.3").get_by_role("textbox")).to_have_value("86.67")
+    missed = block(page, "90.1")
+    expect(missed.locator("[role=status]").first).to_contain_text("You answered this before.")
+    expect(missed.locator("[role=status]").first).to_contain_text(reply.partition("Not yet.")[2].strip())
+    expect(missed.locator("[role=status]").last).to_contain_text("Hint 1 of 2")
+    expect(missed.get_by_role("radio", checked=True)).to_have_accessible_name(re.compile("everything"))
+    expect(missed.get_by_role("button", name="Show the answer")).to_be_visible()
+    assert [option.inner_text().strip() for option in missed.locator("label:has(input)").all()] == order
+    missed.screenshot(path=ARTEFACTS / "quiz_came_back.png")
     expect(page.get_by_text("Run this cell again: your answers come back.").locator("visible=true")).to_have_count(0)
     for item in ONE + SEVERAL:
         offsets = block(page, item).evaluate(OFF)

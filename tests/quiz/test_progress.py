@@ -18,8 +18,7 @@ from typer.testing import CliRunner
 
 from course_utils.cli.progress import app
 from course_utils.quiz import progress
-from course_utils.quiz.reading import item, lesson_quiz, numbers
-from course_utils.quiz.text import shuffled
+from course_utils.quiz.reading import lesson_quiz, numbers
 from course_utils.quiz.widgets import ask
 
 NOON = datetime(2026, 3, 10, 12).timestamp()
@@ -104,8 +103,6 @@ def test_two_processes_write_at_once_without_loss(file, again):
     assert len(answers) == 400
     for whose in "ab":
         assert [n for who, n in answers if who == whose] == list(range(200))
-    with sqlite3.connect(file) as store:
-        assert store.execute("SELECT count(*) FROM learner").fetchone() == (1,)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no kill -9 on this system")
@@ -220,20 +217,26 @@ def test_a_day_ends_at_the_learners_midnight(monkeypatch, clock):
         time.tzset()
 
 
-# --------------------------------------------------------------------------------------- the learner's order of options
+# ----------------------------------------------------------------------------------------------- what is brought back
 
 
-def test_the_order_of_options_is_the_learners_own_and_stays(file, tmp_path, monkeypatch):
-    asked = item("04.5")
-    mine = progress.learner()
-    assert progress.learner() == mine and ask("04.5").input.order == shuffled(asked, mine)
-    orders = set()
-    for n in range(12):
-        monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / f"learner {n}.sqlite"))
-        orders.add(tuple(shuffled(asked, progress.learner())))
-    assert len(orders) > 3
-    monkeypatch.setenv("COURSE_PROGRESS", str(file))
-    assert progress.learner() == mine
+def test_hints_are_kept_until_the_answer_is_right():
+    assert progress.hints_seen("04.1") == 0
+    progress.keep_hints("04.1", 1)
+    progress.keep_hints("04.1", 2)
+    assert progress.hints_seen("04.1") == 2
+    progress.record("04.1", False, [2], hints=2)
+    assert progress.hints_seen("04.1") == 2
+    progress.keep_hints("04.1", 3)
+    assert progress.hints_seen("04.1") == 3 and progress.hints_seen("04.2") == 0
+    progress.record("04.1", True, [0], hints=3)
+    assert progress.hints_seen("04.1") == 0
+
+
+def test_misses_are_counted_since_the_last_right_answer():
+    for right, misses in ((False, 1), (False, 2), (True, 0), (False, 1)):
+        progress.record("04.1", right)
+        assert (progress.misses("04.1"), progress.misses("04.2")) == (misses, 0)
 
 
 def test_an_answer_to_an_item_that_has_changed_since_is_let_go():
@@ -250,8 +253,9 @@ def test_an_answer_to_an_item_that_has_changed_since_is_let_go():
 def test_everything_is_exported(tmp_path):
     progress.record("04.1", False, [2], hints=1)
     progress.keep_guess("04.8", 4.5)
+    progress.keep_hints("04.1", 2)
     content = progress.export()
-    assert set(content) == {"learner", "answers", "guesses"} and content["learner"] == progress.learner()
+    assert set(content) == {"answers", "guesses", "hints"} and content["hints"] == [{"item": "04.1", "seen": 2}]
     assert [(row["item"], row["right"], row["answer"], row["hints"]) for row in content["answers"]] == [
         ("04.1", 0, "[2]", 1)
     ]
@@ -274,14 +278,16 @@ def test_answers_of_another_machine_or_of_the_site_are_brought_here(tmp_path, cl
             {"item": "04.8", "time": NOON, "guess": 1.0},
             {"item": "01.5", "time": NOON, "guess": 12.0},
         ],
+        "hints": [{"item": "04.3", "seen": 3}],
     }
     written = tmp_path / "answers.json"
-    written.write_text(json.dumps(site | progress.export()["answers"][0]))  # what isn't known is left out
+    written.write_text(json.dumps(site | {"learner": "of an older version"}))  # what isn't known is left out
     assert CliRunner().invoke(app, ["import", str(written)]).output == "2 answers are new.\n"
     assert CliRunner().invoke(app, ["import", str(written)]).output == "0 answers are new.\n"
     assert progress.last_answer("04.1") == (True, [0]) and progress.last_answer("04.3") == (False, "40")
     assert [row["item"] for row in progress.export()["answers"]] == ["04.3", "04.1", "04.1"]  # in the order of time
     assert progress.guess_of("04.8") == 4.5 and progress.guess_of("01.5") == 12.0  # one's own guess stays
+    assert progress.hints_seen("04.3") == 3 and progress.hints_seen("04.1") == 0
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from course_utils.quiz.inputs import Choice
 from course_utils.quiz.text import SIGNS, section_html, shuffled, static_html, static_text, where_html
 
 HERE = Path(__file__).parent
+BEFORE = ('padding-left:.7em">', 'padding-left:.7em">You answered this before. ')  # in a reply, and in one brought back
 
 
 @pytest.fixture(autouse=True)
@@ -228,7 +229,7 @@ def test_hints_one_by_one_and_the_answer_after_two_misses():
     question = ask("90.1")
     for told in ("Hint 1 of 2", "Hint 2 of 2", "That was the last hint"):
         question.hint.click()
-        assert told in question.result
+        assert told in question.hinted.value
     assert question.show.layout.display == "none"
     for text in ("nothing at all", "everything"):
         tick(question, text)
@@ -238,7 +239,38 @@ def test_hints_one_by_one_and_the_answer_after_two_misses():
     assert "the head and BatchNorm" in question.result
 
 
-def test_an_answer_is_shown_again_unless_it_is_due():
+def test_a_hint_and_the_reply_to_a_wrong_answer_stand_beside_each_other():
+    question = ask("90.1")
+    tick(question, "nothing at all")
+    question.check.click()
+    question.hint.click()
+    question.hint.click()
+    assert "Not yet." in question.said.value
+    assert "Hint 1 of 2" in question.hinted.value and "Hint 2 of 2" in question.hinted.value
+    tick(question, "everything")
+    question.check.click()
+    assert "Not yet." in question.said.value and "Hint 2 of 2" in question.hinted.value
+    tick(question, "the head and BatchNorm")
+    question.check.click()
+    assert "Right." in question.said.value and not question.hinted.value  # the explanation takes their place
+
+
+def test_a_wrong_answer_comes_back_with_its_reply_and_hints():
+    question = ask("90.1")
+    for text in ("nothing at all", "everything"):
+        tick(question, text)
+        question.check.click()
+        question.hint.click()
+    again = ask("90.1")
+    assert again.input.answer == question.input.answer
+    assert again.result == question.result.replace(BEFORE[0], BEFORE[1], 1)
+    assert again.hinted.value == question.hinted.value and "Hint 2 of 2" in again.hinted.value
+    assert again.show.layout.display == ""  # two misses are enough, whenever they were
+    again.check.click()
+    assert progress.last_answer("90.1") == (False, again.input.answer) and progress.standings()["90.1"].tries == 3
+
+
+def test_an_answer_is_shown_again_unless_it_is_due(monkeypatch):
     question = ask("90.3")
     question.input.field.value = "86.67"
     question.check.click()
@@ -247,8 +279,15 @@ def test_an_answer_is_shown_again_unless_it_is_due():
     wrong = ask("90.4")
     wrong.input.field.value = "fit"
     wrong.check.click()
-    assert ask("90.4").input.field.value == ""  # missed, so it is asked anew
+    assert ask("90.4").input.field.value == "fit"
     assert review().due == ["90.4"]
+    (anew,) = review().questions
+    assert anew.input.field.value == "" and not anew.said.value
+    wrong.input.field.value = "train"
+    wrong.check.click()
+    assert ask("90.4").input.field.value == "train"
+    monkeypatch.setattr(progress, "due_items", lambda: ["90.4"])  # tomorrow
+    assert ask("90.4").input.field.value == "" and "asked again" in ask("90.4").result
 
 
 def test_a_guess_is_noted_and_compared(said):
@@ -315,7 +354,18 @@ def test_a_static_page_reads_without_a_kernel():
         assert item.explanation.split()[0] in answer and item.explanation not in question
 
 
-def test_options_are_shuffled_alike_for_one_learner_and_differently_for_others():
+def test_options_stand_in_one_order_live_stored_and_for_every_learner(tmp_path, monkeypatch):
+    for n, identifier in enumerate(("90.1", "90.2", "90.5")):
+        monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / f"learner {n}.sqlite"))
+        question = ask(identifier)
+        parts = getattr(question.item, "options", None) or question.item.steps
+        live = [parts[index].text for index in question.input.order]
+        for page in (static_html(question.item), static_text(question.item)):
+            places = [page.index(f" — {text}") for text in live]
+            assert places == sorted(places)
+
+
+def test_what_is_handed_out_is_shuffled_alike_for_one_student_and_differently_for_others():
     item = reading.item("90.1")
     orders = {tuple(shuffled(item, f"learner {n}")) for n in range(30)}
     assert len(orders) == 6 and all(shuffled(item, "me") == shuffled(item, "me") for _ in range(3))

@@ -23,7 +23,7 @@ from course_utils.quiz.items import (
     ShortText,
     plain,
 )
-from course_utils.quiz.text import STATIC, WAYS, figure_html, right_answer, shuffled
+from course_utils.quiz.text import WAYS, figure_html, right_answer, shuffled
 
 HOW = {
     "one choice": "Choose one answer.",
@@ -55,6 +55,7 @@ def question_html(item: Question) -> str:
         '<div class="course-said" role="status"></div>'
         f'<p class="course-again" hidden>{WAYS[item.below]} <a href="#{make_id(item.section)}">'
         f"<em>{html.escape(item.section)}</em></a> and try again.</p>"
+        '<div class="course-hinted" role="status"></div>'
         f'<details class="course-answer"><summary>{_fold(item)}</summary>{_answer(item)}</details>'
         f'<script type="application/json">{_json(_key(item))}</script></form>'
     )
@@ -80,7 +81,7 @@ def _right(item: Item) -> str:
         return "; ".join(option.text for option in item.options if option.right)
     if isinstance(item, Order):
         return "; ".join(f"{number}. {step.text}" for number, step in enumerate(item.steps, 1))
-    return right_answer(item, STATIC)
+    return right_answer(item)
 
 
 def _input(item: Item) -> str:
@@ -89,12 +90,11 @@ def _input(item: Item) -> str:
         return "".join(
             f'<label class="course-option"><input type="{kind}" name="answer" value="{index}">'
             f"<span>{_inline(item.options[index].text)}</span></label>"
-            for index in shuffled(item, STATIC)
+            for index in shuffled(item)
         )
     if isinstance(item, Order):
         rows = "".join(
-            f'<li data-step="{index}"><span>{_inline(item.steps[index].text)}</span></li>'
-            for index in shuffled(item, STATIC)
+            f'<li data-step="{index}"><span>{_inline(item.steps[index].text)}</span></li>' for index in shuffled(item)
         )
         return f'<ol class="course-steps">{rows}</ol>'
     unit = getattr(item, "unit", "")

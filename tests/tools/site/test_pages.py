@@ -211,7 +211,22 @@ def test_questions_answer_and_are_remembered(page, address):
     expect(said).to_contain_text("You guessed 300 images a second; this run found")
     expect(said).to_be_visible()
 
+    other = question(page, "00.2")  # wrong twice, with a hint
+    for _ in range(2):
+        wrong = next(n for n, option in enumerate(reading.item("00.2").options) if not option.right)
+        other.locator(f'[name="answer"][value="{wrong}"]').check()
+        other.get_by_role("button", name="Check").press("Enter")
+    other.get_by_role("button", name="Hint").press("Enter")
+    reply = other.locator(".course-said").inner_text()
+    assert "Not yet." in reply
+    expect(other.locator(".course-hinted")).to_contain_text("Hint 1 of ")
+    expect(other.locator(".course-again")).to_be_visible()
+
     page.reload()
+    assert other.locator(".course-said").inner_text() == f"You answered this before. {reply}"
+    expect(other.locator(".course-hinted")).to_contain_text("Hint 1 of ")
+    expect(other.locator("details")).to_be_visible()
+    expect(other.locator(f'[name="answer"][value="{wrong}"]')).to_be_checked()
     for identifier in ("00.9", *GIVEN):
         due = identifier in GIVEN  # it was wrong first, and comes again tomorrow
         expect(question(page, identifier).locator(".course-said")).to_contain_text("Right.")
@@ -234,14 +249,14 @@ def test_questions_answer_and_are_remembered(page, address):
     with page.expect_download() as saved:
         page.get_by_role("button", name="Save my answers").click()
     kept = json.loads(saved.value.path().read_text())
-    assert len(kept["answers"]) == 9 and [one["guess"] for one in kept["guesses"]] == [300]
+    assert len(kept["answers"]) == 11 and [one["guess"] for one in kept["guesses"]] == [300]
     page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Erase everything").click()
     expect(page.locator(".course-progress")).not_to_contain_text("5 of 10")
     with page.expect_file_chooser() as chosen:
         page.get_by_role("button", name="Load a file").click()
     chosen.value.set_files(saved.value.path())
-    expect(page.locator(".course-progress")).to_contain_text("9 answers are new.")
+    expect(page.locator(".course-progress")).to_contain_text("11 answers are new.")
     expect(page.locator(".course-progress")).to_contain_text("5 of 10")
 
 

@@ -11,6 +11,7 @@
       this.id = form.dataset.item;
       this.item = key(form);
       this.said = form.querySelector(".course-said");
+      this.hinted = form.querySelector(".course-hinted");
       this.again = form.querySelector(".course-again");
       this.fold = form.querySelector("details");
       this.hints = this.wrong = 0;
@@ -47,8 +48,10 @@
       }
     }
 
-    /** Show what was answered before, unless it is to be asked again today. */
+    /** Show the last answer, what was said of it, and the hints; but a right answer that is due is asked again. */
     restore() {
+      this.hints = Math.min(course.store.hints(this.id), this.item.hints.length);
+      this.showHints();
       if (this.item.kind === "prediction") {
         const guess = course.store.guess(this.id);
         if (guess !== undefined) {
@@ -58,9 +61,14 @@
         return;
       }
       const last = course.store.last(this.id);
-      if (!last || course.store.isDue(course.store.standings()[this.id])) return;
+      if (!last) return;
+      const standing = course.store.standings()[this.id];
+      if (last.right && course.store.isDue(standing)) {
+        return this.say("You got this right before, after a miss. Today it is asked again.");
+      }
       try {
         this.answer = last.answer;
+        this.wrong = standing.misses;
         this.tell(course.judge(this.item, this.answer), "You answered this before. ");
       } catch {
         // an answer to what the question was before it was changed
@@ -100,16 +108,22 @@
       }
       this.done = true;
       this.fold.hidden = false;
+      this.hinted.textContent = "";
       const why = this.form.querySelector(".course-explanation").innerHTML;
       this.say(`${before}<strong>Right.</strong> ${told}${kept()}${why}`, "right");
     }
 
     hint() {
-      const hints = this.item.hints;
-      this.hints = Math.min(this.hints + 1, hints.length);
-      const more = this.hints < hints.length ? "" : " That was the last hint.";
-      this.say(`<strong>Hint ${this.hints} of ${hints.length}.</strong> ${hints[this.hints - 1]}${more}`);
-      this.again.hidden = true;
+      this.hints = Math.min(this.hints + 1, this.item.hints.length);
+      course.store.keepHints(this.id, this.hints);
+      this.showHints();
+    }
+
+    showHints() {
+      const all = this.item.hints.length;
+      const rows = this.item.hints.slice(0, this.hints).map((hint, n) => `<strong>Hint ${n + 1} of ${all}.</strong> ${hint}`);
+      if (rows.length === all) rows.push(`${rows.pop()} That was the last hint.`);
+      this.hinted.innerHTML = rows.map((row) => `<p>${row}</p>`).join("");
     }
 
     say(page, how = "") {

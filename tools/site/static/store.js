@@ -10,11 +10,11 @@
   function read() {
     try {
       const kept = JSON.parse(localStorage.getItem(NAME));
-      if (isSound(kept)) return kept;
+      if (isSound(kept)) return { hints: [], ...kept };
     } catch {
       // damaged: begin anew
     }
-    return { answers: [], guesses: [] };
+    return { answers: [], guesses: [], hints: [] };
   }
 
   function write(kept) {
@@ -33,6 +33,7 @@
     record(item, right, answer, hints) {
       const kept = read();
       kept.answers.push({ item, time: now(), right: right ? 1 : 0, answer: JSON.stringify(answer), hints });
+      kept.hints = kept.hints.filter((one) => one.item !== item); // those seen since the last try
       write(kept);
     },
 
@@ -40,6 +41,19 @@
       const kept = read();
       kept.guesses = [...kept.guesses.filter((one) => one.item !== item), { item, time: now(), guess }];
       write(kept);
+    },
+
+    keepHints(item, seen) {
+      const kept = read();
+      kept.hints = [...kept.hints.filter((one) => one.item !== item), { item, seen }];
+      write(kept);
+    },
+
+    /** How many hints were seen for the next try at an item, or for the last one if it was wrong. */
+    hints(item) {
+      const kept = read();
+      const last = kept.answers.filter((one) => one.item === item).at(-1);
+      return kept.hints.find((one) => one.item === item)?.seen ?? (last && !last.right ? last.hints : 0);
     },
 
     guess: (item) => read().guesses.find((one) => one.item === item)?.guess,
@@ -54,14 +68,15 @@
       }
     },
 
-    /** By item: {tries, right, first, from, to, due}; due is a time, or undefined when it need not come again. */
+    /** By item: {tries, misses, right, first, from, to, due}; misses since the last right one; due is a time, or undefined when it need not come again. */
     standings() {
       const found = {};
       for (const { item, time, right } of read().answers) {
-        const one = (found[item] ??= { tries: 0, first: Boolean(right), from: time, since: 0, missed: false });
+        const one = (found[item] ??= { tries: 0, first: Boolean(right), from: time, since: 0, misses: 0 });
         one.tries += 1;
         one.right = Boolean(right);
         one.since = right ? one.since + 1 : 0;
+        one.misses = right ? 0 : one.misses + 1;
         one.missed ||= !right;
         one.to = time;
       }
@@ -73,7 +88,10 @@
 
     isDue: (one, when = now()) => one?.due !== undefined && midnight(one.due) <= when,
 
-    text: () => JSON.stringify({ answers: read().answers, guesses: read().guesses }, null, 1),
+    text() {
+      const { answers, guesses, hints } = read();
+      return JSON.stringify({ answers, guesses, hints }, null, 1);
+    },
 
     /** Add the answers of a file; returns how many were new. Throws a sentence when it holds something else. */
     add(text) {
@@ -92,13 +110,15 @@
       const known = new Set(kept.answers.map(name));
       const fresh = file.answers.filter((one) => !known.has(name(one)));
       const guessed = new Set(kept.guesses.map((one) => one.item));
+      const hinted = new Set(kept.hints.map((one) => one.item));
       write({
         answers: [...kept.answers, ...fresh].sort((one, other) => one.time - other.time),
         guesses: [...kept.guesses, ...file.guesses.filter((one) => !guessed.has(one.item))],
+        hints: [...kept.hints, ...(file.hints ?? []).filter((one) => !hinted.has(one.item))],
       });
       return fresh.length;
     },
 
-    erase: () => write({ answers: [], guesses: [] }),
+    erase: () => write({ answers: [], guesses: [], hints: [] }),
   };
 })(window.course);
