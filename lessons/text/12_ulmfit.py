@@ -270,7 +270,8 @@ from course_utils.experiments import recorded
 from course_utils.plots import plot_learning_curve
 
 runs = recorded("12/unlabelled")
-plot_learning_curve(runs.table, "unlabelled", title="Accuracy with 40 labels, and ever more texts without (thousands)")
+axis = "thousands of unlabelled texts"
+plot_learning_curve(runs.table.rename(columns={"unlabelled": axis}), axis, title="Accuracy with 40 labelled texts")
 print(f"learning rates chosen, of {RATES}: {sorted(runs.table['learning rate'].unique().tolist())}")
 
 # %%
