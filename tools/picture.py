@@ -33,10 +33,12 @@ DARK = {
     "scratch": "#e69f00",
 }
 THEMES = {"light": LIGHT, "dark": DARK}
+# Width and height, and where the curve goes: beside the drawings, or below them on a phone.
+SHAPES = {"wide": (880, 320, 0, 0), "narrow": (440, 640, -438, 314)}
 SECONDS = 3  # a drawing
 TEST = 500  # drawings
 LABELS = (5, 50, 250)  # per class
-LEFT, RIGHT, BOTTOM, TOP = 500, 790, 268, 84  # the curve's axes, in units of the picture
+LEFT, RIGHT, BOTTOM, TOP = 506, 756, 282, 106  # the curve's axes, in units of the picture
 LOWEST, HIGHEST = 0.5, 0.9
 
 
@@ -44,7 +46,7 @@ LOWEST, HIGHEST = 0.5, 0.9
 class Scene:
     """A test drawing and what the network says of it."""
 
-    image: bytes  # PNG
+    image: bytes  # WebP
     label: str
     probabilities: dict[str, float]
 
@@ -54,9 +56,10 @@ def picture() -> None:
     scenes, accuracy = classify_drawings()
     FOLDER.mkdir(parents=True, exist_ok=True)
     for theme, colours in THEMES.items():
-        path = FOLDER / f"classified-{theme}.svg"
-        path.write_text(draw(scenes, accuracy, colours), encoding="utf-8", newline="\n")
-        typer.echo(f"{path}: {path.stat().st_size / 1000:.0f} kB")
+        for shape in SHAPES:
+            path = FOLDER / f"classified-{shape}-{theme}.svg"
+            path.write_text(draw(scenes, accuracy, colours, shape), encoding="utf-8", newline="\n")
+            typer.echo(f"{path}: {path.stat().st_size / 1000:.0f} kB")
 
 
 def classify_drawings() -> tuple[list[Scene], float]:
@@ -80,7 +83,7 @@ def classify_drawings() -> tuple[list[Scene], float]:
     scenes = []
     for number in np.stack(first).T.ravel():
         said = dict(zip(dls.vocab, probabilities[number].tolist(), strict=True))
-        scenes.append(Scene(_png(dls.test.dataset[int(number)][0]), dls.vocab[int(labels[number])], said))
+        scenes.append(Scene(_webp(dls.test.dataset[int(number)][0]), dls.vocab[int(labels[number])], said))
     return scenes, (probabilities.argmax(1) == labels).float().mean().item()
 
 
@@ -98,11 +101,17 @@ def curves() -> dict[str, list[tuple[float, float]]]:
     return {name: [mean_interval(scores.tolist()) for scores in points] for name, points in runs.items()}
 
 
-def draw(scenes: Sequence[Scene], accuracy: float, colours: dict[str, str]) -> str:
+def draw(scenes: Sequence[Scene], accuracy: float, colours: dict[str, str], shape: str) -> str:
     """The picture as SVG, still where motion isn't wanted: the drawings follow one another, and the curve stays."""
     share = 100 / len(scenes)
+    width, height, across, down = SHAPES[shape]
     return Template(PAGE).substitute(
         colours,
+        width=width,
+        height=height,
+        inner=f'width="{width - 2}" height="{height - 2}"',
+        place=f"translate({across} {down})",
+        total=TEST,
         right=round(accuracy * TEST),  # no percentage, which would look like one of the curve's
         seconds=SECONDS * len(scenes),
         shown=f"{share - 2:.1f}",
@@ -118,9 +127,9 @@ def draw_curve(colours: dict[str, str]) -> str:
     for tick in np.arange(LOWEST, HIGHEST + 0.01, 0.1):
         y = _y(tick)
         parts.append(f'<path d="M{LEFT} {y}H{RIGHT}" stroke="{colours["edge"]}"/>')
-        parts.append(f'<text x="{LEFT - 8}" y="{y + 4}" text-anchor="end" class="dim small">{tick:.0%}</text>')
+        parts.append(f'<text x="{LEFT - 8}" y="{y + 5}" text-anchor="end" class="dim small">{tick:.0%}</text>')
     for number, labels in enumerate(LABELS):
-        parts.append(f'<text x="{_x(number)}" y="{BOTTOM + 18}" text-anchor="middle" class="dim small">{labels}</text>')
+        parts.append(f'<text x="{_x(number)}" y="{BOTTOM + 20}" text-anchor="middle" class="dim small">{labels}</text>')
     for name, points in curves().items():
         colour, dash = (
             (colours["tuned"], "") if name == "fine-tuned" else (colours["scratch"], ' stroke-dasharray="7 5"')
@@ -134,7 +143,7 @@ def draw_curve(colours: dict[str, str]) -> str:
         parts += [f'<circle cx="{x}" cy="{y}" r="4.5" fill="{colour}"/>' for x, y in places]
         (x, y), mean = places[-1], points[-1][0]
         parts.append(f'<text x="{x + 10}" y="{y - 2}" fill="{colour}" class="strong">{mean:.0%}</text>')
-        parts.append(f'<text x="{x + 10}" y="{y + 14}" fill="{colour}" class="small">{name}</text>')
+        parts.append(f'<text x="{x + 10}" y="{y + 16}" fill="{colour}" class="small">{name}</text>')
     return "\n".join(parts)
 
 
@@ -145,7 +154,7 @@ def _scene(scene: Scene, number: int, count: int) -> str:
     delay = (number - count) * SECONDS if number else 0
     bars = []
     for row, (name, probability) in enumerate(scene.probabilities.items()):
-        y = 116 + 58 * row
+        y = 130 + 58 * row
         weight = "strong" if name == answer else "dim"
         bars.append(f'<text x="232" y="{y}" class="{weight}">{name}</text>')
         bars.append(f'<text x="420" y="{y}" text-anchor="end" class="{weight}">{probability:.0%}</text>')
@@ -154,20 +163,20 @@ def _scene(scene: Scene, number: int, count: int) -> str:
     hidden = ' opacity="0"' if number else ""
     return (
         f'<g class="scene" style="animation-delay:{delay}s"{hidden}>'
-        f'<image x="24" y="76" width="184" height="184" href="data:image/png;base64,{image}"/>'
-        f'{"".join(bars)}<text x="232" y="238">{verdict}</text></g>'
+        f'<image x="24" y="98" width="184" height="184" href="data:image/webp;base64,{image}"/>'
+        f'{"".join(bars)}<text x="232" y="262">{verdict}</text></g>'
     )
 
 
-def _png(image: object) -> bytes:
-    """A stored image, channels first and 0 to 1 or 0 to 255, as PNG of 128 pixels a side, or browsers show its grid."""
+def _webp(image: object) -> bytes:
+    """A stored image, channels first and 0 to 1 or 0 to 255, as WebP of 256 pixels a side, or one sees its grid."""
     pixels = np.asarray(image)
     if pixels.ndim == 3 and pixels.shape[0] in (1, 3):
         pixels = pixels.transpose(1, 2, 0)
     if pixels.dtype != np.uint8:
         pixels = (pixels * 255).round().astype(np.uint8)
     stream = io.BytesIO()
-    Image.fromarray(pixels).resize((128, 128), Image.Resampling.BICUBIC).save(stream, "png", optimize=True)
+    Image.fromarray(pixels).resize((256, 256), Image.Resampling.BICUBIC).save(stream, "webp", quality=85)
     return stream.getvalue()
 
 
@@ -180,26 +189,29 @@ def _y(accuracy: float) -> float:
 
 
 PAGE = """\
-<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 880 320" font-family="system-ui, Helvetica, Arial, sans-serif">
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 $width $height">
 <style>
-svg {fill: $ink}
-text {font-size: 16px}
+svg {fill: $ink; font-family: system-ui, Helvetica, Arial, sans-serif}
+text {font-size: 18px}
 .strong {font-weight: 650}
 .dim {fill: $dim}
-.small {font-size: 13px}
+.small {font-size: 15px}
 .track {fill: $edge}
 .bar {fill: $tuned}
 .scene {animation: turn ${seconds}s linear infinite}
 @keyframes turn {0%, $shown% {opacity: 1} $gone%, 99% {opacity: 0} 100% {opacity: 1}}
 @media (prefers-reduced-motion: reduce) {.scene {animation: none}}
 </style>
-<rect x="1" y="1" width="878" height="318" rx="12" fill="$back" stroke="$edge"/>
-<text x="24" y="38" class="strong">Car or truck? A fine-tuned network answers</text>
-<text x="24" y="60" class="dim small">learned from 100 drawings of each; $right of 500 others are right</text>
+<rect x="1" y="1" $inner rx="12" fill="$back" stroke="$edge"/>
+<text x="24" y="36" class="strong">Car or truck? Fine-tuned on drawings</text>
+<text x="24" y="60" class="dim small">It learned from 100 drawings of each. Of $total</text>
+<text x="24" y="80" class="dim small">drawings it hadn't seen, it gets $right right.</text>
 $scenes
-<text x="460" y="38" class="strong">How many labelled photos does it take?</text>
-<text x="460" y="60" class="dim small">accuracy on photos of cars and trucks, with 95% intervals</text>
+<g transform="$place">
+<text x="462" y="36" class="strong">Photos of cars and trucks: how many?</text>
+<text x="462" y="60" class="dim small">New photos that are right, by how many labelled</text>
+<text x="462" y="80" class="dim small">ones per class it learned from (95% intervals)</text>
 $curve
-<text x="645" y="306" text-anchor="middle" class="dim small">labelled photos per class</text>
+</g>
 </svg>
 """

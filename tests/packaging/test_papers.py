@@ -7,7 +7,7 @@ import pytest
 from support.project import PROJECT, ROOT
 
 from course_utils import lessons
-from tools.picture import FOLDER, THEMES, curves, draw_curve
+from tools.picture import FOLDER, SHAPES, THEMES, curves, draw_curve
 
 
 def test_the_citation_agrees_with_the_package():
@@ -44,9 +44,9 @@ def test_the_papers_point_at_files_and_commands_that_exist(name):
 
 def test_the_readmes_lines_are_those_of_lesson_01():
     (code,) = re.findall(r"```python\n(.+?)```", README, re.DOTALL)
-    lesson = (ROOT / "lessons/text/01_first_finetune.py").read_text(encoding="utf-8").splitlines()
-    lines = [line.partition("  #")[0] for line in code.splitlines()]
-    assert len(lines) == 3 and set(lines) <= set(lesson)
+    lesson = (ROOT / "lessons/text/01_first_finetune.py").read_text(encoding="utf-8")
+    lines, known = ([line.partition("  #")[0] for line in text.splitlines()] for text in (code, lesson))
+    assert len(lines) == 3 and set(lines) <= set(known)
 
 
 # ------------------------------------------------------------------------------------------------- the README's picture
@@ -55,20 +55,32 @@ PICTURES = re.findall(r'(?:src|srcset)="(docs/pictures/[^"]+)"', README)
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def test_the_picture_comes_first_and_in_both_themes():
-    assert PICTURES == ["docs/pictures/classified-dark.svg", "docs/pictures/classified-light.svg"]
-    assert 'media="(prefers-color-scheme: dark)" srcset="docs/pictures/classified-dark.svg"' in README
-    assert README.index("<picture>") < 60
+def test_the_picture_comes_first_in_both_themes_and_for_phones():
+    phone, dark = "(max-width: 600px)", "(prefers-color-scheme: dark)"
+    sources = re.findall(r'media="([^"]+)" srcset="docs/pictures/classified-([\w-]+)\.svg"', README)
+    assert sources == [(f"{phone} and {dark}", "narrow-dark"), (phone, "narrow-light"), (dark, "wide-dark")]
+    assert PICTURES[-1] == "docs/pictures/classified-wide-light.svg" and README.index("<picture>") < 60
+    assert {path.name for path in (ROOT / FOLDER).iterdir()} == {path.rpartition("/")[2] for path in PICTURES}
 
 
+@pytest.mark.parametrize(("shape", "shown"), [("wide", 830), ("narrow", 358)])
+def test_the_pictures_words_are_large_enough_where_it_is_shown(shape, shown):
+    """In GitHub's column, and on a phone of 390 pixels."""
+    text = (ROOT / FOLDER / f"classified-{shape}-light.svg").read_text(encoding="utf-8")
+    (width,) = re.findall(r'viewBox="0 0 (\d+) ', text)
+    sizes = [int(size) for size in re.findall(r"font-size: (\d+)px", text)]
+    assert min(sizes) * shown / int(width) >= 12
+
+
+@pytest.mark.parametrize("shape", sorted(SHAPES))
 @pytest.mark.parametrize("theme", sorted(THEMES))
-def test_the_picture_shows_the_records_and_needs_nothing_else(theme):
-    text = (ROOT / FOLDER / f"classified-{theme}.svg").read_text(encoding="utf-8")
-    assert len(text.encode()) <= 300_000
+def test_the_picture_shows_the_records_and_needs_nothing_else(theme, shape):
+    text = (ROOT / FOLDER / f"classified-{shape}-{theme}.svg").read_text(encoding="utf-8")
+    assert len(text.encode()) <= 100_000
     assert draw_curve(THEMES[theme]) in text, "run `python -m tools picture`"
     page = ElementTree.fromstring(text)
     drawings = [image.get("href") for image in page.iter(f"{SVG}image")]
-    assert len(set(drawings)) == 4 and all(link.startswith("data:image/png;base64,") for link in drawings)
+    assert len(set(drawings)) == 4 and all(link.startswith("data:image/webp;base64,") for link in drawings)
     assert "prefers-reduced-motion" in text and "<script" not in text
 
 
@@ -80,7 +92,7 @@ def test_what_the_picture_says_can_be_read(theme):
 
 
 def test_what_is_said_of_the_picture_are_its_numbers():
-    (alt,) = re.findall(r'alt="(Left[^"]+)"', README)
+    (alt,) = re.findall(r'alt="(First[^"]+)"', README)
     said = [int(number) for number in re.findall(r"(\d+)%", alt)]
     assert said == [round(100 * mean) for points in curves().values() for mean, _ in points]
 

@@ -27,16 +27,18 @@ def landing(text: str, readings: list[Reading], readme: str) -> str:
 
 
 def _picture(readme: str) -> str:
-    """The README's picture, light and dark; the theme shows the one that fits."""
-    found = re.search(r'<img src="docs/pictures/(?P<name>[\w-]+)-light\.svg" alt="(?P<alt>[^"]+)">', readme)
+    """The README's picture, light and dark, wide and for phones; the theme shows the one that fits."""
+    found = re.search(r'<img src="docs/pictures/(?P<name>\w+)-wide-light\.svg" alt="(?P<alt>[^"]+)">', readme)
     if not found:
         raise CourseError(
-            "The README has no picture docs/pictures/…-light.svg with an alternative text: put it back, since the "
+            "The README has no picture docs/pictures/…-wide-light.svg with an alternative text: put it back, since the "
             "site's first page shows it too.",
             code="tools.no-picture",
         )
     shown = (
-        f'<img class="only-{theme}" src="pictures/{found["name"]}-{theme}.svg" alt="{found["alt"]}">'
+        f'<picture class="only-{theme}"><source media="(max-width: 600px)" '
+        f'srcset="pictures/{found["name"]}-narrow-{theme}.svg">'
+        f'<img src="pictures/{found["name"]}-wide-{theme}.svg" alt="{found["alt"]}"></picture>'
         for theme in ("light", "dark")
     )
     return f'<div class="course-hero">{"".join(shown)}</div>'
