@@ -57,7 +57,7 @@ def plot_confusion(matrix: Any, vocab: Sequence[str], *, title: str | None = Non
     axis.grid(False)
     right, total = np.trace(matrix), matrix.sum()
     title = title or f"{right} of {total} images are right"
-    axis.set(xlabel="predicted class", ylabel="true class")
+    axis.set(xlabel="predicted class\n(darker: a larger share of its row)", ylabel="true class")
     add_title(figure, title)
     mistakes = matrix - np.diag(np.diag(matrix))
     true, predicted = np.unravel_index(mistakes.argmax(), matrix.shape)

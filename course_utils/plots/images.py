@@ -71,6 +71,8 @@ def plot_top_losses(
 ) -> None:
     """Show the n images whose true class was given the least probability: the largest cross-entropy losses.
 
+    Above each stand the true class and what was said, with the probability of either.
+
     Parameters
     ----------
     images : sequence
@@ -100,7 +102,10 @@ def plot_top_losses(
         )
     worst = np.argsort(probabilities[np.arange(len(truth)), truth], kind="stable")[:n]
     said = probabilities.argmax(1)
-    titles = [f"is {vocab[truth[i]]}\nsaid {vocab[said[i]]} ({probabilities[i, said[i]]:.0%})" for i in worst]
+    pairs = [(truth[i], said[i], *probabilities[i, [truth[i], said[i]]]) for i in worst]
+    titles = [
+        f"is {vocab[true]} ({little:.1%})\nsaid {vocab[other]} ({much:.0%})" for true, other, little, much in pairs
+    ]
     title = f"Largest losses ({(said != truth).sum()} of {len(truth)} images are wrong)"
     plot_images([images[int(i)] for i in worst], titles, columns=min(len(worst), 5), title=title, alt=alt)
 

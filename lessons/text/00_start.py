@@ -138,7 +138,7 @@ ask("00.2")
 # Training draws random numbers, for new weights and for the order of the images. A [*seed*](../docs/glossary.md#seed)
 # fixes them. The setup cell sets one; here we set it twice by hand.
 
-# %% tags=["nbval-check-output"]
+# %%
 import torch
 from fastai.torch_core import set_seed
 
@@ -181,7 +181,7 @@ ask("00.3")
 #
 # *Check* tells you about the answer that *you* chose. A wrong answer costs nothing: read the reply, look at the section
 # that it names, and try again. *Hint* takes you one step further. After two wrong tries you can ask for the answer.
-# Everyone sees the options in a different order, so compare answers with a friend, not letters.
+# Everyone sees the options in the same order, so you can discuss them with a friend by their letters.
 
 # %%
 ask("00.5")

@@ -35,16 +35,22 @@ ask("01.1")
 # fastai's. [*Accuracy*](../docs/glossary.md#accuracy) is the share of images that get the right answer. We measure it
 # on a *test set*, images that play no part in the training.
 
+# %% [markdown]
+# Importing and training take about a minute on a laptop without a graphics card, and downloading the photos, the first
+# time, a little longer. A cell that still runs, or waits for others, shows `[*]`.
+
 # %%
 from fastai.vision.all import accuracy, vision_learner
 
 from course_utils import backbones, data
-from course_utils.training import ReestimateBatchNorm
+from course_utils.training import ReestimateBatchNorm  # keeps some averages in the network up to date; see lesson 04
 
 # %%
-dls = data.recycling(n_per_class=40, size=72, bs=16)
+dls = data.recycling(n_per_class=40, size=72, bs=16)  # photos of 72 × 72 pixels, in batches of 16
 learn = vision_learner(dls, backbones.default(), metrics=accuracy, cbs=ReestimateBatchNorm())
 untrained = learn.validate(dl=dls.test)[1]
+# The new layers train alone for 1 epoch, then all for 8. The learning rate, 5e-3, says how large each update is;
+# with lr_mult=3, the first layers get a third of it.
 learn.fine_tune(8, 5e-3, lr_mult=3)
 tuned = learn.validate(dl=dls.test)[1]
 
@@ -56,15 +62,14 @@ show_result(f"right on {len(dls.test.dataset)} test images: {before_and_after}",
 
 # %% [markdown]
 # That was *fine-tuning*: you trained a network further for a new task. Each row of the tables is an *epoch*, one pass
-# over all training images; its accuracy is measured on *validation images*, which are used to choose settings.
-# (`ReestimateBatchNorm`, a [*callback*](../docs/glossary.md#callback), keeps some averages inside the network up to
-# date; lesson 04 shows why.)
+# over all training images. The [*loss*](../docs/glossary.md#loss) says how wrong the probabilities are, in training
+# (`train_loss`) and on *validation images*, which are used to choose settings (`valid_loss`). Those give `accuracy`, too.
 
 # %% [markdown]
 # ## Its mistakes
 #
 # A *confusion matrix* counts the mistakes. Each row is a true material, each column is what the network said, and right
-# answers lie on the diagonal.
+# answers lie on the diagonal. Darker means a larger share of the row.
 
 # %%
 from fastai.vision.all import ClassificationInterpretation
@@ -79,8 +84,8 @@ with learn.no_bar():
 ask("01.9")
 
 # %% [markdown]
-# These are the test images on which the network gave the true material the lowest probability. Would you have known
-# what each of them is made of?
+# These are the test images on which the network gave the true material the lowest probability. Above each stand that
+# material and probability, then what the network said instead. Would you have known what each is made of?
 
 # %%
 with learn.no_bar():
@@ -112,7 +117,8 @@ describe(by_hand, size=72)
 
 # %% [markdown]
 # Step four: *freeze* the body. Frozen weights get no updates. `vision_learner` has done that already, as the column
-# `trainable` shows. (A few weights in the body still train. They belong to BatchNorm layers, which fastai leaves free.)
+# `trainable` shows. (A few weights in the body still train. They belong to BatchNorm layers, which fastai leaves free:
+# `batchnorm` says `train`. `output` is what a stage hands on: features × height × width.)
 
 # %% [markdown]
 # Why? The body is told how to change (by *gradients*) through the head. As long as the head is random, so is that
@@ -130,6 +136,7 @@ with by_hand.no_logging():
     by_hand.fit_one_cycle(1, slice(5e-3), pct_start=0.99)
     by_hand.unfreeze()
     by_hand.fit_one_cycle(8, slice(5e-3 / 2 / 3, 5e-3 / 2), pct_start=0.3, div=5)
+print("trained: the head for 1 epoch, then everything for 8")
 
 # %% [markdown]
 # Step six: *evaluate*, once, on the test set.
@@ -153,7 +160,7 @@ ask("01.3")
 from course_utils.display import show_table
 from course_utils.experiments import baselines
 
-rungs = baselines(few, network, flip=True)
+rungs = baselines(few, network, flip=True)  # flip: each method also learns from the mirrored images
 rungs["score"] = rungs.score.map("{:.1%}".format)
 show_table(rungs[["strategy", "score", "seconds"]], "Right on the test images", decimals=1)
 

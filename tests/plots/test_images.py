@@ -67,10 +67,10 @@ def test_top_losses_are_those_with_the_least_probability_on_the_truth(drawn):
     [(figure, alt)] = drawn
     assert [axis.images[0].get_array()[0, 0] for axis in figure.axes] == [0.1, 0.3]
     assert [axis.get_title(loc="center") for axis in figure.axes] == [
-        "is car\nsaid truck (80%)",
-        "is truck\nsaid car (60%)",
+        "is car (20.0%)\nsaid truck (80%)",
+        "is truck (40.0%)\nsaid car (60%)",
     ]
-    assert "2 of 4 images are wrong" in alt and "is car, said truck (80%)" in alt
+    assert "2 of 4 images are wrong" in alt and "is car (20.0%), said truck (80%)" in alt
 
 
 def test_top_losses_refuse_parts_of_different_sets():
