@@ -30,6 +30,7 @@ from course_utils.quiz.items import (
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".svg": "image/svg+xml"}
 PRACTICE = "page"  # what practice is shuffled by: alike in a stored page, a live one, after a restart, and on the site
@@ -41,6 +42,8 @@ SIGNS = {
     False: ("Not yet.", "✗", "var(--jp-error-color1,#e53935)"),
 }
 WAYS = {False: "Reread", True: "Read on in"}  # by whether the answer comes after the question
+# 1e-3, which a browser would break after the hyphen
+EXPONENT = re.compile(r"(?<![\w.])\d+(?:\.\d+)?e-\d+\b")
 WithParts = OneChoice | SeveralChoices | Order
 
 
@@ -179,7 +182,15 @@ def inline(text: str) -> str:
 def _parser() -> "MarkdownIt":
     from markdown_it import MarkdownIt
 
-    return MarkdownIt("commonmark", {"html": False}).enable("table")
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    parser.add_render_rule("text", _text)
+    return parser
+
+
+def _text(self: object, tokens: Sequence["Token"], index: int, *_: object) -> str:
+    from markdown_it.common.utils import escapeHtml
+
+    return EXPONENT.sub(r"<nobr>\g<0></nobr>", escapeHtml(tokens[index].content))
 
 
 def figure_html(item: Item) -> str:

@@ -181,7 +181,7 @@ ask("00.3")
 #
 # *Check* tells you about the answer that *you* chose. A wrong answer costs nothing: read the reply, look at the section
 # that it names, and try again. *Hint* takes you one step further. After two wrong tries you can ask for the answer.
-# Everyone sees the options in the same order, so you can discuss them with a friend by their letters.
+# The letters are the same for everyone.
 
 # %%
 ask("00.5")

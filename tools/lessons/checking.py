@@ -11,8 +11,7 @@ The form of a lesson:
   `solution` (between markers, see `exercises`; the notebook gets its blank), and a code cell tagged `check` that calls
   `check("01.A", name)`.
 - One code cell is tagged `result`; the last line it prints is the lesson's result in the table of `course run`.
-- Output that is the same on every machine may be tagged `nbval-check-output`; a cell that fails on purpose is tagged
-  `raises-exception`.
+- A cell that fails on purpose is tagged `raises-exception`.
 - The last h2 sections are Exercises, What would break this, Recap (five lines), Quiz (it ends with `summary("01")`),
   Further reading.
 
@@ -61,8 +60,9 @@ def check(lesson: Lesson) -> list[Finding]:
         Finding(f"{lesson.text}:{begins[number]} ({title(notebook.cells[number])})", message)
         for number, message in sorted(found)
     ]
-    if any(cell.cell_type == "code" and not cell.execution_count for cell in read_solutions(lesson).cells):
-        named.append(Finding(str(lesson.solutions), "its cells weren't run: `python -m tools lessons run --write`"))
+    for file, saved in ((lesson.notebook, notebook), (lesson.solutions, read_solutions(lesson))):
+        if not outputs.is_stamped(saved):
+            named.append(Finding(str(file), f"its code wasn't run as it stands: {outputs.AGAIN}"))
     return named + list(_ruff(lesson))
 
 

@@ -25,7 +25,7 @@ Found = Iterator[tuple[int, str]]
 CODE_LINES = 8
 EXERCISES = 2
 CLOSING = ["Exercises", "What would break this", "Recap", "Quiz", "Further reading"]
-TAGS = {"exercise", "blank", "check", "result", "recorded", "nbval-check-output", "raises-exception"}
+TAGS = {"exercise", "blank", "check", "result", "recorded", "raises-exception"}
 TAGS |= {"opening", "closing"}  # the build's
 SETUP = re.compile(
     re.escape(SETUP_CELL.strip())

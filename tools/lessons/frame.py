@@ -6,6 +6,8 @@ A link within the clone, `[batch](../docs/glossary.md#batch)`, is relative in th
 the notebook it is absolute, since Colab and a website have no clone around it; one to the glossary gets the term's
 definition as its title, which is shown where the mouse rests, without a network too. Links between lessons stay
 relative, for Lab and a website; beside them stand those for Colab.
+
+A browser may break a line within 1e-3, after the hyphen, so the notebook says that it mustn't.
 """
 
 import re
@@ -16,6 +18,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from course_utils import lessons
+from course_utils.quiz.text import EXPONENT
 from tools.glossary import read_terms
 from tools.lessons.exercises import blanked
 from tools.lessons.files import Lesson, locate
@@ -24,6 +27,9 @@ OPENING, CLOSING = "opening", "closing"  # the tags, and ids, of the two cells
 COLAB = re.compile(r"https://colab\.research\.google\.com/github/(?P<slug>[\w.-]+/[\w.-]+)/blob/main/lessons/")
 INTO_THE_CLONE = re.compile(r"\]\(\.\./(?P<path>[^)\s#]+)(?:#(?P<anchor>[^)\s]+))?\)")
 GLOSSARY = "docs/glossary.md"
+# What holds no prose: blocks and pieces of code, targets of links, tags, formulas.
+NO_PROSE = re.compile(r"(^```.*?^```|`[^`\n]+`|\]\([^)\s]*|<[^>]+>|\$[^$\n]+\$)", re.S | re.M)
+SHORT = 30  # characters of code that fit into a line of any page
 
 
 def framed(lesson: Lesson) -> NotebookNode:
@@ -34,6 +40,9 @@ def framed(lesson: Lesson) -> NotebookNode:
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and found:
             cell.source = _absolute(cell.source, f"https://github.com/{found['slug']}", lesson.folder.parent)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = unbroken(cell.source)
     notebook.cells.insert(1, _cell(OPENING, _opening(lessons.find_lesson(lesson.name), colab)))
     notebook.cells.append(_cell(CLOSING, _closing(lessons.find_lesson(lesson.name), colab)))
     return notebook
@@ -108,6 +117,15 @@ def _absolute(markdown: str, address: str, root: Path) -> str:
         return f"]({address}/blob/main/{link['path']}{anchor}{title})"
 
     return INTO_THE_CLONE.sub(moved, markdown)
+
+
+def unbroken(markdown: str) -> str:
+    """Keep a number like 1e-3, and a short piece of code with one, in one line."""
+    parts = NO_PROSE.split(markdown)  # every other one is a match
+    parts[::2] = (EXPONENT.sub(r"<nobr>\g<0></nobr>", part) for part in parts[::2])
+    short = [re.fullmatch(f"`.{{,{SHORT}}}`", part) and EXPONENT.search(part) for part in parts[1::2]]
+    parts[1::2] = (f"<nobr>{part}</nobr>" if keep else part for part, keep in zip(parts[1::2], short, strict=True))
+    return "".join(parts)
 
 
 @cache

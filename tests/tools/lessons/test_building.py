@@ -9,7 +9,8 @@ from course_utils import lessons
 from course_utils.errors import CourseError
 from tools.lessons import building, checking
 from tools.lessons.files import choose, read_notebook, read_solutions
-from tools.lessons.outputs import is_blank
+from tools.lessons.frame import unbroken
+from tools.lessons.outputs import is_blank, is_stamped
 from tools.lessons.page import Page
 
 
@@ -18,7 +19,8 @@ def register(monkeypatch, *slugs):
 
 
 def test_build_keeps_ids_and_the_outputs_of_unchanged_cells(toy):
-    before = read_notebook(executed(toy()))
+    said = nbformat.v4.new_output("stream", text="ready\n")
+    before = read_notebook(executed(toy(), {1: [said]}))
     changed = GOOD.replace("tuned = 0.952", "tuned = 0.953").replace("print(7)", "print(7)  # seven")
     lesson = toy(changed.replace("# %%\nprint(7)", "# %%\nnew = 1\n\n# %%\nprint(7)"))
     assert building.build(lesson)
@@ -28,9 +30,17 @@ def test_build_keeps_ids_and_the_outputs_of_unchanged_cells(toy):
     untouched, changed, new = (
         next(cell for cell in after.cells if words in cell.source) for words in ("import", "tuned = 0.953", "new = 1")
     )
-    assert untouched.execution_count == 1
-    assert changed.execution_count is None and new.execution_count is None  # outputs of other code are gone
-    assert not changed.outputs
+    assert untouched.outputs == [said]
+    assert not changed.outputs and not new.outputs  # outputs of other code are gone
+    assert is_stamped(before) and not is_stamped(after)
+
+
+def test_a_lesson_counts_as_run_until_its_code_changes(toy):
+    lesson = executed(toy())
+    building.build(toy(GOOD.replace("## Recap", "## Recap again")))
+    assert is_stamped(read_notebook(lesson)) and is_stamped(read_solutions(lesson))
+    building.build(toy(GOOD.replace("print(7)", "print(8)")))
+    assert not is_stamped(read_notebook(lesson))
 
 
 def test_build_twice_changes_nothing(toy):
@@ -41,6 +51,21 @@ def test_build_twice_changes_nothing(toy):
     assert lesson.notebook.read_bytes() == content
 
 
+@pytest.mark.parametrize(
+    ("text", "built"),
+    [
+        ("from 5e-3 to 1.5e-10.", "from <nobr>5e-3</nobr> to <nobr>1.5e-10</nobr>."),
+        ("`lr=1e-3` and `a`", "<nobr>`lr=1e-3`</nobr> and `a`"),
+        ("[1e-3](https://x.org/1e-3)", "[<nobr>1e-3</nobr>](https://x.org/1e-3)"),
+        ("```\nlr = 1e-3\n```\n", "```\nlr = 1e-3\n```\n"),
+        ("`fit_one_cycle(8, slice(5e-3 / 2 / 3, 5e-3 / 2))`", "`fit_one_cycle(8, slice(5e-3 / 2 / 3, 5e-3 / 2))`"),
+        ("$1e-3$, the e-3, 1e3, v1e-3", "$1e-3$, the e-3, 1e3, v1e-3"),
+    ],
+)
+def test_a_small_number_keeps_to_one_line(text, built):
+    assert unbroken(text) == built
+
+
 def test_build_drops_a_removed_tag_and_foreign_metadata(toy):
     lesson = executed(toy())
     notebook = read_notebook(lesson)
@@ -49,7 +74,7 @@ def test_build_drops_a_removed_tag_and_foreign_metadata(toy):
     nbformat.write(notebook, lesson.notebook)
     building.build(toy(GOOD.replace('# %% tags=["result"]', "# %%")))
     after = read_notebook(lesson)
-    assert set(after.metadata) == {"kernelspec", "language_info"}
+    assert set(after.metadata) == {"course", "kernelspec", "language_info"}
     assert all(
         not cell.metadata.get("collapsed") and "result" not in cell.metadata.get("tags", []) for cell in after.cells
     )
