@@ -157,8 +157,8 @@ def test_feedback_and_summary_lead_to_the_section(quiz, page):
 def test_after_a_restart_and_the_next_day_questions_are_readable_and_answers_come_back(quiz, page, lab):
     expect(answer(page, "90.3", "86.67", False)).to_contain_text("Right.")
     expect(answer(page, "90.6", "4", False)).to_contain_text("Noted: 4")
-    for wrong in ("nothing at all", "everything"):
-        expect(answer(page, "90.1", wrong, False)).to_contain_text("Not yet.")
+    for wrong, said in (("nothing at all", "Look at"), ("everything", "Then nothing would be frozen.")):
+        expect(answer(page, "90.1", wrong, False)).to_contain_text(said)
     reply = block(page, "90.1").locator("[role=status]").inner_text()
     block(page, "90.1").get_by_role("button", name="Hint").click()
     expect(block(page, "90.1").locator("[role=status]")).to_have_count(2)
