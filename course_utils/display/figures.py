@@ -14,9 +14,10 @@ from course_utils.errors import CourseError
 
 SCREEN_DPI = 100  # CSS pixels an inch: a figure keeps its size on the page whatever resolution its file has
 SCALE = "Blues"  # the colour map of numbers; every other holds what somebody photographed, or a network saw
-# In dark themes of JupyterLab and VS Code, charts are dark too: light turns into dark, and colours stay what they are.
+# In dark themes of JupyterLab and VS Code, charts are dark too, with what a control marks on them: light turns into
+# dark, and colours stay what they are.
 CHART = """<style>
-body[data-jp-theme-light="false"] .course-chart img, body.vscode-dark .course-chart img {
+:is(body[data-jp-theme-light="false"], body.vscode-dark) :is(.course-chart img, .course-chart ~ span) {
 filter: invert(.93) hue-rotate(180deg)}
 </style>"""
 TITLE_CHARACTERS = 7.5  # an inch
@@ -37,10 +38,7 @@ def show(figure: Figure, alt: str) -> None:
     CourseError
         If `alt` is empty.
     """
-    page = figure_html(figure, alt)
-    if is_chart(figure):
-        page = page.replace("<figure", '<figure class="course-chart"', 1).replace("</figure>", f"{CHART}</figure>")
-    display({"text/html": page, "text/plain": alt}, raw=True)
+    display({"text/html": figure_html(figure, alt), "text/plain": alt}, raw=True)
 
 
 def is_chart(figure: Figure) -> bool:
@@ -63,7 +61,8 @@ def figure_html(figure: Figure, alt: str) -> str:
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=1.6 * SCREEN_DPI, pil_kwargs={"compress_level": 1})
     width = round(figure.get_figwidth() * SCREEN_DPI)
-    return f'<figure style="margin:0">{_img(drawn.getvalue(), alt, width)}</figure>'
+    kind, style = (' class="course-chart"', CHART) if is_chart(figure) else ("", "")
+    return f'<figure{kind} style="margin:0">{_img(drawn.getvalue(), alt, width)}{style}</figure>'
 
 
 def add_title(figure: Figure, title: str) -> None:
