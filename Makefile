@@ -10,6 +10,8 @@ NO_PYTHON = The course needs Python 3.11, 3.12 or 3.13 with its venv module: ins
 	apt-get install python3-venv), or name one that you have (make $(MAKECMDGOALS) PYTHON=/path/to/python3.12)
 HEADLESS = $(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname)),,--no-browser)
 OPENING = $(firstword $(sort $(wildcard lessons/*.ipynb)))
+# What fastai's import makes torch warn of, in kernels whose first cell isn't the lesson's.
+KNOWN = ignore:`torch.jit.script` is deprecated:FutureWarning:torch.jit._script
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
 help: ## List the commands.
@@ -18,7 +20,7 @@ help: ## List the commands.
 setup: .venv/ready ## Set up .venv, and nothing more (TORCH=cpu or TORCH=default chooses the build of PyTorch).
 
 lab: .venv/ready ## Open JupyterLab at the first lesson; it serves until stopped (ARGS="--port=9999" hands it options).
-	@JUPYTER_CONFIG_PATH="$(CURDIR)" .venv/bin/jupyter lab --LabApp.default_url=/lab/tree/$(OPENING) \
+	@JUPYTER_CONFIG_PATH="$(CURDIR)" PYTHONWARNINGS='$(KNOWN)' .venv/bin/jupyter lab --LabApp.default_url=/lab/tree/$(OPENING) \
 		$(HEADLESS) $(AS_ROOT) $(ARGS)
 
 lessons: .venv/ready ## Execute every lesson with the small network and print a table (ARGS="01 02" chooses lessons).

@@ -3,9 +3,13 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 from course_utils import environment
 
+ROOT = Path(__file__).parents[2]
 WARN = "import warnings; warnings.warn_explicit({!r}, FutureWarning, 'file.py', 1, module='torch.jit._script')"
 
 
@@ -20,3 +24,11 @@ def test_known_warnings_are_hidden_in_processes_started_from_here_too(monkeypatc
 
     assert said("`torch.jit.script` is deprecated. Please switch.") == ""
     assert "something else" in said("something else is deprecated")
+
+
+@pytest.mark.parametrize("file", ["Makefile", "binder/start"])
+def test_jupyterlab_is_started_so_that_they_are_hidden_before_the_setup_cell_runs(monkeypatch, file):
+    monkeypatch.delenv("PYTHONWARNINGS", raising=False)
+    environment.silence_known_warnings()
+    text = (ROOT / file).read_text(encoding="utf-8")
+    assert os.environ["PYTHONWARNINGS"] in text and "PYTHONWARNINGS='" in text
