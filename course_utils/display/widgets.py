@@ -21,8 +21,8 @@ body:has(.course-live-{key}:not(.jupyter-widgets-disconnected)) .course-still-{k
 .jp-OutputArea-child:has(.course-still-{key}) + .jp-OutputArea-child:not(:has(.course-live-{key})) {{display: none}}
 </style>"""
 # ipywidgets (8.1) gives a slider no name, and its place for a value: a screen reader says "2.0" instead of "Depth,
-# stage 3". Both stand beside it.
-NAMED = """<script>(() => {{
+# stage 3". Both stand beside it. And a button for uploads counts them, "(0)", which says nothing of one photo.
+NAMED = r"""<script>(() => {{
   const name = handle => {{
     const row = handle.closest(".widget-inline-hbox"), text = part => row.querySelector(part)?.textContent ?? "";
     const said = {{"aria-label": text(".widget-label"), "aria-valuetext": text(".widget-readout")}};
@@ -30,6 +30,11 @@ NAMED = """<script>(() => {{
       if (handle.getAttribute(key) !== value) handle.setAttribute(key, value);
   }};
   const observer = new MutationObserver(changes => changes.forEach(({{target}}) => name(target)));
+  const uncount = button => {{
+    const said = button.lastChild;
+    if (/ \(\d+\)$/.test(said?.textContent)) said.textContent = said.textContent.replace(/ \(\d+\)$/, "");
+  }};
+  const counts = new MutationObserver(changes => changes.forEach(({{target}}) => uncount(target)));
   let tries = 0;
   const timer = setInterval(() => {{
     const handles = document.querySelectorAll(".course-live-{key} .noUi-handle");
@@ -37,7 +42,12 @@ NAMED = """<script>(() => {{
       name(handle);
       observer.observe(handle, {{attributeFilter: ["aria-valuetext"]}});
     }}
-    if (handles.length || ++tries > 100) clearInterval(timer);
+    const uploads = document.querySelectorAll(".course-live-{key} .jupyter-button:has(+ input[type=file])");
+    for (const button of uploads) {{
+      uncount(button);
+      counts.observe(button, {{childList: true}});
+    }}
+    if (handles.length || uploads.length || ++tries > 100) clearInterval(timer);
   }}, 200);
 }})();</script>"""
 STILL = re.compile(r'<div class="course-still-\w+">.*?<!-- still -->(.*)<!-- end of still --></div>', re.S)

@@ -44,10 +44,13 @@ def notebook(lab, page, request):
 
 def test_controls_answer_the_keyboard(notebook, tmp_path):
     expect(notebook.outputs("[role=status]")).to_have_text("The example: bright (100%)")
+    button = notebook.page.get_by_role("button", name="Upload an image")
+    expect(button).to_have_text("Upload an image")  # ipywidgets adds a count
 
     Image.new("RGB", (400, 300), (51, 0, 0)).save(tmp_path / "mine.png")
     notebook.upload(tmp_path / "mine.png")
     expect(notebook.outputs("[role=status]")).to_have_text("mine.png: dark (80%)")
+    expect(button).to_have_text("Upload an image")
 
     noise = np.random.default_rng(0).integers(0, 256, (2200, 2200, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "large.png")
