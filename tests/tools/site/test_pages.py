@@ -37,6 +37,10 @@ GIVEN = {
 # Of what cells print, what goes on beyond the edge of its box.
 CUT = """[...document.querySelectorAll(".cell_output :is(.stream, .text_plain) pre")]
     .filter(it => it.scrollWidth > it.clientWidth).map(it => it.textContent.slice(0, 80))"""
+# What goes on beyond the edge of its box and doesn't show it by a shadow there.
+UNSHADED = """[...document.querySelectorAll("article pre, .output.text_html")]
+    .filter(it => it.scrollWidth > it.clientWidth && !getComputedStyle(it).backgroundAttachment.includes("local"))
+    .map(it => it.textContent.slice(0, 80))"""
 
 
 def page_of(built: Path, lesson: lessons.Lesson) -> str:
@@ -314,6 +318,7 @@ def test_every_page_fits_is_readable_and_loads_nothing_from_elsewhere(browser, b
         assert wider <= 0, f"{name} is {wider} pixels wider than the window"
         cut = page.evaluate(CUT) if width < 400 else []
         assert cut == [], f"{name} cuts off what cells print"
+        assert page.evaluate(UNSHADED) == [], f"{name} doesn't show that more can be scrolled to"
         if name.as_posix() in LOOKED_AT:
             faults = [one for one in Axe().run(page).response["violations"] if one["impact"] in ("serious", "critical")]
             assert not faults, (name, [(one["id"], one["nodes"][0]["html"][:200]) for one in faults])
