@@ -5,8 +5,11 @@ Stop says one line, a missing name says where the lesson makes it, and training 
 
 import ast
 import json
+import sys
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,6 +19,7 @@ READABLE = """<style>
 table.fastprogress thead tr, table.fastprogress tbody tr:nth-of-type(even) {background: rgba(128, 128, 128, .12)}
 table.fastprogress th, table.fastprogress td {border-color: rgba(128, 128, 128, .4)}
 </style>"""
+COLAB = "google.colab._message"
 ABOVE = "run the cells above first (Run > Run All Above Selected Cell)"
 AGAIN = "What was done before that line is kept; run the cell again to start that line over."
 
@@ -28,7 +32,7 @@ def prepare(lesson: str = "") -> None:
 
         def say(shell: Any, kind: type[BaseException], error: BaseException, *more: Any, **options: Any) -> list[str]:
             if isinstance(error, NameError):
-                return _say_missing(sorted(Path().glob(f"{lesson}*.ipynb")), shell, kind, error, *more)
+                return _say_missing(lesson, shell, kind, error, *more)
             return _say_stopped(shell, kind, error, *more)
 
         shell.set_custom_exc((KeyboardInterrupt, NameError), say)
@@ -56,11 +60,11 @@ def _say_stopped(
 
 
 def _say_missing(
-    files: list[Path], shell: Any, kind: type[BaseException], error: NameError, trace: TracebackType, tb_offset: int = 1
+    lesson: str, shell: Any, kind: type[BaseException], error: NameError, trace: TracebackType, tb_offset: int = 1
 ) -> list[str]:
     """Show the error as always, and below it where the lesson makes the name: its cell was stopped or passed over."""
     lines = shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset or 1)
-    if error.name and _is_mine(trace) and any(error.name in set(names_made(file)) for file in files):
+    if error.name and _is_mine(trace) and any(error.name in set(names_made(page)) for page in _notebooks(lesson)):
         lines = [*lines, f"{error.name} is made in a cell above: {ABOVE}."]
     shell._showtraceback(kind, error, lines)
     return lines
@@ -75,12 +79,21 @@ def _is_cell(file: str) -> bool:
     return "ipykernel_" in file or file.startswith("<ipython")
 
 
-def names_made(file: Path) -> Iterator[str]:
-    """Give the names that the cells of a notebook make; none where it can't be read."""
+def _notebooks(lesson: str) -> Iterator[Any]:
+    """The notebook that this runs in, with copies: Colab keeps it in its page, and others in the working folder."""
+    if COLAB in sys.modules:
+        with suppress(Exception):  # an interface of Colab's own
+            yield import_module(COLAB).blocking_request("get_ipynb", timeout_sec=5)["ipynb"]
+    for file in sorted(Path().glob(f"{lesson}*.ipynb")):
+        with suppress(OSError, ValueError):
+            yield json.loads(file.read_text(encoding="utf-8"))
+
+
+def names_made(notebook: Any) -> Iterator[str]:
+    """Give the names that the cells of a notebook, read from JSON, make; none where it is none."""
     try:
-        cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
-        sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    except (OSError, ValueError, KeyError, TypeError):
+        sources = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    except (KeyError, TypeError):
         return
     for source in sources:
         lines = [line for line in source.splitlines() if not line.lstrip().startswith(("%", "!"))]

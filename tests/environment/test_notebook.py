@@ -4,7 +4,9 @@ Stop says one line and leaves nothing running, and a missing name says where the
 """
 
 import json
+import sys
 import time
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -122,15 +124,24 @@ LESSON = {
 }
 
 
-def test_the_names_that_a_lesson_makes_are_read_from_its_notebook(tmp_path):
-    file = tmp_path / "01_lesson.ipynb"
+def test_the_names_that_a_lesson_makes_are_read_from_its_notebook():
     cells = [{"cell_type": "code", "source": source.splitlines(keepends=True)} for source in LESSON.values()]
-    file.write_text(json.dumps({"cells": [{"cell_type": "markdown", "source": ["text = 1"]}, *cells]}))
-    assert set(notebook.names_made(file)) == {"setup", "pd", "file", "learn", "dls", "few", "squares", "share"}
-    for broken in ("", "[]", '{"cells": 3}', '{"cells": [{}]}'):
-        file.write_text(broken)
-        assert list(notebook.names_made(file)) == []
-    assert list(notebook.names_made(tmp_path / "none.ipynb")) == []
+    page = {"cells": [{"cell_type": "markdown", "source": ["text = 1"]}, *cells]}
+    assert set(notebook.names_made(page)) == {"setup", "pd", "file", "learn", "dls", "few", "squares", "share"}
+    for broken in (None, [], {"cells": 3}, {"cells": [{}]}):
+        assert list(notebook.names_made(broken)) == []
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_on_colab_the_names_come_from_the_page_that_has_the_notebook(monkeypatch, tmp_path, fails):
+    def request(name, timeout_sec):
+        assert name == "get_ipynb" and timeout_sec < 10 and not fails
+        return {"ipynb": {"cells": [{"cell_type": "code", "source": ["learn = 1"]}]}}
+
+    monkeypatch.setitem(sys.modules, notebook.COLAB, SimpleNamespace(blocking_request=request))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "01_lesson.ipynb").write_text("no notebook")
+    assert [list(notebook.names_made(page)) for page in notebook._notebooks("01_lesson")] == [["learn"]][fails:]
 
 
 def test_a_name_of_a_cell_that_never_ran_is_told_where_it_is_made(kernel, tmp_path):
