@@ -22,6 +22,8 @@ body:has(.course-live-{key}:not(.jupyter-widgets-disconnected)) .course-still-{k
 </style>"""
 # ipywidgets (8.1) gives a slider no name, and its place for a value: a screen reader says "2.0" instead of "Depth,
 # stage 3". Both stand beside it. And a button for uploads counts them, "(0)", which says nothing of one photo.
+# A kernel hears nothing while a cell runs: a question whose button has no answer for a while is marked, so that it says
+# so. JupyterLab's page tells of a running cell itself; Colab's, in whose frames a question stands alone, doesn't.
 NAMED = r"""<script>(() => {{
   const name = handle => {{
     const row = handle.closest(".widget-inline-hbox"), text = part => row.querySelector(part)?.textContent ?? "";
@@ -35,6 +37,17 @@ NAMED = r"""<script>(() => {{
     if (/ \(\d+\)$/.test(said?.textContent)) said.textContent = said.textContent.replace(/ \(\d+\)$/, "");
   }};
   const counts = new MutationObserver(changes => changes.forEach(({{target}}) => uncount(target)));
+  document.addEventListener("click", ({{target}}) => {{
+    const card = target.closest?.(".course-live-{key} button")?.closest(".course-question");
+    if (!card) return;
+    const timer = setTimeout(() => card.classList.add("course-waiting"), 1500);
+    const answered = new MutationObserver(() => {{
+      clearTimeout(timer);
+      card.classList.remove("course-waiting");
+      answered.disconnect();
+    }});
+    answered.observe(card, {{childList: true, subtree: true}});
+  }});
   let tries = 0;
   const timer = setInterval(() => {{
     const handles = document.querySelectorAll(".course-live-{key} .noUi-handle");
@@ -42,7 +55,7 @@ NAMED = r"""<script>(() => {{
       name(handle);
       observer.observe(handle, {{attributeFilter: ["aria-valuetext"]}});
     }}
-    const uploads = document.querySelectorAll(".course-live-{key} .jupyter-button:has(+ input[type=file])");
+    const uploads = document.querySelectorAll(".course-live-{key} .widget-upload");
     for (const button of uploads) {{
       uncount(button);
       counts.observe(button, {{childList: true}});

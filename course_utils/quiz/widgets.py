@@ -52,7 +52,7 @@ class Question:
             self.input = Ticks(item, shuffled(item))
         else:
             self.input = Line(item, shuffled(item) if isinstance(item, Order) else None)
-        self.hints = self.wrong = 0
+        self.hints = self.wrong = self.times = 0
         self.done = False
         self.checked = ""
         self.check = _button("Note my guess" if isinstance(item, Prediction) else "Check", self._click)
@@ -164,8 +164,8 @@ class Question:
         self._say(answer_html(self.item))
 
     def _say(self, page: str) -> None:
-        self.result = page
-        self.said.value = said_html(page)
+        self.result, self.times = page, self.times + 1
+        self.said.value = f"{said_html(page)}<!-- {self.times} -->"  # the page hears of the same answer, too
 
     def _ipython_display_(self) -> None:
         show_control(self.box, static_html(self.item), static_text(self.item), AGAIN)

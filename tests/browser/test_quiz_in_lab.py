@@ -213,11 +213,13 @@ def test_a_click_while_a_cell_runs_is_told_to_wait_and_counts_afterwards(quiz, p
     answer(page, "90.1", "the head and BatchNorm", False)
     expect(said).to_contain_text("A cell is running: your click counts as soon as it ends.")
     expect(said).to_be_visible()
+    expect(where).to_have_class(re.compile("course-waiting"))  # which doesn't need JupyterLab's page
     assert where.evaluate(OVERFLOWING) == [] and where.locator("[role=status]").count() == 0
     where.screenshot(path=ARTEFACTS / "quiz_waits.png")
     expect(block(page, "90.2").locator(".course-waits")).to_be_hidden()
     expect(where.locator("[role=status]")).to_contain_text("Right.")
     expect(said).to_be_hidden()
+    expect(where).not_to_have_class(re.compile("course-waiting"))
 
 
 def expect_readable(page) -> None:
