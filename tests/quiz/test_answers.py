@@ -8,7 +8,7 @@ from support.liars import Quoted, Sure, Yes
 from support.quiz_items import one
 
 from course_utils.quiz.answers import compare, judge, read_number
-from course_utils.quiz.text import shuffled
+from course_utils.quiz.text import inline, shuffled
 
 MINUS = "\N{MINUS SIGN}"  # as in print
 
@@ -163,3 +163,7 @@ def test_options_are_shuffled_for_each_learner_and_always_the_same(kind):
     assert seen == set(itertools.permutations(given)) - ({given} if kind == "order" else set())
     other = one(kind, id="04.2")
     assert any(shuffled(other, whose) != order for whose, order in orders.items())  # each item has an order of its own
+
+
+def test_a_small_number_keeps_to_one_line_and_text_stays_text():
+    assert inline("from 5e-3 to <b>, `1e-3`") == "from <nobr>5e-3</nobr> to &lt;b&gt;, <code>1e-3</code>"

@@ -16,7 +16,7 @@ from course_utils.lessons import Lesson
 from course_utils.quiz import ask, check, exercises, found, predict, progress, progress_table, reading, review, summary
 from course_utils.quiz import widgets as quiz_widgets
 from course_utils.quiz.inputs import Choice
-from course_utils.quiz.text import SIGNS, inline, section_html, shuffled, static_html, static_text, where_html
+from course_utils.quiz.text import SIGNS, section_html, shuffled, static_html, static_text, where_html
 
 HERE = Path(__file__).parent
 BEFORE = ('padding-left:.7em">', 'padding-left:.7em">You answered this before. ')  # in a reply, and in one brought back
@@ -352,10 +352,6 @@ def test_a_static_page_reads_without_a_kernel():
         question, answer = page.split("<details>")
         assert item.topic in static_text(item) and item.explanation not in static_text(item)
         assert item.explanation.split()[0] in answer and item.explanation not in question
-
-
-def test_a_small_number_keeps_to_one_line_and_text_stays_text():
-    assert inline("from 5e-3 to <b>, `1e-3`") == "from <nobr>5e-3</nobr> to &lt;b&gt;, <code>1e-3</code>"
 
 
 def test_options_stand_in_one_order_live_stored_and_for_every_learner(tmp_path, monkeypatch):
