@@ -25,12 +25,15 @@ ORIENTATION = 0x0112  # the tag in a camera's notes
 # What else people upload, recognised by its first bytes.
 FOREIGN = {
     "a PDF document": lambda head: head.startswith(b"%PDF"),
+    "a DICOM file": lambda head: head[128:132] == b"DICM",
     "a ZIP archive": lambda head: head.startswith(b"PK\x03\x04"),
     "a HEIC or AVIF photograph": lambda head: head[4:8] == b"ftyp" and head[8:11] in (b"hei", b"hev", b"mif", b"avi"),
     "an SVG drawing": lambda head: b"<svg" in head.lower(),
     "a web page": lambda head: b"<html" in head.lower() or b"<!doctype" in head.lower(),
     "a text": lambda head: all(byte >= 32 or byte in b"\t\n\r" for byte in head),
 }
+# DCMTK 3.6.9 calls dcmj2pnm dcm2img, with the same options.
+CONVERT = {"a DICOM file": "convert it to PNG, for example with `dcmj2pnm +on +Wm scan.dcm scan.png` from DCMTK"}
 
 
 def open_image(source: Source, levels: Levels | None = None) -> Image.Image:
@@ -68,7 +71,8 @@ def open_image(source: Source, levels: Levels | None = None) -> Image.Image:
         raise _too_big(name, "over 178 million pixels", f"{MAX_PIXELS // 10**6} million") from None
     except UnidentifiedImageError:
         what = next((what for what, matches in FOREIGN.items() if matches(content[:512])), "in no format known here")
-        raise _unreadable(f"{name} is {what}, not an image that the course can read: {ADVICE}.") from None
+        advice = f"{CONVERT[what]}, and try again" if what in CONVERT else ADVICE
+        raise _unreadable(f"{name} is {what}, not an image that the course can read: {advice}.") from None
     except Exception as problem:  # a decoder may raise anything on bytes made to confuse it
         raise _damaged(name) from problem
     return _to_plain(image, name, levels, may_change=True)

@@ -220,6 +220,14 @@ def test_what_is_no_image_is_named(content, what):
     assert f"is {what}" in sentence and "save it as PNG or JPEG" in sentence
 
 
+def test_a_dicom_file_is_refused_with_the_way_to_convert_it(tmp_path):
+    path = tmp_path / "scan.dcm"
+    path.write_bytes(bytes(128) + b"DICM" + bytes(range(256)))
+    sentence = refusal(path)
+    assert sentence.startswith("scan.dcm is a DICOM file") and "dcmj2pnm +on" in sentence
+    assert refusal(path.read_bytes()) == sentence.replace("scan.dcm", "The image", 1)
+
+
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "TIFF", "BMP"])
 @pytest.mark.parametrize("share", [0.5, 0.9])
 def test_a_cut_file_is_refused(form, share):

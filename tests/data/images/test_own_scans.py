@@ -55,6 +55,19 @@ def test_own_images_by_patient(own):
     assert image.shape == (64, 64) and (image[:, :10] == 0).all() and image[:, 12:52].std() > 20, "beside it, black"
 
 
+def test_a_patient_in_two_ready_made_sets_is_refused(own):
+    tested = ("00b", "10a", "10b", "11a", "11b")
+    for kind in ("tumour", "normal"):
+        for which in ("train", "test"):
+            (own / which / kind).mkdir(parents=True)
+        for file in sorted((own / kind).glob("*.png")):
+            file.rename(own / ("test" if file.stem in tested else "train") / kind / file.name)
+    moved = sorted(own.rglob("*.png"))
+    write(own, [f"{file.relative_to(own).as_posix()},patient {int(file.stem[:2])}" for file in moved])
+    with refused("data.group-in-two-sets", "1 group of 12 is in two ready-made sets", "patient 0 in test and train"):
+        scans(folder=own, seed=0)
+
+
 def test_own_images_by_slice_need_no_csv(own):
     (own / "patients.csv").unlink()
     assert scans(folder=own, split_by="slice", seed=0).factors.patient.nunique() == 24

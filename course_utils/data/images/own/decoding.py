@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from course_utils.data.images.opening import Levels, open_image
+from course_utils.data.images.opening import CONVERT, Levels, open_image
 from course_utils.data.images.own.examples import number
 from course_utils.data.images.own.looking import times_of_change
 from course_utils.data.images.squares import RESIZE
@@ -79,9 +79,11 @@ def refuse_unreadable(unreadable: dict[int, str], files: Sequence[str]) -> None:
     if not unreadable:
         return
     told = first_few(f"{files[index]} {reason(said, files[index])}" for index, said in sorted(unreadable.items()))
+    ways = [way for way in CONVERT.values() if any(way in said for said in unreadable.values())]
+    cure = ways[0] if ways else f"replace or delete {'it' if len(unreadable) == 1 else 'them'}"
     raise CourseError(
-        f"{number(len(unreadable), 'image')} of {len(files):,} can't be read ({told}): replace or delete "
-        f"{'it' if len(unreadable) == 1 else 'them'}, or leave out what can't be read with leave_out='unreadable'.",
+        f"{number(len(unreadable), 'image')} of {len(files):,} can't be read ({told}): {cure}, or leave out what can't "
+        "be read with leave_out='unreadable'.",
         code="data.unreadable-image",
     )
 

@@ -10,9 +10,9 @@ from course_utils.data.images.own.examples import number
 from course_utils.data.tables import first_few
 from course_utils.errors import CourseError
 
-# What may hold an image. The course can't open the last four: they are listed, so that they are refused by their name.
+# What may hold an image. The course can't open the last six: they are listed, so that they are refused by their name.
 COMMON = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-SUFFIXES = frozenset((*COMMON, ".ppm", ".pgm", ".pbm", ".pnm", ".heic", ".heif", ".avif", ".svg"))
+SUFFIXES = frozenset((*COMMON, ".ppm", ".pgm", ".pbm", ".pnm", ".heic", ".heif", ".avif", ".svg", ".dcm", ".dicom"))
 LITTER = ("Thumbs.db", "desktop.ini", "__MACOSX")  # what systems leave in folders
 
 

@@ -165,6 +165,12 @@ def test_all_unreadable_files_are_named_at_once(folder, memory):
     assert dls.notes[0].startswith("4 images left out that can't be read: cat/x0.jpg, ")
 
 
+def test_a_folder_with_a_dicom_file_says_how_to_convert_it(folder):
+    (folder / "cat" / "scan.dcm").write_bytes(bytes(128) + b"DICM" + bytes(range(256)))
+    with refused("data.unreadable-image", "1 image of 13", "cat/scan.dcm is a DICOM file", "dcmj2pnm +on"):
+        load(folder)
+
+
 def test_a_file_that_changes_is_decoded_again(folder):
     def brightness() -> float:
         return load(folder).train.dataset.tls[0].tfms.fs[0].store.images[0].float().mean().item()
