@@ -40,7 +40,7 @@ def _digest(state: State) -> str:
     digest = hashlib.sha256()
     for name in sorted(state):
         digest.update(name.encode())
-        digest.update(state[name].contiguous().view(torch.uint8).numpy().tobytes())
+        digest.update(state[name].flatten().view(torch.uint8).numpy().tobytes())  # flatten: in order, however stored
     return digest.hexdigest()[:12] if state else ""
 
 

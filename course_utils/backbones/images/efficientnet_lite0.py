@@ -59,6 +59,7 @@ class EfficientNetLite0(nn.Module):
         self.features = nn.Sequential(stem, *stages, nn.Sequential(part["conv_head"], part["bn2"]))
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.classifier = part["classifier"]
+        self.to(memory_format=torch.channels_last)  # a CPU takes 60% of the time for its steps so
 
     def forward(self, images: Tensor) -> Tensor:
         """Give each image's scores."""
