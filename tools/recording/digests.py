@@ -43,8 +43,8 @@ def data_digest(name: str) -> str:
     digest = hashlib.sha256()
     plain = {"augment": False} if data_set.modality == "images" else {}
     dls = data_set.function()(**{"seed": 0} | plain | dict(data_set.small))
-    says_so = isinstance(dls, (Texts, Sounds, BoxedImages))
-    is_stand_in = not dls.real if says_so else getattr(dls, "factors", None) is not None
+    real = getattr(dls, "real", None)  # of images, most have factors only where they are drawn, and don't say it
+    is_stand_in = getattr(dls, "factors", None) is not None if real is None else not real
     if data_set.sources and environment.images() == "photographs" and is_stand_in:
         raise CourseError(
             f"{data_set.stand_in.capitalize()} stand in for the public data of {name}, and a record would call them "

@@ -81,7 +81,8 @@ def mri(
     Returns
     -------
     StoreLoaders
-        `factors` has a row for each image: split, label and original (a number that the images of one slice share).
+        `factors` has a row for each image: split, label and original (a number that the images of one slice share);
+        `real` says whether they are the public slices.
 
     Raises
     ------
@@ -95,7 +96,7 @@ def mri(
     shares(options.split)
     seed = options.chosen_seed
     known = _public(copies) if environment.images() == "photographs" else None
-    what = ("copies of " if copies else "") + ("MR slices" if known else "synthetic slices")
+    real, what = known is not None, ("copies of " if copies else "") + ("MR slices" if known else "synthetic slices")
     known = known or _draw(seed, copies)
     images, label, original = (known[name] for name in TENSORS)  # in whatever order a file keeps them
     labels = label.numpy()
@@ -116,6 +117,7 @@ def mri(
     for name in STORED:
         names[getattr(divided, name)] = name
     dls.factors = pd.DataFrame({"split": names, "label": np.array(VOCAB)[labels], "original": original})
+    dls.real = real
     return dls
 
 
