@@ -102,10 +102,10 @@ def plot_top_losses(
         )
     worst = np.argsort(probabilities[np.arange(len(truth)), truth], kind="stable")[:n]
     said = probabilities.argmax(1)
-    pairs = [(truth[i], said[i], *probabilities[i, [truth[i], said[i]]]) for i in worst]
-    titles = [
-        f"is {vocab[true]} ({little:.1%})\nsaid {vocab[other]} ({much:.0%})" for true, other, little, much in pairs
-    ]
+    titles = []
+    for i in worst:
+        true, other = (f"{vocab[k]} ({_percent(probabilities[i, k])})" for k in (truth[i], said[i]))
+        titles.append(f"is {true}\nsaid {other}")
     title = f"Largest losses ({(said != truth).sum()} of {len(truth)} images are wrong)"
     plot_images([images[int(i)] for i in worst], titles, columns=min(len(worst), 5), title=title, alt=alt)
 
@@ -185,3 +185,10 @@ def _grid(rows: int, columns: int, title: str | None, lines: int = 1) -> tuple[F
     if title:
         add_title(figure, title)
     return figure, axes
+
+
+def _percent(share: float) -> str:
+    """A probability in percent, small ones with one digit that counts."""
+    if share < 1e-5:
+        return "under 0.001%"
+    return f"{100 * share:.1g}%" if share < 0.1 else f"{share:.0%}"

@@ -43,14 +43,14 @@ ask("01.1")
 from fastai.vision.all import accuracy, vision_learner
 
 from course_utils import backbones, data
-from course_utils.training import ReestimateBatchNorm  # keeps some averages in the network up to date; see lesson 04
+from course_utils.training import ReestimateBatchNorm  # for some averages in the network: lesson 04
 
 # %%
 dls = data.recycling(n_per_class=40, size=72, bs=16)  # photos of 72 × 72 pixels, in batches of 16
 learn = vision_learner(dls, backbones.default(), metrics=accuracy, cbs=ReestimateBatchNorm())
 untrained = learn.validate(dl=dls.test)[1]
-# The new layers train alone for 1 epoch, then all for 8. The learning rate, 5e-3, says how large each update is;
-# with lr_mult=3, the first layers get a third of it.
+# The new layers train alone for 1 epoch, then all for 8. The learning rate, 5e-3, says how large
+# each update is; with lr_mult=3, the first layers get a third of it.
 learn.fine_tune(8, 5e-3, lr_mult=3)
 tuned = learn.validate(dl=dls.test)[1]
 

@@ -67,10 +67,17 @@ def test_top_losses_are_those_with_the_least_probability_on_the_truth(drawn):
     [(figure, alt)] = drawn
     assert [axis.images[0].get_array()[0, 0] for axis in figure.axes] == [0.1, 0.3]
     assert [axis.get_title(loc="center") for axis in figure.axes] == [
-        "is car (20.0%)\nsaid truck (80%)",
-        "is truck (40.0%)\nsaid car (60%)",
+        "is car (20%)\nsaid truck (80%)",
+        "is truck (40%)\nsaid car (60%)",
     ]
-    assert "2 of 4 images are wrong" in alt and "is car (20.0%), said truck (80%)" in alt
+    assert "2 of 4 images are wrong" in alt and "is car (20%), said truck (80%)" in alt
+
+
+def test_top_losses_tell_small_probabilities_apart(drawn):
+    shares = np.array([1e-9, 3e-5, 0.004, 0.07])
+    plot_top_losses(images(4), [0] * 4, np.stack([shares, 1 - shares], 1), ["car", "truck"])
+    told = [axis.get_title(loc="center").splitlines()[0] for axis in drawn[0][0].axes]
+    assert told == ["is car (under 0.001%)", "is car (0.003%)", "is car (0.4%)", "is car (7%)"]
 
 
 def test_top_losses_refuse_parts_of_different_sets():
