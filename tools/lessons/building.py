@@ -55,10 +55,12 @@ def hide_answers(page: Page) -> None:
 
     Lab writes the first line of the first output beside the dots, so that output is made blank.
     """
-    for cell in page.awaited:
-        if shown := [output for output in cell.outputs if not is_blank(output)]:
-            cell.node.outputs = [new_output("display_data", BLANK), *shown]
+    awaited = page.awaited
+    for cell in page.code:
+        shown = [output for output in cell.outputs if not is_blank(output)]
+        if hidden := cell in awaited and bool(shown):
             cell.node.metadata.jupyter = {"outputs_hidden": True}
+        cell.node.outputs = [new_output("display_data", BLANK)] * hidden + shown
 
 
 def _show_questions(page: Page) -> None:

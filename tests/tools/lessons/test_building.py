@@ -96,6 +96,9 @@ def test_what_answers_a_guess_is_hidden_until_it_is_run(toy):
     assert hidden == [*result, "print(6)", 'found("07.3", 7)']
     shown = [cell.outputs for cell in code if cell.metadata.get("jupyter")]
     assert all(is_blank(first) and rest and not any(map(is_blank, rest)) for first, *rest in shown)
+    building.build(toy(text.replace('predict("07.3")', "None").replace('found("07.3", 7)', "None")))
+    (cell,) = (cell for cell in read_notebook(lesson).cells if cell.source == "print(6)")
+    assert "jupyter" not in cell.metadata and [output.text for output in cell.outputs] == ["7\n"]  # hidden no longer
 
 
 def test_what_a_question_asks_for_is_hidden_in_its_section_up_to_the_next_question(toy):
