@@ -1,6 +1,5 @@
 """Controls without a browser: answers, refusals and static output, under today's ipywidgets and under Colab's."""
 
-import datetime
 import importlib.metadata
 import io
 import os
@@ -19,8 +18,7 @@ from PIL import Image
 from course_utils.controls import classify_control, depth_slider
 from course_utils.display import widgets as output
 from course_utils.errors import CourseError
-
-COLAB = "7.7.1"
+from tests.support.controls import COLAB, upload
 
 
 def classify(image):
@@ -32,17 +30,6 @@ def png(colour=(51, 0, 0)):
     file = io.BytesIO()
     Image.new("RGB", (40, 30), colour).save(file, "png")
     return file.getvalue()
-
-
-def upload(control, name, content):
-    """What the browser's part of the widget does, which differs between the two versions."""
-    if importlib.metadata.version("ipywidgets") == COLAB:
-        button = control.upload
-        button.set_state({"metadata": [{"name": name}], "data": [memoryview(content)], "_counter": button._counter + 1})
-    else:
-        now = datetime.datetime.now(datetime.UTC)
-        file = {"name": name, "type": "image/png", "size": len(content), "last_modified": now}
-        control.upload.value = ({**file, "content": memoryview(content)},)
 
 
 def test_example_is_classified_at_once():
@@ -124,10 +111,10 @@ def test_example_may_be_a_file(kind, tmp_path):
 
 def test_upload_is_classified_each_time():
     control = classify_control(classify, Image.new("RGB", (64, 48), "white"))
-    upload(control, "mine.png", png())
+    upload(control.upload, "mine.png", png())
     assert control.result == "dark (80%)"
     assert "mine.png: <strong>dark (80%)</strong>" in control.answer.value
-    upload(control, "other.png", png((255, 0, 0)))
+    upload(control.upload, "other.png", png((255, 0, 0)))
     assert control.result == "bright (100%)"
     assert "mine.png" not in control.answer.value
 
@@ -144,16 +131,16 @@ def test_prepare_stands_between_the_image_and_the_classifier():
 
 def test_broken_file_gets_one_sentence_and_the_next_one_an_answer():
     control = classify_control(classify, Image.new("RGB", (64, 48), "white"))
-    upload(control, "broken.png", b"this is no image")
+    upload(control.upload, "broken.png", b"this is no image")
     assert 'role="alert"' in control.answer.value and "<img" not in control.answer.value
     assert control.result.endswith(".") and "\n" not in control.result and "Traceback" not in control.result
-    upload(control, "mine.png", png())
+    upload(control.upload, "mine.png", png())
     assert control.result == "dark (80%)"
 
 
 def test_a_file_over_the_limit_is_refused_in_a_sentence():
     control = classify_control(classify, Image.new("RGB", (8, 8)))
-    upload(control, "large.png", png() + bytes(10_000_000))
+    upload(control.upload, "large.png", png() + bytes(10_000_000))
     assert control.result.startswith("large.png has 10.0 MB, and at most 10 MB can be uploaded: choose")
     assert 'role="alert"' in control.answer.value
 
@@ -165,7 +152,7 @@ def test_failing_classifier_gets_one_sentence_too():
         return classify(image)
 
     control = classify_control(fails_on_dark, Image.new("RGB", (64, 48), "white"))
-    upload(control, "night.png", png())
+    upload(control.upload, "night.png", png())
     assert control.result == "night.png can't be classified: too dark to see."
 
 
@@ -176,7 +163,7 @@ def test_broken_example_is_the_authors_error():
 
 def test_names_cannot_inject_html():
     control = classify_control(lambda image: {"<b>car</b>": 1.0}, Image.new("RGB", (64, 48)))
-    upload(control, "<script>x</script>.png", png())
+    upload(control.upload, "<script>x</script>.png", png())
     assert "<script>" not in control.answer.value and "<b>" not in control.answer.value
 
 

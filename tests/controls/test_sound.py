@@ -2,7 +2,6 @@
 
 import base64
 import io
-from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from course_utils.data.sound.spectrograms import RATE
 from course_utils.display import widgets as output
 from course_utils.tasks import SoundTask, classify_sound
 from course_utils.training import HeadOnly
+from tests.support.controls import upload
 
 
 def tone(seconds=0.5, rate=RATE, pitch=440):
@@ -31,18 +31,6 @@ def high_or_low(wave):
     return {"high": 0.9, "low": 0.1} if loudest > 1000 else {"high": 0.2, "low": 0.8}
 
 
-def upload(control, name, content):
-    control.upload.value = (
-        {
-            "name": name,
-            "type": "audio/wav",
-            "size": len(content),
-            "content": memoryview(content),
-            "last_modified": datetime.now(UTC),
-        },
-    )
-
-
 def record(control, content):
     control.microphone.line.value = MARK + base64.b64encode(content).decode()
 
@@ -58,7 +46,7 @@ def test_the_example_is_answered_at_once_and_can_be_heard(control):
 
 @pytest.mark.parametrize(("kind", "rate"), [("WAV", 44_100), ("FLAC", 16_000), ("OGG", 48_000)])
 def test_an_upload_is_answered_whatever_its_kind_and_rate(control, kind, rate):
-    upload(control, "<mine>.wav", file(tone(rate=rate, pitch=2000), rate, kind))
+    upload(control.upload, "<mine>.wav", file(tone(rate=rate, pitch=2000), rate, kind))
     assert control.result == "high (90%)"
     assert "&lt;mine&gt;.wav" in control.answer.value and "<mine>" not in control.answer.value
 
@@ -83,7 +71,7 @@ def test_a_recording_of_the_microphone_is_answered_each_time(control):
 )
 def test_a_bad_recording_gets_one_sentence_in_the_old_answers_place(control, content, said):
     for send, name in (
-        (lambda: upload(control, "mine.wav", content), "mine.wav"),
+        (lambda: upload(control.upload, "mine.wav", content), "mine.wav"),
         (lambda: record(control, content), "Your recording"),
     ):
         send()
@@ -92,7 +80,7 @@ def test_a_bad_recording_gets_one_sentence_in_the_old_answers_place(control, con
 
 
 def test_a_file_that_is_too_large_is_refused(control):
-    upload(control, "long.wav", bytes(10_000_001))
+    upload(control.upload, "long.wav", bytes(10_000_001))
     assert control.result.endswith("at most 10 MB can be uploaded: cut it to one word, or save it as FLAC.")
 
 
