@@ -197,6 +197,19 @@ LESSONS = (
         data="texts",
     ),
     Lesson(
+        "13_speech",
+        "How few recordings teach a network your trade's words?",
+        minutes=40,
+        know="lesson 01; lesson 10 helps: leaks, and what a test set can tell.",
+        goals=(
+            "read a spectrogram, and say what a network hears of a recording;",
+            "choose between averages, templates, a frozen network and fine-tuning, by a ladder;",
+            "test with voices that the training set lacks, and with your own.",
+        ),
+        extra="sound",
+        data="sounds",
+    ),
+    Lesson(
         "17_few_weights",
         "How few weights can you tune?",
         minutes=40,
