@@ -115,15 +115,15 @@ def answer_html(item: Item) -> str:
     return f"<p style='{MARGIN}'><strong>{inline(right_answer(item))}</strong></p>{explanation_html(item)}"
 
 
-def right_answer(item: Item) -> str:
-    """Say the right answer in words, with the letters that are shown."""
+def right_answer(item: Item, whose: str = PRACTICE) -> str:
+    """Say the right answer in words, with the letters of the order for `whose`."""
     if isinstance(item, (OneChoice, SeveralChoices)):
-        order = shuffled(item)
+        order = shuffled(item, whose)
         return "; ".join(
             f"{ascii_uppercase[n]} — {item.options[index].text}" for n, index in enumerate(order) if index in item.key
         )
     if isinstance(item, Order):
-        order = shuffled(item)
+        order = shuffled(item, whose)
         letters = " ".join(ascii_uppercase[order.index(step)] for step in range(len(item.steps)))
         return f"{letters}: {'; '.join(step.text for step in item.steps)}"
     if isinstance(item, Number):
