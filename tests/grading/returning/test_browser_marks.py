@@ -1,5 +1,6 @@
 """What the review shows a browser, and what is kept of what it sends."""
 
+import html
 import json
 import re
 import sqlite3
@@ -116,6 +117,10 @@ def test_empty_cells_that_wait_for_a_look_are_marked_one_by_one(visit):
     visit(scenario, [waiting(name, looks={"90.A": ""}) for name in ("ada", "emmy")])
 
 
+def plain(page):
+    return html.unescape(re.sub("</?code>", "", page))
+
+
 def test_equal_letters_of_other_orders_are_not_equal(tmp_path):
     names = [f"s{n}" for n in range(12)]
     release(QUIZ, tmp_path / "released", roster=names)
@@ -130,7 +135,10 @@ def test_equal_letters_of_other_orders_are_not_equal(tmp_path):
         assert len(cards) == 3 and sum(card["count"] for card in cards) == 12  # the options that an A can stand for
         for card in cards:
             said = card["answer"].partition(" — ")[2]
-            assert f"A — {said}" in re.sub(r"</?code>", "", card["question"]["html"]).replace("&quot;", '"')
+            shown = plain(card["question"]["html"])
+            assert f"A — {said}" in shown
+            (right,) = re.findall("<strong>(. — .+?)</strong>", plain(card["solution"]["html"]))
+            assert right in shown, "the right answer has other letters than the student saw"
         assert len(answers.of_item(LESSON, "90.2", "waiting", True)["cards"]) == 12  # nobody knows what it stands for
 
     run(work())
