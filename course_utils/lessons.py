@@ -210,6 +210,17 @@ LESSONS = (
         data="sounds",
     ),
     Lesson(
+        "15_scans",
+        "Does ImageNet help with scans?",
+        minutes=40,
+        know="lesson 01; lessons 07 and 10 help: training from scratch, honest splits.",
+        goals=(
+            "see through a score that rests on copies, and find the copies yourself;",
+            "say what photos teach a network that is to read scans, and what they don't;",
+            "choose a threshold, and uncover a shortcut.",
+        ),
+    ),
+    Lesson(
         "17_few_weights",
         "How few weights can you tune?",
         minutes=40,
