@@ -1,4 +1,4 @@
-"""Reads course_utils/quizzes/*.yaml; what is wrong in a file is told with its line and the item's id."""
+"""Reads course_utils/quizzes/**/*.yaml; what is wrong in a file is told with its line and the item's id."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -39,7 +39,8 @@ def lesson_quiz(number: str) -> Quiz:
         raise CourseError(
             f"There is no quiz for lesson {number!r}: choose one of {', '.join(numbers())}.", code="quiz.unknown-lesson"
         )
-    file = FOLDER / f"{lessons.find_lesson(number).slug}.yaml"
+    file = _file(lessons.find_lesson(number).slug)
+    assert file is not None  # numbers() found it
     try:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -51,7 +52,12 @@ def lesson_quiz(number: str) -> Quiz:
 
 def numbers() -> list[str]:
     """List the numbers of the lessons that have a quiz, in order."""
-    return [lesson.number for lesson in lessons.LESSONS if (FOLDER / f"{lesson.slug}.yaml").is_file()]
+    return [lesson.number for lesson in lessons.LESSONS if _file(lesson.slug)]
+
+
+def _file(slug: str) -> Path | None:
+    """Find a quiz's file: those of Part I lie in FOLDER, those of later parts in a sub-folder of their part."""
+    return next(FOLDER.rglob(f"{slug}.yaml"), None)
 
 
 def item(identifier: str) -> AnyItem:
@@ -130,7 +136,9 @@ def line_of(quiz: Quiz, identifier: str) -> str:
     """Tell where an item stands in its file, as ":12 (item 04.2)"; nothing for the quiz as a whole."""
     if not identifier:
         return ""
-    text = (FOLDER / f"{quiz.lesson}.yaml").read_text(encoding="utf-8")
+    file = _file(quiz.lesson)
+    assert file is not None
+    text = file.read_text(encoding="utf-8")
     before = re.split(rf"""^- id: ["']?{re.escape(identifier)}\b""", text, maxsplit=1, flags=re.M)[0]
     return f":{before.count(chr(10)) + 1} (item {identifier})"
 

@@ -20,7 +20,7 @@ SLUGS = [lesson.slug for lesson in LESSONS]
         (FOLDER / "text", "*.py"),
         (FOLDER, "*.ipynb"),
         (FOLDER / "solutions", "*.ipynb"),
-        (reading.FOLDER, "*.yaml"),
+        (reading.FOLDER, "**/*.yaml"),
     ],
     ids=["texts", "notebooks", "solutions", "quizzes"],
 )
