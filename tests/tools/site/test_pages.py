@@ -346,7 +346,8 @@ def test_the_search_shows_lessons_and_guides_above_the_packages_own_pages(page, 
 def test_a_tab_says_lesson_and_course(built):
     for lesson in lessons.LESSONS:
         title = re.search(r"<title>([^<]*)</title>", page_of(built, lesson))[1]
-        assert title == f"{lesson.title} | Fine-tuning neural networks"
+        typographic = lesson.title.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}")  # as the site sets an apostrophe
+        assert title == f"{typographic} | Fine-tuning neural networks"
     assert "<title>Fine-tuning neural networks</title>" in (built / "index.html").read_text(encoding="utf-8")
 
 
