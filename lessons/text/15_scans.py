@@ -591,8 +591,8 @@ print(f"what the mark costs on clean test slices: {points(*cost)} points")
 
 # %% [markdown]
 # With its mark, the network shines, and that is worthless: on clean slices it falls well below the network that never saw the
-# mark, and further still if the marks are swapped. Occlusion points at that corner more than twice as often as in
-# the other network, though not in every slice.
+# mark, and further still if the marks are swapped. Occlusion points at that corner more often than in the other
+# network, though far from always: it is a hint.
 
 # %% [markdown]
 # ## Was the comparison fair?
