@@ -14,11 +14,11 @@ import ipywidgets as widgets
 import numpy as np
 import pytest
 from PIL import Image
+from support.controls import COLAB, upload
 
 from course_utils.controls import classify_control, depth_slider
 from course_utils.display import widgets as output
 from course_utils.errors import CourseError
-from tests.support.controls import COLAB, upload
 
 
 def classify(image):

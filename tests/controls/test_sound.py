@@ -6,6 +6,7 @@ import io
 import numpy as np
 import pytest
 import soundfile
+from support.controls import upload
 
 from course_utils.controls import sound_control
 from course_utils.controls.microphone import MARK
@@ -13,7 +14,6 @@ from course_utils.data.sound.spectrograms import RATE
 from course_utils.display import widgets as output
 from course_utils.tasks import SoundTask, classify_sound
 from course_utils.training import HeadOnly
-from tests.support.controls import upload
 
 
 def tone(seconds=0.5, rate=RATE, pitch=440):

@@ -45,7 +45,8 @@ def test_every_kind_of_item_is_used():
 
 def mutants(item):
     """The item's YAML with its key changed, once for each way of changing it."""
-    content = yaml.safe_load((FOLDER / f"{lesson_quiz(item.lesson).lesson}.yaml").read_text(encoding="utf-8"))
+    (file,) = FOLDER.rglob(f"{lesson_quiz(item.lesson).lesson}.yaml")
+    content = yaml.safe_load(file.read_text(encoding="utf-8"))
     (place,) = [n for n, one in enumerate(content["items"]) if one["id"] == item.id]
 
     def changed(**fields):

@@ -93,8 +93,8 @@ def test_nothing_there(tmp_path):
     (tmp_path / "empty" / "cat").mkdir(parents=True)
     with refused("data.no-images", "empty has no images"):
         read_folder(tmp_path / "empty")
-    (tmp_path / "empty" / "a.dcm").write_bytes(b"x")
-    with refused("data.no-images", "1 file (.dcm)"):
+    (tmp_path / "empty" / "a.nii").write_bytes(b"x")
+    with refused("data.no-images", "1 file (.nii)"):
         read_folder(tmp_path / "empty")
     (tmp_path / "empty" / "labels.csv").write_text("file,label\n")
     with refused("data.no-images", "give the csv itself"):
