@@ -17,6 +17,7 @@ from course_utils.plots.tables import need_columns
 from course_utils.statistics import mean_interval
 from course_utils.tasks.metrics import Metric, metric_of
 
+_WHITE_FROM = 0.65  # of the blues: from here on, white has more contrast than black
 # Lines differ in marker and dash too, never in colour alone.
 _LOOKS = [("o", "-"), ("s", "--"), ("^", "-."), ("D", ":"), ("v", (0, (6, 1, 1, 1, 1, 1))), ("P", (0, (1, 3)))]
 
@@ -50,14 +51,14 @@ def plot_confusion(matrix: Any, vocab: Sequence[str], *, title: str | None = Non
     axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for (true, predicted), count in np.ndenumerate(matrix):
         if count:
-            ink = "white" if share[true, predicted] > 0.5 else "black"
+            ink = "white" if share[true, predicted] > _WHITE_FROM else "black"
             axis.text(predicted, true, str(count), ha="center", va="center", color=ink, fontsize="small")
     axis.set_xticks(range(len(names)), names, rotation=45 if max(map(len, names)) > 3 else 0)
     axis.set_yticks(range(len(names)), names)
     axis.grid(False)
     right, total = np.trace(matrix), matrix.sum()
     title = title or f"{right} of {total} images are right"
-    axis.set(xlabel="predicted class\n(darker: a larger share of its row)", ylabel="true class")
+    axis.set(xlabel="predicted class\n(stronger colour: a larger share of its row)", ylabel="true class")
     add_title(figure, title)
     mistakes = matrix - np.diag(np.diag(matrix))
     true, predicted = np.unravel_index(mistakes.argmax(), matrix.shape)

@@ -32,7 +32,7 @@ def test_confusion_counts_and_names_the_most_frequent_mistake(drawn):
     [axis] = figure.axes
     written = {text.get_position(): text.get_text() for text in axis.texts}
     assert written == {(0, 0): "9", (1, 0): "1", (1, 1): "7", (2, 1): "3", (2, 2): "10"}  # (predicted, true)
-    assert axis.get_xlabel().splitlines() == ["predicted class", "(darker: a larger share of its row)"]
+    assert axis.get_xlabel().splitlines() == ["predicted class", "(stronger colour: a larger share of its row)"]
     assert axis.get_ylabel() == "true class"
 
 
