@@ -26,6 +26,7 @@ from tools.site.places import rewrite_links
 from tools.site.questions import exercise_html, found_html, question_html
 
 BADGE = re.compile(r"^\[!\[Open in Colab\]\([^)]*\)\]\([^)]*\)\n*", re.M)
+NOBR = re.compile("</?nobr>")
 ON_COLAB = re.compile(r" · on Colab: .*")  # the page has its own line of places
 SETUP = re.compile(r"^course = setup\(", re.M)
 FOUND = re.compile(r"found ([-+]?\d[\d.,]*(?:e[-+]?\d+)?)")
@@ -61,7 +62,7 @@ class Reading:
     @cached_property
     def case(self) -> str:
         """The case that the lesson opens with: its first paragraph, as Markdown."""
-        text = BADGE.sub("", self.notebook.cells[0].source)
+        text = NOBR.sub("", BADGE.sub("", self.notebook.cells[0].source))  # whoever renders it keeps lines unbroken
         paragraphs = [part for part in text.split("\n\n") if part and not part.startswith(("#", "*"))]
         return " ".join(paragraphs[0].split())
 

@@ -11,10 +11,12 @@ from support.errors import refused
 from course_utils import lessons
 from course_utils.quiz import reading
 from course_utils.quiz.items import Code, Model
+from course_utils.quiz.text import inline
 from tools import site
 from tools.glossary import read_terms
 from tools.site import printing
 from tools.site.checking import Site
+from tools.site.notebooks import Reading
 from tools.site.places import GUIDES, TEACHING, other_guides, pages, rewrite_links
 from tools.site.questions import question_html
 from tools.site.reference import ROOMS, public_names
@@ -144,3 +146,8 @@ def test_the_workflow_publishes_what_make_site_builds():
     assert publish["needs"] == "build" and publish["permissions"] == {"pages": "write", "id-token": "write"}
     recipe = subprocess.run(["make", "-n", "site"], cwd=ROOT, capture_output=True, text=True).stdout
     assert "-m tools site" in recipe
+
+
+@pytest.mark.parametrize("lesson", lessons.LESSONS, ids=lambda lesson: lesson.slug)
+def test_a_lessons_card_shows_no_raw_tag(lesson):
+    assert "&lt;" not in inline(Reading(lesson, ROOT, ADDRESS).case)
