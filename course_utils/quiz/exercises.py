@@ -12,7 +12,7 @@ from course_utils.quiz import progress
 from course_utils.quiz.answers import Verdict, compare
 from course_utils.quiz.items import Code, Model, Prediction
 from course_utils.quiz.reading import item as item_of
-from course_utils.quiz.text import SIGNS, explanation_html, inline, verdict_html, where_html
+from course_utils.quiz.text import SIGNS, explanation_html, folded_hints, inline, verdict_html, where_html
 
 TO_DO = "To do."
 # Which of the notebook's cells was changed since it ran is known to the page alone; JupyterLab marks it, and CSS reads
@@ -117,4 +117,5 @@ def _say(verdict: Verdict, item: Code | Model | Prediction, note: str = "") -> N
         told = [SIGNS[True][0], *told, item.explanation]
     else:
         page, told = verdict_html(False, f"{page} {where_html(item)}"), [SIGNS[False][0], *told]
+        page += folded_hints(item)
     display({"text/html": f'<div role="status">{page}</div>{note}', "text/plain": " ".join(told)}, raw=True)

@@ -145,6 +145,15 @@ def hints_html(item: Item, seen: int) -> str:
     return "".join(f'<p style="{MARGIN}">{row}{last if n == seen else ""}</p>' for n, row in enumerate(rows, 1))
 
 
+def folded_hints(item: Item) -> str:
+    """Render all hints, each folded away, for a page without buttons."""
+    names = ("A hint", *["Another hint"] * (len(item.hints) - 1))
+    return "".join(
+        f"<details><summary>{name}</summary>{inline(hint)}</details>"
+        for name, hint in zip(names, item.hints, strict=True)
+    )
+
+
 def said_html(page: str) -> str:
     """Wrap what a question says, for screen readers to read out, its links and code as in Lab; "" for nothing."""
     return f'<div role="status" class="jp-RenderedHTMLCommon">{page}</div>' if page else ""

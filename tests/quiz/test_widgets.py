@@ -313,9 +313,10 @@ def test_exercises_are_checked_in_words(said):
     assert said[-1]["text/plain"].startswith("To do. double isn't written yet.") and not progress.standings()
     check("90.A", lambda x: x**2)
     assert said[-1]["text/plain"] == "Not yet. That is the square."
+    assert "<details><summary>A hint</summary>" in said[-1]["text/html"]
     check("90.A", lambda x: 2 * x)
     assert said[-1]["text/plain"].startswith("Right.")
-    assert 'role="status"' in said[-1]["text/html"]
+    assert 'role="status"' in said[-1]["text/html"] and "<details>" not in said[-1]["text/html"]
     assert progress.standings()["90.A"].tries == 2
 
 
