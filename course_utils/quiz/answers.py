@@ -10,7 +10,8 @@ from course_utils.quiz.items import Number, OneChoice, Order, Prediction, Severa
 
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(?![\d.,])")
 NUMBER = re.compile(r"(?P<number>[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:e[+-]?\d+)?)\s*(?P<unit>.*)", re.I)
-UNITS = {"%": {"%", "percent", "per cent"}, "points": {"points", "point", "percentage points"}}
+UNITS = {"%": {"%", "percent", "per cent"}}
+UNITS["points"] = {"points", "point", "percentage points", "percentage point", *UNITS["%"]}  # as many write them
 UNITS["×"] = {"×", "x", "times", "fold"}
 LONGEST = 200  # characters of a written answer
 

@@ -82,6 +82,7 @@ def test_answers_are_judged(kind, answer, right, words):
         (f"{MINUS}2", "", -2.0),
         ("3 points", "points", 3.0),
         ("1 point", "points", 1.0),
+        ("30%", "points", 30.0),
         ("1 run", "runs", 1.0),
         ("4x", "×", 4.0),
         (7, "%", 7.0),
