@@ -3,9 +3,9 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/fine-tuning-course/fine-tuning-course/blob/main/lessons/00_start.ipynb)
 #
-# Can your machine fine-tune a network, and how long will it take? This lesson times a few real training steps, and
-# shows you how lessons and their questions work. Click a grey cell and press **Shift+Enter**: it runs, and the next
-# one is ready. Below each cell is our machine's output, or three dots where you should guess first.
+# How long will your machine take to fine-tune a network? This lesson times a few steps, and shows how lessons and
+# questions work. Click a grey cell and press **Shift+Enter**: it runs, and the next is ready. (On the website, only
+# questions work.) Below each cell is our output, or three dots where you should guess first.
 
 # %%
 from importlib.util import find_spec
@@ -33,8 +33,8 @@ ask("00.1")
 # ## Images and a network
 #
 # Here are some images of things that people throw away. A network gets several at once, a
-# [*batch*](../docs/glossary.md#batch). The first time, a line counts photos that were taken twice; such pairs
-# always stay together.
+# [*batch*](../docs/glossary.md#batch). The first time, the course looks for photos that were taken twice, and
+# a line says how many there are.
 
 # %%
 from course_utils import data
@@ -179,9 +179,9 @@ ask("00.3")
 # %% [markdown]
 # ## How practice works
 #
-# *Check* tells you about the answer that *you* chose. A wrong answer costs nothing: read the reply, look at the section
-# that it names, and try again. *Hint* takes you one step further. After two wrong tries you can ask for the answer.
-# The letters are the same for everyone.
+# Run a question's cell, and it gets buttons. *Check* tells you about the answer that *you* chose. No grade hangs on it:
+# read the reply, look at the section that it names, and try again. *Hint* takes you one step further. After two wrong
+# tries you can ask for the answer.
 
 # %%
 ask("00.5")
@@ -207,7 +207,7 @@ assert answer == 42, "answer should be 42: you are one short"
 # ## Exercises
 #
 # Write your own lines in place of the blanks; the check below tells you what is still missing. The solutions are in the
-# folder `solutions`.
+# folder `solutions`, beside this notebook.
 
 # %% [markdown] tags=["exercise"]
 # ### Exercise 00.A — count the images
@@ -277,7 +277,7 @@ ask("00.7")
 ask("00.9")
 
 # %% [markdown]
-# Your answers are kept in one small file on this machine, and nothing is sent anywhere. After a restart of the kernel, or
+# Your answers are kept in one small file on this machine (on the website, in your browser), and nothing is sent anywhere. After a restart of the kernel, or
 # the next day, a question stands there as plain text: choose **Run → Run All Above Selected Cell**, run its cell again,
 # and your answers come back.
 #

@@ -48,7 +48,7 @@ from course_utils.training import ReestimateBatchNorm  # for some averages in th
 # %%
 dls = data.recycling(n_per_class=40, size=72, bs=16)  # photos of 72 × 72 pixels, in batches of 16
 learn = vision_learner(dls, backbones.default(), metrics=accuracy, cbs=ReestimateBatchNorm())
-untrained = learn.validate(dl=dls.test)[1]
+untrained = learn.validate(dl=dls.test)[1]  # the loss is [0], the accuracy [1]
 # The new layers train alone for 1 epoch, then all for 8. The learning rate, 5e-3, says how large
 # each update is; with lr_mult=3, the first layers get a third of it.
 learn.fine_tune(8, 5e-3, lr_mult=3)
@@ -61,15 +61,15 @@ before_and_after = f"{untrained:.1%} before, {tuned:.1%} after"
 show_result(f"right on {len(dls.test.dataset)} test images: {before_and_after}", expected=tuned > 2 * untrained)
 
 # %% [markdown]
-# That was *fine-tuning*: you trained a network further for a new task. Each row of the tables is an *epoch*, one pass
-# over all training images. The [*loss*](../docs/glossary.md#loss) says how wrong the probabilities are, in training
-# (`train_loss`) and on *validation images*, which are used to choose settings (`valid_loss`). Those give `accuracy`, too.
+# That was *fine-tuning*: training a network further for a new task. Each row of the tables is an *epoch*, one pass over
+# all training images. The [*loss*](../docs/glossary.md#loss) says how wrong the probabilities are, in training and on
+# *validation images*, kept for choosing settings. It can rise while `accuracy` grows: surer mistakes cost more.
 
 # %% [markdown]
 # ## Its mistakes
 #
-# A *confusion matrix* counts the mistakes. Each row is a true material, each column is what the network said, and right
-# answers lie on the diagonal. Darker means a larger share of the row.
+# A *confusion matrix* counts mistakes. Each row is a true material, each column what the network said, and right answers
+# lie on the diagonal. The stronger the colour, the larger its share of the row.
 
 # %%
 from fastai.vision.all import ClassificationInterpretation
@@ -116,9 +116,9 @@ by_hand = vision_learner(few, network, metrics=accuracy, cbs=ReestimateBatchNorm
 describe(by_hand, size=72)
 
 # %% [markdown]
-# Step four: *freeze* the body. Frozen weights get no updates. `vision_learner` has done that already, as the column
-# `trainable` shows. (A few weights in the body still train. They belong to BatchNorm layers, which fastai leaves free:
-# `batchnorm` says `train`. `output` is what a stage hands on: features × height × width.)
+# Step four: *freeze* the body. Frozen weights get no updates. `vision_learner` has done that already: in the column
+# `trainable`, the head has by far the most. (What is left in the body is the subject of lesson 04, and so is
+# `batchnorm`. `output` is what a stage hands on: features × height × width, and for the head its six scores.)
 
 # %% [markdown]
 # Why? The body is told how to change (by *gradients*) through the head. As long as the head is random, so is that
@@ -129,7 +129,8 @@ ask("01.2")
 
 # %% [markdown]
 # Step five: *train the head, then unfreeze and train everything*. The *learning rate* says how large each update is.
-# The head gets 5e-3, as in `fine_tune`. Then the head gets half of that, and the first layers a third of the head's.
+# The head gets 5e-3, as in `fine_tune`. Then all of it trains at half of that, and the first layers at a third of the
+# half. These are the numbers inside `slice`; lesson 06 takes the other arguments apart.
 
 # %%
 with by_hand.no_logging():
@@ -149,9 +150,9 @@ print(f"with 20 labelled images per class: {by_few:.1%}; with 40: {tuned:.1%}")
 # %% [markdown]
 # ## Is that any good?
 #
-# A number means little until you know what simpler methods get. Here is a *ladder of baselines*, from the cheapest rung
-# up: one class for every image (*majority class*); classical models on raw pixels; and *probes*, linear models on the
-# features of the frozen body, at the depth that does best in cross-validation, or at several (*multi-depth*).
+# What do simpler methods get? Here is a *ladder of baselines*, from the cheapest rung up: one class for every image
+# (*majority class*); classical models that see only pixels; and [*probes*](../docs/glossary.md#linear-probe), for which
+# the body stays frozen and a simple model learns from its features, at one depth or at several (*multi-depth*).
 
 # %%
 ask("01.3")
@@ -187,9 +188,8 @@ found("01.5", 100 * (by_few - scratch))
 # ## Was it luck?
 #
 # Other training images and random weights would have given other numbers. So the course ran the ladder with ten
-# [*seeds*](../docs/glossary.md#seed), each with its own training images, 20 or 60 per class, and for each training the
-# learning rate that did best on validation images. (For fine-tuning that was 2e-2 with 20, and with 60 the 5e-3 that
-# you took.)
+# [*seeds*](../docs/glossary.md#seed), each with its own training images, and with learning rates that did best on
+# validation images. That took half an hour. You needn't run it: the code says how, and `recorded` reads what came out.
 
 # %% tags=["recorded"]
 import pandas as pd
@@ -237,9 +237,9 @@ plot_learning_curve(runs.table[runs.table.strategy.isin(shown)], title="The pre-
 
 
 # %% [markdown]
-# In nine epochs, training from scratch doesn't even match an SVM on raw pixels. With 20 labels per class the multi-depth
-# probe is ahead of fine-tuning; with 60 we couldn't see a difference of more than about three points. (Lessons 05 and 07
-# go on from there.) For the plant, 360 photos are a start: about 70% are right.
+# In nine epochs, training from scratch doesn't match an SVM on pixels. With 20 labels per class a probe is ahead of
+# fine-tuning; with 60, ten runs can't tell. What pays is the pre-trained body; lessons 05 and 07 show when fine-tuning
+# adds to it. For the plant: 360 photos make about 70% right.
 
 # %% [markdown]
 # Are nine epochs too few from scratch? Here are ten more runs with 20 labels per class and four times as many epochs, at
@@ -284,7 +284,7 @@ ask("01.4")
 
 # %% [markdown]
 # Do you have a folder of photos, with a sub-folder for each class? `data.images("my_folder")` loads it in place of
-# `data.recycling(...)`; the other four of the five lines stay as they are.
+# `data.recycling(...)`, and the lines after it stay as they are.
 
 # %% [markdown]
 # ## Exercises
@@ -315,8 +315,9 @@ check("01.A", share_right)
 # ### Exercise 01.B — cars or trucks
 #
 # Fine-tune a network that tells cars from trucks: load `data.vehicles("cars or trucks")` with 50 labelled images per
-# class at `size=48` and with `bs=16`, and write the other lines yourself. Call the trained learner `learn_vehicles`;
-# the check tests it on images that it has not seen.
+# class at `size=48` and with `bs=16`, and write the other lines yourself. Call the loaders
+# `dls_vehicles`, so that `dls` stays what it is above, and the trained learner `learn_vehicles`. The check tests it on
+# images that it has not seen.
 
 # %% tags=["solution"]
 ### BEGIN SOLUTION
