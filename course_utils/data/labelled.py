@@ -1,4 +1,4 @@
-"""DataLoaders of examples that each have one of several classes, with a test set."""
+"""DataLoaders with a test set: of any examples, and of those that each have one of several classes."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from fastai.data.core import DataLoaders
 from fastai.metrics import accuracy
 
 
-class LabelledLoaders(DataLoaders):
+class SplitLoaders(DataLoaders):
     """fastai's DataLoaders with a third split, `test`, that was used for no choice.
 
     Attributes
@@ -29,6 +29,10 @@ class LabelledLoaders(DataLoaders):
     def c(self) -> int:
         """How many classes there are."""
         return len(self.vocab)
+
+
+class LabelledLoaders(SplitLoaders):
+    """Loaders of examples that each have one class."""
 
     @property
     def metric(self) -> Any:

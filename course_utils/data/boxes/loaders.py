@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from fastai.data.core import DataLoaders, TfmdDL
+from fastai.data.core import TfmdDL
 from fastai.torch_basics import chunked
 from fastai.torch_core import TensorBase, TensorImage
 from torch import Tensor
@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from course_utils import environment
 from course_utils.data.boxes.boxed import BoxedImages
+from course_utils.data.labelled import SplitLoaders
 from course_utils.data.options import check_whole_number
 from course_utils.data.splits import SPLITS
 from course_utils.errors import CourseError
@@ -110,29 +111,8 @@ class BoxDL(TfmdDL):
             yield self.dataset.batch(chunk)
 
 
-class BoxLoaders(DataLoaders):
-    """fastai's DataLoaders of images with boxes, with a third split, `test`, that was used for no choice.
-
-    Attributes
-    ----------
-    vocab : list of str
-        What boxes hold.
-    about : str
-        One line that says what the images are.
-    """
-
-    vocab: list[str]
-    about: str = ""
-
-    @property
-    def test(self) -> Any:
-        """The loader of the held-out test set."""
-        return self.loaders[2]
-
-    @property
-    def c(self) -> int:
-        """How many classes there are."""
-        return len(self.vocab)
+class BoxLoaders(SplitLoaders):
+    """Loaders of images with boxes; `vocab` names what the boxes hold."""
 
 
 def box_loaders(

@@ -125,8 +125,8 @@ def _annotated(place: Path, folder: Path) -> tuple[list[Path], list[Annotated], 
         )
     if not found:
         raise CourseError(f"{json_files[0].name} lists no images: export it once more.", code="data.no-boxes")
-    pictures = [file for file in files if file.suffix.lower() in ENDINGS]
-    return _matched(found, pictures, notes)
+    photos = [file for file in files if file.suffix.lower() in ENDINGS]
+    return _matched(found, photos, notes)
 
 
 def _of_image(told: Annotated, file: Path, images: set[str]) -> Annotated:
@@ -139,9 +139,9 @@ def _of_image(told: Annotated, file: Path, images: set[str]) -> Annotated:
 
 
 def _matched(
-    found: list[Annotated], pictures: list[Path], notes: list[str]
+    found: list[Annotated], photos: list[Path], notes: list[str]
 ) -> tuple[list[Path], list[Annotated], list[str]]:
-    by_name = {comparable(file.name): file for file in pictures}
+    by_name = {comparable(file.name): file for file in photos}
     ordered = sorted(found, key=lambda each: each.name)
     names = [comparable(Path(each.name).name) for each in ordered]
     if missing := [name for name in names if name not in by_name]:
@@ -149,7 +149,7 @@ def _matched(
             f"There are boxes for {first_few(missing)}, and no such image: put the images into the folder.",
             code="data.bad-boxes",
         )
-    called = Counter(comparable(file.name) for file in pictures)
+    called = Counter(comparable(file.name) for file in photos)
     if several := sorted({name for name in names if called[name] > 1}):
         raise CourseError(
             f"There are several images called {first_few(several)}, so nobody knows which one has the boxes: give "
