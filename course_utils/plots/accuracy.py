@@ -77,6 +77,7 @@ def plot_learning_curve(
     arm: str = "strategy",
     arms: Sequence[str] = (),
     panel: str | None = None,
+    xlabel: str | None = None,
     title: str | None = None,
     alt: str | None = None,
 ) -> None:
@@ -95,6 +96,8 @@ def plot_learning_curve(
         whichever of them a figure shows. Values that aren't in it follow after them.
     panel : str, optional
         A column whose values get a panel each, side by side.
+    xlabel : str, optional
+        What the column `x` counts, such as "recordings per word"; "labels per class" for labels if left out.
 
     Raises
     ------
@@ -110,7 +113,7 @@ def plot_learning_curve(
     metric = metric_of(table)
     figure = Figure(figsize=(6.8, 4.6) if panel else None, layout="constrained")
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-    told, unit, lines = [], {"labels": "labels per class"}.get(x, x), {}
+    told, unit, lines = [], xlabel or said_column(x), {}
     for axis, (where, runs) in zip(axes, panels.items(), strict=True):
         points = _points(runs, [arm, x])[0].sort_values(x, kind="stable")
         for number, name in enumerate(dict.fromkeys([*arms, *table[arm].unique()])):
@@ -171,6 +174,8 @@ def plot_grid(
     rows: str = "strategy",
     columns: str = "labels",
     *,
+    order: Sequence = (),
+    xlabel: str | None = None,
     title: str | None = None,
     alt: str | None = None,
 ) -> None:
@@ -183,6 +188,10 @@ def plot_grid(
         score are left out, and the alternative text says how many.
     rows, columns : str
         The columns of the table that the grid is spanned by.
+    order : sequence
+        Values of `columns` from left to right; those that aren't in it follow, sorted.
+    xlabel : str, optional
+        What `columns` holds, such as "slices per class"; "labels per class" for labels if left out.
 
     Raises
     ------
@@ -191,7 +200,9 @@ def plot_grid(
     """
     done = table.dropna(subset="score") if "score" in table else table
     points, metric = _points(done, [rows, columns])
-    across, down = sorted(points[columns].unique()), list(points[rows].unique())
+    there = sorted(points[columns].unique())
+    across = [*(value for value in order if value in there), *(value for value in there if value not in order)]
+    down = list(points[rows].unique())
     figure = Figure(figsize=(2.6 + 1.5 * len(across), 1.4 + 0.5 * len(down)), layout="constrained")
     axis = figure.subplots()
     means = points.pivot(index=rows, columns=columns, values="mean").loc[down, across]
@@ -205,13 +216,13 @@ def plot_grid(
     axis.set_xticks(range(len(across)), across)
     axis.set_yticks(range(len(down)), down)
     axis.grid(False)
-    axis.set(xlabel={"labels": "labels per class"}.get(columns, columns))
+    axis.set(xlabel=xlabel or said_column(columns))
     title = title or f"{metric.title} (mean, 95% interval)"
     add_title(figure, title)
     chosen = {column: points[(points[columns] == column) & (points[rows] == best[column])].iloc[0] for column in across}
     told = "; ".join(f"{column}: {best[column]} {_said(point, metric)}" for column, point in chosen.items())
     failed = f" {len(table) - len(done)} runs failed and are left out." if len(done) < len(table) else ""
-    show(figure, alt or f"{title}. Best by {columns}: {told}.{failed}")
+    show(figure, alt or f"{title}. Best by {xlabel or columns}: {told}.{failed}")
 
 
 def plot_probe_by_depth(
@@ -287,6 +298,11 @@ def _points(table: pd.DataFrame, by: list[str]) -> tuple[pd.DataFrame, Metric]:
     runs = table.groupby(by, sort=False)["score"]
     points = [(*key, *mean_interval(values)) for key, values in runs]
     return pd.DataFrame(points, columns=[*by, "mean", "half_width"]), metric_of(table)
+
+
+def said_column(name: str) -> str:
+    """Return what an axis says of a column that runs along it."""
+    return {"labels": "labels per class"}.get(name, name)
 
 
 def format_axis(axis: Axes, metric: Metric) -> None:

@@ -8,6 +8,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from course_utils.display.figures import add_title, show
 from course_utils.errors import CourseError
+from course_utils.plots.accuracy import said_column
 from course_utils.plots.tables import need_columns
 from course_utils.statistics import paired_difference
 from course_utils.tasks.metrics import metric_of
@@ -68,6 +69,7 @@ def plot_decision(
     columns: str = "labels",
     *,
     arm: str = "strategy",
+    xlabel: str | None = None,
     title: str | None = None,
     alt: str | None = None,
 ) -> None:
@@ -81,6 +83,8 @@ def plot_decision(
         As in `decisions`, which raises for what is missing.
     rows, columns, arm : str
         As in `decisions`.
+    xlabel : str, optional
+        What `columns` holds; "labels per class" for labels if left out.
     """
     chosen, metric = decisions(table, rows, columns, arm=arm), metric_of(table)
     arms, down, across = (list(dict.fromkeys(values)) for values in (table[arm], chosen[rows], chosen[columns]))
@@ -105,7 +109,7 @@ def plot_decision(
     axis.set_xticks(range(len(across)), across)
     axis.set_yticks(range(len(down)), down)
     axis.grid(False)
-    axis.set(xlabel={"labels": "labels per class"}.get(columns, columns))
+    axis.set(xlabel=xlabel or said_column(columns))
     leaders = [name for name in arms if ((chosen.best == name) & (chosen.tied.map(len) == 1)).any()]
     marks = [
         Patch(facecolor=_PALE[arms.index(name) % len(_PALE)], edgecolor="0.8", label=str(name)) for name in leaders

@@ -91,6 +91,27 @@ def test_a_learning_curve_may_have_panels_in_which_an_arm_looks_the_same(drawn):
         plot_learning_curve(table, panel="place")
 
 
+def test_the_horizontal_axis_says_what_is_counted(drawn):
+    table = runs(strategy=["a", "b"] * 2, labels=[5, 5, 20, 20], score=[0.5, 0.6, 0.7, 0.8])
+    plot_learning_curve(table, xlabel="recordings per word")
+    plot_grid(table, xlabel="recordings per word")
+    for figure, alt in drawn:
+        assert [axis.get_xlabel() for axis in figure.axes] == ["recordings per word"]
+        assert "recordings per word" in alt and "labels" not in alt
+
+
+def test_a_grids_columns_stand_in_the_order_that_is_given_and_the_others_follow(drawn):
+    heard = ["voices", "hiss", "silence", "echo"]
+    plot_grid(runs(strategy="a", heard=heard, score=[0.1, 0.2, 0.3, 0.4]), columns="heard", order=["silence", "voices"])
+    ((figure, alt),) = drawn
+    [axis] = figure.axes
+    shown = [tick.get_text() for tick in axis.get_xticklabels()]
+    assert shown == ["silence", "voices", "echo", "hiss"]
+    scores = {shown[round(text.get_position()[0])]: text.get_text()[:4] for text in axis.texts}
+    assert scores == {"silence": "30.0", "voices": "10.0", "echo": "40.0", "hiss": "20.0"}
+    assert alt.index("silence:") < alt.index("voices:") < alt.index("echo:") < alt.index("hiss:")
+
+
 def test_lines_differ_in_more_than_colour(drawn):
     arms = [f"arm {n}" for n in range(6)]
     plot_learning_curve(runs(network=arms * 2, epoch=[1] * 6 + [2] * 6, score=[0.5] * 12), "epoch", arm="network")

@@ -118,3 +118,5 @@ def test_columns_stand_in_order_and_names_of_columns_are_free(drawn):
     axis = figure.axes[0]
     assert [tick.get_text() for tick in axis.get_xticklabels()] == ["5", "20"]
     assert axis.get_xlabel() == "labels per class"
+    plot_decision(renamed, "shift", "labels", arm="what trains", xlabel="images per class")
+    assert drawn[1][0].axes[0].get_xlabel() == "images per class"
