@@ -1,17 +1,14 @@
 """Train the network on the spoken words, resumable after each epoch."""
 
 import argparse
-import json
-import time
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from course_utils.backbones.sound.speech_resnet import NAME, SpeechResNet
 from course_utils.data.sound.spectrograms import log_mel
+from tools.pretraining.resumable import Run, save_halved, score_in_bfloat16
 from tools.pretraining.speech.augmentation import disturb, mask, place
 from tools.pretraining.speech.espeak import TEST, TRAINED
 from tools.pretraining.speech.synthesis import WORDS, Spoken, synthesise
@@ -48,53 +45,21 @@ def pretrain(out: Path, each: int = EACH, epochs: int = EPOCHS) -> nn.Module:
     train, test = read_data(out, each)
     torch.manual_seed(SEED)
     model = SpeechResNet(len(WORDS)).to(memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(model.parameters(), weight_decay=WEIGHT_DECAY)
-    steps = len(train) // BATCH
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, PEAK, epochs * steps, pct_start=WARM_UP)
-    random, done = torch.Generator().manual_seed(SEED), []
-    checkpoint = out / "checkpoint.pt"
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        schedule.load_state_dict(state["schedule"])
-        random.set_state(state["random"])
-        done = state["done"]
-    for epoch in range(len(done), epochs):
-        began, losses = time.perf_counter(), []
-        model.train()
-        for numbers in torch.randperm(len(train), generator=random)[: steps * BATCH].split(BATCH):
-            waves = place([train.wave(int(n)) for n in numbers], random)
-            loud = round(DISTURBED * len(waves))
-            heard = log_mel(torch.cat([disturb(waves[:loud], random), waves[loud:]]))
-            loss = _step(model, mask(heard, random), torch.from_numpy(train.labels[numbers]))
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            losses.append(loss.item())
-        figures: dict[str, Any] = {"epoch": epoch + 1, "loss": round(sum(losses) / steps, 3)}
-        figures |= {"seconds": round(time.perf_counter() - began), "unseen voices": round(accuracy(model, test), 4)}
-        done.append(figures)
-        print(figures, flush=True)
-        state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "schedule": schedule.state_dict()}
-        part = checkpoint.with_suffix(".part")
-        torch.save(state | {"random": random.get_state(), "done": done}, part)
-        part.replace(checkpoint)
-    weights = {name: weight.half() if weight.is_floating_point() else weight for name, weight in _stored(model)}
-    (out / f"{NAME}.safetensors").write_bytes(save(weights, {"words": json.dumps(WORDS)}))
-    (out / "history.json").write_text(json.dumps(done))
+
+    def compute_loss(numbers: Tensor, random: torch.Generator) -> Tensor:
+        waves = place([train.wave(int(n)) for n in numbers], random)
+        loud = round(DISTURBED * len(waves))
+        heard = log_mel(torch.cat([disturb(waves[:loud], random), waves[loud:]]))
+        return _step(model, mask(heard, random), torch.from_numpy(train.labels[numbers]))
+
+    run = Run(epochs, PEAK, WARM_UP, WEIGHT_DECAY, BATCH, SEED)
+    run.train(model, len(train), compute_loss, lambda: {"unseen voices": accuracy(model, test)}, out)
+    save_halved(model, out / f"{NAME}.safetensors", {"words": WORDS})
     return model
 
 
 def _step(model: nn.Module, spectrograms: Tensor, labels: Tensor) -> Tensor:
-    with torch.autocast("cpu", torch.bfloat16):
-        scores = model(spectrograms.contiguous(memory_format=torch.channels_last))
-    return nn.functional.cross_entropy(scores.float(), labels, label_smoothing=SMOOTHING)
-
-
-def _stored(model: nn.Module) -> list[tuple[str, Tensor]]:
-    return [(name, weight.contiguous()) for name, weight in model.state_dict().items()]
+    return nn.functional.cross_entropy(score_in_bfloat16(model, spectrograms), labels, label_smoothing=SMOOTHING)
 
 
 if __name__ == "__main__":

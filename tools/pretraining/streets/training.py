@@ -1,14 +1,10 @@
 """Train the detector on streets by day, from the body that knows photographs; resumable after each epoch."""
 
 import argparse
-import json
-import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
@@ -18,6 +14,7 @@ from course_utils.backbones.detection.street_detector import KINDS, NAME
 from course_utils.data.boxes.loaders import normalise
 from course_utils.data.boxes.street_scenes import draw_streets
 from course_utils.tasks.boxes.average_precision import AT_HALF, mean_average_precision
+from tools.pretraining.resumable import Run, save_halved, score_in_bfloat16
 
 STREETS, TESTED, EPOCHS, PEAK, WARM_UP, WEIGHT_DECAY, BATCH, SEED = 10_000, 500, 24, 2e-3, 0.2, 0.02, 32, 0
 TRAINED_BY, TESTED_BY = 1, 3  # the first number of each street's seed; `data.streets` has another
@@ -61,51 +58,20 @@ def pretrain(out: Path, streets: int = STREETS, epochs: int = EPOCHS, tested: in
     unseen, known = draw(TESTED_BY, tested)
     torch.manual_seed(SEED)
     model = GridDetector(resnet18_half("DEFAULT"), len(KINDS)).to(memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(model.parameters(), weight_decay=WEIGHT_DECAY)
-    steps = streets // BATCH
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, PEAK, epochs * steps, pct_start=WARM_UP)
-    random, done = torch.Generator().manual_seed(SEED), []
-    checkpoint = out / "checkpoint.pt"
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        schedule.load_state_dict(state["schedule"])
-        random.set_state(state["random"])
-        done = state["done"]
-    for epoch in range(len(done), epochs):
-        began, losses = time.process_time(), []
-        model.train()
-        for numbers in torch.randperm(streets, generator=random)[: steps * BATCH].split(BATCH):
-            loss = _step(model, *change(images[numbers], targets[numbers], random))
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            losses.append(loss.item())
-        figures: dict[str, Any] = {"epoch": epoch + 1, "loss": round(sum(losses) / steps, 3)}
-        scores = mean_average_precision(find(model, unseen), list(known))
-        figures |= {"seconds": round(time.process_time() - began), "mAP50": round(scores[AT_HALF], 4)}
-        done.append(figures)
-        print(figures, flush=True)
-        state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "schedule": schedule.state_dict()}
-        part = checkpoint.with_suffix(".part")
-        torch.save(state | {"random": random.get_state(), "done": done}, part)
-        part.replace(checkpoint)
-    weights = {name: weight.half() if weight.is_floating_point() else weight for name, weight in _stored(model)}
-    (out / f"{NAME}.safetensors").write_bytes(save(weights, {"classes": json.dumps(KINDS)}))
-    (out / "history.json").write_text(json.dumps(done))
+
+    def compute_loss(numbers: Tensor, random: torch.Generator) -> Tensor:
+        return _step(model, *change(images[numbers], targets[numbers], random))
+
+    def evaluate() -> dict[str, float]:
+        return {"mAP50": mean_average_precision(find(model, unseen), list(known))[AT_HALF]}
+
+    Run(epochs, PEAK, WARM_UP, WEIGHT_DECAY, BATCH, SEED).train(model, streets, compute_loss, evaluate, out)
+    save_halved(model, out / f"{NAME}.safetensors", {"classes": KINDS})
     return model
 
 
 def _step(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
-    with torch.autocast("cpu", torch.bfloat16):
-        cells = model(normalise(images).contiguous(memory_format=torch.channels_last))
-    return detection_loss(cells.float(), targets)
-
-
-def _stored(model: nn.Module) -> list[tuple[str, Tensor]]:
-    return [(name, weight.contiguous()) for name, weight in model.state_dict().items()]
+    return detection_loss(score_in_bfloat16(model, normalise(images)), targets)
 
 
 if __name__ == "__main__":
