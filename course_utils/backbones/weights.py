@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from course_utils.backbones.companion import Stored, find_stored
 from course_utils.backbones.registry import BACKBONES
@@ -64,6 +64,35 @@ def load_weights(name: str = "resnet18_half") -> dict[str, Tensor]:
     from safetensors.torch import load
 
     return load(_read_checked(name))
+
+
+def check_weights(weights: str | None, trained: str = "the course's own") -> None:
+    """Refuse a choice of weights that is neither "DEFAULT" nor None; `trained` says whose "DEFAULT" are.
+
+    Raises
+    ------
+    CourseError
+        `backbones.unknown-weights`.
+    """
+    if weights not in ("DEFAULT", None):
+        raise CourseError(
+            f"weights is {weights!r}: give 'DEFAULT' for {trained} or None for random ones.",
+            code="backbones.unknown-weights",
+        )
+
+
+def load_with_head(network: nn.Module, name: str) -> None:
+    """Load the trained weights of `name` into a network, whose last layer `fc` stays as it is if its size is another.
+
+    Raises
+    ------
+    CourseError
+        `backbones.weights-missing` or `backbones.weights-damaged`.
+    """
+    stored, own = load_weights(name), network.state_dict()
+    if stored["fc.bias"].shape != own["fc.bias"].shape:
+        stored |= {part: own[part] for part in ("fc.weight", "fc.bias")}
+    network.load_state_dict(stored)
 
 
 def load_metadata(name: str) -> dict[str, str]:

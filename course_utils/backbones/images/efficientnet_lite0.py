@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from course_utils.backbones.images.tiny_imagenet import DEVIATION, EXAMPLE, MEAN
 from course_utils.backbones.packages import extra_missing, read_package
 from course_utils.backbones.registry import ImageBackbone, register
+from course_utils.backbones.weights import check_weights
 from course_utils.errors import CourseError
 
 EXTRA = "efficientnet"
@@ -83,11 +84,7 @@ def efficientnet_lite0(weights: str | None = None, num_classes: int = CLASSES) -
         (`backbones.unknown-weights`) or of other classes (`backbones.other-classes`), and for a file that isn't the one
         we know (`backbones.weights-damaged`) or doesn't fit timm's network (`backbones.weights-do-not-fit`).
     """
-    if weights not in ("DEFAULT", None):
-        raise CourseError(
-            f"weights is {weights!r}: give 'DEFAULT' for ImageNet's or None for random ones.",
-            code="backbones.unknown-weights",
-        )
+    check_weights(weights, "ImageNet's")
     if weights and num_classes != CLASSES:
         raise CourseError(
             f"The trained weights have {CLASSES} classes, not {num_classes}: give weights=None.",

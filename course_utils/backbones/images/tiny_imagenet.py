@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from course_utils.backbones.weights import load_weights
+from course_utils.backbones.weights import check_weights, load_weights
 from course_utils.errors import CourseError
 
 CLASSES = 200
@@ -33,11 +33,7 @@ def build(network: Callable[[int], nn.Module], name: str, weights: str | None, n
         For other weights (`backbones.unknown-weights`) and for trained ones of other classes
         (`backbones.other-classes`); `backbones.weights-missing` or `backbones.weights-damaged`.
     """
-    if weights not in ("DEFAULT", None):
-        raise CourseError(
-            f"weights is {weights!r}: give 'DEFAULT' for the course's own or None for random ones.",
-            code="backbones.unknown-weights",
-        )
+    check_weights(weights)
     if weights and num_classes != CLASSES:
         raise CourseError(
             f"The course's weights have {CLASSES} classes, not {num_classes}: give weights=None.",

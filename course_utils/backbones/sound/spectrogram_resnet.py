@@ -7,8 +7,7 @@ from torch import Tensor, nn
 from course_utils.backbones.images.resnet18_half import WIDTHS, ResNet18Half
 from course_utils.backbones.images.tiny_imagenet import CLASSES, DEVIATION, LICENCE, MEAN
 from course_utils.backbones.registry import SoundBackbone, register
-from course_utils.backbones.weights import load_weights, training_record
-from course_utils.errors import CourseError
+from course_utils.backbones.weights import check_weights, load_with_head, training_record
 
 NAME = "spectrogram_resnet"
 BODY = "resnet18_half"
@@ -44,17 +43,10 @@ def spectrogram_resnet(weights: str | None = None, num_classes: int = CLASSES) -
     CourseError
         For other weights (`backbones.unknown-weights`); `backbones.weights-missing` or `backbones.weights-damaged`.
     """
-    if weights not in ("DEFAULT", None):
-        raise CourseError(
-            f"weights is {weights!r}: give 'DEFAULT' for the course's own or None for random ones.",
-            code="backbones.unknown-weights",
-        )
+    check_weights(weights)
     network = SpectrogramResNet(num_classes)
     if weights:
-        stored = load_weights(BODY)
-        if num_classes != CLASSES:
-            stored |= {f"fc.{name}": weight.detach() for name, weight in network.fc.named_parameters()}
-        network.load_state_dict(stored)
+        load_with_head(network, BODY)
     return network
 
 

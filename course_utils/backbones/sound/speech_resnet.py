@@ -6,8 +6,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock
 
 from course_utils.backbones.registry import SoundBackbone, register
-from course_utils.backbones.weights import load_metadata, load_weights
-from course_utils.errors import CourseError
+from course_utils.backbones.weights import check_weights, load_metadata, load_with_head
 
 NAME = "speech_resnet"
 WIDTHS = (32, 64, 128, 256)
@@ -70,17 +69,10 @@ def speech_resnet(weights: str | None = None, num_classes: int = CLASSES) -> nn.
     CourseError
         For other weights (`backbones.unknown-weights`); `backbones.weights-missing` or `backbones.weights-damaged`.
     """
-    if weights not in ("DEFAULT", None):
-        raise CourseError(
-            f"weights is {weights!r}: give 'DEFAULT' for the course's own or None for random ones.",
-            code="backbones.unknown-weights",
-        )
+    check_weights(weights)
     network = SpeechResNet(num_classes)
     if weights:
-        stored = load_weights(NAME)
-        if num_classes != CLASSES:
-            stored |= {f"fc.{name}": weight.detach() for name, weight in network.fc.named_parameters()}
-        network.load_state_dict(stored)
+        load_with_head(network, NAME)
     return network
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from course_utils.backbones.packages import read_package
 from course_utils.backbones.registry import SoundBackbone, register
-from course_utils.errors import CourseError
+from course_utils.backbones.weights import check_weights
 
 NAME = "voice_encoder"
 PACKAGE = "resemblyzer==0.1.4"
@@ -89,11 +89,7 @@ def voice_encoder(weights: str | None = None, num_classes: int = 10) -> nn.Modul
         Where the package isn't installed (`backbones.extra-missing`), for other weights than these
         (`backbones.unknown-weights`), and for a file that isn't the one we know (`backbones.weights-damaged`).
     """
-    if weights not in ("DEFAULT", None):
-        raise CourseError(
-            f"weights is {weights!r}: give 'DEFAULT' for the trained ones or None for random ones.",
-            code="backbones.unknown-weights",
-        )
+    check_weights(weights, "the trained ones")
     network = VoiceEncoder(num_classes)
     if weights:
         content = read_package(PACKAGE, "resemblyzer/pretrained.pt", WEIGHTS, network="The encoder of voices", extra="")

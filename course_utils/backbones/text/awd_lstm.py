@@ -12,7 +12,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from course_utils.backbones.registry import Backbone, register
-from course_utils.backbones.weights import load_metadata, load_weights
+from course_utils.backbones.weights import check_weights, load_metadata, load_weights
 from course_utils.data.text.words import PADDING, SPECIAL
 from course_utils.errors import CourseError
 
@@ -46,11 +46,7 @@ def awd_lstm(weights: str | None = None, vocabulary: Sequence[str] | None = None
         For other weights (`backbones.unknown-weights`) and for the vocabulary of another model
         (`backbones.other-vocabulary`); `backbones.weights-missing` or `backbones.weights-damaged`.
     """
-    if weights not in ("DEFAULT", None):
-        raise CourseError(
-            f"weights is {weights!r}: give 'DEFAULT' for the course's own or None for random ones.",
-            code="backbones.unknown-weights",
-        )
+    check_weights(weights)
     if vocabulary is not None:
         check_vocabulary(vocabulary)
     own = stored_vocabulary() if weights or vocabulary is None else []

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from course_utils.backbones.packages import extra_missing
+from course_utils.backbones.weights import check_weights
 from course_utils.errors import CourseError
 
 EXTRA = "text"
@@ -40,11 +41,7 @@ def build_bert(
     CourseError
         `backbones.extra-missing`, `backbones.unknown-weights`, and what `trained` raises.
     """
-    if weights not in ("DEFAULT", None):
-        raise CourseError(
-            f"weights is {weights!r}: give 'DEFAULT' for the trained ones or None for random ones.",
-            code="backbones.unknown-weights",
-        )
+    check_weights(weights, "the trained ones")
     library = transformers_for(name)
     shares = {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
     settings = library.BertConfig(vocab_size=VOCABULARY, **sizes, **shares)
