@@ -3,11 +3,14 @@
 import base64
 import html
 import io
+import math
 import textwrap
 
 import matplotlib.pyplot as plt
+import numpy as np
 from IPython.display import display
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from PIL import Image
 
 from course_utils.errors import CourseError
@@ -15,10 +18,14 @@ from course_utils.errors import CourseError
 SCREEN_DPI = 100  # CSS pixels an inch: a figure keeps its size on the page whatever resolution its file has
 SCALE = "Blues"  # the colour map of numbers; every other holds what somebody photographed, or a network saw
 # In dark themes of JupyterLab and VS Code, charts are dark too, with what a control marks on them: light turns into
-# dark, and colours stay what they are.
+# dark, and colours stay what they are. Photos stay as they are too: what is around them lies over them in dark themes.
 CHART = """<style>
 :is(body[data-jp-theme-light="false"], body.vscode-dark) :is(.course-chart img, .course-chart ~ span) {
 filter: invert(.93) hue-rotate(180deg)}
+</style>"""
+AROUND = """<style>
+:is(body[data-jp-theme-light="false"], body.vscode-dark) .course-around {
+display: block !important; filter: invert(.93) hue-rotate(180deg)}
 </style>"""
 TITLE_CHARACTERS = 7.5  # an inch
 
@@ -61,8 +68,39 @@ def figure_html(figure: Figure, alt: str) -> str:
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=1.6 * SCREEN_DPI, pil_kwargs={"compress_level": 1})
     width = round(figure.get_figwidth() * SCREEN_DPI)
-    kind, style = (' class="course-chart"', CHART) if is_chart(figure) else ("", "")
-    return f'<figure{kind} style="margin:0">{_img(drawn.getvalue(), alt, width)}{style}</figure>'
+    image = _img(drawn.getvalue(), alt, width)
+    if is_chart(figure):
+        return f'<figure class="course-chart" style="margin:0">{image}{CHART}</figure>'
+    if not (boxes := _photo_boxes(figure)):
+        return f'<figure style="margin:0">{image}</figure>'
+    return f'<figure style="margin:0;position:relative">{image}{_around(drawn, boxes, width)}{AROUND}</figure>'
+
+
+def _photo_boxes(figure: Figure) -> list[Bbox]:
+    """Where the figure, as it was drawn, shows images and what their colours mean, in shares of its size.
+
+    None where an image covers the whole figure.
+    """
+    if figure.images:
+        return []
+    shown = [axis for axis in figure.axes if axis.get_visible()]
+    return [axis.get_position() for axis in shown if axis.images or axis.get_label() == "<colorbar>"]
+
+
+def _around(drawn: io.BytesIO, boxes: list[Bbox], width: int) -> str:
+    """An element that covers a drawn figure but for these boxes with what it has there, and is seen in dark themes.
+
+    A background image, since a page that removes styles then shows nothing in place of the figure's half.
+    """
+    pixels = np.array(Image.open(drawn).convert("RGBA"))
+    tall, wide = pixels.shape[:2]
+    for box in boxes:
+        rows = slice(max(0, math.floor((1 - box.y1) * tall)), math.ceil((1 - box.y0) * tall))
+        pixels[rows, max(0, math.floor(box.x0 * wide)) : math.ceil(box.x1 * wide)] = 0
+    png = io.BytesIO()
+    Image.fromarray(pixels).save(png, "png", compress_level=1)
+    place = f"display:none;position:absolute;left:0;top:0;width:{width}px;max-width:100%;aspect-ratio:{wide}/{tall}"
+    return f'<div class="course-around" style="{place};background:url({_uri(png.getvalue())}) 0 0/100% 100%"></div>'
 
 
 def add_title(figure: Figure, title: str) -> None:
@@ -80,5 +118,8 @@ def image_html(image: Image.Image, alt: str, width: int) -> str:
 
 
 def _img(png: bytes, alt: str, width: int) -> str:
-    source = "data:image/png;base64," + base64.b64encode(png).decode()
-    return f'<img alt="{html.escape(alt)}" width="{width}" style="max-width:100%" src="{source}">'
+    return f'<img alt="{html.escape(alt)}" width="{width}" style="max-width:100%" src="{_uri(png)}">'
+
+
+def _uri(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode()

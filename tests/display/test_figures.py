@@ -59,6 +59,29 @@ def test_light_and_dark_change_places_in_charts_alone(shown):
     assert 'class="course-chart"' in chart and "course-chart" not in photo
 
 
+def test_in_dark_themes_photos_stay_and_what_is_around_them_turns_dark(shown):
+    """The cover is transparent over images and the scales of their colours, and over nothing else."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6, 3))
+    scale = figure.colorbar(left.imshow(np.eye(3), cmap="viridis")).ax
+    left.set_title("a map")
+    right.plot([1, 2])
+    show(figure, "a map with its scale, beside a line that rises")
+    [(html, _)] = shown
+    assert "course-chart" not in html and html.count("<img") == 1
+    whole = np.array(Image.open(io.BytesIO(png_in(html))).convert("RGBA"))
+    [cover] = re.findall(r'class="course-around" style="display:none;[^"]*base64,([^)]+)\)', html)
+    cover = np.array(Image.open(io.BytesIO(base64.b64decode(cover))))
+    clear = cover[..., 3] == 0
+    assert cover.shape == whole.shape and (cover[~clear] == whole[~clear]).all()
+    for axis, hidden in ((left, True), (scale, True), (right, False)):
+        box = axis.get_position()
+        x, y = (box.x0 + box.x1) / 2, 1 - (box.y0 + box.y1) / 2
+        assert clear[int(y * len(clear)), int(x * clear.shape[1])] == hidden, axis
+    box = left.get_position()  # its title stands above it
+    assert not clear[: int((1 - box.y1) * len(clear)) - 1].all(1).any()
+    assert (cover[: int((1 - box.y1) * len(clear)) - 1, : clear.shape[1] // 2] < 128).any()
+
+
 @pytest.mark.parametrize("alt", ["", "  \n"])
 def test_show_refuses_an_empty_text_and_still_closes_the_figure(shown, alt):
     figure = plt.figure()

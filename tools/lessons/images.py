@@ -32,9 +32,11 @@ def with_small_images(html: str) -> str:
 
 
 def _small(png: bytes) -> str:
-    image = Image.open(io.BytesIO(png)).convert("RGB")
+    image = Image.open(io.BytesIO(png)).convert("RGBA")
+    clear = b"\xff" * (image.width * image.height) != image.getchannel("A").tobytes()
+    image = image if clear else image.convert("RGB")
     exact = _webp(image, lossless=True)
-    if min(len(png), len(exact)) <= EXACT_BYTES:
+    if clear or min(len(png), len(exact)) <= EXACT_BYTES:
         return _uri("png", png) if len(png) <= len(exact) else _uri("webp", exact)
     few = image.quantize(256, dither=Image.Dither.NONE).convert("RGB")
     if _difference(image, few) <= PALETTE_ERROR and len(webp := _webp(few, lossless=True)) <= IMAGE_BYTES:

@@ -56,6 +56,18 @@ def test_photographs_keep_their_pixels_and_their_colours():
     assert len(after.convert("RGB").getcolors(10**6)) > 10_000
 
 
+def test_what_is_transparent_stays_transparent():
+    figure, axis = plt.subplots()
+    axis.imshow(photographs(48, 48))
+    live = figure_html(figure, "a photograph on its axes")
+    kept = [
+        Image.open(io.BytesIO(base64.b64decode(data))).convert("RGBA").getchannel("A")
+        for html in (live, with_small_images(live))
+        for data in re.findall(r"url\(data:image/\w+;base64,([^)]+)\)", html)
+    ]
+    assert len(kept) == 2 and kept[0].tobytes() == kept[1].tobytes() and kept[0].getextrema() == (0, 255)
+
+
 def difference(one: Image.Image, other: Image.Image) -> float:
     one, other = (np.asarray(image.convert("RGB"), float) for image in (one, other))
     return np.sqrt(np.mean((one - other) ** 2))
