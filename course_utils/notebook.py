@@ -1,13 +1,17 @@
-"""What the setup cell changes in a notebook.
+"""What the setup cell changes in a notebook, and what a kernel knows before.
 
-Stop says one line, a missing name says where the lesson makes it, and training tables keep to the page's theme.
+Stop says one line, a missing name says where the lesson makes it, and training tables keep to the page's theme. Where
+the course is installed, IPython calls `await_setup` as a kernel starts (labconfig/course_startup.py): after a restart
+a missing name then says what to run first.
 """
 
 import ast
 import json
+import os
+import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -21,6 +25,7 @@ table.fastprogress th, table.fastprogress td {border-color: rgba(128, 128, 128, 
 </style>"""
 COLAB = "google.colab._message"
 ABOVE = "run the cells above first (Run > Run All Above Selected Cell)"
+SETS_UP = re.compile(r"^course = setup\(", re.M)
 AGAIN = "What was done before that line is kept; run the cell again to start that line over."
 
 
@@ -32,11 +37,24 @@ def prepare(lesson: str = "") -> None:
 
         def say(shell: Any, kind: type[BaseException], error: BaseException, *more: Any, **options: Any) -> list[str]:
             if isinstance(error, NameError):
-                return _say_missing(lesson, shell, kind, error, *more)
+                return _say_missing(_notebooks(lesson), False, shell, kind, error, *more)
             return _say_stopped(shell, kind, error, *more)
 
         shell.set_custom_exc((KeyboardInterrupt, NameError), say)
     make_training_tables_readable()
+
+
+def await_setup() -> None:
+    """Until a lesson's setup cell has run, let a name that is missing in that lesson say what to run first."""
+    from IPython import get_ipython
+
+    if shell := get_ipython():
+
+        def say(shell: Any, kind: type[BaseException], error: NameError, *more: Any, **options: Any) -> list[str]:
+            pages = (page for page in _open_notebook(shell) if SETS_UP.search("\n".join(_sources(page))))
+            return _say_missing(pages, True, shell, kind, error, *more)
+
+        shell.set_custom_exc((NameError,), say)
 
 
 def make_training_tables_readable() -> None:
@@ -60,14 +78,31 @@ def _say_stopped(
 
 
 def _say_missing(
-    lesson: str, shell: Any, kind: type[BaseException], error: NameError, trace: TracebackType, tb_offset: int = 1
+    pages: Iterable[Any],
+    fresh: bool,
+    shell: Any,
+    kind: type[BaseException],
+    error: NameError,
+    trace: TracebackType,
+    tb_offset: int = 1,
 ) -> list[str]:
     """Show the error as always, and below it where the lesson makes the name: its cell was stopped or passed over."""
     lines = shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset or 1)
-    if error.name and _is_mine(trace) and any(error.name in set(names_made(page)) for page in _notebooks(lesson)):
-        lines = [*lines, f"{error.name} is made in a cell above: {ABOVE}."]
+    if error.name and _is_mine(trace):
+        lines += [_advice(error.name, page, fresh) for page in pages if error.name in set(names_made(page))][:1]
     shell._showtraceback(kind, error, lines)
     return lines
+
+
+def _advice(name: str, page: Any, fresh: bool) -> str:
+    """What to run for a name that the notebook makes; in a fresh kernel, where no cell has run, setup comes first."""
+    imports = re.compile(rf"(?:from|import) .*\b{re.escape(name)}\b.*")
+    lines = [line for source in _sources(page) for line in source.splitlines()]
+    for line in filter(imports.fullmatch, lines):
+        if name not in ("setup", "find_spec"):
+            first = "the setup cell, which is the first code cell, and then " if fresh else ""
+            return f"{name} comes from a cell above that hasn't run yet: run {first}the cell with `{line}`."
+    return f"{name} is made in a cell above{', and none has run since the kernel started' * fresh}: {ABOVE}."
 
 
 def _is_mine(trace: TracebackType) -> bool:
@@ -89,13 +124,24 @@ def _notebooks(lesson: str) -> Iterator[Any]:
             yield json.loads(file.read_text(encoding="utf-8"))
 
 
+def _open_notebook(shell: Any) -> Iterator[Any]:
+    """The notebook that this kernel was started for, as Jupyter's server and VS Code name it, or Colab's page."""
+    file = os.environ.get("JPY_SESSION_NAME") or shell.user_ns.get("__vsc_ipynb_file__")
+    if file or COLAB in sys.modules:
+        yield from _notebooks(Path(file).stem if file else "no file")
+
+
+def _sources(notebook: Any) -> list[str]:
+    """The sources of the code cells of a notebook, read from JSON; none where it is none."""
+    try:
+        return ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    except (KeyError, TypeError):
+        return []
+
+
 def names_made(notebook: Any) -> Iterator[str]:
     """Give the names that the cells of a notebook, read from JSON, make; none where it is none."""
-    try:
-        sources = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    except (KeyError, TypeError):
-        return
-    for source in sources:
+    for source in _sources(notebook):
         lines = [line for line in source.splitlines() if not line.lstrip().startswith(("%", "!"))]
         try:
             tree = ast.parse("\n".join(lines))

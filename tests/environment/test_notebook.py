@@ -4,6 +4,7 @@ Stop says one line and leaves nothing running, and a missing name says where the
 """
 
 import json
+import shutil
 import sys
 import time
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ import psutil
 import pytest
 from fastprogress import fastprogress
 from jupyter_client.manager import start_new_kernel
+from support.project import ROOT
 
 from course_utils import notebook
 
@@ -155,3 +157,60 @@ def test_a_name_of_a_cell_that_never_ran_is_told_where_it_is_made(kernel, tmp_pa
     for other in ("fwe", "exec('few')"):  # misspelt, and of a library's own code
         _, [lines] = run(*kernel, other)
         assert "made in a cell" not in "".join(lines) and "NameError" in "".join(lines)
+
+
+@pytest.fixture
+def fresh(tmp_path, monkeypatch):
+    """A kernel that has just been started for lesson 01, with what the course puts into its environment."""
+    startup = tmp_path / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    shutil.copy(ROOT / "labconfig" / "course_startup.py", startup)
+    cells = [
+        "from course_utils.environment import setup\n\ncourse = setup('01_first_finetune')",
+        "from course_utils.quiz import ask\n\nask('01.1')",
+        "learn = ask",
+    ]
+    page = {"cells": [{"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells]}
+    for name, some in (("lesson", page), ("mine", {"cells": page["cells"][1:]})):
+        (tmp_path / f"{name}.ipynb").write_text(json.dumps(some))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    kernels = []
+
+    def start(name):
+        monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / f"{name}.ipynb"))
+        kernels.append(start_new_kernel(cwd=str(tmp_path)))
+        return kernels[-1]
+
+    yield start
+    for manager, client in kernels:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def test_in_a_fresh_kernel_a_missing_name_says_what_to_run_first(fresh):
+    lesson = fresh("lesson")
+    for code, advice in (
+        (
+            "ask('01.9')",
+            "the setup cell, which is the first code cell, and then the cell with `from course_utils.quiz ",
+        ),
+        ("learn", f"none has run since the kernel started: {notebook.ABOVE}."),
+        ("course", f"none has run since the kernel started: {notebook.ABOVE}."),
+    ):
+        status, [lines] = run(*lesson, code)
+        assert status == "error" and advice in lines[-1] and "NameError" in "".join(lines[:-1])
+    assert "above" not in "".join(run(*lesson, "aks")[1][0])  # misspelt
+    assert run(*lesson, "await_setup")[0] == "error", "nothing of ours is left in the learner's names"
+
+
+def test_a_notebook_that_is_no_lesson_is_left_alone(fresh):
+    _, [lines] = run(*fresh("mine"), "ask('01.9')")
+    assert "NameError" in "".join(lines) and "above" not in "".join(lines)
+
+
+def test_after_the_setup_cell_an_imported_name_says_which_cell_brings_it():
+    page = {"cells": [{"cell_type": "code", "source": ["from course_utils.quiz import ask, check\n", "x = ask"]}]}
+    assert notebook._advice("check", page, False).endswith(
+        "run the cell with `from course_utils.quiz import ask, check`."
+    )
+    assert notebook._advice("x", page, False) == f"x is made in a cell above: {notebook.ABOVE}."

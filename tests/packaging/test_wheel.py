@@ -28,9 +28,10 @@ def test_the_wheel_holds_the_whole_package_and_nothing_else(wheel):
         if path.is_file() and not {"__pycache__", ".ipynb_checkpoints"} & set(path.parts)
     }
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    assert packed == package
-    assert packed >= MUST_HOLD
-    assert {name.split("/")[0] for name in packed} == {"course_utils"}  # no tests, no tools, no top-level quizzes
+    [startup] = packed - package
+    assert startup.endswith(".data/data/etc/ipython/startup/course_startup.py")  # IPython runs it as a kernel starts
+    assert packed - {startup} == package >= MUST_HOLD
+    assert {name.split("/")[0] for name in package} == {"course_utils"}  # no tests, no tools, no top-level quizzes
 
 
 @pytest.fixture
