@@ -33,7 +33,7 @@ SHORT = 30  # characters of code that fit into a line of any page
 
 
 def framed(lesson: Lesson) -> NotebookNode:
-    """The lesson as learners get it, without outputs: blanks, opening, way on, absolute links."""
+    """The lesson as learners get it, without outputs: blanks, opening, way on, absolute links, folded setup."""
     notebook = blanked(lesson)
     found = COLAB.search(notebook.cells[0].source) if notebook.cells else None
     colab = found[0] if found else ""
@@ -43,6 +43,8 @@ def framed(lesson: Lesson) -> NotebookNode:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = unbroken(cell.source)
+    if setup := next((cell for cell in notebook.cells if cell.cell_type == "code"), None):
+        setup.metadata["jupyter"] = {"source_hidden": True}  # nobody needs to read how the course installs itself
     notebook.cells.insert(1, _cell(OPENING, _opening(lessons.find_lesson(lesson.name), colab)))
     notebook.cells.append(_cell(CLOSING, _closing(lessons.find_lesson(lesson.name), colab)))
     return notebook
