@@ -3,9 +3,9 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/fine-tuning-course/fine-tuning-course/blob/main/lessons/00_start.ipynb)
 #
-# How long will your machine take to fine-tune a network? This lesson times a few steps, and shows how lessons and
-# questions work. Click a grey cell and press **Shift+Enter**: it runs, and the next is ready. (On the website, only
-# questions work.) Below each cell is our output, or three dots where you should guess first.
+# How long will your machine take to fine-tune a network? We'll time it. You can read a lesson on the website, where its
+# questions work, or run it, as in JupyterLab: click a grey cell and press **Shift+Enter**. The first one sets things up;
+# its code is folded. Below each cell is our output, hidden where you should guess first.
 
 # %%
 from importlib.util import find_spec
@@ -20,9 +20,8 @@ course = setup("00_start")
 # %% [markdown]
 # ## What the setup cell decided
 #
-# Every lesson starts with that cell. (Where the course is missing, as on Colab, `%pip` installs it.) It chose a
-# *device*, which does the computing; a *network*, small or large; and *images*, photographs where they can be had and
-# drawings otherwise. Two lines say why. Whatever it chose, the cells that follow are the same.
+# Every lesson starts with that cell. (Where the course is missing, as on Colab, it installs the course.) It chose a *device*, which does the computing; a *network*, small or large; and *images*,
+# photographs where they can be had and drawings otherwise. Two lines say why. The cells below stay the same.
 
 # %%
 from course_utils.quiz import ask
@@ -32,9 +31,9 @@ ask("00.1")
 # %% [markdown]
 # ## Images and a network
 #
-# Here are some images of things that people throw away. A network gets several at once, a
-# [*batch*](../docs/glossary.md#batch). The first time, the course looks for photos that were taken twice, and
-# a line says how many there are.
+# Here are some things that people throw away. A network gets several images at once, a
+# [*batch*](../docs/glossary.md#batch). The first time, the course looks for photos that were taken twice, and says how many
+# there are.
 
 # %%
 from course_utils import data
@@ -62,7 +61,8 @@ print("its scores:", tuple(learn.model(images).shape), "= images, classes")
 # ## How fast is a training step?
 #
 # Training repeats one [*step*](../docs/glossary.md#step): compute the scores, measure how wrong they are (the *loss*),
-# find out how each weight should change, and change it a little. Note your guess first.
+# find out how each weight should change, and change it a little. For scale: an image
+# takes a laptop's processor a few milliseconds, or a few dozen; a graphics card needs far less. Note your guess first.
 
 # %%
 from course_utils.quiz import found, predict
@@ -83,7 +83,7 @@ def training_step():
 
 
 # %% [markdown]
-# The first steps also set up things that later steps reuse, so we run twenty-two and leave the first two out.
+# The first steps also set up what later steps reuse, so we run twenty-two and leave the first two out.
 
 # %%
 from time import perf_counter
@@ -173,13 +173,13 @@ print("runs:", runs)
 ask("00.3")
 
 # %% [markdown]
-# A name stays in memory until the kernel restarts, even when no cell sets it any more. An output stays on
-# the page until its own cell runs again.
+# A name stays in memory until the kernel restarts, even when no cell sets it any more. An output stays until its own
+# cell runs again.
 
 # %% [markdown]
 # ## How practice works
 #
-# Run a question's cell, and it gets buttons. *Check* tells you about the answer that *you* chose. No grade hangs on it:
+# In a notebook, run a question's cell, and it gets buttons. *Check* tells you about the answer that *you* chose. No grade hangs on it:
 # read the reply, look at the section that it names, and try again. *Hint* takes you one step further. After two wrong
 # tries you can ask for the answer.
 
@@ -253,7 +253,7 @@ check("00.B", shuffle_twice)
 #
 # - **Another kernel.** The course must be installed where the notebook runs: you see the kernel's name at the top
 #   right.
-# - **A busy machine.** Training beside a video call takes longer, and the speeds above vary more.
+# - **A busy machine.** Training beside a video call takes longer, and speeds vary more.
 # - **Little memory.** A lesson needs up to 2 GB with the small network. Close other notebooks (**Kernel → Shut Down All
 #   Kernels**) when memory runs out.
 # - **Anything else.** In a terminal, `course doctor` checks versions, memory, disk and data, and says what to do.

@@ -29,11 +29,11 @@ from course_utils.quiz import ask
 ask("01.1")
 
 # %% [markdown]
-# ## Five lines
+# ## Three lines
 #
-# `data` and `backbones.default()`, the pre-trained network, come with the course; `vision_learner` and `accuracy` are
-# fastai's. [*Accuracy*](../docs/glossary.md#accuracy) is the share of images that get the right answer. We measure it
-# on a *test set*, images that play no part in the training.
+# Three lines fine-tune a network; the two others measure its [*accuracy*](../docs/glossary.md#accuracy), the share of
+# images that get the right answer, before and after. We use a *test set*, images that play no part in the training.
+# `data` and `backbones.default()`, the pre-trained network, are the course's; the other functions are fastai's.
 
 # %% [markdown]
 # Importing and training take about a minute on a laptop without a graphics card, and downloading the photos, the first
@@ -128,9 +128,13 @@ describe(by_hand, size=72)
 ask("01.2")
 
 # %% [markdown]
-# Step five: *train the head, then unfreeze and train everything*. The *learning rate* says how large each update is.
-# The head gets 5e-3, as in `fine_tune`. Then all of it trains at half of that, and the first layers at a third of the
-# half. These are the numbers inside `slice`; lesson 06 takes the other arguments apart.
+# Step five: *train the head, then unfreeze and train everything*. The head gets the learning rate 5e-3, as above. Then
+# all of it trains at half of that, and the first layers at a third of the half: `slice(first layers, head)`.
+
+# %% [markdown]
+# `fit_one_cycle` takes the number of epochs and the highest learning rate. It starts at a
+# `div`-th of that, rises during a share of the steps, `pct_start`, and then falls to almost zero. `fine_tune` uses the
+# same values; lesson 06 takes them apart.
 
 # %%
 with by_hand.no_logging():
