@@ -74,6 +74,13 @@ def commands(extras: Sequence[str], build: str) -> list[list[str]]:
     return [command for command in tried if command[0]]  # without uv, pip does it
 
 
+def add_startup() -> None:
+    """Put what IPython runs as a kernel starts into this environment: an editable install leaves data files out."""
+    folder = Path(sys.prefix, "etc", "ipython", "startup")
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "labconfig" / "course_startup.py", folder)
+
+
 def main() -> None:
     """Install, say which build of torch came and why, and import once what a lesson imports."""
     extras = sys.argv[1:]
@@ -85,6 +92,7 @@ def main() -> None:
             break
     else:
         sys.exit("The course could not be installed: the lines above say why.")
+    add_startup()
     version = metadata.version("torch")
     print(f"PyTorch {version} is installed.")
     if build == "cpu" and sys.platform.startswith("linux") and not version.endswith("+cpu"):

@@ -82,6 +82,7 @@ def tried(monkeypatch, tmp_path):
     monkeypatch.setattr(install.metadata, "version", lambda package: done.version)
     monkeypatch.setenv("TORCH", "cpu")
     monkeypatch.setattr(sys, "argv", ["install.py", "lab"])
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
     return done
 
 
@@ -90,6 +91,7 @@ def test_what_is_installed_is_said_and_imported_once(tried, capsys):
     first, last = tried.commands
     assert first == install.commands(["lab"], "cpu")[0] and last[-1] == install.WARM_UP
     assert "2.15.0+cpu is installed" in capsys.readouterr().out
+    assert [file.name for file in Path(sys.prefix, "etc", "ipython", "startup").iterdir()] == ["course_startup.py"]
 
 
 def test_what_fails_is_tried_otherwise_and_what_came_is_said(tried, capsys):
