@@ -21,7 +21,7 @@ course = setup("00_start")
 # ## What the setup cell decided
 #
 # Every lesson starts with that cell. (Where the course is missing, as on Colab, it installs the course.) It chose a *device*, which does the computing; a *network*, small or large; and *images*,
-# photographs where they can be had and drawings otherwise. Two lines say why. The cells below stay the same.
+# photographs where they can be had and drawings otherwise. Two lines say why. Whatever it chose, later cells are the same.
 
 # %%
 from course_utils.quiz import ask
