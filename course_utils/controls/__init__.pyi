@@ -1,5 +1,7 @@
 from .classify import ClassifyControl as ClassifyControl
 from .classify import classify_control as classify_control
+from .clients import ClientsSlider as ClientsSlider
+from .clients import clients_slider as clients_slider
 from .confidence import ConfidenceSlider as ConfidenceSlider
 from .confidence import confidence_slider as confidence_slider
 from .depths import DepthSlider as DepthSlider

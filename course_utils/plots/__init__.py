@@ -11,6 +11,7 @@ from course_utils.plots.accuracy import (
 from course_utils.plots.boxes.images import plot_boxes
 from course_utils.plots.costs import plot_freezing_costs
 from course_utils.plots.decision import plot_decision
+from course_utils.plots.federated.clients import plot_clients
 from course_utils.plots.honest import plot_reported
 from course_utils.plots.images import plot_images, plot_neighbours, plot_top_losses
 from course_utils.plots.losses import plot_losses
@@ -28,6 +29,7 @@ __all__ = [
     "plot_attributions",
     "plot_boxes",
     "plot_by_weights",
+    "plot_clients",
     "plot_confusion",
     "plot_decision",
     "plot_detection",

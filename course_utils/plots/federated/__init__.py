@@ -1,0 +1,1 @@
+"""Figures about training in many places."""
