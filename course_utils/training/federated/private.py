@@ -1,0 +1,142 @@
+"""Training with differential privacy: each example's gradient is clipped, and noise hides what single ones changed."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from course_utils.errors import CourseError
+from course_utils.training.federated.clients import Client, check_counts
+
+EXTRA = "private"
+
+
+@dataclass(frozen=True)
+class ClipAndNoise:
+    """Local training by DP-SGD (Abadi et al. 2016, https://arxiv.org/abs/1607.00133), as `federate(train=)` takes it.
+
+    In each step every example takes part with probability bs / n, its gradient is scaled to a length of at most `clip`,
+    Gaussian noise of `noise` times `clip` is added to the sum, and the sum is divided by bs.
+
+    Parameters
+    ----------
+    clip : float
+        The largest length of one example's gradient, over all weights that train.
+    noise : float
+        The noise multiplier: the noise's standard deviation in units of `clip`. 0 clips alone, which keeps nothing
+        private.
+
+    Notes
+    -----
+    For a network without BatchNorm, which would mix examples; a head on frozen features is the usual case. Random
+    numbers are torch's, which are no cryptographic ones, so this shows the cost and isn't for real secrets.
+    """
+
+    clip: float = 1.0
+    noise: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, value, good in (("clip", self.clip, self.clip > 0), ("noise", self.noise, self.noise >= 0)):
+            if not good or not math.isfinite(value):
+                least = "above 0" if name == "clip" else "of 0 or more"
+                raise CourseError(f"{name} is {value!r}: give a number {least}.", code="training.bad-setting")
+
+    def __call__(
+        self, model: nn.Module, client: Client, epochs: int, lr: float, *, bs: int = 16, generator: torch.Generator
+    ) -> int:
+        """Train on one client's examples; return the number of steps."""
+        weights = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+        bs = min(bs, len(client))
+        steps = epochs * steps_an_epoch(len(client), bs)
+        for _ in range(steps):
+            taken = torch.rand(len(client), generator=generator) < bs / len(client)
+            sums = clipped_sums(model, client.inputs[taken], client.labels[taken], self.clip)
+            with torch.no_grad():
+                for name, weight in weights.items():
+                    noise = torch.randn(weight.shape, generator=generator).to(weight) * self.noise * self.clip
+                    weight.sub_(lr * (sums[name] + noise) / bs)
+        return steps
+
+
+def steps_an_epoch(examples: int, bs: int) -> int:
+    """Return how many steps see as many examples as there are, on average."""
+    check_counts(examples=examples, bs=bs)
+    return math.ceil(examples / min(bs, examples))
+
+
+def clipped_sums(model: nn.Module, inputs: Tensor, labels: Tensor, clip: float) -> dict[str, Tensor]:
+    """Return the sum over examples of their gradients, each scaled to a length of at most `clip`."""
+    weights = {name: weight.detach() for name, weight in model.named_parameters() if weight.requires_grad}
+    if not len(labels):  # a draw without any example
+        return {name: torch.zeros_like(weight) for name, weight in weights.items()}
+
+    def loss(own: dict[str, Tensor], example: Tensor, label: Tensor) -> Tensor:
+        return F.cross_entropy(torch.func.functional_call(model, own, (example[None],)), label[None])
+
+    each: dict[str, Tensor] = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0, 0))(weights, inputs, labels)
+    lengths = torch.stack([own.flatten(1).norm(dim=1) for own in each.values()]).norm(dim=0)
+    scale = (clip / lengths.clamp(min=1e-12)).clamp(max=1)
+    return {name: torch.tensordot(scale, own, 1) for name, own in each.items()}
+
+
+def epsilon(examples: int, bs: int, epochs: int, noise: float, delta: float) -> float:
+    """Return the ε of (ε, δ)-differential privacy that `ClipAndNoise` gives each of a client's examples.
+
+    Computed by opacus, by Rényi differential privacy of the subsampled Gaussian mechanism.
+
+    Parameters
+    ----------
+    examples, bs, epochs : int
+        The client's examples, its batch size, and its epochs in all rounds together.
+    noise : float
+        The noise multiplier.
+    delta : float
+        Usually below 1 / examples.
+
+    Raises
+    ------
+    CourseError
+        Where opacus is missing (`training.no-opacus`), and for a δ that is no probability (`training.bad-setting`).
+    """
+    if not 0 < delta < 1:
+        raise CourseError(f"delta is {delta!r}: give a number between 0 and 1.", code="training.bad-setting")
+    bs = min(bs, examples)
+    rdp, orders = _accounting()
+    if not noise:
+        return math.inf
+    spent = rdp.compute_rdp(
+        q=bs / examples, noise_multiplier=noise, steps=epochs * steps_an_epoch(examples, bs), orders=orders
+    )
+    return float(rdp.get_privacy_spent(orders=orders, rdp=spent, delta=delta)[0])
+
+
+def noise_for(examples: int, bs: int, epochs: int, wanted: float, delta: float) -> float:
+    """Return the least noise multiplier, to about 1%, whose ε is at most `wanted`; see `epsilon`.
+
+    Raises
+    ------
+    CourseError
+        As `epsilon`; and for an ε that isn't above 0, or that no noise up to 1,000 reaches (`training.bad-setting`).
+    """
+    low, high = 0.1, 1000.0
+    if not wanted > 0 or epsilon(examples, bs, epochs, high, delta) > wanted:
+        raise CourseError(f"ε = {wanted!r} can't be had: give a larger number.", code="training.bad-setting")
+    while high / low > 1.01:
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if epsilon(examples, bs, epochs, middle, delta) <= wanted else (middle, high)
+    return high
+
+
+def _accounting() -> tuple[Any, list[float]]:
+    try:
+        from opacus.accountants import RDPAccountant
+        from opacus.accountants.analysis import rdp
+    except ImportError as missing:
+        raise CourseError(
+            'ε is computed by opacus, which is missing: pip install "fine-tuning-course[private]".',
+            code="training.no-opacus",
+        ) from missing
+    return rdp, RDPAccountant.DEFAULT_ALPHAS
