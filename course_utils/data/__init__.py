@@ -1,4 +1,4 @@
-"""The data sets that lessons load by name, `images`, `boxed_images`, `texts` and `sounds` for your own, and loaders.
+"""The data sets that lessons load by name, what loads your own, such as `images`, `texts` and `payments`, and loaders.
 
 A module is imported when it is first used.
 """
@@ -24,6 +24,11 @@ if TYPE_CHECKING:  # as what type checkers see: when the course runs, it is the 
     from course_utils.data.sound.own import sounds as sounds
     from course_utils.data.sound.reading import read_sound as read_sound
     from course_utils.data.sound.spectrograms import log_mel as log_mel
+    from course_utils.data.tables.ratings import Ratings as Ratings
+    from course_utils.data.tables.ratings import rated as rated
+    from course_utils.data.tables.transactions import Transactions as Transactions
+    from course_utils.data.tables.transactions import payments as payments
+    from course_utils.data.tables.windows import add_windows as add_windows
     from course_utils.data.text.loaders import text_loaders as text_loaders
     from course_utils.data.text.own import texts as texts
     from course_utils.data.text.reviews import written_reviews as written_reviews
@@ -39,6 +44,9 @@ _attributes = {module: [name] for module, name in _loaders} | {
     "sound.own": ["sounds"],
     "sound.reading": ["read_sound"],
     "sound.spectrograms": ["log_mel"],
+    "tables.ratings": ["Ratings", "rated", "ratings"],
+    "tables.transactions": ["Transactions", "payments", "transactions"],
+    "tables.windows": ["add_windows"],
     "text.loaders": ["text_loaders"],
     "text.own": ["texts"],
     "text.reviews": ["reviews", "written_reviews"],

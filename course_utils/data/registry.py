@@ -22,7 +22,7 @@ class DataSet:
     loader : str
         Where its function is, as "module:function"; the module is imported when the data set is first loaded.
     modality : str
-        What an item is: "images", "boxes" (images with boxes), "text" or "sound".
+        What an item is: "images", "boxes" (images with boxes), "text", "sound" or "tables" (rows of a table).
     about : str
         One line that says what it holds.
     licence, citation : str
@@ -195,6 +195,26 @@ DATA_SETS: dict[str, DataSet] = {
             classes=12,
             small={"n_per_class": 3, "split": (2, 4)},
         ),
+        DataSet(
+            name="transactions",
+            loader="course_utils.data.tables.transactions:transactions",
+            modality="tables",
+            about="twenty weeks of card payments at a large or a small bank, with fraud whose cause is known",
+            licence=_DRAWN,
+            citation="this course; after Le Borgne, Siblini, Lebichot and Bontempi 2022, Fraud Detection Handbook, ULB",
+            classes=2,
+            small={"bank": "B", "n_weeks": 3, "split": (1, 2)},
+        ),
+        DataSet(
+            name="ratings",
+            loader="course_utils.data.tables.ratings:ratings",
+            modality="tables",
+            about="stars that readers of a big and a new bookshop gave, made by code with known tastes, or MovieLens",
+            licence=f"made ratings: {_DRAWN}; MovieLens: {SOURCES['movielens'].licence}",
+            citation=SOURCES["movielens"].citation,
+            classes=5,
+            small={"shop": "new", "n_ratings": 3},
+        ),
     )
 }
 
@@ -225,7 +245,7 @@ def markdown_table() -> str:
 
 
 def load(name: str, **options: Any) -> Any:
-    """Load a data set by name: images as DataLoaders with a held-out `test`, texts as `Texts`, sounds as `Sounds`.
+    """Load a data set by name: images as DataLoaders, texts as `Texts`, sounds as `Sounds`, tables as tables.
 
     Parameters
     ----------

@@ -122,6 +122,19 @@ SOURCES = {
             content="1df44f9a98b925aea64e84a57a885fd517cab82df820e7867a6d0b6c8f18b398",
         ),
         Source(
+            name="movielens",
+            about="MovieLens 100K: 100,000 ratings of 1,682 films by 943 people, for `ratings`",
+            # Its publisher states the archive's MD5, ml-100k.zip.md5; this is the SHA-256 of the same bytes.
+            url="https://files.grouplens.org/datasets/movielens/ml-100k.zip",
+            archive="ml-100k.zip",
+            size=4_924_029,
+            unpacked=20_000_000,
+            counted=r"/u\.(data|item|genre)$",
+            licence="research and teaching, not to be passed on, no commercial use without permission",
+            citation="Harper and Konstan 2015, The MovieLens Datasets: History and Context, ACM TiiS 5(4)",
+            published="sha256:50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229",
+        ),
+        Source(
             name="pets",
             about="Oxford-IIIT Pet: about 7,400 photographs of cats and dogs in 37 breeds",
             # The host keeps one version. The digest and the size are those that TensorFlow Datasets publishes.

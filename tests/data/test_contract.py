@@ -19,11 +19,16 @@ from course_utils.data.options import DivisionOptions, SplitOptions
 from course_utils.data.registry import DATA_SETS, DataSet
 from course_utils.data.sound.sounds import Sounds
 from course_utils.data.sources import SOURCES
+from course_utils.data.tables.options import RatingOptions, WeekOptions
+from course_utils.data.tables.ratings import Ratings
+from course_utils.data.tables.transactions import Transactions
 from course_utils.data.text.texts import Texts
 
 # The common options of each modality.
 OPTIONS = {"images": ImageOptions, "boxes": BoxOptions, "text": SplitOptions, "sound": SplitOptions}
-Loaded = DataLoaders | Texts | Sounds | BoxedImages
+OF_TABLES = {"transactions": WeekOptions, "ratings": RatingOptions}  # each table counts what it holds
+Tables = Transactions | Ratings
+Loaded = DataLoaders | Texts | Sounds | BoxedImages | Tables
 NEEDED_SPLITS = ("train", "valid", "test")
 
 # One's own images have no content that a registry could describe; they keep all other promises, here with drawn files.
@@ -69,7 +74,7 @@ def items(loaded: Loaded) -> list[list]:
     """What is in each split: the numbers of images, the texts themselves, or names."""
     if isinstance(loaded, BoxedImages):
         return [loaded.names[split] for split in NEEDED_SPLITS]
-    if isinstance(loaded, Sounds):
+    if isinstance(loaded, Sounds | Tables):
         return [getattr(loaded, split).name.tolist() for split in NEEDED_SPLITS]
     if isinstance(loaded, Texts):
         return [loaded.texts(split) for split in NEEDED_SPLITS]
@@ -84,21 +89,36 @@ def labels(loaded: Loaded) -> list[int]:
     """The classes of the training set, as numbers."""
     if isinstance(loaded, BoxedImages):
         return torch.cat(loaded.boxes["train"])[:, 4].int().tolist()
-    if isinstance(loaded, Texts | Sounds):
+    if isinstance(loaded, Texts | Sounds | Transactions):
         return loaded.targets("train").tolist()
+    if isinstance(loaded, Ratings):
+        return [loaded.classes.index(str(stars)) for stars in loaded.train.rating]
     return [int(label) for _, label in loaded.train_ds]
+
+
+def counts_of_users(loaded: Loaded) -> int | None:
+    """How many ratings each user has in the training set, if all have as many."""
+    counts = loaded.train.user.value_counts().unique() if isinstance(loaded, Ratings) else ()
+    return int(counts[0]) if len(counts) == 1 else None
 
 
 def contents(loaded: Loaded) -> set:
     """The training set itself, whatever its numbers are."""
-    if isinstance(loaded, Texts | Sounds | BoxedImages):
+    if isinstance(loaded, Texts | Sounds | BoxedImages | Tables):
         return set(items(loaded)[0])
     return {loaded.train_ds[i][0].tobytes() for i in range(len(loaded.train_ds))}
 
 
 def counted(entry: DataSet) -> str:
     """The option that says how many items there are to train on."""
-    return "n_images" if entry.modality == "boxes" else "n_per_class"
+    return {"transactions": "n_weeks", "ratings": "n_ratings", "streets": "n_images", "blood_cells": "n_images"}.get(
+        entry.name, "n_per_class"
+    )
+
+
+def options_of(entry: DataSet) -> type:
+    """The class of the options that a data set of its kind takes."""
+    return OF_TABLES[entry.name] if entry.modality == "tables" else OPTIONS[entry.modality]
 
 
 def unaugmented(entry: DataSet, **options: Any) -> Loaded:
@@ -107,7 +127,7 @@ def unaugmented(entry: DataSet, **options: Any) -> Loaded:
 
 @registered
 def test_the_entry_says_what_the_data_set_is(entry):
-    assert entry.name.isidentifier() and entry.modality in OPTIONS
+    assert entry.name.isidentifier() and entry.modality in (*OPTIONS, "tables")
     assert entry.about and not entry.about.endswith(".") and "\n" not in entry.about
     assert entry.licence and entry.citation and entry.classes >= 2
     assert set(entry.sources) <= set(SOURCES)
@@ -124,11 +144,11 @@ def test_it_is_an_attribute_of_the_package(entry):
 @every_data_set
 def test_the_signature_shows_every_option(entry):
     shown = inspect.signature(entry.function()).parameters
-    common = inspect.signature(OPTIONS[entry.modality]).parameters
+    common = inspect.signature(options_of(entry)).parameters
     assert set(common) <= set(shown) and "kwargs" not in shown
     assert ("size" in shown) == (entry.modality == "images")
     assert entry.size is None or shown["size"].default == entry.size
-    assert issubclass(OPTIONS[entry.modality], DivisionOptions)
+    assert issubclass(options_of(entry), DivisionOptions)
     assert "Parameters\n" in inspect.getdoc(entry.function())
 
 
@@ -153,6 +173,8 @@ def test_every_class_is_in_the_training_set(entry, ready):
     assert set(found) == set(range(len(classes(loaded))))
     if entry.modality == "boxes":
         assert len(items(loaded)[0]) == entry.small["n_images"]
+    elif entry.modality == "tables":
+        assert entry.small[counted(entry)] in (len(set(loaded.train.time.dt.to_period("W"))), counts_of_users(loaded))
     else:
         assert len(found) == entry.small["n_per_class"] * len(classes(loaded))
 
@@ -180,7 +202,10 @@ def test_the_courses_seed_is_the_default(entry, ready, monkeypatch):
 def test_fewer_labels_are_among_more_and_the_other_splits_stay(entry, ready):
     few, more = unaugmented(entry, **{counted(entry): 1}), unaugmented(entry)
     assert contents(few) <= contents(more) and len(items(few)[0]) < len(items(more)[0])
-    assert len(items(few)[0]) == (1 if entry.modality == "boxes" else len(classes(few)))
+    if entry.modality == "tables":
+        assert len(few.train) < len(more.train) and few.train.time.max() == more.train.time.max()
+    else:
+        assert len(items(few)[0]) == (1 if entry.modality == "boxes" else len(classes(few)))
     assert items(few)[1:] == items(more)[1:]
 
 

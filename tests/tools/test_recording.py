@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -221,6 +222,17 @@ def test_a_task_of_sounds_uses_the_networks_weights(lesson):
 def test_a_task_of_detection_uses_the_weights_of_detector_and_body(lesson):
     lesson.text.write_text(TEXT.replace("BONUS = 0.25", "from course_utils.tasks import DetectionTask\nBONUS = 0.25"))
     assert [each.backbones() for each in experiments_of(lesson)] == [["resnet18_half", "street_detector"]] * 2
+
+
+@pytest.mark.parametrize("name", ["transactions", "ratings"])
+def test_a_table_has_a_digest_of_all_its_rows(name, monkeypatch):
+    before = digests.data_digest(name)
+    assert digests.data_digest(name) == before
+    entry = digests.find_data_set(name)
+    first = next(iter({"n_weeks", "n_ratings"} & set(entry.small)))
+    fewer = replace(entry, small={**entry.small, first: 1})
+    monkeypatch.setattr(digests, "find_data_set", lambda _: fewer)
+    assert digests.data_digest(name) != before
 
 
 def test_boxes_are_part_of_the_fingerprint_and_drawn_blood_is_not_recorded_as_photographs(monkeypatch):

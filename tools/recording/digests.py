@@ -16,6 +16,8 @@ from course_utils.backbones import BACKBONES, training_record
 from course_utils.data.boxes.boxed import BoxedImages
 from course_utils.data.registry import find_data_set
 from course_utils.data.sound.sounds import Sounds
+from course_utils.data.tables.ratings import Ratings
+from course_utils.data.tables.transactions import Transactions
 from course_utils.data.text.texts import Texts
 from course_utils.errors import CourseError
 from tools.recording.experiments import LessonExperiment
@@ -51,7 +53,7 @@ def data_digest(name: str) -> str:
             "that: name the folder of archives in COURSE_DATA_MIRROR, or set COURSE_IMAGES=drawings.",
             code="tools.no-photographs",
         )
-    if isinstance(dls, (Texts, Sounds)):
+    if isinstance(dls, (Texts, Sounds, Transactions, Ratings)):
         for split in ("valid", "test", "train"):
             digest.update(getattr(dls, split).to_csv(index=False).encode())
             for wave in dls.recordings[split] if isinstance(dls, Sounds) else ():
