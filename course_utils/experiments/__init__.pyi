@@ -7,3 +7,6 @@ from .parallel import run_parallel as run_parallel
 from .records import RecordedRuns as RecordedRuns
 from .records import recorded as recorded
 from .search import tune as tune
+from .tables.payment_rungs import Logistic as Logistic
+from .tables.payment_rungs import Rules as Rules
+from .tables.payment_rungs import Trees as Trees

@@ -15,6 +15,17 @@ from .running import train_and_score as train_and_score
 from .sound import SoundTask as SoundTask
 from .sound import classify_sound as classify_sound
 from .sound import sound_learner as sound_learner
+from .tables.alerts import average_precision as average_precision
+from .tables.alerts import card_precision as card_precision
+from .tables.entities import carry_over as carry_over
+from .tables.entities import fraud_scores as fraud_scores
+from .tables.entities import payment_features as payment_features
+from .tables.entities import payment_learner as payment_learner
+from .tables.entities import train_payments as train_payments
+from .tables.recommending import factorise as factorise
+from .tables.recommending import neighbours as neighbours
+from .tables.recommending import next_item_scores as next_item_scores
+from .tables.recommending import popularity as popularity
 from .text import TextTask as TextTask
 from .text import classify as classify
 from .text import text_learner as text_learner

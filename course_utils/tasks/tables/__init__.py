@@ -1,0 +1,1 @@
+"""Tasks on tables: which payments to check first, and what to recommend."""
