@@ -1,4 +1,4 @@
-"""`python -m tools picture`: draw the README's picture, which classifies four drawings beside lesson 07's curve."""
+"""`python -m tools picture`: draw the README's picture, which classifies drawings beside lesson 07's curve."""
 
 import base64
 import io
@@ -34,9 +34,11 @@ DARK = {
 }
 THEMES = {"light": LIGHT, "dark": DARK}
 # Width and height, and where the curve goes: beside the drawings, or below them on a phone.
-SHAPES = {"wide": (880, 320, 0, 0), "narrow": (440, 640, -438, 314)}
+SHAPES = {"wide": (880, 344, 0, 0), "narrow": (440, 688, -438, 338)}
 SECONDS = 3  # a drawing
+WORDS = {2: "two", 3: "three"}
 TEST = 500  # drawings
+MISTAKES = 1  # of the drawings shown
 LABELS = (5, 50, 250)  # per class
 LEFT, RIGHT, BOTTOM, TOP = 506, 756, 282, 106  # the curve's axes, in units of the picture
 LOWEST, HIGHEST = 0.5, 0.9
@@ -63,9 +65,10 @@ def picture() -> None:
 
 
 def classify_drawings() -> tuple[list[Scene], float]:
-    """Fine-tune on 100 drawings per class, and classify the first two test drawings of each class, in turn.
+    """Fine-tune on 100 drawings per class, and classify test drawings.
 
-    Returns those, and the accuracy on all test drawings.
+    Returns the first of each class that is right, twice, but for the last, which is the first mistake of all; and the
+    accuracy on all test drawings.
     """
     from fastai.vision.all import set_seed, vision_learner
 
@@ -79,12 +82,14 @@ def classify_drawings() -> tuple[list[Scene], float]:
     with learn.no_bar(), learn.no_logging():
         learn.fine_tune(10, 5e-3, lr_mult=3)
         probabilities, labels = learn.get_preds(dl=dls.test)
-    first = [np.flatnonzero(labels.numpy() == label)[:2] for label in range(len(dls.vocab))]
+    right = (probabilities.argmax(1) == labels).numpy()
+    first = [np.flatnonzero(right & (labels.numpy() == label))[:2] for label in range(len(dls.vocab))]
+    shown = [*np.stack(first).T.ravel()[:-MISTAKES], *np.flatnonzero(~right)[:MISTAKES]]
     scenes = []
-    for number in np.stack(first).T.ravel():
+    for number in shown:
         said = dict(zip(dls.vocab, probabilities[number].tolist(), strict=True))
         scenes.append(Scene(_webp(dls.test.dataset[int(number)][0]), dls.vocab[int(labels[number])], said))
-    return scenes, (probabilities.argmax(1) == labels).float().mean().item()
+    return scenes, float(right.mean())
 
 
 def curves() -> dict[str, list[tuple[float, float]]]:
@@ -113,6 +118,7 @@ def draw(scenes: Sequence[Scene], accuracy: float, colours: dict[str, str], shap
         place=f"translate({across} {down})",
         total=TEST,
         right=round(accuracy * TEST),  # no percentage, which would look like one of the curve's
+        good=WORDS[len(scenes) - MISTAKES],
         seconds=SECONDS * len(scenes),
         shown=f"{share - 2:.1f}",
         gone=f"{share:.1f}",
@@ -130,6 +136,9 @@ def draw_curve(colours: dict[str, str]) -> str:
         parts.append(f'<text x="{LEFT - 8}" y="{y + 5}" text-anchor="end" class="dim small">{tick:.0%}</text>')
     for number, labels in enumerate(LABELS):
         parts.append(f'<text x="{_x(number)}" y="{BOTTOM + 20}" text-anchor="middle" class="dim small">{labels}</text>')
+    middle = (LEFT + RIGHT) / 2
+    told = "labelled photos per class"
+    parts.append(f'<text x="{middle}" y="{BOTTOM + 42}" text-anchor="middle" class="dim small">{told}</text>')
     for name, points in curves().items():
         colour, dash = (
             (colours["tuned"], "") if name == "fine-tuned" else (colours["scratch"], ' stroke-dasharray="7 5"')
@@ -181,7 +190,9 @@ def _webp(image: object) -> bytes:
 
 
 def _x(number: int) -> float:
-    return round(LEFT + 20 + (RIGHT - LEFT - 40) * number / (len(LABELS) - 1), 1)
+    """Where a number of LABELS stands: on a logarithmic scale."""
+    share = np.log(LABELS[number] / LABELS[0]) / np.log(LABELS[-1] / LABELS[0])
+    return round(LEFT + 20 + (RIGHT - LEFT - 40) * float(share), 1)
 
 
 def _y(accuracy: float) -> float:
@@ -200,17 +211,18 @@ text {font-size: 18px}
 .bar {fill: $tuned}
 .scene {animation: turn ${seconds}s linear infinite}
 @keyframes turn {0%, $shown% {opacity: 1} $gone%, 99% {opacity: 0} 100% {opacity: 1}}
-@media (prefers-reduced-motion: reduce) {.scene {animation: none}}
+@media (prefers-reduced-motion: reduce) {.scene {animation: none} .turns {display: none}}
 </style>
 <rect x="1" y="1" $inner rx="12" fill="$back" stroke="$edge"/>
 <text x="24" y="36" class="strong">Car or truck? Fine-tuned on drawings</text>
-<text x="24" y="60" class="dim small">It learned from 100 drawings of each. Of $total</text>
-<text x="24" y="80" class="dim small">drawings it hadn't seen, it gets $right right.</text>
+<text x="24" y="60" class="dim small">It learned from 100 of each, which the course draws</text>
+<text x="24" y="80" class="dim small">itself. Of $total new ones, it gets $right right.</text>
 $scenes
+<text x="24" y="308" class="dim small turns">Here are $good that are right, then a mistake.</text>
 <g transform="$place">
-<text x="462" y="36" class="strong">Photos of cars and trucks: how many?</text>
-<text x="462" y="60" class="dim small">New photos that are right, by how many labelled</text>
-<text x="462" y="80" class="dim small">ones per class it learned from (95% intervals)</text>
+<text x="462" y="36" class="strong">And with photos of cars and trucks?</text>
+<text x="462" y="60" class="dim small">How many new photos two networks get right</text>
+<text x="462" y="80" class="dim small">(mean of ten runs, with its 95% interval)</text>
 $curve
 </g>
 </svg>

@@ -82,6 +82,8 @@ def test_the_picture_shows_the_records_and_needs_nothing_else(theme, shape):
     drawings = [image.get("href") for image in page.iter(f"{SVG}image")]
     assert len(set(drawings)) == 4 and all(link.startswith("data:image/webp;base64,") for link in drawings)
     assert "prefers-reduced-motion" in text and "<script" not in text
+    assert text.count("✓") == 3 and text.count("✗") == 1  # it isn't always right, and the README's text says which
+    assert "labelled photos per class" in draw_curve(THEMES[theme])
 
 
 @pytest.mark.parametrize("theme", sorted(THEMES))
