@@ -1,0 +1,1 @@
+"""Federated fine-tuning on Flower, with the course's local training."""
