@@ -6,12 +6,8 @@ from .confidence import ConfidenceSlider as ConfidenceSlider
 from .confidence import confidence_slider as confidence_slider
 from .depths import DepthSlider as DepthSlider
 from .depths import depth_slider as depth_slider
-from .episodes import EpisodeSlider as EpisodeSlider
-from .episodes import episode_slider as episode_slider
 from .freezing import FreezeSlider as FreezeSlider
 from .freezing import freeze_slider as freeze_slider
-from .payments.alerts import AlertsSlider as AlertsSlider
-from .payments.alerts import alerts_slider as alerts_slider
 from .sentence import SentenceControl as SentenceControl
 from .sentence import sentence_control as sentence_control
 from .sound import SoundControl as SoundControl

@@ -16,7 +16,6 @@ from course_utils.plots.honest import plot_reported
 from course_utils.plots.images import plot_images, plot_neighbours, plot_top_losses
 from course_utils.plots.losses import plot_losses
 from course_utils.plots.network import plot_feature_maps, plot_filters
-from course_utils.plots.payments.alerts import plot_alerts
 from course_utils.plots.schedules import plot_schedules
 from course_utils.plots.sound.spectrograms import plot_spectrograms
 from course_utils.plots.text.attributions import plot_attributions
@@ -25,10 +24,8 @@ from course_utils.plots.trade_off import plot_by_weights, plot_trade_off
 from course_utils.plots.troubles import plot_detection
 from course_utils.plots.tuning import plot_history, plot_importance, plot_parallel
 from course_utils.plots.weights import plot_drift, plot_network
-from course_utils.plots.writing.episodes import plot_episode
 
 __all__ = [
-    "plot_alerts",
     "plot_attributions",
     "plot_boxes",
     "plot_by_weights",
@@ -38,7 +35,6 @@ __all__ = [
     "plot_detection",
     "plot_differences",
     "plot_drift",
-    "plot_episode",
     "plot_feature_maps",
     "plot_filters",
     "plot_freezing_costs",
