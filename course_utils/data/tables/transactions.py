@@ -145,9 +145,9 @@ def divide(table: pd.DataFrame, options: WeekOptions) -> dict[str, pd.DataFrame]
     wanted = 1 if options.n_weeks is None else options.n_weeks
     if wanted > left:
         raise CourseError(
-            f"{wanted:,} weeks were asked for train, where {max(left, 0)} can be had: of {weeks} weeks {HISTORY} fill "
-            f"the windows, {valid} validate, {test} test, and one lies between two sets. Give a smaller n_weeks or "
-            "split.",
+            f"{wanted:,} or more weeks are needed for train, where {max(left, 0)} can be had: of {weeks} weeks "
+            f"{HISTORY} fill the windows, {valid} validate, {test} test, and one lies between two sets. Give more "
+            "weeks of payments, or a smaller n_weeks or split.",
             code="data.too-few-items",
         )
     sizes = {"test": test, "valid": valid, "train": options.n_weeks or left}
