@@ -32,6 +32,8 @@ if TYPE_CHECKING:  # as what type checkers see: when the course runs, it is the 
     from course_utils.data.text.loaders import text_loaders as text_loaders
     from course_utils.data.text.own import texts as texts
     from course_utils.data.text.reviews import written_reviews as written_reviews
+    from course_utils.data.writing.episodes import Episodes as Episodes
+    from course_utils.data.writing.episodes import sample_episodes as sample_episodes
 
 _loaders = [entry.loader.removeprefix(f"{__name__}.").split(":") for entry in DATA_SETS.values()]
 _attributes = {module: [name] for module, name in _loaders} | {
@@ -50,6 +52,7 @@ _attributes = {module: [name] for module, name in _loaders} | {
     "text.loaders": ["text_loaders"],
     "text.own": ["texts"],
     "text.reviews": ["reviews", "written_reviews"],
+    "writing.episodes": ["Episodes", "sample_episodes"],
 }
 __getattr__, _, __all__ = lazy_loader.attach(__name__, submodules={"images"}, submod_attrs=_attributes)
 __all__ += ["DATA_SETS", "DataSet", "find_data_set", "load"]

@@ -22,13 +22,14 @@ class DataSet:
     loader : str
         Where its function is, as "module:function"; the module is imported when the data set is first loaded.
     modality : str
-        What an item is: "images", "boxes" (images with boxes), "text", "sound" or "tables" (rows of a table).
+        What an item is: "images", "boxes" (images with boxes), "text", "sound", "tables" (rows of a table) or "writing"
+        (letters, whose sets have no class in common).
     about : str
         One line that says what it holds.
     licence, citation : str
         The terms of use, and whom to cite.
     classes : int
-        Number of classes with the default options.
+        Number of classes with the default options, or of all classes where the sets have none in common.
     size : int, optional
         Pixels a side of an image in a batch, with the default options.
     sources : tuple of str
@@ -214,6 +215,18 @@ DATA_SETS: dict[str, DataSet] = {
             citation=SOURCES["movielens"].citation,
             classes=5,
             small={"shop": "new", "n_ratings": 3},
+        ),
+        DataSet(
+            name="letters",
+            loader="course_utils.data.writing.letters:letters",
+            modality="writing",
+            about="letters of eight alphabets, each drawn by twenty people, or of twenty scripts rendered from fonts",
+            licence=f"drawings: {SOURCES['omniglot_small1'].licence}; from fonts: {_DRAWN}",
+            citation=SOURCES["omniglot_small1"].citation,
+            classes=242,
+            sources=("omniglot_small1", "omniglot_small2"),
+            stand_in="letters rendered from fonts",
+            small={"n_per_class": 3, "split": (2, 4)},
         ),
     )
 }

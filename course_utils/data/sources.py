@@ -80,6 +80,8 @@ _BLOOD = "d272fb14cdff6e473fafeeeba32aba5f560e9e43"
 _BRAIN = "30470ae8eb2e4a523df7dc45dd5323903cb98365"
 _CIFAR = "d7d05618061fe37d830fb0419063d113c575ccbc"
 _DIGITS = "26eb9aaf76e81b692f806f9140c2d2777410d7a1"
+_OMNIGLOT = "https://github.com/brendenlake/omniglot/raw/057f034/python"
+_LAKE = "Lake, Salakhutdinov and Tenenbaum 2015, Human-level Concept Learning, Science 350(6266)"
 _TRASHNET = "6fa2b878c6c1b4304b91109070ce0edf9279bb31"
 _NLTK = "https://github.com/nltk/nltk_data/raw/5db857e6f7df11eabb5e5665836db9ec8df07e28/packages/corpora"
 SOURCES = {
@@ -133,6 +135,30 @@ SOURCES = {
             licence="research and teaching, not to be passed on, no commercial use without permission",
             citation="Harper and Konstan 2015, The MovieLens Datasets: History and Context, ACM TiiS 5(4)",
             published="sha256:50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229",
+        ),
+        Source(
+            name="omniglot_small1",
+            about="Omniglot, the first small background set: 2,720 drawings of letters, for `letters`",
+            url=f"{_OMNIGLOT}/images_background_small1.zip",
+            archive="images_background_small1.zip",
+            size=1_319_022,
+            unpacked=2_000_000,
+            counted=r"\.png$",
+            licence="MIT",
+            citation=_LAKE,
+            content="15edef3c692b95f034b53c0cefc6e6fe551c180a5ae3ca69b745d9d048ba5dbe",
+        ),
+        Source(
+            name="omniglot_small2",
+            about="Omniglot, the second small background set: 3,120 drawings of letters, for `letters`",
+            url=f"{_OMNIGLOT}/images_background_small2.zip",
+            archive="images_background_small2.zip",
+            size=1_580_917,
+            unpacked=2_000_000,
+            counted=r"\.png$",
+            licence="MIT",
+            citation=_LAKE,
+            content="48513d08a335fe5091339844d9dbc216ddac098a563a5ea905e3572d0eb1f3c3",
         ),
         Source(
             name="pets",

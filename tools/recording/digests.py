@@ -19,6 +19,7 @@ from course_utils.data.sound.sounds import Sounds
 from course_utils.data.tables.ratings import Ratings
 from course_utils.data.tables.transactions import Transactions
 from course_utils.data.text.texts import Texts
+from course_utils.data.writing.letters import Letters
 from course_utils.errors import CourseError
 from tools.recording.experiments import LessonExperiment
 
@@ -63,6 +64,10 @@ def data_digest(name: str) -> str:
         for split in ("valid", "test", "train"):
             for tensor in (dls.images[split], *dls.boxes[split]):
                 digest.update(tensor.numpy().round(2).tobytes())
+        return digest.hexdigest()[:16]
+    if isinstance(dls, Letters):
+        for split in ("valid", "test", "train"):
+            digest.update(dls.images[split].numpy().tobytes() + "\n".join(dls.names[split]).encode())
         return digest.hexdigest()[:16]
     for loader in (*dls.loaders[1:], dls.test):
         for images, labels in loader:
