@@ -6,6 +6,8 @@ from .confidence import ConfidenceSlider as ConfidenceSlider
 from .confidence import confidence_slider as confidence_slider
 from .depths import DepthSlider as DepthSlider
 from .depths import depth_slider as depth_slider
+from .episodes import EpisodeSlider as EpisodeSlider
+from .episodes import episode_slider as episode_slider
 from .freezing import FreezeSlider as FreezeSlider
 from .freezing import freeze_slider as freeze_slider
 from .sentence import SentenceControl as SentenceControl

@@ -24,6 +24,7 @@ from course_utils.plots.trade_off import plot_by_weights, plot_trade_off
 from course_utils.plots.troubles import plot_detection
 from course_utils.plots.tuning import plot_history, plot_importance, plot_parallel
 from course_utils.plots.weights import plot_drift, plot_network
+from course_utils.plots.writing.episodes import plot_episode
 
 __all__ = [
     "plot_attributions",
@@ -35,6 +36,7 @@ __all__ = [
     "plot_detection",
     "plot_differences",
     "plot_drift",
+    "plot_episode",
     "plot_feature_maps",
     "plot_filters",
     "plot_freezing_costs",

@@ -1,0 +1,1 @@
+"""Figures of letters, in episodes."""
