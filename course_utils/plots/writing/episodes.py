@@ -93,7 +93,7 @@ def episode_figure(
     axis.set_ylim(down - 0.5, 0)
     axis.set_axis_off()
     counted = "" if taken is None else f": {right} of {ways * asked} queries right"
-    add_title(figure, title or f"Labelled at the left, to be named at the right{counted}")
+    add_title(figure, title or f"Examples and queries{counted.replace(' queries', '')}")
     told = (
         f"{ways} classes, {shots} labelled {'example' if shots == 1 else 'examples'} and {asked} queries each{counted}"
     )

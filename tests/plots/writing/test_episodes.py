@@ -25,7 +25,7 @@ def test_wrong_queries_are_framed_and_named(drawn):
     figure, alt = drawn[0]
     (axis,) = figure.axes
     assert alt == "3 classes, 2 labelled examples and 3 queries each: 7 of 9 queries right."
-    assert "7 of 9 queries right" in figure._suptitle.get_text()
+    assert figure._suptitle.get_text() == "Examples and queries: 7 of 9 right", "short enough for one line"
     dashed = [patch for patch in axis.patches if patch.get_linestyle() == "--"]
     assert len(axis.images) == len(axis.patches) == 3 * 5 and len(dashed) == 2
     assert [text.get_text() for text in axis.texts] == ["A", "C", "B", "C", "B"]
