@@ -10,6 +10,8 @@ from .episodes import EpisodeSlider as EpisodeSlider
 from .episodes import episode_slider as episode_slider
 from .freezing import FreezeSlider as FreezeSlider
 from .freezing import freeze_slider as freeze_slider
+from .payments.alerts import AlertsSlider as AlertsSlider
+from .payments.alerts import alerts_slider as alerts_slider
 from .sentence import SentenceControl as SentenceControl
 from .sentence import sentence_control as sentence_control
 from .sound import SoundControl as SoundControl

@@ -16,6 +16,7 @@ from course_utils.plots.honest import plot_reported
 from course_utils.plots.images import plot_images, plot_neighbours, plot_top_losses
 from course_utils.plots.losses import plot_losses
 from course_utils.plots.network import plot_feature_maps, plot_filters
+from course_utils.plots.payments.alerts import plot_alerts
 from course_utils.plots.schedules import plot_schedules
 from course_utils.plots.sound.spectrograms import plot_spectrograms
 from course_utils.plots.text.attributions import plot_attributions
@@ -27,6 +28,7 @@ from course_utils.plots.weights import plot_drift, plot_network
 from course_utils.plots.writing.episodes import plot_episode
 
 __all__ = [
+    "plot_alerts",
     "plot_attributions",
     "plot_boxes",
     "plot_by_weights",

@@ -17,6 +17,7 @@ from .sound import classify_sound as classify_sound
 from .sound import sound_learner as sound_learner
 from .tables.alerts import average_precision as average_precision
 from .tables.alerts import card_precision as card_precision
+from .tables.alerts import cards_by_day as cards_by_day
 from .tables.entities import carry_over as carry_over
 from .tables.entities import fraud_scores as fraud_scores
 from .tables.entities import payment_features as payment_features

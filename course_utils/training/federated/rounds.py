@@ -84,7 +84,8 @@ def federate(
     Parameters
     ----------
     model : nn.Module
-        Any classifier whose loss is the cross-entropy of its outputs.
+        Any classifier whose loss is the cross-entropy of its outputs. That of a fresh pre-trained learner has a frozen
+        body, of which BatchNorm's weights alone train, since fastai freezes it: `surgery.unfreeze` it to train all.
     clients : sequence of Client
         Whose examples never leave them.
     rounds, epochs : int

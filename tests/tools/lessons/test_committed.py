@@ -38,6 +38,11 @@ def test_every_setup_cell_is_the_same_but_for_the_name():
     assert len(setups) == 1 and all(SETUP.fullmatch(setup) for setup in setups)
 
 
+def test_the_setup_cells_code_is_folded_and_no_other(lesson):
+    code = [cell for cell in read_notebook(lesson).cells if cell.cell_type == "code"]
+    assert [cell for cell in code if cell.metadata.get("jupyter", {}).get("source_hidden")] == code[:1]
+
+
 @pytest.mark.parametrize("installed", [False, True])
 def test_the_setup_cell_installs_what_is_missing_or_says_in_one_sentence_what_to_do(monkeypatch, installed):
     """As on Kaggle without internet, where pip fails; and where it doesn't."""

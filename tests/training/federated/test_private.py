@@ -53,6 +53,20 @@ def test_without_noise_and_clip_a_full_batch_is_a_step_of_sgd():
     torch.testing.assert_close(model.weight, plain.weight - 0.3 * plain.weight.grad)
 
 
+def test_clipping_is_that_of_opacus():
+    opacus = pytest.importorskip("opacus")
+    ours, client, wrapped = head(), examples(6, scale=3), opacus.GradSampleModule(head())
+    ClipAndNoise(clip=0.7, noise=0)(ours, client, 1, 0.3, bs=6, generator=torch.Generator())
+    sgd = torch.optim.SGD(wrapped.parameters(), 0.3)
+    private = opacus.optimizers.DPOptimizer(sgd, noise_multiplier=0.0, max_grad_norm=0.7, expected_batch_size=6)
+    F.cross_entropy(wrapped(client.inputs), client.labels).backward()
+    private.step()
+    theirs = wrapped._module
+    torch.testing.assert_close(ours.weight, theirs.weight)
+    torch.testing.assert_close(ours.bias, theirs.bias)
+    assert (ours.weight - head().weight).norm() < 0.3 * 0.7 and not torch.equal(ours.weight, head().weight)
+
+
 def test_the_noise_has_its_standard_deviation():
     model, client = nn.Linear(500, 20), Client(torch.zeros(4, 500), torch.zeros(4, dtype=torch.long))
     before = model.weight.detach().clone()
