@@ -210,6 +210,18 @@ LESSONS = (
         data="sounds",
     ),
     Lesson(
+        "14_detection",
+        "Where is it, and what should a detector start from?",
+        minutes=40,
+        know="lessons 01 and 07: fine-tuning, and training from scratch; lesson 06 helps.",
+        goals=(
+            "say what a score for boxes means, and work it out by hand;",
+            "choose what a detector starts from, and tune each start at its own learning rate;",
+            "use boxes of your own, and choose a confidence for your purpose.",
+        ),
+        extra="detection",
+    ),
+    Lesson(
         "15_scans",
         "Does ImageNet help with scans?",
         minutes=40,

@@ -1,0 +1,715 @@
+# %% [markdown]
+# # 14 · Where is it, and what should a detector start from?
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/fine-tuning-course/fine-tuning-course/blob/main/lessons/14_detection.ipynb)
+#
+# A city's cameras count cars, trucks and people. The detector was trained by day, and by night it misses too many. You may
+# draw boxes in 48 images, an evening's work. What should training start from: this detector, a network that knows
+# photographs, or nothing? And what if your images show no street at all?
+
+# %%
+from importlib.util import find_spec
+
+if not find_spec("course_utils"):  # on Colab or Kaggle, or with this notebook alone
+    # %pip install -q --no-deps optuna colorlog alembic mako git+https://github.com/fine-tuning-course/fine-tuning-course
+    assert find_spec("course_utils"), "Installing failed: go online (on Kaggle, in the settings), and run this again."
+from course_utils.environment import setup
+
+course = setup("14_detection")
+
+# %% [markdown]
+# ## A working result
+#
+# A classifier says *what* is in an image. A [*detector*](../docs/glossary.md#detector) says *where* as well: it puts a box
+# around each thing, with a class and a [*confidence*](../docs/glossary.md#confidence). Ours was trained on 10,000 drawn
+# streets by day. These are streets by night, which it has never seen:
+
+# %%
+from course_utils import data
+from course_utils.backbones import street_detector
+from course_utils.display import points, show_result, show_table
+from course_utils.plots import plot_boxes
+from course_utils.tasks import detect, mean_average_precision
+
+detector = street_detector("DEFAULT")
+day, night = (data.streets(48, seed=course.seed, night=dark, split=(60, 100)) for dark in (0.0, 1.0))
+detected = {"by day": detect(detector, day.images["test"]), "by night": detect(detector, night.images["test"])}
+
+# %%
+seen = [each.above(0.5) for each in detected["by night"][:8]]
+plot_boxes(night.images["test"][:8], night.boxes["test"][:8], seen, classes=night.classes)
+
+# %%
+AT_HALF = "mean average precision at 0.5"
+before = {light: mean_average_precision(each, night.boxes["test"])[AT_HALF] for light, each in detected.items()}
+show_result(
+    f"{AT_HALF}: {before['by day']:.0%} by day, {before['by night']:.0%} by night",
+    before["by day"] > before["by night"],
+)
+
+# %% [markdown]
+# The same things stand in the same places by day and by night; only the light differs. Known boxes are dashed, found ones
+# are drawn in colour. First, a guess:
+
+# %%
+from course_utils.quiz import ask, found, predict
+
+predict("14.1")
+
+# %% [markdown]
+# ## When is a box right?
+#
+# A box is hardly ever exact to the pixel. The usual measure is the [*intersection over
+# union*](../docs/glossary.md#intersection-over-union), IoU: the area that two boxes share, divided by the area that they
+# cover together. A box counts as right from 0.5 on, if its class is right too.
+
+
+# %%
+def intersection_over_union(one, other):
+    left, top = max(one[0], other[0]), max(one[1], other[1])
+    right, bottom = min(one[2], other[2]), min(one[3], other[3])
+    shared = max(0, right - left) * max(0, bottom - top)
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
+    return shared / (sum(areas) - shared)
+
+
+# %%
+import torch
+from torchvision.ops import box_iou, nms
+
+known, moved, other = [10, 10, 30, 30], [14, 10, 34, 30], [50, 10, 70, 30]
+for box in (moved, other):
+    by_library = box_iou(torch.tensor([known]), torch.tensor([box])).item()
+    print(f"by hand {intersection_over_union(known, box):.3f}, by torchvision {by_library:.3f}")
+
+# %%
+ask("14.2")
+
+# %% [markdown]
+# ## How a grid finds boxes
+#
+# Ours is a *one-stage* detector in the manner of [YOLO](https://arxiv.org/abs/1506.02640). It divides the image into a grid
+# of cells, 8 pixels a side, and each cell gives a few numbers: its [*objectness*](../docs/glossary.md#objectness) (is the
+# middle of a thing near?), the middle and the size of a box, and a score for each class.
+
+# %%
+from course_utils.data.boxes.loaders import normalise
+
+with torch.no_grad():
+    cells = detector.eval()(normalise(night.images["test"][:4]))
+print(f"{len(cells)} images, {cells.shape[1]} numbers in each of {cells.shape[2]} × {cells.shape[3]} cells")
+
+# %%
+from course_utils.plots import plot_images
+
+objectness = torch.nn.functional.interpolate(cells[:, :1].sigmoid(), scale_factor=8)
+maps = objectness.expand(-1, 3, -1, -1)
+pairs = [panel for pair in zip(night.images["test"][:4], maps, strict=True) for panel in pair]
+alt = "Streets by night, each beside its 12 × 12 cells: up to four neighbours are bright at the middle of a thing."
+plot_images(pairs, ["a street", "objectness"] * 4, columns=4, title="Where a cell says: something is here", alt=alt)
+
+# %%
+ask("14.3")
+
+# %% [markdown]
+# ## One thing, several boxes
+#
+# Neighbouring cells often find the same thing. [*Non-maximum
+# suppression*](../docs/glossary.md#non-maximum-suppression) cleans up: take the surest box, drop all boxes of its class
+# that overlap with it by more than a threshold, and go on with the surest of the rest. Here are three boxes of cars:
+
+# %%
+boxes = [[10, 10, 30, 30], [14, 10, 34, 30], [26, 10, 46, 30]]
+confidences = [0.9, 0.8, 0.7]
+kept = []
+for box in boxes:  # from the surest on
+    if all(intersection_over_union(box, earlier) <= 0.5 for earlier in kept):
+        kept.append(box)
+by_library = nms(torch.tensor(boxes).float(), torch.tensor(confidences), 0.5)
+print(f"kept by hand: {kept}; by torchvision: {[boxes[number] for number in by_library]}")
+
+# %%
+ask("14.4")
+
+# %% [markdown]
+# ## From boxes to one score
+#
+# Sort the found boxes by confidence, and go down the list. After each box, [*precision*](../docs/glossary.md#precision)
+# is the share of boxes so far that are right, and [*recall*](../docs/glossary.md#recall) the share of known things that
+# were found. [*Average precision*](../docs/glossary.md#average-precision) is the area under that curve.
+
+# %%
+right, things = [True, False, True], 2  # three boxes, the surest first; two cars are there
+precision = [sum(right[: n + 1]) / (n + 1) for n in range(3)]
+recall = [sum(right[: n + 1]) / things for n in range(3)]
+best_from = [max(p for p, r in zip(precision, recall, strict=True) if r >= step / 100) for step in range(101)]
+print("precision", [f"{p:.2f}" for p in precision], "recall", recall)
+print(f"average precision by hand: {sum(best_from) / 101:.4f}")
+
+# %%
+from course_utils.backbones import Found
+
+three = torch.tensor([[10.0, 10, 30, 30], [80, 10, 90, 20], [50, 50, 70, 70]])
+cars = Found(three, torch.tensor([0.9, 0.8, 0.7]), torch.tensor([0, 0, 0]))
+there = torch.tensor([[10.0, 10, 30, 30, 0], [50, 50, 70, 70, 0]])
+print(f"by torchmetrics: {mean_average_precision([cars], [there])[AT_HALF]:.4f}")
+
+# %% [markdown]
+# As COCO does, we read the highest precision at or beyond each of 101 recalls. The mean over the classes is the
+# [*mean average precision*](../docs/glossary.md#mean-average-precision), mAP. It needs no threshold for the confidence,
+# but your users do:
+
+# %%
+ask("14.5")
+
+# %%
+from course_utils.controls import confidence_slider
+
+six = slice(0, 6)
+confidence_slider(night.images["test"][six], night.boxes["test"][six], detected["by night"][six], night.classes)
+
+# %%
+ask("14.6")
+
+# %% [markdown]
+# ## Fine-tune it by night
+#
+# `DetectionTask` hands images and boxes to the detector in batches of 8. Half of the images are mirrored, all are moved,
+# zoomed and made lighter or darker at random, and their boxes move with them.
+
+# %% tags=["recorded"]
+from course_utils import training
+from course_utils.tasks import DetectionTask
+from course_utils.tasks.running import NoValidation, train
+
+STEPS, BATCH = 60, 8
+by_night = DetectionTask("streets", bs=BATCH, split=(60, 100), night=1.0)
+
+
+# %% tags=["recorded"]
+def tune(task, start, rate, images, seed, steps=STEPS):
+    epochs = steps * BATCH // images
+    way = training.FromScratch if start == "scratch" else training.Full
+    begun = task if start == "scratch" else task.changed(begins=start)
+    return train(begun, way(epochs, rate), images, seed, cbs=[NoValidation()]).learn
+
+
+# %%
+learn = tune(by_night, "streets", 1e-3, 48, course.seed)
+print(f"by night: {before['by night']:.1%} before, {by_night.score(learn):.1%} after 60 steps")
+
+# %% [markdown]
+# ## What to start from
+#
+# We compare three starts, each with 60 steps of 8 images: the detector by day (`streets`), a body that knows photographs
+# under a random neck and head, and random weights. Each gets the best of four learning rates, chosen on two other splits.
+# The lowest rung is the detector as it was: a classifier on pixels gives no boxes.
+
+# %% tags=["recorded"]
+on_blood = DetectionTask("blood_cells", bs=BATCH, split=(60, 72))
+EACH = {"night": by_night, "blood": on_blood}
+STARTS = ("streets", "photographs", "scratch")
+RATES = {"night": (3e-4, 1e-3, 3e-3, 1e-2), "blood": (1e-3, 3e-3, 1e-2, 3e-2)}
+
+
+# %% tags=["recorded"]
+def measured(task, learn, split="test"):
+    return {"metric": task.metric, "score": task.score(learn, split)}
+
+
+# %% tags=["recorded:tuning:2"]
+def tuning(seed):
+    rows = []
+    for target, start in [(target, start) for target in EACH for start in STARTS]:
+        for rate in RATES[target]:
+            found = measured(EACH[target], tune(EACH[target], start, rate, 48, 1000 + seed), "valid")
+            rows.append({"strategy": start, "target": target, "learning rate": rate} | found)
+    return rows
+
+
+# %% tags=["recorded"]
+from course_utils.experiments import recorded
+
+
+def chosen(target, start, record="14/tuning"):
+    tried = recorded(record).table.query("target == @target and strategy == @start")
+    return float(tried.groupby("learning rate").score.mean().idxmax())
+
+
+# %% tags=["recorded"]
+def by_start(target, starts, images, seed, task=None):
+    task = task or EACH[target]
+    for start in starts:
+        learn = tune(task, start, chosen(target, start), images, seed)
+        yield {"strategy": start, "labels": images} | measured(task, learn)
+
+
+# %% tags=["recorded:labels"]
+def labels(seed):
+    untuned = by_night.learner(seed, 1, training.Full(1))
+    rows = [{"strategy": "as it was", "labels": 0} | measured(by_night, untuned)]
+    return rows + [row for images in (16, 48) for row in by_start("night", STARTS, images, seed)]
+
+
+# %%
+from course_utils.plots import plot_grid
+
+runs = recorded("14/labels")
+plot_grid(runs.table, xlabel="labelled images", title="By night: mAP as it was, and from three starts")
+
+# %% tags=["result"]
+lead = runs.difference("streets", "photographs", labels=48)
+found("14.1", 100 * lead[0])
+show_result(f"48 images by night: from streets minus from photographs, {points(*lead)} points", lead[0] > 0)
+
+# %%
+from course_utils.statistics import paired_difference
+
+untuned, (few, many) = runs.scores("as it was"), (runs.scores("streets", labels=n) for n in (16, 48))
+print(f"the detector by day, by night: {untuned.mean():.1%}")
+print(f"tuned on 16 images: {points(*paired_difference(few, untuned))} points more")
+print(f"tuned on 48 images: {points(*paired_difference(many, untuned))} points more")
+print(f"48 images minus 16: {points(*paired_difference(many, few))} points")
+
+# %% [markdown]
+# The start from streets leads by far: this detector knows boxes and cars already. Sixteen images were as good as 48: with
+# equal steps, any difference is below two points. From photographs, neck and head begin at random, and sixty steps teach
+# them little.
+
+# %% [markdown]
+# ## What did the boxes teach it?
+#
+# By night, features have other means than by day, but [*BatchNorm*](../docs/glossary.md#batchnorm) still subtracts the day's.
+# You can measure them again on 48 images by night, without a single box. What does that give? And is it enough to train
+# neck and head on a [frozen](../docs/glossary.md#freezing) body?
+
+# %%
+predict("14.7")
+
+
+# %% tags=["recorded"]
+from itertools import product
+
+FROZEN_RATES = (1e-3, 3e-3, 1e-2, 3e-2)
+
+
+def tune_top(task, start, rate, seed):
+    way = training.Partial(STEPS * BATCH // 48, rate, depth="neck")
+    return train(task.changed(begins=start), way, 48, seed, cbs=[NoValidation()]).learn
+
+
+# %% tags=["recorded:frozen_tuning:2"]
+def frozen_tuning(seed):
+    rows = []
+    for target, start, rate in product(EACH, STARTS[:2], FROZEN_RATES):
+        found = measured(EACH[target], tune_top(EACH[target], start, rate, 1000 + seed), "valid")
+        rows.append({"strategy": start, "target": target, "learning rate": rate} | found)
+    return rows
+
+
+# %% tags=["recorded:frozen"]
+def frozen(seed):
+    rows = []
+    for target, start in product(EACH, STARTS[:2]):
+        learn = tune_top(EACH[target], start, chosen(target, start, "14/frozen_tuning"), seed)
+        rows.append({"strategy": f"{start}, body frozen", "target": target} | measured(EACH[target], learn))
+    learn = by_night.learner(seed, 48, training.Full(1))
+    training.reestimate_batchnorm(learn)
+    return [*rows, {"strategy": "BatchNorm measured anew", "target": "night"} | measured(by_night, learn)]
+
+
+# %%
+tops = recorded("14/frozen")
+anew = paired_difference(tops.scores("BatchNorm measured anew", target="night"), untuned)
+found("14.7", 100 * anew[0])
+print(f"BatchNorm measured anew, without boxes: {points(*anew)} points over the detector by day")
+by_top = tops.scores("streets, body frozen", target="night")
+print(f"neck and head tuned on 48 images: {points(*paired_difference(by_top, untuned))} points over that detector")
+print(f"all weights tuned: {points(*paired_difference(many, by_top))} points more")
+
+# %% [markdown]
+# On average, about half of what tuning gains comes without a single box: measure BatchNorm anew before you draw any. Neck and
+# head alone get more, and all weights most.
+
+# %% [markdown]
+# ## A class that it has never seen
+#
+# Now the city wants buses counted as well, by day. There was no bus in the detector's training. What does it take one for?
+
+# %%
+KINDS = ("bus", *night.classes)
+with_buses = data.streets(48, seed=course.seed, kinds=KINDS, split=(60, 100))
+sure = [each.above(0.5) for each in detect(detector, with_buses.images["test"])]
+
+# %%
+taken_for = dict.fromkeys([*night.classes, "nothing"], 0)
+for here, rows in zip(sure, with_buses.boxes["test"], strict=True):
+    for overlap in box_iou(rows[rows[:, 4] == 0, :4], here.boxes):
+        best = here.labels[overlap.argmax()] if overlap.numel() and overlap.max() >= 0.5 else None
+        taken_for["nothing" if best is None else night.classes[best]] += 1
+print("buses in test images were taken for:", taken_for)
+
+# %%
+five = street_detector("DEFAULT", classes=KINDS)
+print("numbers in each cell:", len(five.head.weight), "with buses,", len(detector.head.weight), "without")
+kept = [torch.equal(new, old) for new, old in zip(five.head.weight[6:], detector.head.weight[5:], strict=True)]
+print("rows of the other classes as they were:", kept)
+
+# %%
+ask("14.8")
+
+
+# %% tags=["recorded:buses"]
+def buses(seed):
+    task = DetectionTask("streets", bs=BATCH, split=(60, 100), kinds=("bus", "car", "truck", "person", "sign"))
+    return list(by_start("night", STARTS[:2], 48, seed, task))
+
+
+# %%
+bus_runs = recorded("14/buses")
+lead = bus_runs.difference("streets", "photographs")
+print(f"with buses, 48 images: {bus_runs.scores('streets').mean():.1%} from streets, {points(*lead)} points more")
+print("than from photographs")
+
+# %% [markdown]
+# With a fifth class, the start from streets leads just as far. Both kept the learning rates that were chosen for the night,
+# so neither had its own.
+
+# %% [markdown]
+# ## Far from any street: blood
+#
+# A laboratory has [photographs of blood](https://github.com/Shenggan/BCCD_Dataset) through a microscope, with boxes around
+# red cells, white cells and platelets. Look at some of the known boxes:
+
+# %%
+smears = data.blood_cells(48, seed=course.seed, split=(60, 72))
+print(smears.about)
+plot_boxes(smears.images["train"][:4], smears.boxes["train"][:4], classes=smears.classes)
+
+# %% [markdown]
+# In the photographs, some red cells have no box. A detector that finds such a cell is marked wrong for it, so it can't
+# reach 100% here; and in training, each of them teaches that a red cell is nothing.
+
+# %%
+predict("14.9")
+
+
+# %% tags=["recorded"]
+NIGHTS = "streets, night's learning rate"
+ARMS = {start: (start, "blood") for start in STARTS} | {NIGHTS: ("streets", "night")}
+
+
+# %% tags=["recorded"]
+from course_utils.backbones import Found
+from course_utils.tasks import detect, mean_average_precision
+
+
+def each_class(learn, images):
+    cells_found = detect(learn, images.images["test"])
+    for number, name in enumerate(images.classes):
+        ours = [Found(*(part[each.labels == number] for part in each)) for each in cells_found]
+        known = [rows[rows[:, 4] == number] for rows in images.boxes["test"]]
+        yield name, mean_average_precision(ours, known)[on_blood.metric]
+
+
+# %% tags=["recorded:blood"]
+def blood(seed):
+    rows, images = [], on_blood.boxed(seed, 48)
+    for name, (start, rated_on) in ARMS.items():
+        learn = tune(on_blood, start, chosen(rated_on, start), 48, seed)
+        scores = {"all": on_blood.score(learn), **dict(each_class(learn, images))}
+        rows += [{"strategy": name, "class": kind, "metric": on_blood.metric, "score": scores[kind]} for kind in scores]
+    return rows
+
+
+# %%
+on_cells = recorded("14/blood")
+plot_grid(on_cells.table, columns="class", title="Blood: average precision of each class, and over all")
+
+# %%
+level = on_cells.difference("streets", "photographs", **{"class": "all"})
+found("14.9", 100 * level[0])
+show_result(f"blood: from streets minus from photographs, {points(*level)} points")
+carried = on_cells.difference(NIGHTS, "photographs", **{"class": "all"})
+print(f"from streets at the learning rate chosen for the night: {points(*carried)} points")
+print(f"that is {chosen('night', 'streets'):g}; chosen for blood: {chosen('blood', 'streets'):g}")
+
+# %% [markdown]
+# Over all classes, the start from streets leads. But the lead comes from platelets, the smallest things, which it finds in
+# most draws and the others never. For red cells, photographs are the better start. And at the night's learning rate, the
+# start from streets finds red cells alone: one setting turns the answer round.
+
+# %% [markdown]
+# ## Was the comparison fair?
+#
+# Each start had its own learning rate, the best of four on two validation sets. Were the grids wide enough?
+
+# %%
+means = recorded("14/tuning").table.groupby(["target", "strategy", "learning rate"], sort=False).score.mean()
+tried = (100 * means.unstack("learning rate").sort_index(axis=1)).rename(columns="{:g}".format)
+show_table(tried.reset_index(), "mAP (%) on validation images, by learning rate", decimals=1)
+
+# %% [markdown]
+# Each best one lies inside its grid. Equal steps favour whoever knows more already, though. [He and
+# others](https://arxiv.org/abs/1811.08883) report that detectors from scratch catch up on COCO when they train long
+# enough. How far does the start from photographs come here, with four times the steps?
+
+
+# %% tags=["recorded:longer"]
+def longer(seed):
+    rows = []
+    for target, task in EACH.items():
+        learn = tune(task, "photographs", chosen(target, "photographs"), 48, seed, steps=4 * STEPS)
+        rows.append({"strategy": "photographs, four times the steps", "target": target} | measured(task, learn))
+    return rows
+
+
+# %%
+quick = {"night": runs.scores("streets", labels=48), "blood": on_cells.scores("streets", **{"class": "all"})}
+for target, scores in quick.items():
+    patient = recorded("14/longer").scores("photographs, four times the steps", target=target)
+    print(f"{target}: from photographs, 240 steps {patient.mean():.1%};", end=" ")
+    print(f"from streets, 60 steps, minus that: {points(*paired_difference(scores, patient))} points")
+
+# %% [markdown]
+# By night, a large gap is left. On blood, the order turns round: with four times the steps, photographs pass what streets
+# reached. So there, a nearer start bought time. What streets would reach with 240 steps isn't recorded.
+
+# %% [markdown]
+# ## The library's way
+#
+# torchvision brings detectors whose code you needn't write. Here is its one-stage detector
+# [FCOS](https://arxiv.org/abs/1904.01355) on the body of the detector by day, in the same loop, with the same images. Its
+# head begins at random.
+
+# %%
+from course_utils.backbones import library_detector
+from course_utils.tasks import library_learner
+
+dls = by_night.load(course.seed, 48)
+fcos = library_learner(dls, library_detector("DEFAULT", dls.vocab))
+with fcos.no_bar(), fcos.no_logging():
+    fcos.fit_one_cycle(10, 5e-3)  # the best of four on validation images
+    print(f"FCOS on the streets' body, by night: {fcos.validate(dl=dls.test)[1]:.1%}")
+
+# %% [markdown]
+# Sixty steps are few for a random head, so don't compare the two. But mind a default: torchvision's pre-trained detectors
+# freeze [*BatchNorm*](../docs/glossary.md#batchnorm) in the body, since a batch of two images is too small for it. In a
+# random body, its statistics were never measured:
+
+# %%
+from course_utils.errors import CourseError
+
+try:
+    library_detector(None, frozen_batchnorm=True)
+except CourseError as refusal:
+    print(refusal)
+
+# %%
+ask("14.10")
+
+# %% [markdown]
+# ## How long does an image take?
+#
+# A camera gives 25 images a second or more. What can this machine keep up with?
+
+# %%
+import time
+
+images = night.images["test"][:32]
+detect(learn, images)  # the first call is slower
+began = time.perf_counter()
+detect(learn, images)
+print(f"{1000 * (time.perf_counter() - began) / len(images):.1f} ms an image of 96 × 96 pixels on this machine")
+
+# %% [markdown]
+# ## Images that are odd
+#
+# Which things does the tuned detector miss? We
+# sort the known boxes of the test set by their longer side, and count, for each size, how many were found.
+
+# %%
+from course_utils.tasks import match_boxes
+
+tuned = [each.above(0.3) for each in detect(learn, night.images["test"])]
+for least, below in ((0, 12), (12, 24), (24, 97)):
+    sides = [(rows[:, 2:4] - rows[:, :2]).amax(1) for rows in night.boxes["test"]]
+    known = [rows[(side >= least) & (side < below)] for rows, side in zip(night.boxes["test"], sides, strict=True)]
+    missed = sum(match_boxes(each, rows)[1] for each, rows in zip(tuned, known, strict=True))
+    things = sum(map(len, known))
+    print(f"{least} to {below} pixels: {1 - missed / max(things, 1):.0%} of {things} found")
+
+# %% [markdown]
+# The smallest things are missed most often. A cell of the grid is 8 pixels a side, so to the detector such a thing is one
+# cell or two. If yours are small, try larger images before you label more.
+#
+# Where things stand close together, suppression matters. On blood, we change its overlap:
+
+# %%
+on_smears = tune(on_blood, "photographs", 3e-3, 48, course.seed)
+for overlap in (0.3, 0.5, 0.7):
+    cells_found = detect(on_smears, smears.images["test"], overlap=overlap)
+    score = mean_average_precision(cells_found, smears.boxes["test"])[AT_HALF]
+    boxes_left = sum(len(each.above(0.3).boxes) for each in cells_found)
+    print(f"suppression from {overlap} on: mAP {score:.1%}, {boxes_left} boxes above a confidence of 0.3")
+
+# %% [markdown]
+# The higher that overlap, the more boxes stay: right neighbours, and doubles. Choose it on validation images.
+#
+# An image without any box is a label, too: it says that nothing is there. Keep such images. How many
+# boxes does the tuned detector draw where there is nothing?
+
+# %%
+empty = [n for n, rows in enumerate(night.boxes["test"]) if not len(rows)]
+drawn = sum(len(tuned[n].boxes) for n in empty)
+print(f"{len(empty)} test images show nothing; boxes drawn in them: {drawn}")
+print(f"in a black image: {len(detect(learn, torch.zeros(1, 3, 96, 96))[0].above(0.3).boxes)}")
+
+# %% [markdown]
+# ## May you use it?
+#
+# Code and weights have licences, and these bind your product. Ultralytics' YOLO packages are under the
+# [AGPL](https://www.gnu.org/licenses/agpl-3.0.html): if you let people use a modified version over a network, you owe them
+# its source code under the same licence. torchvision's code is under BSD. Weights may have terms of their own: ours inherit
+# Tiny ImageNet's, research and education.
+
+# %% [markdown]
+# With a GPU and a network, you would rather start from a detector that knows COCO's photographs:
+
+# %%
+if course.network == "large":
+    from torchvision.models.detection import fcos_resnet50_fpn
+
+    coco = fcos_resnet50_fpn(weights="DEFAULT")  # 129 MB, once
+    print(f"{sum(weight.numel() for weight in coco.parameters()):,} weights, 91 classes")
+else:
+    print("On this machine the course stays with its own detector.")
+
+# %% [markdown]
+# ## Your own boxes
+#
+# Draw boxes with any tool that writes Pascal VOC's XML files or COCO's JSON, such as [Label
+# Studio](https://labelstud.io) or [CVAT](https://www.cvat.ai). Put them beside their images in a folder. What can't be
+# right, a box outside of its image for example, is named in one sentence.
+
+# %%
+from functools import partial
+from pathlib import Path
+
+if Path("my boxes").is_dir():
+    own = DetectionTask(partial(data.boxed_images, "my boxes"), split=(0.2, 0.2))
+    print(f"your boxes: {own.score(tune(own, 'photographs', 3e-3, 48, course.seed)):.1%}")
+else:
+    print('Put images and their files of boxes into the folder "my boxes", and run this cell again.')
+
+# %% [markdown]
+# ## Do's and don'ts
+#
+# - **Do** look at the known boxes first: omissions limit every score.
+# - **Do** search a learning rate for each start *and* target.
+# - **Do** look at each class: a mean can hide one that is never found.
+# - **Do** choose the confidence by what mistakes cost.
+# - **Don't** compare mAPs of different overlaps, 0.5 or COCO's ten.
+# - **Don't** freeze an untrained body's BatchNorm.
+
+# %%
+strict = mean_average_precision(detect(learn, night.images["test"]), night.boxes["test"])
+print("the tuned detector by night:", ", ".join(f"{name} {score:.1%}" for name, score in strict.items()))
+
+# %% [markdown]
+# ## Exercises
+#
+# Write your code in place of the blanks; the check below each one tells you what is still missing. The solutions are in
+# the folder `solutions`.
+
+# %% [markdown] tags=["exercise"]
+# ### Exercise 14.A — suppress within a class
+#
+# Write `suppress(overlaps, confidences, classes, threshold)`: the positions, counted from 0, of the boxes that stay, the
+# surest first. A box goes if its overlap with a surer one *of its class* that stays is above the threshold. The boxes come
+# in any order, and `overlaps[i][j]` is the IoU of the boxes i and j.
+
+
+# %% tags=["solution"]
+def suppress(overlaps, confidences, classes, threshold):
+    ### BEGIN SOLUTION
+    kept = []
+    for n in sorted(range(len(confidences)), key=lambda each: -confidences[each]):
+        rivals = [earlier for earlier in kept if classes[earlier] == classes[n]]
+        if all(overlaps[n][rival] <= threshold for rival in rivals):
+            kept.append(n)
+    return kept
+    ### END SOLUTION
+
+
+# %% tags=["check"]
+from course_utils.quiz import check
+
+check("14.A", suppress)
+
+# %% [markdown] tags=["exercise"]
+# ### Exercise 14.B — how many boxes to show
+#
+# Each thing that isn't shown costs `missed`, and each wrong box that is shown costs `wrong`. Write
+# `boxes_to_show(confidences, right, missed, wrong)`: how many of the surest boxes to show, so that the cost is lowest. The
+# boxes come in any order, and `right` says which of them are right. If two numbers cost the same, return the smaller one.
+
+
+# %% tags=["solution"]
+def boxes_to_show(confidences, right, missed, wrong):
+    ### BEGIN SOLUTION
+    surest_first = [good for _, good in sorted(zip(confidences, right, strict=True), reverse=True)]
+    costs = [0]  # compared with showing none
+    for good in surest_first:
+        costs.append(costs[-1] + (-missed if good else wrong))
+    return costs.index(min(costs))
+    ### END SOLUTION
+
+
+# %% tags=["check"]
+check("14.B", boxes_to_show)
+
+# %% [markdown]
+# ## What would break this
+#
+# - **Drawn streets.** They show that a start matters, not how well real cameras do by night. Only the blood is real.
+# - **More steps and labels.** Sixty steps are few, and starts that know less need more.
+# - **Larger images.** A cell gives one box, so things of a crowd compete for their cells.
+# - **Other ways to begin.** We tuned all layers at one learning rate. A higher one for a random head wasn't tried.
+# - **Labels by one person.** Two people draw different boxes, and we measured none of that.
+# - **One microscope.** All draws share the same 72 test photographs of blood.
+
+# %% [markdown]
+# ## Recap
+#
+# - A detector gives boxes with a class and a confidence. A box is right from an overlap of 0.5 on.
+# - Mean average precision sums up all thresholds. Your use needs one, and costs decide which.
+# - By night, the detector by day was by far the best start, and 16 images were enough for it.
+# - On blood, it led in few steps only, by one class, and at a learning rate of its own.
+# - Boxes that somebody left out count against the detector, in training and in the test.
+
+# %% [markdown]
+# ## Quiz
+
+# %%
+ask("14.11")
+
+# %%
+ask("14.12")
+
+# %%
+ask("14.13")
+
+# %%
+from course_utils.quiz import summary
+
+summary("14")
+
+# %% [markdown]
+# ## Further reading
+#
+# - [Redmon et al. 2016](https://arxiv.org/abs/1506.02640): YOLO, one look at a grid.
+# - [Tian et al. 2019](https://arxiv.org/abs/1904.01355): FCOS, torchvision's detector without anchors.
+# - [Lin et al. 2014](https://arxiv.org/abs/1405.0312): COCO, and how its average precision is computed.
+# - [He et al. 2018](https://arxiv.org/abs/1811.08883): is pre-training needed for detection?
+# - [Bodla et al. 2017](https://arxiv.org/abs/1704.04503): a softer suppression, for crowds.
