@@ -117,7 +117,6 @@ def pytest_collection_modifyitems(config, items):
         group = schedule.group(item.nodeid)
         if group.endswith(".ipynb"):
             item.add_marker("lessons")
-            item.cell.execution_count = 0  # notebooks are stored without counts, and nbval refuses outputs without one
         if group == "tests/browser":
             item.add_marker("browser")
         if "mirror" in getattr(item, "fixturenames", ()):

@@ -20,7 +20,7 @@ from tools.lessons.files import (
     write_text,
 )
 from tools.lessons.frame import framed
-from tools.lessons.outputs import BLANK, STAMP, is_blank, question_data
+from tools.lessons.outputs import BLANK, is_blank, question_data
 from tools.lessons.page import Page
 
 METADATA = {
@@ -41,13 +41,12 @@ def assemble(lesson: Lesson) -> NotebookNode:
     A cell keeps its id where jupytext recognises it, and its outputs where its source is the same to the letter.
     """
     notebook = framed(lesson)
-    old = read_notebook(lesson) if lesson.notebook.exists() else None
-    if old:
-        notebook = update(notebook, old, text_format(lesson))
+    if lesson.notebook.exists():
+        notebook = update(notebook, read_notebook(lesson), text_format(lesson))
     page = Page.of(lesson.name, notebook)
     _show_questions(page)
     hide_answers(page)
-    return _dressed(notebook, old)
+    return _dressed(notebook)
 
 
 def hide_answers(page: Page) -> None:
@@ -73,19 +72,16 @@ def _show_questions(page: Page) -> None:
 def assemble_solutions(lesson: Lesson) -> NotebookNode:
     """The text's tasks, solutions and checks as a notebook, with the outputs that are still valid."""
     notebook = exercises.solutions(lesson)
-    old = read_solutions(lesson) if lesson.solutions.exists() else None
-    if old:
-        known = {(cell.id, cell.source): cell for cell in old.cells if cell.cell_type == "code"}
+    if lesson.solutions.exists():
+        known = {(cell.id, cell.source): cell for cell in read_solutions(lesson).cells if cell.cell_type == "code"}
         for cell in notebook.cells:
-            if same := known.get((cell.id, cell.source)):
-                cell.outputs = same.outputs
-    return _dressed(notebook, old)
+            if old := known.get((cell.id, cell.source)):
+                cell.outputs, cell.execution_count = old.outputs, old.execution_count
+    return _dressed(notebook)
 
 
-def _dressed(notebook: NotebookNode, old: NotebookNode | None) -> NotebookNode:
-    """The notebook with the metadata of a lesson's, and with what `old` says was run."""
-    stamped = {STAMP: old.metadata[STAMP]} if old and STAMP in old.metadata else {}
-    notebook.metadata = nbformat.from_dict(METADATA | stamped)
+def _dressed(notebook: NotebookNode) -> NotebookNode:
+    notebook.metadata = nbformat.from_dict(METADATA)
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook
 
@@ -98,7 +94,7 @@ def update(source: NotebookNode, old: NotebookNode, options: dict) -> NotebookNo
         cell.metadata = given.metadata
         # jupytext keeps an edited cell's outputs too, and they'd tell of code that is gone.
         if cell.cell_type == "code" and sources.get(cell.id) != cell.source:
-            cell.outputs = []
+            cell.outputs, cell.execution_count = [], None
     return notebook
 
 

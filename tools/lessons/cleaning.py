@@ -23,14 +23,11 @@ def clean(notebook: NotebookNode, home: Path, root: Path) -> None:
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
-            cell.execution_count = None
             cleaned = (_clean_output(output) for output in cell.outputs)
             cell.outputs = [_without_paths(output, home, root) for output in cleaned if output is not None]
 
 
 def _clean_output(output: NotebookNode) -> NotebookNode | None:
-    if "execution_count" in output:
-        output.execution_count = None
     if output.output_type == "stream":
         output.text = "".join(line.rsplit("\r", 1)[-1] for line in output.text.splitlines(keepends=True))
         return output if output.name == "stdout" and output.text else None

@@ -1,7 +1,6 @@
-"""What a lesson's committed outputs must be: of the code beside them, clean, described, small."""
+"""What a lesson's committed outputs must be: executed in order, clean, described, small."""
 
 import base64
-import hashlib
 import io
 import re
 from collections.abc import Iterator
@@ -32,7 +31,6 @@ DEBRIS = {
     re.compile(re.escape(NOTE)): "result that isn't what the text says",
 }
 AGAIN = "`python -m tools lessons run --write`"
-STAMP = "course"  # where the notebook's metadata say what was run
 BLANK = {"text/plain": " "}  # what stands before outputs that Lab hides
 
 
@@ -41,26 +39,13 @@ def is_blank(output: NotebookNode) -> bool:
     return output.get("data") == BLANK
 
 
-def stamp(notebook: NotebookNode) -> None:
-    """Note in the notebook that all of its code was run, in order, as it stands."""
-    notebook.metadata[STAMP] = {"ran": _digest(notebook)}
-
-
-def is_stamped(notebook: NotebookNode) -> bool:
-    """Whether the notebook's code is what was run."""
-    return notebook.metadata.get(STAMP) == {"ran": _digest(notebook)}
-
-
-def _digest(notebook: NotebookNode) -> str:
-    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    return hashlib.sha256("\0".join(sources).encode()).hexdigest()[:16]
-
-
-def uncounted(page: Page) -> Found:
-    """No cell has a number beside it, by which learners see how far they have got themselves."""
-    for cell in page.code:
-        if any(one.get("execution_count") for one in (cell.node, *cell.outputs)):
-            yield cell.number, f"holds a count of executions: {AGAIN}"
+def executed(page: Page) -> Found:
+    """Every code cell was executed, in order from 1."""
+    for expected, cell in enumerate(page.code, 1):
+        count = cell.node.get("execution_count")
+        if count != expected:
+            yield cell.number, f"executed as [{count or ' '}] where [{expected}] is due: {AGAIN}"
+            return
 
 
 def undisturbed(page: Page) -> Found:
@@ -143,4 +128,4 @@ def _blurred(output: NotebookNode) -> Iterator[str]:
             yield f"a figure of {pixels} pixels for each of the page's: at least {SHARPNESS}; {AGAIN}"
 
 
-RULES = (uncounted, undisturbed, questions, debris, images)
+RULES = (executed, undisturbed, questions, debris, images)

@@ -12,7 +12,6 @@ from tools.lessons.building import assemble, assemble_solutions, hide_answers
 from tools.lessons.cleaning import clean
 from tools.lessons.files import Lesson, write_notebook
 from tools.lessons.frame import lines
-from tools.lessons.outputs import stamp
 from tools.lessons.page import Page
 
 
@@ -59,6 +58,5 @@ def _run(lesson: Lesson, network: str | None, images: str | None, write: bool) -
         for executed, file in ((notebook, lesson.notebook), (solutions, lesson.solutions)):
             clean(executed, Path.home(), lesson.folder.resolve().parent)
             hide_answers(Page.of(lesson.name, executed))
-            stamp(executed)
             write_notebook(executed, file)
     return report

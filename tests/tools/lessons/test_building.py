@@ -10,7 +10,7 @@ from course_utils.errors import CourseError
 from tools.lessons import building, checking
 from tools.lessons.files import choose, read_notebook, read_solutions
 from tools.lessons.frame import unbroken
-from tools.lessons.outputs import is_blank, is_stamped
+from tools.lessons.outputs import is_blank
 from tools.lessons.page import Page
 
 
@@ -31,16 +31,9 @@ def test_build_keeps_ids_and_the_outputs_of_unchanged_cells(toy):
         next(cell for cell in after.cells if words in cell.source) for words in ("import", "tuned = 0.953", "new = 1")
     )
     assert untouched.outputs == [said]
+    assert untouched.execution_count == 1
     assert not changed.outputs and not new.outputs  # outputs of other code are gone
-    assert is_stamped(before) and not is_stamped(after)
-
-
-def test_a_lesson_counts_as_run_until_its_code_changes(toy):
-    lesson = executed(toy())
-    building.build(toy(GOOD.replace("## Recap", "## Recap again")))
-    assert is_stamped(read_notebook(lesson)) and is_stamped(read_solutions(lesson))
-    building.build(toy(GOOD.replace("print(7)", "print(8)")))
-    assert not is_stamped(read_notebook(lesson))
+    assert changed.execution_count is None and new.execution_count is None
 
 
 def test_build_twice_changes_nothing(toy):
@@ -74,7 +67,7 @@ def test_build_drops_a_removed_tag_and_foreign_metadata(toy):
     nbformat.write(notebook, lesson.notebook)
     building.build(toy(GOOD.replace('# %% tags=["result"]', "# %%")))
     after = read_notebook(lesson)
-    assert set(after.metadata) == {"course", "kernelspec", "language_info"}
+    assert set(after.metadata) == {"kernelspec", "language_info"}
     assert all(
         not cell.metadata.get("collapsed") and "result" not in cell.metadata.get("tags", []) for cell in after.cells
     )
