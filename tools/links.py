@@ -13,13 +13,14 @@ from course_utils.errors import CourseError
 
 FILES = (
     *("README.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "CITATION.cff", "course_utils/__init__.py"),
-    *("docs/*.md", "lessons/text/*.py", "lessons/*.ipynb"),
+    *("docs/**/*.md", "lessons/text/*.py", "lessons/*.ipynb"),
 )
 # The first code cell of every lesson. `find_spec`, since an import that fails within `except` shows two errors.
 SETUP_CELL = """\
+# Install the course where it is missing (on Colab or Kaggle, or with this notebook alone), and set it up.
 from importlib.util import find_spec
 
-if not find_spec("course_utils"):  # on Colab or Kaggle, or with this notebook alone
+if not find_spec("course_utils"):
     %pip install -q --no-deps {packages}
     assert find_spec("course_utils"), "Installing failed: go online (on Kaggle, in the settings), and run this again."
 from course_utils.environment import setup
@@ -61,7 +62,7 @@ def disagreeing(root: Path) -> Iterator[tuple[Path, str]]:
             derived = write_install_line(derived, lacking)
         if path.parent.name in ("lessons", "text"):
             derived = point_to_itself(derived, path, address)
-        if path.name == "README.md":
+        if path.parent == root and path.name == "README.md":
             derived = write_table(derived, address)
         derived = name_ref(derived, address, course.get("ref", "main"))
         if derived != text:

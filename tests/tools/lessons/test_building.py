@@ -87,7 +87,7 @@ def test_what_answers_a_guess_is_hidden_until_it_is_run(toy):
     hidden = [cell.source.splitlines()[-1] for cell in code if cell.metadata.get("jupyter") == {"outputs_hidden": True}]
     result = ['show_result(f"tuned {tuned:.1%}", expected=tuned > 0.9)', 'print("a figure of the result")']
     assert hidden == [*result, "print(6)", 'found("07.3", 7)']
-    shown = [cell.outputs for cell in code if cell.metadata.get("jupyter")]
+    shown = [cell.outputs for cell in code if "outputs_hidden" in cell.metadata.get("jupyter", {})]
     assert all(is_blank(first) and rest and not any(map(is_blank, rest)) for first, *rest in shown)
     building.build(toy(text.replace('predict("07.3")', "None").replace('found("07.3", 7)', "None")))
     (cell,) = (cell for cell in read_notebook(lesson).cells if cell.source == "print(6)")
@@ -109,7 +109,7 @@ def test_nothing_is_hidden_where_there_is_no_output(toy):
     lesson = toy(GOOD.replace('ask("07.3")', 'predict("07.3")'))
     building.build(lesson)
     cells = read_notebook(lesson).cells
-    assert not any("jupyter" in cell.metadata or cell.get("outputs") for cell in cells)
+    assert not any("outputs_hidden" in cell.metadata.get("jupyter", {}) or cell.get("outputs") for cell in cells)
 
 
 def test_format_makes_an_untidy_text_pass(toy):
