@@ -8,9 +8,10 @@
 # of it?
 
 # %%
+# Install the course where it is missing (on Colab or Kaggle, or with this notebook alone), and set it up.
 from importlib.util import find_spec
 
-if not find_spec("course_utils"):  # on Colab or Kaggle, or with this notebook alone
+if not find_spec("course_utils"):
     # %pip install -q --no-deps optuna colorlog alembic mako git+https://github.com/fine-tuning-course/fine-tuning-course
     assert find_spec("course_utils"), "Installing failed: go online (on Kaggle, in the settings), and run this again."
 from course_utils.environment import setup
