@@ -30,12 +30,14 @@ NOBR = re.compile("</?nobr>")
 ON_COLAB = re.compile(r" · on Colab: .*")  # the page has its own line of places
 SETUP = re.compile(r"^course = setup\(", re.M)
 FOUND = re.compile(r"found ([-+]?\d[\d.,]*(?:e[-+]?\d+)?)")
+# What only a kernel can do; the sliders that keep what they show at each value move in the page, too.
 CONTROLS = {
     "depth_slider": "a slider leads through the depths of the network",
-    "freeze_slider": "a slider chooses what is frozen",
-    "threshold_slider": "a slider moves the threshold",
+    "episode_slider": "a slider leads through several episodes",
     "strategy_explorer": "sliders choose a strategy and find its runs",
     "classify_control": "you can upload an image of your own, and the network says what it sees",
+    "sentence_control": "you can write a sentence of your own, and the network says what it reads",
+    "sound_control": "you can record or upload a word of your own, and the network says what it hears",
 }
 SERVICES = ("Colab", "Binder", "Kaggle")
 
@@ -82,7 +84,7 @@ class Reading:
     def _show(self, cell: NotebookNode) -> None:
         """Give a code cell the outputs and tags of a page."""
         cell.outputs = [output for output in cell.outputs if output.output_type != "error" or _is_meant(cell)]
-        cell.outputs = [output for output in cell.outputs if not is_blank(output)]
+        cell.outputs = [_moving(output) for output in cell.outputs if not is_blank(output)]
         if SETUP.search(cell.source):  # where the lesson installs itself, too
             _tag(cell, "hide-input")
         if cell.metadata.get("jupyter", {}).get("outputs_hidden"):  # the answer to a question that is still asked
@@ -104,8 +106,6 @@ class Reading:
             elif name == "progress_table":
                 words = "How you stand in this browser is on the page <a href='../progress.html'>Your progress</a>."
                 cell.outputs = [_html(f"<p>{words}</p>")]
-            elif name in CONTROLS and (frames := cell.outputs[-1].get("data", {}).get(SLIDER)):
-                cell.outputs[-1] = _html(slider_html(frames, cell.outputs[-1].data["text/html"]))
             elif name in CONTROLS:
                 note = f"In a notebook that runs, {CONTROLS[name]}: {self._places()}."
                 cell.outputs.append(_html(f'<p class="course-live">{note}</p>'))
@@ -159,3 +159,9 @@ def _tag(cell: NotebookNode, tag: str) -> None:
 
 def _html(page: str) -> NotebookNode:
     return new_output("display_data", {"text/html": page, "text/plain": " "})
+
+
+def _moving(output: NotebookNode) -> NotebookNode:
+    """A slider of the page in place of a notebook's, which kept what it shows at each value; else the output."""
+    data = output.get("data", {})
+    return _html(slider_html(data[SLIDER], data["text/html"])) if SLIDER in data else output

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from support.errors import refused
 
-from course_utils import lessons
+from course_utils import controls, lessons
 from course_utils.quiz import reading
 from course_utils.quiz.items import Code, Model
 from course_utils.quiz.text import inline
@@ -16,7 +16,7 @@ from tools import site
 from tools.glossary import read_terms
 from tools.site import printing
 from tools.site.checking import Site
-from tools.site.notebooks import Reading
+from tools.site.notebooks import CONTROLS, Reading
 from tools.site.places import GUIDES, TEACHING, other_guides, pages, rewrite_links
 from tools.site.questions import question_html
 from tools.site.reference import ROOMS, public_names
@@ -151,3 +151,10 @@ def test_the_workflow_publishes_what_make_site_builds():
 @pytest.mark.parametrize("lesson", lessons.LESSONS, ids=lambda lesson: lesson.slug)
 def test_a_lessons_card_shows_no_raw_tag(lesson):
     assert "&lt;" not in inline(Reading(lesson, ROOT, ADDRESS).case)
+
+
+def test_every_control_moves_in_the_page_or_says_where_it_runs():
+    made = {name for name in controls.__all__ if name.islower()}
+    moving = {name for name in made if "slider_frames" in inspect.getsource(inspect.getmodule(getattr(controls, name)))}
+    assert {"threshold_slider", "confidence_slider"} <= moving
+    assert made - moving == CONTROLS.keys()
