@@ -303,7 +303,12 @@ def test_verify_compares_the_folder_with_the_archive_when_only_that_is_known(hos
 
 
 def test_an_unknown_source_gets_the_names_and_the_nearest():
-    with refused("data.unknown-source", "'pet'", "cifar10, movielens, pets", "did you mean 'pets'?"):
+    with refused(
+        "data.unknown-source",
+        "'pet'",
+        "cifar10, movielens, omniglot_small1, omniglot_small2, pets",
+        "did you mean 'pets'?",
+    ):
         fetch("pet")
 
 
