@@ -1,4 +1,7 @@
-"""Runs a learner's code against an item: within a time limit, its printing cut short, compared by exact types."""
+"""Runs a learner's code against an item: within a time limit, its printing cut short, compared by exact types.
+
+The clock is for the learner's code: what the item itself loads, imports and computes is done before it starts.
+"""
 
 import _thread
 import ast
@@ -6,8 +9,9 @@ import copy
 import io
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
@@ -19,6 +23,10 @@ from course_utils.quiz.items import Code, Model
 MOST_PRINTED = 2_000  # characters of what the learner's code prints
 SHOWN = 120  # characters of a value in a sentence
 BLANK = "write your lines here"  # how the NotImplementedError of a blank begins; `...` is the blank of a value
+
+
+WHY_STOPPED = "If your code has a loop, make sure that it ends. Otherwise the machine is busy: run this cell again."
+NO_TRY = "This doesn't count as a try."
 
 
 class TooLong(Exception):
@@ -72,9 +80,7 @@ def limited(seconds: float) -> Iterator[Prints]:
             timer.cancel()
     except KeyboardInterrupt:
         if passed.is_set():
-            raise TooLong(
-                f"it was interrupted after {seconds:g} seconds: does a loop never end, or is the machine busy?"
-            ) from None
+            raise TooLong(f"The check was stopped after {seconds:g} second{'s' * (seconds != 1)}.") from None
         raise
 
 
@@ -128,11 +134,15 @@ def run_item(item: Code | Model, answer: Any, context: Mapping[str, Any]) -> Ver
     if answer is ...:
         return _unwritten(item)
     try:
+        names, cases = _prepared(item, context)
+    except Exception as error:  # the item's own code, on a name of the lesson that the learner has changed
+        said = f"The check couldn't begin: it stopped with {told(error)}"
+        return Verdict(None, (f"{said.removesuffix('.')}.", "Run the cells above again, then this one.", NO_TRY))
+    try:
         with limited(item.limit) as printed:
-            names = dict(context)
-            verdict = _code(item, answer, names) if isinstance(item, Code) else _model(item, answer, names)
+            verdict = _code(item, answer, names, cases) if isinstance(item, Code) else _model(item, answer, names)
     except TooLong as error:
-        return Verdict(False, (f"{item.name} isn't finished: {error}",))
+        return Verdict(None, (str(error), WHY_STOPPED, NO_TRY))
     except KeyboardInterrupt:  # the learner's own
         raise
     except BaseException as error:
@@ -146,7 +156,45 @@ def run_item(item: Code | Model, answer: Any, context: Mapping[str, Any]) -> Ver
 
 
 def _unwritten(item: Code | Model) -> Verdict:
-    return Verdict(None, (f"{item.name} isn't written yet.", f"A hint: {item.hints[0]}"))
+    return Verdict(None, ("To do.", f"{item.name} isn't written yet.", f"A hint: {item.hints[0]}"))
+
+
+@dataclass(frozen=True)
+class _Cases:
+    """What a reference gave: a value, or the results for several inputs."""
+
+    inputs: list[tuple] | None
+    expected: Any
+
+
+def _prepared(item: Code | Model, context: Mapping[str, Any]) -> tuple[dict[str, Any], _Cases | None]:
+    """Do before the clock starts what isn't the learner's: imports, data, the reference's results, held-out images."""
+    names, cases = dict(context), None
+    with redirect_stdout(Prints()) as hidden, redirect_stderr(hidden):
+        reference = item.reference if isinstance(item, Code) else None
+        _import_all([item.expect, reference, *(mistake.code for mistake in item.mistakes)])
+        exec(compile(item.prepare, f"<the preparation of {item.id}>", "exec"), names)
+        if isinstance(item, Model):
+            import torch  # noqa: F401  as `_model` does
+
+            exec(compile(item.held_out, f"<the images of {item.id}>", "exec"), names)
+        elif item.reference:
+            import numpy as np
+
+            rng = np.random.default_rng(crc32(item.id.encode()))
+            inputs = None if item.inputs is None else eval(item.inputs, names | {"rng": rng})
+            expected = bound(item.reference, item.name, names)
+            cases = _Cases(inputs, expected if inputs is None else _results(expected, inputs))
+    return names, cases
+
+
+def _import_all(sources: Iterable[str | None]) -> None:
+    """Import what code will import later: the first time may take many seconds on a busy machine."""
+    for node in (node for source in sources if source for node in ast.walk(ast.parse(source))):
+        if not isinstance(node, (ast.Import, ast.ImportFrom)):
+            continue
+        with suppress(ImportError):  # whoever needs it says so
+            exec(compile(ast.Module([node], []), "<the item's imports>", "exec"), {})
 
 
 def told(error: BaseException) -> str:
@@ -169,9 +217,9 @@ def short(text: str) -> str:
     return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"
 
 
-def _code(item: Code, answer: Any, context: dict[str, Any]) -> Verdict:
-    if item.reference:
-        verdict = _compared(item, item.reference, answer, context)
+def _code(item: Code, answer: Any, context: dict[str, Any], cases: _Cases | None) -> Verdict:
+    if cases:
+        verdict = _compared(item, cases, answer, context)
         if not verdict.right:
             return verdict
     if item.expect:
@@ -179,27 +227,19 @@ def _code(item: Code, answer: Any, context: dict[str, Any]) -> Verdict:
     return Verdict(True, ())
 
 
-def _compared(item: Code, reference: str, answer: Any, context: dict[str, Any]) -> Verdict:
-    if item.inputs is None:
-        outcome = answer
-        expected = bound(reference, item.name, context)
-    else:
-        if not callable(answer):
-            return Verdict(False, (f"{item.name} should be a function, and is {_value(answer)}.",))
-        import numpy as np
-
-        rng = np.random.default_rng(crc32(item.id.encode()))
-        inputs = eval(item.inputs, context | {"rng": rng})
-        expected = _results(bound(reference, item.name, context), inputs)
-        outcome = _results(answer, inputs)
+def _compared(item: Code, cases: _Cases, answer: Any, context: dict[str, Any]) -> Verdict:
+    inputs, expected = cases.inputs, cases.expected
+    if inputs is not None and not callable(answer):
+        return Verdict(False, (f"{item.name} should be a function, and is {_value(answer)}.",))
+    outcome = answer if inputs is None else _results(answer, inputs)
     if same(expected, outcome, item.tolerance):
         return Verdict(True, ())
     for mistake in item.mistakes:
         with suppress(Exception):
             wrong = bound(mistake.code, item.name, context)
-            if same(_results(wrong, inputs) if item.inputs else wrong, outcome, item.tolerance):
+            if same(wrong if inputs is None else _results(wrong, inputs), outcome, item.tolerance):
                 return Verdict(False, (mistake.feedback,))
-    if item.inputs is None:
+    if inputs is None:
         return Verdict(False, (f"{item.name} should be {_value(expected)}, and is {_value(outcome)}.",))
     index = next(n for n in range(len(inputs)) if not same(expected[n], outcome[n], item.tolerance))
     call = f"{item.name}({', '.join(_value(argument) for argument in inputs[index])})"
@@ -238,7 +278,7 @@ def _raised_in(error: BaseException) -> str:
     return trace.tb_frame.f_code.co_filename
 
 
-def _model(item: Model, answer: Any, context: dict[str, Any]) -> Verdict:
+def _model(item: Model, answer: Any, names: dict[str, Any]) -> Verdict:
     import torch
 
     network = getattr(answer, "model", answer)
@@ -247,8 +287,6 @@ def _model(item: Model, answer: Any, context: dict[str, Any]) -> Verdict:
     if (classes := _classes(answer)) is not None and item.classes and classes != item.classes:
         said = f"{item.name} was made with loaders of the classes {short(', '.join(classes))}"
         return Verdict(False, (f"{said}; give it loaders of {', '.join(item.classes)}.",))
-    names = dict(context)
-    exec(compile(item.held_out, f"<the images of {item.id}>", "exec"), names)
     inputs, truth = names["inputs"], names["truth"]
     weights = next(network.parameters(), inputs)
     modes = [(layer, layer.training) for layer in network.modules()]

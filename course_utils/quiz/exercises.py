@@ -14,7 +14,6 @@ from course_utils.quiz.items import Code, Model, Prediction
 from course_utils.quiz.reading import item as item_of
 from course_utils.quiz.text import SIGNS, explanation_html, folded_hints, inline, verdict_html, where_html
 
-TO_DO = "To do."
 # Which of the notebook's cells was changed since it ran is known to the page alone; JupyterLab marks it, and CSS reads
 # the mark. Lessons check an answer in the cell after it. Other pages show nothing.
 OLDER = (
@@ -28,8 +27,8 @@ KEPT = "<p><em>The newest cell that defines it didn't finish, so this is about a
 def check(identifier: str, answer: Any, **context: Any) -> None:
     """Check what an exercise's cell bound, and say in words what was expected.
 
-    Errors of the learner's code, endless loops and floods of text are told in a sentence; a blank still unwritten
-    costs nothing.
+    Errors of the learner's code, endless loops and floods of text are told in a sentence. A blank still unwritten and
+    a check that was stopped count as no try.
 
     Parameters
     ----------
@@ -111,7 +110,8 @@ def _say(verdict: Verdict, item: Code | Model | Prediction, note: str = "") -> N
     if isinstance(item, Prediction):
         page, told = f"{page}{explanation_html(item)}", [*told, item.explanation]
     elif verdict.right is None:
-        page, told = f"<strong>{TO_DO}</strong> {page}", [TO_DO, *told]
+        first, *rest = map(inline, told)  # which says why it wasn't judged
+        page = " ".join([f"<strong>{first}</strong>", *rest])
     elif verdict.right:
         page = verdict_html(True, page + explanation_html(item))
         told = [SIGNS[True][0], *told, item.explanation]

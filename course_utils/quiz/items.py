@@ -219,15 +219,18 @@ class _Executed(Item):
     name: what the exercise's cell binds, and what `check` is given
     needs: names of the lesson that the item's own code uses; `check` is given them as keywords
     stand_in: code that defines those names, and whatever a solution uses, where no lesson runs: for tests
+    prepare: code that runs before the clock starts, for data, networks and trainings that `expect` looks at: in a fresh
+        kernel on a busy machine, loading takes longer than a learner's code may
     expect: assertions with messages about `name`; the first that fails is the feedback. What it binds to `said` is
         told when all hold
     mistakes: typical wrong code, each with the feedback that it must get
-    limit: seconds after which the learner's code is interrupted
+    limit: seconds after which the learner's code is interrupted, which is no try
     """
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z_]\w*$")]
     needs: list[str] = []
     stand_in: str = ""
+    prepare: str = ""
     expect: str | None = None
     mistakes: list[WrongCode] = Field(min_length=3)
     limit: float = Field(10.0, gt=0, le=120)

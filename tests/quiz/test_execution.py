@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from support.errors import refused
 from support.liars import Quoted, Sure, Yes
-from support.quiz_items import one
+from support.quiz_items import item, one
 
 from course_utils.lessons import LESSONS
 from course_utils.quiz import exercises, reading
@@ -84,17 +84,98 @@ def test_a_loop_for_ever_is_interrupted(slow):
     start = time.perf_counter()
     verdict = tried(slow, limit=0.3)
     assert time.perf_counter() - start < 10
-    assert verdict.right is False and told(verdict).startswith(
-        "double isn't finished: it was interrupted after 0.3 seconds"
+    assert verdict.right is None, "who was stopped hasn't tried"
+    assert told(verdict) == (
+        "The check was stopped after 0.3 seconds. If your code has a loop, make sure that it ends. Otherwise the "
+        "machine is busy: run this cell again. This doesn't count as a try."
     )
     time.sleep(0.5)  # no interrupt comes late
     assert tried(double, limit=0.3).right
 
 
+SLOWLY = "import time\ntime.sleep(0.5)\n"
+SLOW_ITEMS = {
+    "an import of `expect`": ("code", {"expect": "from slow_to_import import two\nassert double(1) == two, 'No.'"}),
+    "an import of the reference": (
+        "code",
+        {"reference": "def double(x):\n    import slow_to_import\n    return 2 * x"},
+    ),
+    "the reference": ("code", {"reference": f"{SLOWLY}def double(x):\n    return 2 * x"}),
+    "the reference's calls": (
+        "code",
+        {"reference": "import time\ndef double(x):\n    time.sleep(0.2)\n    return 2 * x"},
+    ),
+    "the inputs": ("code", {"inputs": "[(__import__('time').sleep(0.5) or 3,)]"}),
+    "what is prepared": ("code", {"prepare": f"{SLOWLY}two = 2", "expect": "assert double(1) == two"}),
+    "the held-out images": (
+        "model",
+        {
+            "held_out": f"{SLOWLY}import torch\ninputs = torch.zeros(9, 3, 2, 2)\n"
+            "truth = torch.zeros(9, dtype=torch.long)"
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("slow", SLOW_ITEMS)
+def test_what_the_item_itself_loads_does_not_cost_the_learners_time(slow, tmp_path, monkeypatch):
+    import torch
+
+    (tmp_path / "slow_to_import.py").write_text(f"{SLOWLY}two = 2\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "slow_to_import", raising=False)
+    kind, fields = SLOW_ITEMS[slow]
+    answer = double if kind == "code" else torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 1))
+    start = time.perf_counter()
+    assert tried(answer, kind, limit=0.25, **fields).right is True
+    assert time.perf_counter() - start > 0.5, "the item was slow, and the limit shorter"
+    again = tried(asleep, kind, limit=0.25, **fields)
+    assert again.right is (None if kind == "code" else False), "the learner's own time is limited as before"
+
+
+def test_a_mistake_is_told_though_its_own_import_is_slow(tmp_path, monkeypatch):
+    (tmp_path / "slow_to_import.py").write_text(f"{SLOWLY}two = 2\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "slow_to_import", raising=False)
+    code = "def double(x):\n    from slow_to_import import two\n    return x * two**3"
+    mistakes = [{"code": code, "feedback": "That doubles three times."}, *item("code")["mistakes"][:2]]
+    assert told(tried(lambda x: 8 * x, limit=0.25, mistakes=mistakes)) == "That doubles three times."
+
+
+def test_a_check_that_was_stopped_is_said_so_and_noted_as_no_try(monkeypatch):
+    shown, noted = [], []
+    monkeypatch.setattr(exercises, "display", lambda data, raw: shown.append(data))
+    monkeypatch.setattr(exercises.progress, "record", lambda *given: noted.append(given))
+    monkeypatch.setattr(exercises, "item_of", lambda identifier: one("code", limit=0.05))
+    exercises.check("04.A", asleep)
+    stopped = "The check was stopped after 0.05 seconds."
+    assert shown[0]["text/plain"].startswith(f"{stopped} If your code has a loop, make sure that it ends.")
+    assert f"<strong>{stopped}</strong> If your code" in shown[0]["text/html"]
+    assert "To do." not in shown[0]["text/plain"] and "Not yet." not in shown[0]["text/html"]
+    assert noted == []
+    exercises.check("04.A", double)
+    assert noted == [("04.A", True)]
+
+
+def test_a_check_that_cannot_begin_is_no_try():
+    fields = {"needs": ["table"], "inputs": "[(value,) for value in table['x']]"}
+    verdict = tried(double, context={"table": {"y": [1]}}, **fields)
+    assert verdict.right is None and told(verdict) == (
+        "The check couldn't begin: it stopped with KeyError: 'x'. Run the cells above again, then this one. "
+        "This doesn't count as a try."
+    )
+    assert tried(double, context={"table": {"x": [1]}}, **fields).right
+
+
+def test_what_the_preparation_prints_is_hidden(capsys):
+    assert tried(double, prepare="print('Loading.')").right
+    assert capsys.readouterr() == ("", "")
+
+
 def test_who_is_done_at_the_limit_is_interrupted_no_more():
     for pause in np.linspace(0.02, 0.03, 40):
         verdict = tried(lambda x, pause=pause: time.sleep(pause / 4) or 2 * x, limit=0.025)
-        assert verdict.right or "isn't finished" in told(verdict)
+        assert verdict.right or told(verdict).startswith("The check was stopped after 0.025 seconds.")
     time.sleep(0.1)
 
 
@@ -168,7 +249,7 @@ def test_wrong_arguments_are_told():
 @pytest.mark.parametrize("blank", [..., broken(NotImplementedError("write your lines here, in place of this one"))])
 def test_a_blank_costs_no_try(blank):
     verdict = tried(blank)
-    assert verdict.right is None and verdict.feedback == ("double isn't written yet.", "A hint: Look.")
+    assert verdict.right is None and verdict.feedback == ("To do.", "double isn't written yet.", "A hint: Look.")
 
 
 def test_a_bare_not_implemented_is_a_blank_too():

@@ -311,6 +311,7 @@ def test_a_guess_is_noted_and_compared(said):
 def test_exercises_are_checked_in_words(said):
     check("90.A", ...)
     assert said[-1]["text/plain"].startswith("To do. double isn't written yet.") and not progress.standings()
+    assert said[-1]["text/html"].startswith('<div role="status"><strong>To do.</strong> double')
     check("90.A", lambda x: x**2)
     assert said[-1]["text/plain"] == "Not yet. That is the square."
     assert "<details><summary>A hint</summary>" in said[-1]["text/html"]
