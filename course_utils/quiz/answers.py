@@ -167,12 +167,26 @@ def _order(item: Order, answer: object) -> Verdict:
 
 
 def compare(item: Prediction, guess: float, found: float) -> Verdict:
-    """Hold a guess beside what a cell found; near is right, and neither costs anything."""
-    off = guess - found
+    """Hold a guess beside what a cell found, by distance or by ratio; near is right, and neither costs anything."""
     said = f"You guessed {guess:g}{_spaced(item.unit)}; the cell found {found:.3g}{_spaced(item.unit)}."
-    if abs(off) <= item.within:
-        return Verdict(True, (said, "That is near."))
-    return Verdict(False, (said, f"The guess was too {'high' if off > 0 else 'low'} by {abs(off):.3g}."))
+    way = "high" if guess > found else "low"
+    if item.factor is None:
+        assert item.within is not None  # the item's own rule
+        near, how, off = abs(guess - found) <= item.within, "near", f"by {abs(guess - found):.3g}"
+    else:
+        held = max(guess, item.low)  # a guess that was noted before `low` was raised
+        ratio = max(held / found, found / held)
+        near, how, off = (
+            ratio <= item.factor,
+            f"within a factor of {item.factor:g}",
+            f"by a factor of {_rounded(ratio)}",
+        )
+    return Verdict(near, (said, f"That is {how}." if near else f"The guess was too {way} {off}."))
+
+
+def _rounded(ratio: float) -> str:
+    """A ratio as one says it: 1.7, 10, 2,000."""
+    return f"{ratio:.2g}" if ratio < 10 else f"{float(f'{ratio:.2g}'):,.0f}"
 
 
 def _spaced(unit: str) -> str:

@@ -197,19 +197,27 @@ class Prediction(Item):
     """A number guessed before a cell is run; `found` in that cell compares it with what came out.
 
     within: how far from the finding a guess may be to count as near
-    low, high: between which guesses make sense
+    factor: instead of `within`, for what may differ by orders of magnitude: by which factor it may be off
+    low, high: between which guesses make sense; with a factor, both are above 0
     """
 
     kind: Literal["prediction"]
     unit: str = ""
-    within: float = Field(gt=0)
+    within: float | None = Field(None, gt=0)
+    factor: float | None = Field(None, gt=1, le=3)
     low: float
     high: float
 
     @model_validator(mode="after")
     def _a_range(self):
-        if not self.low + 2 * self.within < self.high:
-            raise ValueError("between low and high every guess would be near: widen them, or lower `within`")
+        if (self.within is None) == (self.factor is None):
+            raise ValueError("give either `within`, a distance, or `factor`, a ratio")
+        if self.factor and self.low <= 0:
+            raise ValueError("a ratio needs numbers above 0: raise `low`, or give `within`")
+        if not (self.low * self.factor**2 if self.factor else self.low + 2 * (self.within or 0)) < self.high:
+            raise ValueError(
+                "between low and high every guess would be near: widen them, or lower `within` or `factor`"
+            )
         return self
 
 

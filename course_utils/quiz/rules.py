@@ -37,6 +37,9 @@ a an and are as at be been before but by can do does each for from has have here
 no not of on one only or other out so some such than that the their them then there they this to too was what when where
 which while who why will with you your
 """
+ORDERS = 100  # guesses between a number and so many times as much differ by orders of magnitude
+# what takes seconds in a fresh kernel, as code says it; in `expect` the learner's time would run meanwhile
+SLOW = re.compile(r"\bdata\.\w+\(|\.fine_tune\(|\.fit\w*\(|\bvision_learner\(|weights=[\"']")
 STOPWORDS = frozenset(COMMON.split())
 BOLD = re.compile(r"\*\*(.+?)\*\*")
 DIGITS = re.compile(r"[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?", re.I)
@@ -101,6 +104,10 @@ def _of_item(item: AnyItem) -> Iterator[str]:
         yield "the source should be a Markdown link, or `measured` when the lesson's own cells show it"
     if len(item.explanation.split()) < 8:
         yield "the explanation has fewer than eight words: say why"
+    if isinstance(item, Prediction) and item.within and 0 < ORDERS * item.low <= item.high:
+        yield "guesses may differ by orders of magnitude: judge them by `factor` in place of `within`"
+    if isinstance(item, (Code, Model)) and (slow := SLOW.search(item.expect or "")):
+        yield f"`expect` calls {slow[0]!r} while the learner's time runs: move it to `prepare`"
     yield from _key_told_twice(item)
 
 

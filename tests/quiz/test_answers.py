@@ -154,6 +154,25 @@ def test_a_guess_is_compared_with_the_finding():
     assert compare(asked, 50, 62).feedback == ("You guessed 50%; the cell found 62%.", "The guess was too low by 12.")
 
 
+@pytest.mark.parametrize(
+    ("guess", "found", "said"),
+    [
+        (50, 5, "The guess was too high by a factor of 10."),
+        (5, 50, "The guess was too low by a factor of 10."),
+        (300, 437, "That is within a factor of 2."),
+        (437, 218.5, "That is within a factor of 2."),
+        (437, 218, "The guess was too high by a factor of 2."),
+        (100_000, 437, "The guess was too high by a factor of 230."),
+        (1, 23_456, "The guess was too low by a factor of 23,000."),
+        (0, 8, "The guess was too low by a factor of 8."),  # noted before the item had its range
+    ],
+)
+def test_a_guess_at_an_order_of_magnitude_is_judged_by_ratio(guess, found, said):
+    asked = one("prediction", unit="images a second", within=None, factor=2.0, low=1.0, high=100_000.0)
+    verdict = compare(asked, guess, found)
+    assert verdict.right is said.startswith("That") and verdict.feedback[1] == said
+
+
 @pytest.mark.parametrize("kind", ["one choice", "several choices", "order"])
 def test_options_are_shuffled_for_each_learner_and_always_the_same(kind):
     asked = one(kind)

@@ -67,6 +67,13 @@ FAULTY = {
     "two steps": (item("order", steps=item("order")["steps"][:2]), "`steps` should have at least 3 parts, and has 2"),
     "two steps alike": (changed("order", "steps", 1, text="To  make it"), "two steps say 'to make it'"),
     "every guess near": (item("prediction", within=50.0), "every guess would be near"),
+    "every guess near by ratio": (item("prediction", within=None, factor=3.0, low=20.0), "every guess would be near"),
+    "a distance and a ratio": (
+        item("prediction", factor=2.0),
+        "give either `within`, a distance, or `factor`, a ratio",
+    ),
+    "neither": (item("prediction", within=None), "give either `within`, a distance, or `factor`, a ratio"),
+    "a ratio to zero": (item("prediction", within=None, factor=2.0), "a ratio needs numbers above 0"),
     "two mistakes in code": (
         item("code", mistakes=item("code")["mistakes"][:2]),
         "at least 3 parts, and has 2",

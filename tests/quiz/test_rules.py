@@ -121,6 +121,33 @@ def test_options_are_enough_and_none_is_absurdly_short():
     assert told[0][0].startswith("3 options") and told[1][0].startswith("the option 'no' is far shorter")
 
 
+def test_an_estimate_over_orders_of_magnitude_is_judged_by_ratio():
+    wide = {"within": 50.0, "low": 1.0, "high": 100_000.0}
+    by_ratio = {"within": None, "factor": 2.0, "low": 1.0, "high": 100_000.0}
+    for fields, faults in ((wide, 1), (by_ratio, 0), ({"low": -20.0}, 0), ({"low": 40.0, "high": 100.0}, 0)):
+        told = faults_of([*good_quiz()[:-2], item("prediction", id="04.99", **fields), item("code")])
+        assert len(told) == faults, told
+    assert faults_of([*good_quiz(), item("prediction", id="04.99", **wide)]) == [
+        "04.99: guesses may differ by orders of magnitude: judge them by `factor` in place of `within`"
+    ]
+
+
+@pytest.mark.parametrize(
+    "loading",
+    [
+        "tried = data.digits(n_per_class=2)",
+        "wanted.fine_tune(1)",
+        "wanted.fit_one_cycle(1)",
+        "learn = vision_learner(dls, network)",
+        "learned = resnet18_half(weights='DEFAULT')",
+    ],
+)
+def test_what_takes_seconds_is_done_before_the_learners_time_runs(loading):
+    told = faults_of([*good_quiz()[:-1], item("code", expect=loading)])
+    assert len(told) == 1 and told[0].startswith("04.A: `expect` calls ") and told[0].endswith("move it to `prepare`")
+    assert faults_of([*good_quiz()[:-1], item("code", prepare=loading)]) == []
+
+
 def test_too_few_items():
     assert faults_of(good_quiz()[2:]) == [": 7 items: a lesson has at least 8"]
 

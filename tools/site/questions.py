@@ -125,7 +125,7 @@ def _key(item: Question) -> dict[str, Any]:
             own = {"answer": item.answer, "tolerance": item.tolerance, "mistakes": mistakes}
             return shared | own | _unit(item.unit)
         case Prediction():
-            return shared | {"within": item.within, "low": item.low, "high": item.high} | _unit(item.unit)
+            return shared | {"low": item.low, "high": item.high} | _unit(item.unit)
         case ShortText():
             texts = [
                 {"answers": [plain(text) for text in wrong.answers], "feedback": _inline(wrong.feedback)}
@@ -153,9 +153,13 @@ def found_html(item: Prediction, found: float, said: str) -> str:
     """Render what a cell found, to stand beside the reader's guess."""
     unit = html.escape(item.unit, quote=True)
     return (
-        f'<div class="course-found" data-item="{item.id}" data-found="{found:g}" data-within="{item.within:g}" '
+        f'<div class="course-found" data-item="{item.id}" data-found="{found:g}" {_near(item)} '
         f'data-unit="{unit}"><p class="course-said" role="status">{html.escape(said)}</p>{_explanation(item)}</div>'
     )
+
+
+def _near(item: Prediction) -> str:
+    return f'data-factor="{item.factor:g}"' if item.factor else f'data-within="{item.within:g}"'
 
 
 def _json(content: Mapping[str, Any]) -> str:

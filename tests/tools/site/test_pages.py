@@ -214,6 +214,12 @@ def test_questions_answer_and_are_remembered(page, address):
     said = page.locator(".course-found .course-said").first
     expect(said).to_contain_text("You guessed 300 images a second; this run found")
     expect(said).to_be_visible()
+    found = float(page.locator(".course-found").first.get_attribute("data-found"))
+    ratios = {1.5 * found: "That is within a factor of 2.", 10 * found: "Your guess was too high by a factor of 10."}
+    for number, words in (ratios | {found / 4: "Your guess was too low by a factor of 4."}).items():
+        guess.get_by_role("textbox").fill(f"{number:.6f}")
+        guess.get_by_role("textbox").press("Enter")
+        expect(said).to_contain_text(words)
 
     other = question(page, "00.2")  # wrong twice, with a hint
     for _ in range(2):

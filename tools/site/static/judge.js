@@ -14,6 +14,9 @@
   /** A number as text, with at most six digits. */
   course.shortly = (value) => String(Number(value.toPrecision(6)));
 
+  /** A ratio as one says it: 1.7, 10, 2,000. */
+  course.roughly = (ratio) => Number(ratio.toPrecision(2)).toLocaleString("en");
+
   course.withUnit = (value, unit) => course.shortly(value) + (["", "%", "×"].includes(unit) ? unit : " " + unit);
 
   /** A short answer as it is compared: lower case, single spaces, nothing around it. */

@@ -171,10 +171,13 @@
     if (guess === undefined) return;
     place.closest("details.hide")?.setAttribute("open", ""); // the result needn't be hidden any longer
     const found = Number(place.dataset.found);
-    const off = guess - found;
-    const near = Math.abs(off) <= Number(place.dataset.within);
-    const unit = place.dataset.unit;
-    const how = near ? "That is near." : `Your guess was too ${off > 0 ? "high" : "low"} by ${course.shortly(Math.abs(off))}.`;
+    const { unit, factor, within } = place.dataset;
+    const ratio = Math.max(guess / found, found / guess);
+    const off = Math.abs(guess - found);
+    const near = factor ? ratio <= Number(factor) : off <= Number(within);
+    const by = factor ? `a factor of ${course.roughly(ratio)}` : course.shortly(off);
+    const said = factor ? `That is within a factor of ${factor}.` : "That is near.";
+    const how = near ? said : `Your guess was too ${guess > found ? "high" : "low"} by ${by}.`;
     place.querySelector(".course-said").textContent =
       `You guessed ${course.withUnit(guess, unit)}; this run found ${course.withUnit(found, unit)}. ${how}`;
   }
