@@ -2,7 +2,8 @@
 
 Which words mean a term stands in the glossary itself: its heading, and the words of a comment beneath it,
 `<!-- also: freeze, frozen -->`. A comment `<!-- not in: step one, step two -->` names phrases in which the word means
-something else. Within a longer term, such as class weights, a shorter one isn't meant either.
+something else, or whole lessons, `lesson 04`. Within a longer term, such as class weights, a shorter one isn't meant
+either. A word with a capital after its first letter, such as mAP, is an abbreviation, and is meant as it is written.
 """
 
 import re
@@ -33,6 +34,10 @@ class Term:
         """What its words look like: whole, in any case, also in the plural."""
         return _pattern(self.name, *self.also)
 
+    def may_be_in(self, lesson: str) -> bool:
+        """Whether the term's words mean it in a lesson, "04"; in some they are said of something else throughout."""
+        return f"lesson {lesson}" not in self.not_in
+
     def first_use(self, text: str, terms: list["Term"]) -> re.Match | None:
         """Find where a text first uses the term, among all the glossary's terms."""
         matches = list(self.pattern.finditer(text))
@@ -49,8 +54,13 @@ class Term:
 
 @cache
 def _pattern(*phrases: str) -> re.Pattern:
-    words = "|".join(r"[\s-]+".join(map(re.escape, phrase.split())) for phrase in phrases)
+    words = "|".join(r"[\s-]+".join(map(_exactly, phrase.split())) for phrase in phrases)
     return re.compile(rf"(?<![\w-])(?:{words})(?:s|es)?(?![\w-])", re.I)
+
+
+def _exactly(word: str) -> str:
+    abbreviation = re.search(r"(?<=.)[A-Z]", word)
+    return f"(?-i:{re.escape(word)})" if abbreviation else re.escape(word)
 
 
 def read_terms(text: str) -> list[Term]:

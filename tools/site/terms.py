@@ -25,7 +25,8 @@ class FirstUses(SphinxPostTransform):
             return
         terms = read_terms((Path(self.env.srcdir) / GLOSSARY).read_text(encoding="utf-8"))
         by_address = {f"{PAGE}#{term.anchor}": term for term in terms}
-        waiting = terms
+        lesson = name.removeprefix("lessons/")[:2]
+        waiting = [term for term in terms if term.may_be_in(lesson)]
         _join_lines(self.document)
         for node in list(self.document.findall(lambda node: isinstance(node, (nodes.reference, nodes.Text)))):
             if isinstance(node, nodes.Text):

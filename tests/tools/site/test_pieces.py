@@ -79,6 +79,33 @@ def test_terms_are_read_with_their_other_forms_and_their_meaning():
         assert (found and found[0]) == use, text
 
 
+@pytest.mark.parametrize(
+    ("lesson", "text", "name", "use"),
+    [
+        ("00", "JupyterLab's user guide: cells, kernels, shortcuts.", "shortcut", None),
+        ("10", "It found a shortcut: a scanner's mark.", "shortcut", "shortcut"),
+        ("17", "a bottleneck with a shortcut around it", "shortcut", None),
+        ("02", "We average each map within the cells, and each map's maximum", "mean average precision", None),
+        ("14", "its mAP is the mean average precision", "mean average precision", "mAP"),
+        ("04", "A recycling centre's camera at the gate", "gate", None),
+        ("12", "It has gates that decide what its state keeps.", "gate", "gates"),
+        ("06", "The line hides two stages and three groups.", "stage", None),
+        ("05", "the blocks up to stage 2", "stage", "stage"),
+        ("15", "images of a head made by magnetic resonance", "head", None),
+        ("15", "Train the head first.", "head", "head"),
+        ("02", "You train the detector from random weights.", "detector", None),
+        ("10", "some are mistakes of the detector", "detector", None),
+        ("01", "He et al. found it for object detectors.", "detector", "detectors"),
+        ("15", "its average confidence should equal its accuracy", "confidence", None),
+    ],
+)
+def test_a_word_is_linked_only_where_it_means_the_term(lesson, text, name, use):
+    terms = read_terms((ROOT / "docs" / "glossary.md").read_text(encoding="utf-8"))
+    term = next(one for one in terms if one.name == name)
+    found = term.first_use(text, terms) if term.may_be_in(lesson) else None
+    assert (found and found[0]) == use
+
+
 def test_the_glossary_is_in_order_and_no_two_terms_share_a_word():
     terms = read_terms((ROOT / "docs" / "glossary.md").read_text(encoding="utf-8"))
     assert len(terms) > 80
