@@ -36,7 +36,7 @@ THEMES = {"light": LIGHT, "dark": DARK}
 # Width and height, and where the curve goes: beside the drawings, or below them on a phone.
 SHAPES = {"wide": (880, 344, 0, 0), "narrow": (440, 688, -438, 338)}
 SECONDS = 3  # a drawing
-WORDS = {2: "two", 3: "three"}
+WORDS = {3: "three", 4: "Four"}
 TEST = 500  # drawings
 MISTAKES = 1  # of the drawings shown
 LABELS = (5, 50, 250)  # per class
@@ -118,6 +118,7 @@ def draw(scenes: Sequence[Scene], accuracy: float, colours: dict[str, str], shap
         place=f"translate({across} {down})",
         total=TEST,
         right=round(accuracy * TEST),  # no percentage, which would look like one of the curve's
+        shown_in_all=WORDS[len(scenes)],
         good=WORDS[len(scenes) - MISTAKES],
         seconds=SECONDS * len(scenes),
         shown=f"{share - 2:.1f}",
@@ -218,7 +219,7 @@ text {font-size: 18px}
 <text x="24" y="60" class="dim small">It learned from 100 of each, which the course draws</text>
 <text x="24" y="80" class="dim small">itself. Of $total new ones, it gets $right right.</text>
 $scenes
-<text x="24" y="308" class="dim small turns">Here are $good that are right, then a mistake.</text>
+<text x="24" y="308" class="dim small turns">$shown_in_all in turn: $good right, then a mistake.</text>
 <g transform="$place">
 <text x="462" y="36" class="strong">And with photos of cars and trucks?</text>
 <text x="462" y="60" class="dim small">How many new photos two networks get right</text>

@@ -1,5 +1,6 @@
 """The papers around the code: citation, licences, README and CONTRIBUTING agree with what is there."""
 
+import ast
 import re
 from xml.etree import ElementTree
 
@@ -46,7 +47,11 @@ def test_the_readmes_lines_are_those_of_lesson_01():
     (code,) = re.findall(r"```python\n(.+?)```", README, re.DOTALL)
     lesson = (ROOT / "lessons/text/01_first_finetune.py").read_text(encoding="utf-8")
     lines, known = ([line.partition("  #")[0] for line in text.splitlines()] for text in (code, lesson))
-    assert len(lines) == 3 and set(lines) <= set(known)
+    imports = [line for line in lines if line.startswith("from ")]
+    assert len(lines) - len(imports) - lines.count("") == 3 and set(lines) <= set(known)
+    names = {name for line in imports for name in line.partition(" import ")[2].split(", ")}
+    used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+    assert names == used - {"dls", "learn"}, "the lines run as they stand"
 
 
 # ------------------------------------------------------------------------------------------------- the README's picture
