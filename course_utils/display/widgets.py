@@ -120,11 +120,11 @@ def status_html(sentence: str) -> str:
 
 
 def bar_html(share: float) -> str:
-    """Return a bar as long as a share, 0 to 1, of its cell; it only repeats the number beside it."""
+    """Return a bar as long as a share, 0 to 1, of its track; it only repeats the number beside it."""
     share = min(max(share, 0.0), 1.0)
-    # The theme's own blue in JupyterLab.
-    colour = "var(--jp-brand-color1,#1976d2)"
-    return f'<div aria-hidden="true" style="width:{share:.1%};height:.8em;background:{colour}"></div>'
+    colour, track = "var(--jp-brand-color1,#1976d2)", "rgba(128,128,128,.25)"  # Lab's own blue; a grey for both themes
+    bar = f'<div style="width:{share:.1%};height:.8em;background:{colour}"></div>'
+    return f'<div aria-hidden="true" style="background:{track}">{bar}</div>'
 
 
 def shares_html(shares: Sequence[tuple[str, float]]) -> str:
