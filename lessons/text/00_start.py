@@ -21,7 +21,7 @@ course = setup("00_start")
 # %% [markdown]
 # ## What the setup cell decided
 #
-# Every lesson starts with that cell. (Where the course is missing, as on Colab, it installs the course.) It chose a *device*, which does the computing; a *network*, small or large; and *images*,
+# Every lesson starts with that cell. It chose a *device*, which does the computing; a *network*, small or large; and *images*,
 # photographs where they can be had and drawings otherwise. Two lines say why. Whatever it chose, later cells are the same.
 
 # %%
@@ -33,8 +33,8 @@ ask("00.1")
 # ## Images and a network
 #
 # Here are some things that people throw away. A network gets several images at once, a
-# [*batch*](../docs/glossary.md#batch). The first time, the course looks for photos that were taken twice, and says how many
-# there are.
+# [*batch*](../docs/glossary.md#batch). The first time, the course also looks for photos that are nearly the same, and
+# says how many: with one of them in training and the other in the test, the test would be too easy.
 
 # %%
 from course_utils import data
@@ -43,7 +43,7 @@ from course_utils.plots import plot_images
 dls = data.recycling(n_per_class=20, size=64, bs=32)
 images, labels = dls.one_batch()
 shown = dls.decode_batch((images, labels), max_n=8)
-plot_images([image for image, _ in shown], [label for _, label in shown], columns=8)
+plot_images([image for image, _ in shown], [label for _, label in shown], columns=4)
 
 # %% [markdown]
 # The network has already been trained on other photos: it is [*pre-trained*](../docs/glossary.md#pre-trained). fastai's
@@ -101,10 +101,18 @@ import numpy as np
 from course_utils.display import show_result
 
 slow, middle, fast = (len(images) / np.quantile(times[2:], q) for q in (0.9, 0.5, 0.1))
-show_result(
-    f"ready: {middle:.0f} images a second on {course.device.type}; most steps between {slow:.0f} and {fast:.0f}"
-)
+speeds = f"{middle:.0f} images a second; most steps between {slow:.0f} and {fast:.0f}"
+show_result(f"ready, on {course.device.type}: {speeds}")
 found("00.4", middle)
+
+# %% [markdown]
+# How long will lesson 01 take? It fine-tunes on 240 photos for nine *epochs*, that is, nine times. The photos are larger,
+# and each epoch also measures the accuracy, so we allow three times as long for each image.
+
+# %%
+trained = 240 * 9
+seconds = 3 * trained / middle
+print(f"lesson 01 trains on {trained:,} images: at this speed about {seconds:.0f} seconds")
 
 # %% [markdown]
 # ## What the ± means
@@ -120,7 +128,8 @@ rng = np.random.default_rng(course.seed)
 experiments = rng.normal(loc=300, scale=30, size=(1000, 10))
 intervals = [mean_interval(measurements) for measurements in experiments]
 hits = sum(abs(mean - 300) <= half for mean, half in intervals)
-print(f"{hits} of 1000 intervals contain the true mean; the first is {intervals[0][0]:.0f} ± {intervals[0][1]:.0f}")
+mean, half = intervals[0]
+print(f"{hits} of 1000 intervals contain the true mean; the first is {mean:.0f} ± {half:.0f}")
 
 # %% [markdown]
 # That is a 95% interval: about 95 of 100 of them contain the true mean, and you never know whether yours is one of
@@ -161,7 +170,7 @@ ask("00.6")
 # ## What a notebook remembers
 #
 # The *kernel*, the Python process behind a notebook, keeps every name that a cell has set. Run the first cell below
-# once, and the second one *twice*.
+# once, and the second one *twice*: **Ctrl+Enter** runs a cell and stays there, while Shift+Enter goes on to the next.
 
 # %%
 runs = 0
@@ -196,8 +205,7 @@ ask("00.5")
 ask("00.8")
 
 # %% [markdown]
-# Some cells stop with an error when their result isn't what the text below them says. The last line of the error then
-# tells you what is wrong. Here is one that fails on purpose:
+# A cell that fails stops with an error, whose last line tells you what is wrong. Here is one that fails on purpose:
 
 # %% tags=["raises-exception"]
 answer = 41

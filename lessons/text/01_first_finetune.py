@@ -33,12 +33,12 @@ ask("01.1")
 # ## Three lines
 #
 # Three lines fine-tune a network; the two others measure its [*accuracy*](../docs/glossary.md#accuracy), the share of
-# images that get the right answer, before and after. We use a *test set*, images that play no part in the training.
-# `data` and `backbones.default()`, the pre-trained network, are the course's; the other functions are fastai's.
+# images that get the right answer, before and after, on a *test set*: images that play no part in the training.
+# `data` and `backbones.default()`, the pre-trained network, are the course's; the rest is fastai's.
 
 # %% [markdown]
-# Importing and training take about a minute on a laptop without a graphics card, and downloading the photos, the first
-# time, a little longer. A cell that still runs, or waits for others, shows `[*]`.
+# This takes about a minute on a laptop; downloading the photos, the first time, longer. A cell that runs or waits shows
+# `[*]`. If one row of the tables takes over half a minute, close other programs, or wait for all nine.
 
 # %%
 from fastai.vision.all import accuracy, vision_learner
@@ -50,27 +50,27 @@ from course_utils.training import ReestimateBatchNorm  # for some averages in th
 dls = data.recycling(n_per_class=40, size=72, bs=16)  # photos of 72 × 72 pixels, in batches of 16
 learn = vision_learner(dls, backbones.default(), metrics=accuracy, cbs=ReestimateBatchNorm())
 untrained = learn.validate(dl=dls.test)[1]  # the loss is [0], the accuracy [1]
-# The new layers train alone for 1 epoch, then all for 8. The learning rate, 5e-3, says how large
-# each update is; with lr_mult=3, the first layers get a third of it.
+# The new layers train alone for 1 epoch, at a learning rate of 5e-3: it says how large each update
+# is. Then all train for 8, at half of it; with lr_mult=3, the first layers get a third of the half.
 learn.fine_tune(8, 5e-3, lr_mult=3)
 tuned = learn.validate(dl=dls.test)[1]
 
 # %% tags=["result"]
 from course_utils.display import show_result
 
-before_and_after = f"{untrained:.1%} before, {tuned:.1%} after"
-show_result(f"right on {len(dls.test.dataset)} test images: {before_and_after}", expected=tuned > 2 * untrained)
+said = f"right on {len(dls.test.dataset)} test images: {untrained:.1%} before, {tuned:.1%} after"
+show_result(said, expected=tuned > 2 * untrained)
 
 # %% [markdown]
 # That was *fine-tuning*: training a network further for a new task. Each row of the tables is an *epoch*, one pass over
 # all training images. The [*loss*](../docs/glossary.md#loss) says how wrong the probabilities are, in training and on
-# *validation images*, kept for choosing settings. It can rise while `accuracy` grows: surer mistakes cost more.
+# *validation images*, for choosing settings. It can rise while `accuracy` rises: the surer a mistake, the more it costs.
 
 # %% [markdown]
 # ## Its mistakes
 #
 # A *confusion matrix* counts mistakes. Each row is a true material, each column what the network said, and right answers
-# lie on the diagonal. The stronger the colour, the larger its share of the row.
+# lie on the diagonal. A stronger colour is a larger share of the row.
 
 # %%
 from fastai.vision.all import ClassificationInterpretation
@@ -118,8 +118,8 @@ describe(by_hand, size=72)
 
 # %% [markdown]
 # Step four: *freeze* the body. Frozen weights get no updates. `vision_learner` has done that already: in the column
-# `trainable`, the head has by far the most. (What is left in the body is the subject of lesson 04, and so is
-# `batchnorm`. `output` is what a stage hands on: features × height × width, and for the head its six scores.)
+# `trainable`, the head has by far the most. Lesson 04 explains the few in the body, and the column `batchnorm`. `output` is
+# what a block hands on: features × height × width, and from the head six scores.
 
 # %% [markdown]
 # Why? The body is told how to change (by *gradients*) through the head. As long as the head is random, so is that
@@ -129,13 +129,13 @@ describe(by_hand, size=72)
 ask("01.2")
 
 # %% [markdown]
-# Step five: *train the head, then unfreeze and train everything*. The head gets the learning rate 5e-3, as above. Then
-# all of it trains at half of that, and the first layers at a third of the half: `slice(first layers, head)`.
+# Step five: *train the head, then unfreeze and train everything*, as `fine_tune` did: the head alone at 5e-3, then the head
+# at half of that and the first layers at a third of the half. `slice` names these two; layers between get one between.
 
 # %% [markdown]
-# `fit_one_cycle` takes the number of epochs and the highest learning rate. It starts at a
-# `div`-th of that, rises during a share of the steps, `pct_start`, and then falls to almost zero. `fine_tune` uses the
-# same values; lesson 06 takes them apart.
+# `fit_one_cycle` takes the epochs and the highest learning rate. Training starts at that divided by `div` (25 if not
+# given), rises to it during the share `pct_start` of the steps, and falls to almost zero. `fine_tune` uses the same values;
+# lesson 06 takes them apart.
 
 # %%
 with by_hand.no_logging():
@@ -166,7 +166,7 @@ ask("01.3")
 from course_utils.display import show_table
 from course_utils.experiments import baselines
 
-rungs = baselines(few, network, flip=True)  # flip: each method also learns from the mirrored images
+rungs = baselines(few, network, flip=True)  # mirrored images too, as in fine-tuning
 rungs["score"] = rungs.score.map("{:.1%}".format)
 show_table(rungs[["strategy", "score", "seconds"]], "Right on the test images", decimals=1)
 
@@ -193,8 +193,9 @@ found("01.5", 100 * (by_few - scratch))
 # ## Was it luck?
 #
 # Other training images and random weights would have given other numbers. So the course ran the ladder with ten
-# [*seeds*](../docs/glossary.md#seed), each with its own training images, and with learning rates that did best on
-# validation images. That took half an hour. You needn't run it: the code says how, and `recorded` reads what came out.
+# [*seeds*](../docs/glossary.md#seed), each with its own training images, at the learning rates that did best on
+# validation images (for fine-tuning with 20 labels per class 2e-2, where our run took 5e-3). That took half an hour;
+# `recorded` reads what came out.
 
 # %% tags=["recorded"]
 import pandas as pd
@@ -203,7 +204,8 @@ from course_utils.experiments import Experiment, all_rungs
 from course_utils.tasks import ImageTask
 from course_utils.training import FineTune, FromScratch
 
-RATES = {20: (2e-3, 2e-2), 60: (5e-3, 5e-3)}  # labels per class: learning rates from scratch and fine-tuned
+# labels per class: the learning rates from scratch and fine-tuned
+RATES = {20: (2e-3, 2e-2), 60: (5e-3, 5e-3)}
 
 
 # %% tags=["recorded:ladder"]
@@ -222,29 +224,32 @@ runs = recorded("01/ladder")
 runs
 
 # %% [markdown]
-# The differences below are paired: for each seed, both methods got the same training images. All seeds share one test
-# set of 431 images, so the intervals don't include the luck of the test images.
+# The column `labels` counts labelled images per class. The differences below are paired: for each seed, both methods got
+# the same training images. All seeds share one test set of 431 images, so the intervals don't include its luck.
 
 # %%
 from course_utils.display import points
 
 others = ("from scratch", "SVM on pixels", "linear probe at the best depth", "multi-depth probe")
 pairs = [("from scratch", "SVM on pixels"), *(("fine_tune", other) for other in others)]
-gaps = {labels: [points(*runs.difference(*pair, labels=labels)) for pair in pairs] for labels in (20, 60)}
-names = {"compared": [f"{first} minus {second}" for first, second in pairs]}
-show_table(pd.DataFrame(names | {f"points, {labels} labels": said for labels, said in gaps.items()}))
+table = {"points of accuracy": [f"{first} minus {second}" for first, second in pairs]}
+for labels in (20, 60):
+    gaps = [points(*runs.difference(*pair, labels=labels)) for pair in pairs]
+    table[f"{labels} labels per class"] = gaps
+show_table(pd.DataFrame(table))
 
 # %%
 from course_utils.plots import plot_learning_curve
 
 shown = ["SVM on pixels", "from scratch", "multi-depth probe", "fine_tune"]
-plot_learning_curve(runs.table[runs.table.strategy.isin(shown)], title="The pre-trained body is what pays here")
+curves = runs.table[runs.table.strategy.isin(shown)]
+plot_learning_curve(curves, title="The pre-trained body is what pays here")
 
 
 # %% [markdown]
-# In nine epochs, training from scratch doesn't match an SVM on pixels. With 20 labels per class a probe is ahead of
-# fine-tuning; with 60, ten runs can't tell. What pays is the pre-trained body; lessons 05 and 07 show when fine-tuning
-# adds to it. For the plant: 360 photos make about 70% right.
+# From scratch, nine epochs don't match an SVM on pixels. With 20 labels per class a probe is ahead of fine-tuning; with
+# 60, ten runs can't tell. What pays is the pre-trained body. The plant's verdict: 60 photos of each of six materials, 360
+# in all, are a start. About 70% are right, but three in ten still go wrong.
 
 # %% [markdown]
 # Are nine epochs too few from scratch? Here are ten more runs with 20 labels per class and four times as many epochs, at
@@ -351,7 +356,7 @@ check("01.B", learn_vehicles)
 # - Fine-tuning takes a network that was trained for one task and trains it further for another.
 # - The six steps: choose a network, prepare the data, replace the head, freeze the body, train, evaluate.
 # - The new head starts from random weights, so it is trained first, on a frozen body.
-# - A ladder of baselines on the same split tells you what an accuracy is worth. With 20 labels, a probe was ahead here.
+# - A ladder of baselines on the same split tells you what an accuracy is worth. With 20 labels per class, a probe was ahead.
 # - A classifier picks one of its classes for any image at all.
 
 # %% [markdown]
