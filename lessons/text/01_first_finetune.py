@@ -232,11 +232,11 @@ from course_utils.display import points
 
 others = ("from scratch", "SVM on pixels", "linear probe at the best depth", "multi-depth probe")
 pairs = [("from scratch", "SVM on pixels"), *(("fine_tune", other) for other in others)]
-table = {"points of accuracy": [f"{first} minus {second}" for first, second in pairs]}
+table = {"compared": [f"{first} minus {second}" for first, second in pairs]}
 for labels in (20, 60):
     gaps = [points(*runs.difference(*pair, labels=labels)) for pair in pairs]
     table[f"{labels} labels per class"] = gaps
-show_table(pd.DataFrame(table))
+show_table(pd.DataFrame(table), "Percentage points of accuracy")
 
 # %%
 from course_utils.plots import plot_learning_curve
