@@ -1,6 +1,8 @@
-"""The one check of whole numbers, for seeds, sizes and counts in every room."""
+"""The checks of numbers, for seeds, sizes, counts and rates in every room."""
 
 import operator
+from math import isfinite
+from numbers import Real
 
 LARGEST_SEED = 2**32 - 1  # NumPy's
 
@@ -22,3 +24,8 @@ def whole(value: object, least: int = 1, most: int | None = None) -> int | None:
     except TypeError:
         return None
     return number if number >= least and (most is None or number <= most) else None
+
+
+def finite(value: object) -> bool:
+    """Whether a value is a number, and neither NaN nor infinite; True is none."""
+    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)

@@ -13,6 +13,7 @@ from fastai.losses import FocalLoss
 from fastai.metrics import accuracy, error_rate, top_k_accuracy
 from torch import Tensor, nn
 
+from course_utils.arguments import finite, whole
 from course_utils.errors import CourseError
 from course_utils.surgery.blocks import BATCHNORM, blocks, evaluating
 from course_utils.surgery.forward import first_tensor
@@ -240,3 +241,19 @@ def _failure(model: nn.Module, inputs: tuple) -> tuple[str, tuple[int, ...], str
 def _reason(problem: Exception) -> str:
     """The first line of an error."""
     return (str(problem).strip().splitlines() or [type(problem).__name__])[0].rstrip(". ")
+
+
+def check_counts(least: int = 1, **counts: int) -> None:
+    """Refuse what is no whole number from `least` on: CourseError `training.bad-setting`."""
+    for name, value in counts.items():
+        if whole(value, least) is None:
+            raise CourseError(
+                f"{name} is {value!r}: give a whole number of at least {least}.", code="training.bad-setting"
+            )
+
+
+def check_above_zero(**numbers: float) -> None:
+    """Refuse what is no number above 0: CourseError `training.bad-setting`."""
+    for name, value in numbers.items():
+        if not finite(value) or not value > 0:
+            raise CourseError(f"{name} is {value!r}: give a number above 0.", code="training.bad-setting")

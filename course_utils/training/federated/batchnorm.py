@@ -42,7 +42,13 @@ def travelling(model: nn.Module, way: BatchNormWay = "averaged") -> list[str]:
 
     These are the weights that train and the running statistics that move. With "fixed", no statistics move; with
     "local" nothing of BatchNorm travels, its weights included (FedBN, Li et al. 2021).
+
+    Raises
+    ------
+    CourseError
+        For another word than these (`training.unknown-batchnorm`).
     """
+    check_way(way)
     norms = layers_of(model)
     of_norms = {f"{name}.{own}" if name else own for name, layer in norms.items() for own in layer.state_dict()}
     weights = [name for name, weight in model.named_parameters() if weight.requires_grad]
@@ -54,12 +60,14 @@ def travelling(model: nn.Module, way: BatchNormWay = "averaged") -> list[str]:
 
 def staying(model: nn.Module, way: BatchNormWay) -> list[str]:
     """List what a client trains and keeps to itself: with "local", all that is BatchNorm's."""
-    return [name for name in travelling(model, "averaged") if name not in travelling(model, "local")] * (way == "local")
+    if way != "local":
+        return []
+    shared = set(travelling(model, "local"))
+    return [name for name in travelling(model, "averaged") if name not in shared]
 
 
 def megabytes_sent(model: nn.Module, batchnorm: BatchNormWay = "averaged") -> float:
     """Return how many MB, of a million bytes each, one client sends in one round; it receives as many."""
-    check_way(batchnorm)
     own = model.state_dict()
     return sum(own[name].nbytes for name in travelling(model, batchnorm)) / 1e6
 

@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from fastai.learner import Learner
 from torch import Tensor, nn
 
-from course_utils.arguments import whole
 from course_utils.data.clients import split_among_clients
 from course_utils.errors import CourseError
 from course_utils.surgery.blocks import evaluating
@@ -28,10 +27,29 @@ class Client:
         What the network takes: normalised images, or features of a frozen body.
     labels : (n,) int Tensor
         Their classes.
+
+    Raises
+    ------
+    CourseError
+        For anything else, such as other numbers of inputs and labels (`training.bad-client`).
     """
 
     inputs: Tensor
     labels: Tensor
+
+    def __post_init__(self) -> None:
+        """Check that each input has a label, and let labels be what a loss takes."""
+        given = (self.inputs, self.labels)
+        if not all(isinstance(each, Tensor) and each.ndim for each in given) or (
+            len(self.inputs) != len(self.labels) or self.labels.ndim != 1 or self.labels.is_floating_point()
+        ):
+            told = [f"shape {tuple(x.shape)}" if isinstance(x, Tensor) else f"a {type(x).__name__}" for x in given]
+            raise CourseError(
+                f"A client has a tensor of inputs and a tensor (n,) of as many whole numbers, their classes, and these "
+                f"are {told[0]} and {told[1]}: turn them into such tensors with torch.as_tensor.",
+                code="training.bad-client",
+            )
+        object.__setattr__(self, "labels", self.labels.long())
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -60,16 +78,34 @@ def clients_of(
 
 
 def pooled(learn: Learner, split: str = "train") -> Client:
-    """Give all images of the "train", "valid" or "test" set in one place, as no single client could see them."""
-    loader = learn.dls.loaders[("train", "valid", "test").index(split)]
-    with randomness_kept(), plainly(loader) as plain:
+    """Give all images of the "train", "valid" or "test" set in one place, as no single client could see them.
+
+    Raises
+    ------
+    CourseError
+        For a set that there isn't (`training.no-such-set`).
+    """
+    loaders = dict(zip(("train", "valid", "test"), learn.dls.loaders, strict=False))
+    if split not in loaders:
+        raise CourseError(
+            f"This learner has no set {split!r}: give one of {', '.join(map(repr, loaders))}.",
+            code="training.no-such-set",
+        )
+    with randomness_kept(), plainly(loaders[split]) as plain:
         batches = [(inputs.as_subclass(Tensor), classes_of(targets)) for inputs, *targets in plain]
     inputs, labels = zip(*batches, strict=True)
     return Client(torch.cat(inputs), torch.cat(labels).to(inputs[0].device))
 
 
 def merged(clients: Sequence[Client]) -> Client:
-    """Put several clients' examples into one place: what central training would need."""
+    """Put several clients' examples into one place: what central training would need.
+
+    Raises
+    ------
+    CourseError
+        For no clients, or one without examples (`training.empty-client`).
+    """
+    check_clients(clients)
     return Client(torch.cat([each.inputs for each in clients]), torch.cat([each.labels for each in clients]))
 
 
@@ -86,22 +122,60 @@ def train_locally(
     """Train what is trainable in a network on one client's examples, by plain SGD; return the number of steps.
 
     The modules' modes are left as they are: what shall follow the batches is in training mode before.
+
+    Raises
+    ------
+    CourseError
+        For a network in which nothing trains (`training.nothing-trains`), and for a batch of one example where
+        BatchNorm needs several (`training.batch-of-one`).
     """
-    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    weights = trainable(model)
     optimiser = torch.optim.SGD(weights, lr)
     steps = 0
     for _ in range(epochs):
         for inputs, labels in client.batches(bs, generator):
             optimiser.zero_grad()
-            F.cross_entropy(model(inputs), labels).backward()
+            F.cross_entropy(_scores(model, inputs), labels).backward()
             optimiser.step()
             steps += 1
     return steps
 
 
+def trainable(model: nn.Module) -> list[nn.Parameter]:
+    """List the weights that train: CourseError `training.nothing-trains` where there are none."""
+    if weights := [weight for weight in model.parameters() if weight.requires_grad]:
+        return weights
+    raise CourseError("Nothing in this network trains: unfreeze at least its head.", code="training.nothing-trains")
+
+
+def _scores(model: nn.Module, inputs: Tensor) -> Tensor:
+    try:
+        return model(inputs)
+    except ValueError as problem:  # torch's BatchNorm, of a single vector
+        if len(inputs) > 1:
+            raise
+        raise CourseError(
+            "A batch holds a single example, and BatchNorm needs two or more: give each client more examples, a larger "
+            "bs, or batchnorm='fixed'.",
+            code="training.batch-of-one",
+        ) from problem
+
+
 @torch.no_grad()
 def recalls(model: nn.Module, examples: Client, classes: int, bs: int = 64) -> np.ndarray:
-    """Return the share of right answers in each class, (classes,), in eval mode; NaN for a class without examples."""
+    """Return the share of right answers in each class, (classes,), in eval mode; NaN for a class without examples.
+
+    Raises
+    ------
+    CourseError
+        For no examples, or one of a class beyond these (`training.nothing-to-score`).
+    """
+    if not len(examples) or int(examples.labels.max()) >= classes:
+        last = f"the labels go up to {int(examples.labels.max())}" if len(examples) else "there are no examples"
+        raise CourseError(
+            f"Right answers are counted in {classes} classes, and {last}: give examples, and a number for each class.",
+            code="training.nothing-to-score",
+        )
     with evaluating(model):
         right = torch.cat([model(part).argmax(1) for part in examples.inputs.split(bs)]) == examples.labels
     hits = torch.bincount(examples.labels[right], minlength=classes)
@@ -119,22 +193,29 @@ def accuracy(model: nn.Module, examples: Client, mix: Tensor | None = None) -> f
     mix : (classes,) Tensor, optional
         How frequent each class would be, such as `client.counts(classes)`: then the share of right answers in each
         class is weighted by it. A class without examples to test on is left out.
+
+    Raises
+    ------
+    CourseError
+        As `recalls`; and for a mix of classes that the examples lack (`training.nothing-to-score`).
     """
     counts = torch.bincount(examples.labels)
     found = torch.from_numpy(recalls(model, examples, len(counts) if mix is None else len(mix)))
     weights = (counts if mix is None else mix).cpu().double() * ~found.isnan()
+    if not weights.sum() > 0:
+        raise CourseError(
+            "None of the classes in this mix is among the examples: test on examples of the same classes.",
+            code="training.nothing-to-score",
+        )
     return float((found.nan_to_num() * weights).sum() / weights.sum())
 
 
 def check_clients(clients: Sequence[Client]) -> None:
     """Refuse no clients, and clients without examples: CourseError `training.empty-client`."""
+    if other := [type(each).__name__ for each in clients if not isinstance(each, Client)]:
+        raise CourseError(
+            f"There is a {other[0]} among the clients: make each a Client(inputs, labels).", code="training.bad-client"
+        )
     if not clients or min(map(len, clients)) < 1:
         where = "There are no clients" if not clients else f"Client {[len(c) for c in clients].index(0) + 1} has none"
         raise CourseError(f"{where}: give at least one client, each with examples.", code="training.empty-client")
-
-
-def check_counts(**counts: int) -> None:
-    """Refuse what is no whole number from 1 on: CourseError `training.bad-setting`."""
-    for name, value in counts.items():
-        if whole(value) is None:
-            raise CourseError(f"{name} is {value!r}: give a whole number of at least 1.", code="training.bad-setting")

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from course_utils.errors import CourseError
+from course_utils.training.checks import check_counts
 
 
 def labels_from_bias(gradient: Tensor, examples: int, predicted: Tensor | None = None) -> Tensor:
@@ -26,12 +27,25 @@ def labels_from_bias(gradient: Tensor, examples: int, predicted: Tensor | None =
     (classes,) Tensor of int
         Counts that sum to `examples`: the nearest whole numbers, by largest remainders.
 
+    Raises
+    ------
+    CourseError
+        For what is no gradient of a bias: another shape, NaN, or above what was predicted in every class
+        (`training.bad-gradient`); for a number of examples that is none (`training.bad-setting`).
+
     Notes
     -----
     The sign trick is from Zhao et al. 2020, "iDLG" (https://arxiv.org/abs/2001.02610), for one example.
     """
+    check_counts(examples=examples)
+    if gradient.ndim != 1 or not gradient.isfinite().all():
+        raise _bad(f"A bias has a gradient of one number for each class, and this is {_shape(gradient)}")
+    if predicted is not None and predicted.shape != gradient.shape:
+        raise _bad(f"The gradient is {_shape(gradient)}, and the predictions are {_shape(predicted)}")
     guess = torch.full_like(gradient, 1 / len(gradient)) if predicted is None else predicted
     expected = ((guess - gradient) * examples).clamp(min=0)
+    if not expected.sum() > 0:
+        raise _bad("The gradient says of each class that it wasn't in the batch")
     expected = expected * examples / expected.sum()
     counts = expected.floor()
     most = (expected - counts).argsort(descending=True)[: examples - int(counts.sum())]
@@ -54,8 +68,11 @@ def input_from_linear(weight_gradient: Tensor, bias_gradient: Tensor) -> Tensor:
     Raises
     ------
     CourseError
-        Where all of the bias's gradient is 0, so that nothing was learned (`training.no-gradient`).
+        Where all of the bias's gradient is 0, so that nothing was learned (`training.no-gradient`), and for gradients
+        of two layers, or with NaN (`training.bad-gradient`).
     """
+    if weight_gradient.ndim != 2 or weight_gradient.shape[:1] != bias_gradient.shape or bias_gradient.isnan().any():
+        raise _bad(f"A weight's gradient is {_shape(weight_gradient)}, beside {_shape(bias_gradient)} of a bias")
     row = int(bias_gradient.abs().argmax())
     if not bias_gradient[row]:
         raise CourseError(
@@ -63,3 +80,11 @@ def input_from_linear(weight_gradient: Tensor, bias_gradient: Tensor) -> Tensor:
             code="training.no-gradient",
         )
     return weight_gradient[row] / bias_gradient[row]
+
+
+def _shape(given: Tensor) -> str:
+    return f"{tuple(given.shape)}{'' if given.isfinite().all() else ' with NaN or infinity'}"
+
+
+def _bad(what: str) -> CourseError:
+    return CourseError(f"{what}: give the gradients of one layer, from one step.", code="training.bad-gradient")

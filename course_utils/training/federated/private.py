@@ -8,10 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_utils.arguments import finite
 from course_utils.errors import CourseError
-from course_utils.training.federated.clients import Client, check_counts
-
-EXTRA = "private"
+from course_utils.surgery.blocks import BATCHNORM
+from course_utils.training.checks import check_above_zero, check_counts
+from course_utils.training.federated.clients import Client, trainable
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,15 @@ class ClipAndNoise:
         The noise multiplier: the noise's standard deviation in units of `clip`. 0 clips alone, which keeps nothing
         private.
 
+    Raises
+    ------
+    CourseError
+        For settings outside of their range (`training.bad-setting`); in training, where BatchNorm would mix examples
+        (`training.mixed-examples`), and where nothing trains (`training.nothing-trains`).
+
     Notes
     -----
-    For a network without BatchNorm, which would mix examples; a head on frozen features is the usual case. Random
+    For a network without BatchNorm, or with `batchnorm="fixed"`; a head on frozen features is the usual case. Random
     numbers are torch's, which are no cryptographic ones, so this shows the cost and isn't for real secrets.
     """
 
@@ -39,15 +46,20 @@ class ClipAndNoise:
     noise: float = 1.0
 
     def __post_init__(self) -> None:
-        for name, value, good in (("clip", self.clip, self.clip > 0), ("noise", self.noise, self.noise >= 0)):
-            if not good or not math.isfinite(value):
-                least = "above 0" if name == "clip" else "of 0 or more"
-                raise CourseError(f"{name} is {value!r}: give a number {least}.", code="training.bad-setting")
+        check_above_zero(clip=self.clip)
+        _check_noise(self.noise)
 
     def __call__(
         self, model: nn.Module, client: Client, epochs: int, lr: float, *, bs: int = 16, generator: torch.Generator
     ) -> int:
         """Train on one client's examples; return the number of steps."""
+        trainable(model)
+        if any(isinstance(layer, BATCHNORM) and layer.training for layer in model.modules()):
+            raise CourseError(
+                "BatchNorm mixes the examples of a batch, so no gradient belongs to one of them: give federate "
+                "batchnorm='fixed', or train a head on frozen features.",
+                code="training.mixed-examples",
+            )
         weights = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
         bs = min(bs, len(client))
         steps = epochs * steps_an_epoch(len(client), bs)
@@ -76,7 +88,9 @@ def clipped_sums(model: nn.Module, inputs: Tensor, labels: Tensor, clip: float) 
     def loss(own: dict[str, Tensor], example: Tensor, label: Tensor) -> Tensor:
         return F.cross_entropy(torch.func.functional_call(model, own, (example[None],)), label[None])
 
-    each: dict[str, Tensor] = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0, 0))(weights, inputs, labels)
+    each: dict[str, Tensor] = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0, 0), randomness="different")(
+        weights, inputs, labels
+    )
     lengths = torch.stack([own.flatten(1).norm(dim=1) for own in each.values()]).norm(dim=0)
     scale = (clip / lengths.clamp(min=1e-12)).clamp(max=1)
     return {name: torch.tensordot(scale, own, 1) for name, own in each.items()}
@@ -99,9 +113,12 @@ def epsilon(examples: int, bs: int, epochs: int, noise: float, delta: float) -> 
     Raises
     ------
     CourseError
-        Where opacus is missing (`training.no-opacus`), and for a δ that is no probability (`training.bad-setting`).
+        Where opacus is missing (`training.no-opacus`), and for counts below 1, noise below 0, or a δ that is no
+        probability (`training.bad-setting`).
     """
-    if not 0 < delta < 1:
+    check_counts(examples=examples, bs=bs, epochs=epochs)
+    _check_noise(noise)
+    if not finite(delta) or not 0 < delta < 1:
         raise CourseError(f"delta is {delta!r}: give a number between 0 and 1.", code="training.bad-setting")
     bs = min(bs, examples)
     rdp, orders = _accounting()
@@ -122,12 +139,18 @@ def noise_for(examples: int, bs: int, epochs: int, wanted: float, delta: float) 
         As `epsilon`; and for an ε that isn't above 0, or that no noise up to 1,000 reaches (`training.bad-setting`).
     """
     low, high = 0.1, 1000.0
-    if not wanted > 0 or epsilon(examples, bs, epochs, high, delta) > wanted:
+    check_above_zero(wanted=wanted)
+    if epsilon(examples, bs, epochs, high, delta) > wanted:
         raise CourseError(f"ε = {wanted!r} can't be had: give a larger number.", code="training.bad-setting")
     while high / low > 1.01:
         middle = math.sqrt(low * high)
         low, high = (low, middle) if epsilon(examples, bs, epochs, middle, delta) <= wanted else (middle, high)
     return high
+
+
+def _check_noise(noise: float) -> None:
+    if not finite(noise) or noise < 0:
+        raise CourseError(f"noise is {noise!r}: give a number of 0 or more.", code="training.bad-setting")
 
 
 def _accounting() -> tuple[Any, list[float]]:

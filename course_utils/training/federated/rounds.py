@@ -3,15 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from math import isfinite
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from course_utils.arguments import finite
 from course_utils.errors import CourseError
+from course_utils.training.checks import check_above_zero, check_counts
 from course_utils.training.federated.averaging import Average, weighted_average
 from course_utils.training.federated.batchnorm import (
     BatchNormWay,
@@ -22,7 +22,7 @@ from course_utils.training.federated.batchnorm import (
     staying,
     travelling,
 )
-from course_utils.training.federated.clients import Client, check_clients, check_counts, train_locally
+from course_utils.training.federated.clients import Client, check_clients, train_locally, trainable
 
 State = Mapping[str, Tensor]
 Attack = Callable[[State, State], State]  # what was received, what honest training made of it -> what is sent
@@ -102,7 +102,7 @@ def federate(
     average : callable
         `weighted_average`, `coordinate_median`, `trimmed_mean`, or another function of states and sizes.
     attacks : mapping of int to callable, optional
-        Clients that don't send what they trained, such as `{0: flipped(10)}`.
+        Clients that don't send what they trained, by their place from 0 on, such as `{0: flipped(10)}`.
     train : callable
         How a client trains; it takes what `train_locally` takes.
     seed : int
@@ -114,15 +114,23 @@ def federate(
     ------
     CourseError
         For settings outside of their range (`training.bad-setting`, `training.unknown-batchnorm`), clients without
-        examples (`training.empty-client`), a network in which nothing trains (`training.nothing-trains`).
+        examples (`training.empty-client`), a network in which nothing trains (`training.nothing-trains`), an attack by
+        a client that there isn't (`training.unknown-client`).
     """
     check_clients(clients)
     check_way(batchnorm)
     check_counts(rounds=rounds, epochs=epochs, bs=bs)
-    _check_numbers(lr, fraction, dropout)
+    check_counts(0, seed=seed)
+    check_above_zero(lr=lr)
+    _check_shares(fraction, dropout)
+    trainable(model)
     names = travelling(model, batchnorm)
     if not names:
-        raise CourseError("Nothing in this network trains: unfreeze at least its head.", code="training.nothing-trains")
+        raise CourseError(
+            "Only BatchNorm trains in this network, and it stays with the clients: unfreeze at least the head.",
+            code="training.nothing-trains",
+        )
+    _check_functions(average, attacks or {}, len(clients))
     own = [{name: model.state_dict()[name].clone() for name in staying(model, batchnorm)} for _ in clients]
     done = Federation(model, megabytes_sent(model, batchnorm), kept=own if own[0] else [])
     rng = np.random.default_rng(seed)
@@ -167,11 +175,24 @@ def order_of(seed: int, number: int, client: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(np.random.SeedSequence([seed, number, client]).generate_state(1)[0]))
 
 
-def _check_numbers(lr: float, fraction: float, dropout: float) -> None:
+def _check_shares(fraction: float, dropout: float) -> None:
     for name, value, good, said in (
-        ("lr", lr, lambda x: x > 0, "a number above 0"),
         ("fraction", fraction, lambda x: 0 < x <= 1, "a share above 0, up to 1"),
         ("dropout", dropout, lambda x: 0 <= x < 1, "a probability from 0 to below 1"),
     ):
-        if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value) or not good(value):
+        if not finite(value) or not good(value):
             raise CourseError(f"{name} is {value!r}: give {said}.", code="training.bad-setting")
+
+
+def _check_functions(average: Any, attacks: Mapping[int, Attack], clients: int) -> None:
+    if not callable(average):
+        raise CourseError(
+            f"average is {average!r}: give a function, such as federated.coordinate_median.",
+            code="training.bad-setting",
+        )
+    if unknown := [client for client in attacks if client not in range(clients)]:
+        raise CourseError(
+            f"There is no client {unknown[0]!r} to attack with: the {clients} clients are counted from 0 to "
+            f"{clients - 1}.",
+            code="training.unknown-client",
+        )

@@ -5,10 +5,20 @@ import math
 import numpy as np
 import pytest
 import torch
+from support.errors import refused
 from support.learners import digits_learner
 from torch import nn
 
-from course_utils.training.federated import Client, accuracy, clients_of, merged, pooled, recalls, through
+from course_utils.training.federated import (
+    Client,
+    accuracy,
+    clients_of,
+    merged,
+    pooled,
+    recalls,
+    through,
+    train_locally,
+)
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +65,43 @@ def test_the_network_keeps_its_mode():
     model = nn.Sequential(nn.BatchNorm1d(3)).train()
     recalls(model, Client(torch.randn(5, 3), torch.tensor([0, 1, 2, 0, 1])), 3)
     assert model.training and model[0].training
+
+
+BAD = {
+    "more inputs": (torch.randn(5, 3), torch.zeros(3, dtype=torch.long), "(5, 3)"),
+    "fewer inputs": (torch.randn(2, 3), torch.zeros(3, dtype=torch.long), "(2, 3)"),
+    "one-hot labels": (torch.randn(3, 3), torch.eye(3).long(), "(3, 3)"),
+    "shares as labels": (torch.randn(3, 3), torch.rand(3), "whole numbers"),
+    "arrays": (np.zeros((3, 3)), np.zeros(3, int), "a ndarray"),
+}
+
+
+@pytest.mark.parametrize(("inputs", "labels", "fact"), BAD.values(), ids=BAD)
+def test_what_is_no_client_is_refused(inputs, labels, fact):
+    with refused("training.bad-client", fact, "as_tensor"):
+        Client(inputs, labels)
+
+
+def test_labels_of_any_whole_type_are_trained_on():
+    model, client = nn.Linear(3, 2), Client(torch.randn(4, 3), torch.tensor([0, 1, 0, 1], dtype=torch.int32))
+    assert train_locally(model, client, 1, 0.1, generator=torch.Generator()) == 1
+    assert accuracy(model, Client(client.inputs, model(client.inputs).argmax(1).short())) == 1
+
+
+def test_what_cannot_be_scored_is_refused():
+    asked = Client(torch.tensor([0, 1, 2]), torch.tensor([0, 0, 2]))
+    with refused("training.nothing-to-score", "in 2 classes", "up to 2"):
+        recalls(Fixed(), asked, 2)
+    with refused("training.nothing-to-score", "in 2 classes"):
+        accuracy(Fixed(), asked, torch.ones(2))
+    with refused("training.nothing-to-score", "None of the classes"):
+        accuracy(Fixed(), asked, torch.tensor([0, 4, 0]))
+    with refused("training.nothing-to-score", "no examples"):
+        accuracy(Fixed(), Client(torch.zeros(0), torch.zeros(0, dtype=torch.long)))
+    with refused("training.empty-client", "no clients"):
+        merged([])
+
+
+def test_a_set_that_there_is_not_is_named(learn):
+    with refused("training.no-such-set", "'validation'", "'train', 'valid'"):
+        pooled(learn, "validation")

@@ -58,3 +58,28 @@ def test_of_a_batch_only_a_mixture_comes_back():
 def test_nothing_learned_tells_nothing():
     with refused("training.no-gradient", "0 everywhere"):
         input_from_linear(torch.zeros(3, 5), torch.zeros(3))
+
+
+REFUSED = {
+    "the weight's": (lambda: labels_from_bias(torch.rand(3, 8), 4), "training.bad-gradient", "(3, 8)"),
+    "NaN": (lambda: labels_from_bias(torch.full((3,), torch.nan), 4), "training.bad-gradient", "NaN"),
+    "others' predictions": (
+        lambda: labels_from_bias(torch.zeros(3), 4, torch.ones(2)),
+        "training.bad-gradient",
+        "predictions are (2,)",
+    ),
+    "no class": (lambda: labels_from_bias(torch.ones(3), 4), "training.bad-gradient", "of each class"),
+    "no examples": (lambda: labels_from_bias(torch.zeros(3), 0), "training.bad-setting", "examples is 0"),
+    "two layers": (lambda: input_from_linear(torch.rand(3, 8), torch.rand(4)), "training.bad-gradient", "(4,)"),
+    "NaN beside": (
+        lambda: input_from_linear(torch.rand(3, 8), torch.full((3,), torch.nan)),
+        "training.bad-gradient",
+        "NaN",
+    ),
+}
+
+
+@pytest.mark.parametrize(("ask", "code", "fact"), REFUSED.values(), ids=REFUSED)
+def test_what_is_no_gradient_of_a_last_layer_is_refused(ask, code, fact):
+    with refused(code, fact):
+        ask()

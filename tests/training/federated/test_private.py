@@ -110,12 +110,37 @@ def test_the_noise_for_an_epsilon_is_just_enough(wanted):
 
 
 def test_bad_settings_are_refused():
-    for how in ({"clip": 0}, {"clip": math.inf}, {"noise": -1}):
+    for how in ({"clip": 0}, {"clip": math.inf}, {"clip": "1"}, {"noise": -1}, {"noise": None}):
         with refused("training.bad-setting", *how):
             ClipAndNoise(**how)
-    for delta in (0, 1):
-        with refused("training.bad-setting", "delta"):
-            epsilon(10, 5, 1, 1, delta)
+    good = {"examples": 10, "bs": 5, "epochs": 1, "noise": 1.0, "delta": 1e-3}
+    wrong = {"examples": (0,), "bs": (0, "16"), "epochs": (0, 1.5), "noise": (-1, math.nan), "delta": (0, 1, "small")}
+    for name, values in wrong.items():
+        for value in values:
+            with refused("training.bad-setting", f"{name} is {value!r}"):
+                epsilon(**good | {name: value})
+    for wanted in (0, math.inf):
+        with refused("training.bad-setting", "wanted"):
+            noise_for(10, 5, 1, wanted, 1e-3)
+
+
+def test_batchnorm_is_refused_while_it_mixes_examples():
+    them = [Client(torch.randn(6, 8), torch.randint(0, 3, (6,)))]
+    model = nn.Sequential(nn.BatchNorm1d(8), head())
+    with refused("training.mixed-examples", "batchnorm='fixed'"):
+        federate(model, them, rounds=1, lr=0.1, train=ClipAndNoise())
+    assert federate(model, them, rounds=1, lr=0.1, batchnorm="fixed", train=ClipAndNoise()).steps == 1
+    with refused("training.nothing-trains"):
+        ClipAndNoise()(head().requires_grad_(False), them[0], 1, 0.1, generator=torch.Generator())
+
+
+def test_dropout_drops_for_each_example_by_itself():
+    model, inputs, labels = nn.Sequential(nn.Dropout(0.5), head()), torch.ones(40, 8), torch.zeros(40, dtype=torch.long)
+    alike = clipped_sums(model.eval(), inputs, labels, 1e9)["1.weight"]
+    torch.manual_seed(0)
+    several = clipped_sums(model.train(), inputs, labels, 1e9)["1.weight"]
+    assert alike[0].std() < 1e-4, "the same gradient at each of eight equal inputs"
+    assert 0.02 < (several[0] / several[0].mean()).std() < 0.5, "and with dropout, another average of forty draws"
 
 
 def test_a_missing_opacus_is_named(monkeypatch):

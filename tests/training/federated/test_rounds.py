@@ -221,6 +221,9 @@ def test_batches_hold_every_example_once_and_are_of_nearly_equal_size():
         ({"fraction": 0}, "fraction"),
         ({"fraction": 1.1}, "fraction"),
         ({"dropout": 1}, "dropout"),
+        ({"seed": None}, "seed is None"),
+        ({"seed": -1}, "seed is -1"),
+        ({"average": "median"}, "average is 'median'"),
     ],
 )
 def test_settings_outside_of_their_range_are_refused(how, fact):
@@ -237,3 +240,24 @@ def test_what_cannot_train_is_refused():
         federate(network(), clients(3), rounds=1, lr=0.1, batchnorm="frozen")
     with refused("training.nothing-trains"):
         federate(network().requires_grad_(False), clients(3), rounds=1, lr=0.1, batchnorm="fixed")
+    with refused("training.nothing-trains", "unfreeze"):
+        federate(network().requires_grad_(False), clients(3), rounds=1, lr=0.1)  # its statistics alone would move
+    only_norm = network().requires_grad_(False)
+    only_norm[1].requires_grad_(True)
+    with refused("training.nothing-trains", "stays with the clients"):
+        federate(only_norm, clients(3), rounds=1, lr=0.1, batchnorm="local")
+    with refused("training.unknown-client", "client 2", "from 0 to 1"):
+        federate(network(), clients(3, 3), rounds=1, lr=0.1, attacks={2: flipped()})
+    with refused("training.bad-client", "tuple"):
+        federate(network(), [(torch.zeros(3, 3), torch.zeros(3))], rounds=1, lr=0.1)
+    with refused("training.unknown-batchnorm", "'own'"):
+        travelling(network(), "own")
+
+
+@pytest.mark.parametrize(("sizes", "bs"), [((1, 4), 16), ((3,), 2)])
+def test_a_batch_of_one_example_is_refused_where_batchnorm_needs_more(sizes, bs):
+    model = nn.Sequential(nn.Linear(8, 6), nn.BatchNorm1d(6), nn.Linear(6, 3))
+    them = [Client(torch.randn(size, 8), torch.zeros(size, dtype=torch.long)) for size in sizes]
+    with refused("training.batch-of-one", "batchnorm='fixed'"):
+        federate(model, them, rounds=1, lr=0.1, bs=bs)
+    assert federate(model, them, rounds=1, lr=0.1, bs=bs, batchnorm="fixed").steps >= 1
