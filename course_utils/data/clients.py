@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from course_utils.arguments import whole
+from course_utils.data.options import check_labels, check_whole_number
 from course_utils.errors import CourseError
 
 TRIES = 1000  # draws until every client has enough
@@ -43,7 +44,8 @@ def split_among_clients(
     ------
     CourseError
         For an alpha that isn't above 0 (`data.bad-alpha`), for a number of clients or examples that is none
-        (`data.bad-clients`), for more clients than examples, each with `least` (`data.too-many-clients`), and where a
+        (`data.bad-clients`), for labels that are no list of classes (`data.bad-labels`) or a seed that is none
+        (`data.bad-number`), for more clients than examples, each with `least` (`data.too-many-clients`), and where a
         client remains with fewer than `least` in a thousand draws (`data.empty-client`).
 
     Notes
@@ -51,7 +53,8 @@ def split_among_clients(
     The division of Yurochkin et al. 2019 (https://arxiv.org/abs/1905.12022), with new draws for clients that would be
     empty, as in Li et al. 2022 (https://arxiv.org/abs/2102.02079). Clients differ in size too.
     """
-    labels = np.asarray(labels)
+    labels = check_labels(labels)
+    seed = check_whole_number("seed", seed, least=0)
     if isinstance(alpha, bool) or not isinstance(alpha, Real) or not alpha > 0:
         raise CourseError(
             f"alpha is {alpha!r}: give a number above 0, such as 0.3, or math.inf for equal shares.",
@@ -103,7 +106,19 @@ def label_counts(labels: Sequence[int] | np.ndarray, parts: Sequence[np.ndarray]
         What `split_among_clients` gave.
     vocab : sequence of str
         The names of the classes.
+
+    Raises
+    ------
+    CourseError
+        For a label that isn't an index into `vocab` (`data.bad-labels`).
     """
-    labels = np.asarray(labels)
+    labels = check_labels(labels)
+    if len(labels) and (labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= len(vocab)):
+        wrong = next(label for label in labels.tolist() if label not in range(len(vocab)))
+        raise CourseError(
+            f"There is a label {wrong!r} and vocab names {len(vocab)} classes: give whole numbers from 0 to "
+            f"{len(vocab) - 1}, the place of each example's class in vocab.",
+            code="data.bad-labels",
+        )
     counts = [np.bincount(labels[part], minlength=len(vocab)) for part in parts]
     return pd.DataFrame(counts, columns=list(vocab), index=pd.RangeIndex(1, len(parts) + 1, name="client"))

@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any
 
+import numpy as np
+
 from course_utils import environment
 from course_utils.arguments import whole
 from course_utils.errors import CourseError
@@ -75,6 +77,21 @@ def check_whole_number(name: str, value: Any, least: int = 1) -> int:
     if number is None:
         raise CourseError(f"{name} is {value!r}: give a whole number of at least {least}.", code="data.bad-number")
     return number
+
+
+def check_labels(labels: Any) -> np.ndarray:
+    """Return the class of each example as an array (n,); raise CourseError `data.bad-labels` where that isn't given."""
+    found = np.asarray(labels.cpu() if hasattr(labels, "cpu") else labels)
+    if found.ndim != 1:
+        raise CourseError(
+            f"labels have shape {found.shape}: give one class number for each example.", code="data.bad-labels"
+        )
+    if found.dtype.kind == "f" and np.isnan(found).any():
+        raise CourseError(
+            f"The label of example {int(np.isnan(found).argmax()):,} is NaN: give each a class, or leave it out.",
+            code="data.bad-labels",
+        )
+    return found
 
 
 def _check_no_empty_set(split: Any) -> None:

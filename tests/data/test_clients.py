@@ -85,3 +85,23 @@ def test_a_client_that_would_stay_empty_is_refused():
     """A single class is given whole to one client, as alpha goes to 0."""
     with refused("data.empty-client", "0.001", "10 clients"):
         split_among_clients(np.zeros(40, int), 10, 0.001)
+
+
+@pytest.mark.parametrize(
+    ("labels", "fact"), [(np.eye(6)[LABELS], "(240, 6)"), ([0, 1, math.nan, 1], "example 2 is NaN")]
+)
+def test_what_is_no_list_of_classes_is_refused(labels, fact):
+    with refused("data.bad-labels", fact):
+        split_among_clients(labels, 2, 0.5)
+
+
+@pytest.mark.parametrize("seed", [None, -1, 1.5])
+def test_a_seed_that_is_none_is_refused(seed):
+    with refused("data.bad-number", f"seed is {seed!r}"):
+        split_among_clients(LABELS, 2, 0.5, seed=seed)
+
+
+@pytest.mark.parametrize(("labels", "wrong"), [([0, 1, 2], "2"), ([0, -1], "-1"), (["glass", "metal"], "'glass'")])
+def test_labels_that_vocab_does_not_name_are_refused(labels, wrong):
+    with refused("data.bad-labels", f"a label {wrong}", "2 classes"):
+        label_counts(labels, [np.arange(len(labels))], ["glass", "metal"])

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_utils.data.options import check_whole_number
+from course_utils.data.options import check_labels, check_whole_number
 from course_utils.errors import CourseError
 
 
@@ -73,19 +73,15 @@ def sample_episodes(
     Raises
     ------
     CourseError
-        `data.bad-number`; `data.too-few-classes` for more ways than classes; `data.too-few-items` where a class hasn't
-        examples enough for shots and queries.
+        `data.bad-number`, `data.bad-labels`; `data.too-few-classes` for more ways than classes; `data.too-few-items`
+        where a class hasn't examples enough for shots and queries.
     """
     ways, shots, queries, count = (
         check_whole_number(name, value)
         for name, value in {"ways": ways, "shots": shots, "queries": queries, "count": count}.items()
     )
     seed = check_whole_number("seed", seed, least=0)
-    classes = np.asarray(labels)
-    if classes.ndim != 1:
-        raise CourseError(
-            f"labels have shape {classes.shape}: give one class number for each example.", code="data.bad-labels"
-        )
+    classes = check_labels(labels)
     kinds, sizes = np.unique(classes, return_counts=True)
     if ways > len(kinds):
         raise CourseError(

@@ -24,7 +24,7 @@ def plot_clients(counts: pd.DataFrame, *, title: str | None = None, alt: str | N
     Raises
     ------
     CourseError
-        For a table without clients, classes or examples, or with counts below 0 (`plots.no-counts`).
+        For what is no table of counts, or one without clients, classes or examples (`plots.no-counts`).
     """
     figure, axis = clients_figure(counts)
     columns, rows = np.meshgrid(range(counts.shape[1]), range(counts.shape[0]))
@@ -37,16 +37,18 @@ def plot_clients(counts: pd.DataFrame, *, title: str | None = None, alt: str | N
 
 def clients_figure(counts: pd.DataFrame) -> tuple[Figure, Axes]:
     """Draw the empty grid: a row for each client, with its number of examples, and a column for each class."""
-    values = counts.to_numpy()
-    if not values.size or values.min() < 0 or not values.sum():
+    values = np.asarray(counts)
+    good = isinstance(counts, pd.DataFrame) and values.dtype.kind in "iuf" and values.size
+    if not good or not values.min() >= 0 or not values.sum():
+        shape = f"table of {values.shape[0]} clients and {values.shape[1]} classes" if values.ndim == 2 else "value"
         raise CourseError(
-            f"This table of {counts.shape[0]} clients and {counts.shape[1]} classes counts no examples, or fewer than "
-            "none: give what label_counts returns.",
+            f"This {shape} holds no counts of examples, or counts below 0: give what label_counts returns.",
             code="plots.no-counts",
         )
     figure = Figure(figsize=(2.6 + 0.62 * values.shape[1], 1.2 + 0.3 * values.shape[0]), layout="constrained")
     axis = figure.subplots()
-    axis.set_xticks(range(values.shape[1]), counts.columns, rotation=30 if max(map(len, counts.columns)) > 3 else 0)
+    classes = list(map(str, counts.columns))
+    axis.set_xticks(range(values.shape[1]), classes, rotation=30 if max(map(len, classes)) > 3 else 0)
     axis.set_yticks(range(values.shape[0]), [f"{name}" for name in counts.index])
     axis.set(
         xlim=(-0.6, values.shape[1] - 0.4), ylim=(values.shape[0] - 0.4, -0.6), ylabel=counts.index.name or "client"
@@ -66,5 +68,6 @@ def said(counts: pd.DataFrame) -> str:
     told = []
     for name, row in counts.iterrows():
         own = row[row > 0].sort_values(ascending=False, kind="stable")
-        told.append(f"{counts.index.name or 'client'} {name}: {', '.join(f'{n} {label}' for label, n in own.items())}")
+        told_of = [f"{n} {label if isinstance(label, str) else f'of {label}'}" for label, n in own.items()]
+        told.append(f"{counts.index.name or 'client'} {name}: {', '.join(told_of)}")
     return f"{'; '.join(told)}."

@@ -65,3 +65,5 @@ def test_what_cannot_be_drawn_is_refused_in_a_sentence(options, code, fact):
 def test_labels_of_several_numbers_are_refused():
     with refused("data.bad-labels", "(63, 1)"):
         data.sample_episodes(LABELS[:, None])
+    with refused("data.bad-labels", "example 1 is NaN"):
+        data.sample_episodes([0.0, float("nan"), 1.0], 2, 1, 1)

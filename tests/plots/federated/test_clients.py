@@ -1,5 +1,7 @@
 """Who has what: areas as the counts, a row a client, a text that says all, and refusals."""
 
+import math
+
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
@@ -35,7 +37,19 @@ def test_titles_can_be_given(drawn):
     assert drawn[1][1] == "my words"
 
 
-@pytest.mark.parametrize("table", [COUNTS * 0, COUNTS[:0], -COUNTS, pd.DataFrame(index=[1, 2])])
+@pytest.mark.parametrize(
+    "table", [COUNTS * 0, COUNTS[:0], -COUNTS, pd.DataFrame(index=[1, 2]), COUNTS * math.nan, COUNTS.astype(str)]
+)
 def test_a_table_without_examples_is_refused(table):
     with refused("plots.no-counts", f"{len(table)} clients"):
         plot_clients(table)
+
+
+def test_what_is_no_table_is_refused():
+    with refused("plots.no-counts", "label_counts"):
+        plot_clients([8, 2])
+
+
+def test_classes_may_be_numbers(drawn):
+    plot_clients(COUNTS.set_axis([0, 1], axis=1))
+    assert "client 1: 8 of 0, 2 of 1" in drawn[0][1]
