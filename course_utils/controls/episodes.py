@@ -11,6 +11,7 @@ from course_utils.display.figures import figure_html
 from course_utils.display.widgets import show_control, status_html
 from course_utils.errors import CourseError
 from course_utils.plots.writing.episodes import episode_figure
+from course_utils.training.few_shot.scoring import check_examples
 
 MOST = 12  # figures in all
 
@@ -25,6 +26,12 @@ class EpisodeSlider:
         episodes: Mapping[str, Episodes],
         compare: Callable[[Tensor, Tensor], Tensor],
     ):
+        if not isinstance(episodes, Mapping):
+            raise CourseError(
+                f"Episodes come by a name for their size and these are a {type(episodes).__name__}: give a dictionary, "
+                'such as {"5-way 1-shot": episodes}.',
+                code="controls.no-names",
+            )
         if not 0 < sum(map(len, episodes.values())) <= MOST:
             raise CourseError(
                 f"There are {sum(map(len, episodes.values()))} episodes to draw: give 1 to {MOST} in all.",
@@ -34,6 +41,7 @@ class EpisodeSlider:
         self.pages: dict[str, tuple[str, str]] = {}
         for name, several in episodes.items():
             for number, one in enumerate(several, 1):
+                check_examples(features, one)
                 scores = compare(features[one.support], features[one.queries])
                 figure, told = episode_figure(images, one, scores)
                 self.pages[f"{name}, episode {number}"] = figure_html(figure, f"{name}. {told}"), told
@@ -76,6 +84,6 @@ def episode_slider(
     Raises
     ------
     CourseError
-        `controls.too-many-episodes`; those of `plot_episode`.
+        `controls.too-many-episodes`, `controls.no-names`; those of `plot_episode` and `few_shot.score_by_comparing`.
     """
     return EpisodeSlider(images, features, episodes, compare)

@@ -38,3 +38,11 @@ def test_wrong_answers_are_counted():
 def test_too_many_episodes_are_refused(count):
     with refused("controls.too-many-episodes", f"There are {count} episodes"):
         episode_slider(IMAGES, FEATURES, {"three": sample_episodes(LABELS, 3, 1, 2, 13)} if count else {}, nearest_mean)
+
+
+def test_what_is_no_dictionary_or_of_other_examples_is_refused():
+    drawn = sample_episodes(LABELS, 3, 1, 2, 2)
+    with refused("controls.no-names", "Episodes", "5-way 1-shot"):
+        episode_slider(IMAGES, FEATURES, drawn, nearest_mean)
+    with refused("training.not-these-examples", "there are 3"):
+        episode_slider(IMAGES, FEATURES[:3], {"three": drawn}, nearest_mean)

@@ -39,7 +39,8 @@ def plot_episode(
     Raises
     ------
     CourseError
-        `plots.too-many-classes`; `plots.lengths-differ` where the scores are of other queries.
+        `plots.too-many-classes`; `plots.lengths-differ` where the scores are of other queries, or there are fewer
+        images than the episode was drawn from.
     """
     figure, told = episode_figure(images, episode, scores, title=title)
     show(figure, alt or told)
@@ -55,6 +56,12 @@ def episode_figure(
         raise CourseError(
             f"An episode of {ways} classes doesn't fit into a figure: give one of at most {2 * ROWS}.",
             code="plots.too-many-classes",
+        )
+    if (last := int(max(support.max(), queries.max()))) >= len(images):
+        raise CourseError(
+            f"The episode names image {last:,} and there are {len(images):,}: draw it from the labels of these very "
+            "images.",
+            code="plots.lengths-differ",
         )
     taken = None if scores is None else to_numpy(scores)[0].argmax(-1)
     if taken is not None and taken.shape != queries.shape:

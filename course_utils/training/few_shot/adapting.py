@@ -7,6 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, grad
 
+from course_utils.errors import CourseError
+from course_utils.training.checks import check_counts
+
 Weights = Mapping[str, Tensor]
 
 
@@ -28,7 +31,7 @@ def adapt(
     lr : float
         The learning rate.
     steps : int
-        How many; each sees all support examples.
+        How many, or 0; each sees all support examples.
     part : "all" or "head"
         What moves.
 
@@ -36,10 +39,20 @@ def adapt(
     -------
     dict of str to tensor
         The weights after the steps.
+
+    Raises
+    ------
+    CourseError
+        `training.bad-part`, `training.bad-setting`; `training.no-head` where the head shall move and there is none.
     """
+    check_counts(0, steps=steps)
+    if part not in ("all", "head"):
+        raise CourseError(f"part is {part!r}: give 'all' or 'head'.", code="training.bad-part")
     ways, shots = support.shape[:2]
-    labels = torch.arange(ways).repeat_interleave(shots)
+    labels = torch.arange(ways, device=support.device).repeat_interleave(shots)
     moving = {name: value for name, value in weights.items() if part == "all" or name.startswith("head.")}
+    if not moving:
+        raise no_head(network)
     still = {name: value for name, value in weights.items() if name not in moving}
     given = support.flatten(0, 1)
 
@@ -50,6 +63,14 @@ def adapt(
         slopes = grad(loss)(moving)
         moving = {name: value - lr * slopes[name] for name, value in moving.items()}
     return still | moving
+
+
+def no_head(network: nn.Module) -> CourseError:
+    """Say that a network has no head of its own."""
+    return CourseError(
+        f"This {type(network).__name__} has no linear layer called head: take few_shot.with_new_head.",
+        code="training.no-head",
+    )
 
 
 def scores_after_adapting(

@@ -4,6 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from course_utils.errors import CourseError
+from course_utils.training.checks import check_above_zero
+
 STEPS = 100  # of Newton's kin, for a logistic regression
 
 
@@ -23,7 +26,13 @@ def nearest_neighbour(support: Tensor, queries: Tensor, cosine: bool = False) ->
     -------
     (episodes, ways, queries, ways) tensor
         Scores: minus the squared distance.
+
+    Raises
+    ------
+    CourseError
+        `training.bad-features` for features of other shapes.
     """
+    support, queries = _checked(support, queries)
     support, queries = (F.normalize(each, dim=-1) if cosine else each for each in (support, queries))
     ways, shots = support.shape[1:3]
     distances = torch.cdist(queries.flatten(1, 2), support.flatten(1, 2)).square()
@@ -36,6 +45,7 @@ def nearest_mean(support: Tensor, queries: Tensor, cosine: bool = False) -> Tens
     Source: Snell, Swersky and Zemel 2017, "Prototypical Networks for Few-shot Learning". Takes and gives what
     `nearest_neighbour` does.
     """
+    support, queries = _checked(support, queries)
     support, queries = (F.normalize(each, dim=-1) if cosine else each for each in (support, queries))
     means = support.mean(2)
     if cosine:
@@ -59,13 +69,20 @@ def logistic_regression(support: Tensor, queries: Tensor, strength: float = 1.0)
     -------
     (episodes, ways, queries, ways) tensor
         Scores.
+
+    Raises
+    ------
+    CourseError
+        `training.bad-features`; `training.bad-setting` for a strength that isn't above 0.
     """
+    check_above_zero(strength=strength)
+    support, queries = _checked(support.detach(), queries)
     support, queries = F.normalize(support, dim=-1), F.normalize(queries, dim=-1)
     episodes, ways, shots, features = support.shape
     given = support.flatten(1, 2)
-    labels = torch.arange(ways).repeat_interleave(shots).repeat(episodes)
-    weights = torch.zeros(episodes, features, ways, requires_grad=True)
-    bias = torch.zeros(episodes, 1, ways, requires_grad=True)
+    labels = torch.arange(ways, device=given.device).repeat_interleave(shots).repeat(episodes)
+    weights = given.new_zeros(episodes, features, ways).requires_grad_()
+    bias = given.new_zeros(episodes, 1, ways).requires_grad_()
     search = torch.optim.LBFGS([weights, bias], max_iter=STEPS, line_search_fn="strong_wolfe", tolerance_grad=1e-5)
 
     def loss() -> Tensor:
@@ -79,3 +96,16 @@ def logistic_regression(support: Tensor, queries: Tensor, strength: float = 1.0)
         search.step(loss)  # type: ignore[arg-type]
     scores = queries.flatten(1, 2) @ weights.detach() + bias.detach()
     return scores.unflatten(1, queries.shape[1:3])
+
+
+def _checked(support: Tensor, queries: Tensor) -> tuple[Tensor, Tensor]:
+    """Refuse features that don't fit; let whole numbers and half precision, which lack some functions, be floats."""
+    given = (support, queries)
+    if any(each.ndim != 4 for each in given) or (len(support), support.shape[3]) != (len(queries), queries.shape[3]):
+        raise CourseError(
+            "Features come as (episodes, ways, shots, features) and (episodes, ways, queries, features), and these are "
+            f"{tuple(support.shape)} and {tuple(queries.shape)}: flatten images, and add a first axis to one episode.",
+            code="training.bad-features",
+        )
+    support, queries = (each if each.dtype in (torch.float32, torch.float64) else each.float() for each in given)
+    return support, queries

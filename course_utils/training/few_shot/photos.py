@@ -9,7 +9,9 @@ from torch import Tensor, nn
 
 from course_utils.backbones.images.tiny_imagenet import DEVIATION, MEAN
 from course_utils.errors import CourseError
+from course_utils.surgery.blocks import Network, evaluating, model_of
 from course_utils.surgery.multi_depth import PooledOutputs
+from course_utils.training.checks import check_counts
 
 BATCH = 128
 
@@ -31,27 +33,22 @@ def as_photos(images: Tensor, size: int = 64) -> Tensor:
     Raises
     ------
     CourseError
-        `training.no-images` for anything else.
+        `training.no-images` for anything else, `training.bad-setting` for a size that is none.
     """
-    if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[1] not in (1, 3):
-        what = f"shape {tuple(images.shape)}" if isinstance(images, Tensor) else f"a {type(images).__name__}"
-        raise CourseError(
-            f"Images come as a tensor (number, 1 or 3 channels, height, width), and this is {what}: bring all to one "
-            "size and stack them with torch.stack.",
-            code="training.no-images",
-        )
-    mean, deviation = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, DEVIATION))
+    check_counts(size=size)
+    _check(images)
+    mean, deviation = (torch.tensor(values, device=images.device).view(3, 1, 1) for values in (MEAN, DEVIATION))
     resized = F.interpolate(images.float() / 255, size, mode="bilinear", antialias=True)
     return (resized.expand(-1, 3, -1, -1) - mean) / deviation
 
 
 @torch.no_grad()
-def stage_features(network: nn.Module, images: Tensor, stages: Sequence[str], size: int = 64) -> dict[str, Tensor]:
+def stage_features(network: Network, images: Tensor, stages: Sequence[str], size: int = 64) -> dict[str, Tensor]:
     """Give the averages over each feature map at some depths of a frozen network.
 
     Parameters
     ----------
-    network : nn.Module
+    network : nn.Module or Learner
         Such as `backbones.resnet18_half("DEFAULT")`. It works in evaluation mode, and is left in the mode it was in.
     images : (n, 1 or 3, height, width) uint8 tensor
         As `as_photos` takes them.
@@ -64,19 +61,36 @@ def stage_features(network: nn.Module, images: Tensor, stages: Sequence[str], si
     -------
     dict of str to (n, channels) tensor
         By stage.
+
+    Raises
+    ------
+    CourseError
+        Those of `as_photos` and of `surgery.blocks`.
     """
-    training = network.training
-    network.eval()
-    outputs = PooledOutputs(network, stages, ["average"])
+    model = model_of(network)
+    device = next(model.parameters()).device
+    _check(images)
+    outputs = PooledOutputs(model, stages, ["average"])
     try:
         found = []
-        for part in images.split(BATCH):
-            network(as_photos(part, size))
-            found.append(outputs.take())
+        with evaluating(model):
+            for part in images.split(BATCH):
+                model(as_photos(part, size).to(device))
+                found.append(outputs.take())
     finally:
         outputs.disconnect()
-        network.train(training)
     return {stage: torch.cat([each[stage] for each in found]) for stage in found[0]}
+
+
+def _check(images: Tensor) -> None:
+    shape = images.shape if isinstance(images, Tensor) else ()
+    if len(shape) != 4 or shape[1] not in (1, 3) or images.dtype != torch.uint8:
+        what = f"{images.dtype} {tuple(shape)}" if isinstance(images, Tensor) else f"a {type(images).__name__}"
+        raise CourseError(
+            "Images come as a torch.uint8 tensor (number, 1 or 3 channels, height, width) with values from 0 to 255, "
+            f"and this is {what}: bring all to one size and stack them with torch.stack.",
+            code="training.no-images",
+        )
 
 
 class BodyAndHead(nn.Module):
@@ -119,15 +133,15 @@ def with_new_head(network: nn.Module, ways: int) -> BodyAndHead:
     Raises
     ------
     CourseError
-        `training.no-last-layer` for another form.
+        `training.no-last-layer` for another form, `training.bad-setting` for a number of classes that is none.
     """
-    if isinstance(body := getattr(network, "body", None), nn.Module):
-        return BodyAndHead(copy.deepcopy(body), network.head.in_features, ways)  # type: ignore[union-attr, arg-type]
-    *layers, (name, head) = network.named_children()
-    if name != "fc" or not isinstance(head, nn.Linear):
+    check_counts(ways=ways)
+    body, head = getattr(network, "body", None), getattr(network, "head", None)
+    if isinstance(fc := getattr(network, "fc", None), nn.Linear) and [*network.children()][-1] is fc:
+        body, head = nn.Sequential(*[*network.children()][:-1], nn.Flatten()), fc
+    if not isinstance(body, nn.Module) or not isinstance(head, nn.Linear):
         raise CourseError(
             f"This {type(network).__name__} doesn't end in one linear layer `fc`: give resnet18_half or FourBlocks.",
             code="training.no-last-layer",
         )
-    body = nn.Sequential(*(copy.deepcopy(layer) for _, layer in layers), nn.Flatten())
-    return BodyAndHead(body, head.in_features, ways)
+    return BodyAndHead(copy.deepcopy(body), head.in_features, ways).to(head.weight)

@@ -10,18 +10,33 @@ from torch.func import vmap
 
 from course_utils.data.writing.episodes import Episodes
 from course_utils.errors import CourseError
-from course_utils.training.few_shot.adapting import scores_after_adapting
+from course_utils.surgery.blocks import evaluating
+from course_utils.training.checks import check_above_zero, check_counts
+from course_utils.training.few_shot.adapting import no_head, scores_after_adapting
 from course_utils.training.few_shot.comparing import nearest_mean
-from course_utils.training.few_shot.networks import FourBlocks
+from course_utils.training.few_shot.networks import FourBlocks, check_images
 
 AT_ONCE = 10  # episodes
 COMPANIES = ("other queries", "the support set", "its own class")
 
 
 def accuracies(scores: Tensor) -> np.ndarray:
-    """Give the share of right answers in each episode from scores (episodes, ways, queries, ways)."""
-    right = scores.argmax(-1) == torch.arange(scores.shape[1])[:, None]
-    return right.float().mean((1, 2)).numpy()
+    """Give the share of right answers in each episode from scores (episodes, ways, queries, ways).
+
+    Of equal scores, and of scores that are all NaN, the first class is taken: training that failed is at chance.
+
+    Raises
+    ------
+    CourseError
+        `training.bad-scores` for scores of another shape.
+    """
+    if scores.ndim != 4 or scores.shape[1] != scores.shape[3]:
+        raise CourseError(
+            f"Scores have the shape {tuple(scores.shape)}: give (episodes, ways, queries, ways).",
+            code="training.bad-scores",
+        )
+    right = scores.argmax(-1) == torch.arange(scores.shape[1], device=scores.device)[:, None]
+    return right.float().mean((1, 2)).cpu().numpy()
 
 
 def score_by_comparing(
@@ -48,9 +63,10 @@ def score_by_comparing(
     Raises
     ------
     CourseError
-        `training.not-these-examples` where episodes were drawn from more examples than there are.
+        `training.not-these-examples` where episodes were drawn from more examples than there are; those of `compare`.
     """
-    _check(features, episodes)
+    features = torch.as_tensor(features)
+    check_examples(features, episodes)
     parts = [accuracies(compare(features[part.support], features[part.queries], **how)) for part in episodes.split(50)]
     return np.concatenate(parts)
 
@@ -70,7 +86,8 @@ def score_by_adapting(
     Parameters
     ----------
     network : nn.Module
-        With a head of as many classes as an episode has; it stays as it is.
+        With a linear layer `head` of as many classes as an episode has. It works in evaluation mode, and stays as it
+        is.
     images : (n, channels, height, width) tensor
         All examples.
     episodes : Episodes
@@ -88,20 +105,22 @@ def score_by_adapting(
     Raises
     ------
     CourseError
-        `training.other-ways` where the head has another number of classes than the episodes; `training.bad-part`;
-        `training.not-these-examples`.
+        `training.no-head`; `training.other-ways` where it has another number of classes than the episodes;
+        `training.bad-part`, `training.bad-setting`, `training.other-images`, `training.not-these-examples`.
     """
-    _check(images, episodes)
+    check_examples(images, episodes)
+    check_above_zero(lr=lr)
+    check_counts(0, steps=steps)
     weights = {name: value.detach() for name, value in network.named_parameters()}
-    classes = weights["head.bias"].shape[0]
+    if not isinstance(head := getattr(network, "head", None), nn.Linear):
+        raise no_head(network)
+    classes = head.out_features
     if classes != episodes.ways:
         raise CourseError(
             f"The head tells {classes} classes apart and an episode has {episodes.ways}: take `with_new_head`, or "
             f"draw episodes of {classes} ways.",
             code="training.other-ways",
         )
-    if part not in ("all", "head"):
-        raise CourseError(f"part is {part!r}: give 'all' or 'head'.", code="training.bad-part")
 
     def one(support: Tensor, queries: Tensor) -> Tensor:
         return scores_after_adapting(network, weights, support, queries, lr=lr, steps=steps, part=part)
@@ -110,7 +129,8 @@ def score_by_adapting(
         support, queries = images[group.support], images[group.queries]
         return vmap(one)(support, queries) if together else one(support[0], queries[0])[None]
 
-    return np.concatenate([accuracies(of(group)) for group in episodes.split(AT_ONCE if together else 1)])
+    with evaluating(network):
+        return np.concatenate([accuracies(of(group)) for group in episodes.split(AT_ONCE if together else 1)])
 
 
 @torch.no_grad()
@@ -137,9 +157,10 @@ def score_in_company(network: FourBlocks, images: Tensor, episodes: Episodes, co
     Raises
     ------
     CourseError
-        `training.bad-company`; `training.not-these-examples`.
+        `training.bad-company`, `training.other-images`, `training.not-these-examples`.
     """
-    _check(images, episodes)
+    check_examples(images, episodes)
+    check_images(network, images)
     if company not in COMPANIES:
         raise CourseError(
             f"company is {company!r}: choose one of {', '.join(map(repr, COMPANIES))}.", code="training.bad-company"
@@ -164,7 +185,8 @@ def score_in_company(network: FourBlocks, images: Tensor, episodes: Episodes, co
     return accuracies(torch.cat(found))
 
 
-def _check(examples: Tensor, episodes: Episodes) -> None:
+def check_examples(examples: Tensor, episodes: Episodes) -> None:
+    """Refuse episodes drawn from more examples than there are: CourseError `training.not-these-examples`."""
     last = int(torch.maximum(episodes.support.max(), episodes.queries.max()))
     if last >= len(examples):
         raise CourseError(

@@ -53,3 +53,8 @@ def test_without_scores_nothing_is_judged(drawn):
 def test_what_cannot_be_drawn_is_refused(ways, given, code, fact):
     with refused(code, fact):
         plot_episode(IMAGES, sample_episodes(LABELS, ways, 1, 3, 1), given)
+
+
+def test_an_episode_of_other_images_is_refused():
+    with refused("plots.lengths-differ", "there are 5"):
+        plot_episode(IMAGES[:5], sample_episodes(LABELS, 20, 1, 3, 1))

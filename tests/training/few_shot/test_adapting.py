@@ -78,6 +78,9 @@ def test_scoring_leaves_the_network_as_it_was_and_episodes_apart(network, unseen
         ({"ways": 4}, "training.other-ways", "5 classes apart and an episode has 4"),
         ({"part": "tail"}, "training.bad-part", "'tail'"),
         ({"last": 50}, "training.not-these-examples", "there are 50"),
+        ({"lr": float("nan")}, "training.bad-setting", "lr is nan"),
+        ({"steps": 1.5}, "training.bad-setting", "steps is 1.5"),
+        ({"steps": -1}, "training.bad-setting", "at least 0"),
     ],
 )
 def test_what_does_not_fit_is_refused(network, unseen, change, code, fact):
@@ -85,5 +88,47 @@ def test_what_does_not_fit_is_refused(network, unseen, change, code, fact):
     episodes = data.sample_episodes(labels, change.get("ways", 5), 1, 2, 30)
     with refused(code, fact):
         few_shot.score_by_adapting(
-            network, images[: change.get("last")], episodes, lr=0.1, part=change.get("part", "all")
+            network,
+            images[: change.get("last")],
+            episodes,
+            **{"lr": 0.1} | {name: change[name] for name in ("lr", "steps", "part") if name in change},
         )
+
+
+def test_a_word_for_what_moves_that_is_none_is_refused_in_training_too(network, toy):
+    images, labels = toy
+    support = images[data.sample_episodes(labels, 5, 1, 1, 1).support[0]]
+    with refused("training.bad-part", "'tail'"):
+        few_shot.adapt(network, weights_of(network), support, lr=0.1, steps=1, part="tail")
+    with refused("training.bad-part", "'body'"):
+        few_shot.train_maml(network, images, labels, part="body", episodes=4)
+
+
+def test_a_network_without_a_head_is_refused(toy):
+    images, labels = toy
+    flat, episodes = nn.Sequential(nn.Flatten(), nn.Linear(784, 5)), data.sample_episodes(labels, 5, 1, 1, 2)
+    with refused("training.no-head", "Sequential", "with_new_head"):
+        few_shot.score_by_adapting(flat, images, episodes, lr=0.1)
+    with refused("training.no-head", "Sequential"):
+        few_shot.adapt(flat, weights_of(flat), images[episodes.support[0]], lr=0.1, steps=1, part="head")
+
+
+class Normalised(nn.Module):
+    """BatchNorm that keeps statistics, and a head."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.head = nn.BatchNorm2d(1), nn.Linear(784, 5)
+
+    def forward(self, images):
+        return self.head(self.norm(images).flatten(1))
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_statistics_of_batchnorm_stay_while_episodes_are_scored(toy, together):
+    images, labels = toy
+    model = Normalised().train()
+    episodes = data.sample_episodes(labels, 5, 1, 2, 3)
+    assert few_shot.score_by_adapting(model, images, episodes, lr=0.1, together=together).shape == (3,)
+    assert model.norm.num_batches_tracked == 0 and model.norm.running_mean == 0
+    assert model.training and model.norm.training

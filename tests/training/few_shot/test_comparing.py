@@ -5,8 +5,18 @@ import pytest
 import torch
 import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
+from support.errors import refused
 
-from course_utils.training.few_shot import accuracies, logistic_regression, nearest_mean, nearest_neighbour
+from course_utils import data
+from course_utils.training.few_shot import (
+    accuracies,
+    logistic_regression,
+    nearest_mean,
+    nearest_neighbour,
+    score_by_comparing,
+)
+
+ALL = [nearest_mean, nearest_neighbour, logistic_regression]
 
 
 @pytest.fixture
@@ -54,7 +64,7 @@ def test_the_regression_is_scikit_learns(group, strength):
 
 def test_episodes_do_not_see_each_other(group):
     support, queries = group
-    for compare in (nearest_mean, nearest_neighbour, logistic_regression):
+    for compare in ALL:
         alone = compare(support[:1], queries[:1])
         assert torch.allclose(compare(support, queries)[:1], alone, atol=2e-2)
 
@@ -66,3 +76,37 @@ def test_accuracy_counts_the_queries_of_each_episode():
         scores[1, way, 0, way] = 1
         scores[1, way, 1:, (way + 1) % 3] = 1
     assert accuracies(scores).tolist() == pytest.approx([1, 0.25])
+
+
+def test_scores_that_failed_are_at_chance_and_other_shapes_are_refused():
+    assert accuracies(torch.full((2, 4, 3, 4), torch.nan)).tolist() == [0.25, 0.25]
+    for shape in ((3, 4), (2, 3, 4, 5)):
+        with refused("training.bad-scores", str(shape)):
+            accuracies(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("compare", ALL)
+@pytest.mark.parametrize("kind", [torch.float64, torch.float16, torch.uint8])
+def test_features_of_any_type_are_compared(compare, kind):
+    """Three well-divided classes, as numbers that each type holds exactly."""
+    labels = torch.arange(3).repeat_interleave(4)
+    features = 50 * torch.eye(3)[labels] + torch.arange(12)[:, None] % 4
+    episodes = data.sample_episodes(labels, 3, 1, 2, 4)
+    for given in (features.to(kind), features.to(kind).numpy()):
+        assert score_by_comparing(given, episodes, compare).tolist() == [1.0] * 4
+
+
+@pytest.mark.parametrize("compare", ALL)
+def test_features_that_do_not_fit_are_refused(compare):
+    for support, queries in [((3, 1, 5), (3, 1, 5)), ((2, 3, 1, 5), (2, 3, 1, 4)), ((2, 3, 1, 5), (1, 3, 1, 5))]:
+        with refused("training.bad-features", str(support), str(queries)):
+            compare(torch.rand(support), torch.rand(queries))
+    images = torch.rand(12, 1, 8, 8)
+    with refused("training.bad-features", "flatten"):
+        score_by_comparing(images, data.sample_episodes(torch.arange(3).repeat_interleave(4), 3, 1, 2, 4), compare)
+
+
+@pytest.mark.parametrize("strength", [0, -1, float("nan")])
+def test_a_strength_that_is_none_is_refused(group, strength):
+    with refused("training.bad-setting", f"strength is {strength}"):
+        logistic_regression(*group, strength=strength)

@@ -7,6 +7,7 @@ import torch
 from support.errors import refused
 
 from course_utils import data
+from course_utils.errors import CourseError
 from course_utils.training import few_shot
 from course_utils.training.few_shot.meta import AT_ONCE
 
@@ -103,3 +104,60 @@ def test_company_matters_to_batches_and_not_to_groups(unseen):
     assert few_shot.score_in_company(new(), images, episodes, "the support set") == pytest.approx(plain, abs=0.051)
     with refused("training.bad-company", "'friends'"):
         few_shot.score_in_company(new(), images, episodes, "friends")
+
+
+TRAINERS = [few_shot.train_prototypes, few_shot.train_maml, few_shot.train_reptile, few_shot.train_classifier]
+
+
+@pytest.mark.parametrize("train", TRAINERS)
+def test_what_cannot_be_trained_on_is_refused(train, toy):
+    images, labels = toy
+    wrong = [(255 * images).byte(), torch.zeros(300, 1, 56, 56), images.expand(-1, 3, -1, -1), images.double()]
+    for other in wrong:
+        with refused("training.other-images", "(n, 1, 28, 28)", str(other.dtype)):
+            train(new(30), other, labels)
+    for some in ((images[:9], labels), (images, labels[:9]), (images[:0], labels[:0])):
+        with refused("training.lengths-differ", f"{len(some[0])} images and {len(some[1])} labels"):
+            train(new(30), *some)
+    with refused("training.bad-labels", "float"):
+        train(new(30), images, labels.float())
+    for setting, code in (("episodes", "training.bad-setting"), ("lr", "training.bad-setting"), ("seed", None)):
+        with pytest.raises(CourseError, match=f"{setting} is (0|None)") as caught:
+            train(new(30), images, labels, **{setting: None if setting == "seed" else 0})
+        assert code is None or caught.value.code == code
+
+
+def test_more_classes_than_the_head_has_are_refused(toy):
+    for labels in (toy[1], toy[1] - 1):
+        with refused("training.other-ways", f"{int(labels.max())}", "20 classes"):
+            few_shot.train_classifier(new(20), toy[0], labels, episodes=4)
+
+
+def test_labels_may_be_an_array_of_small_whole_numbers(toy):
+    images, labels = toy
+    one, other = (
+        few_shot.train_classifier(new(30), images, kind, episodes=4, lr=0.1)
+        for kind in (labels, labels.short().numpy())
+    )
+    assert torch.equal(one.head.weight, other.head.weight)
+
+
+def test_sizes_that_no_network_has_are_refused():
+    for how, fact in (({"channels": 12}, "multiple of 8"), ({"ways": 0}, "ways is 0"), ({"inputs": 1.5}, "inputs")):
+        with refused("training.bad-setting", fact):
+            new(**{"ways": 5} | how)
+
+
+def test_only_squares_with_labels_are_turned():
+    with refused("training.other-images", "(2, 1, 3, 4)"):
+        few_shot.turned(torch.zeros(2, 1, 3, 4), torch.tensor([0, 1]))
+    with refused("training.lengths-differ", "0 labels"):
+        few_shot.turned(torch.zeros(0, 1, 3, 3), torch.zeros(0, dtype=torch.long))
+
+
+def test_company_refuses_other_images(unseen):
+    images, labels = unseen
+    with refused("training.other-images", "(120, 1, 56, 56)"):
+        few_shot.score_in_company(
+            new(), images.repeat(1, 1, 2, 2), data.sample_episodes(labels, 5, 1, 2, 2), "the support set"
+        )

@@ -25,11 +25,30 @@ def test_grey_becomes_three_normalised_channels():
 
 @pytest.mark.parametrize(
     ("images", "fact"),
-    [(torch.zeros(3, 28, 28), "(3, 28, 28)"), (torch.zeros(2, 4, 8, 8), "1 or 3 channels"), ([], "a list")],
+    [
+        (torch.zeros(3, 28, 28, dtype=torch.uint8), "(3, 28, 28)"),
+        (torch.zeros(2, 4, 8, 8, dtype=torch.uint8), "1 or 3 channels"),
+        (torch.rand(2, 3, 8, 8), "torch.float32"),
+        ([], "a list"),
+    ],
 )
 def test_other_images_are_refused(images, fact):
     with refused("training.no-images", fact, "torch.stack"):
         few_shot.as_photos(images)
+    with refused("training.no-images", fact):
+        few_shot.stage_features(backbones.resnet18_half(None), images, ["stage 3"])
+
+
+def test_a_size_that_is_none_is_refused():
+    with refused("training.bad-setting", "size is 0"):
+        few_shot.as_photos(torch.zeros(2, 3, 8, 8, dtype=torch.uint8), 0)
+
+
+def test_layers_that_are_held_in_evaluation_mode_stay_so():
+    network = backbones.resnet18_half(None).train()
+    network.bn1.eval()
+    few_shot.stage_features(network, torch.zeros(1, 1, 32, 32, dtype=torch.uint8), ["stage 3"])
+    assert network.training and network.layer1.training and not network.bn1.training
 
 
 def test_features_are_averages_of_the_stages_maps(photo_network):
@@ -65,6 +84,12 @@ def test_the_head_of_four_blocks_is_replaced_too():
     assert torch.equal(fitted.body[0].weight, network.body[0].weight) and fitted.head.out_features == 5
     with refused("training.no-last-layer", "Sequential"):
         few_shot.with_new_head(nn.Sequential(nn.Linear(2, 2)), 5)
+    for other in (nn.Sequential(), "resnet18_half"):
+        with refused("training.no-last-layer", type(other).__name__):
+            few_shot.with_new_head(other, 5)
+    with refused("training.bad-setting", "ways is 0"):
+        few_shot.with_new_head(network, 0)
+    assert few_shot.with_new_head(network.double(), 5).head.weight.dtype == torch.float64
 
 
 def test_the_whole_network_is_tuned_in_an_episode(photo_network):
