@@ -1,6 +1,6 @@
 """ratings: what users of a big and a new shop gave stars to, divided by time; and ratings of one's own."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from fastai.torch_basics import delegates
 
+from course_utils.arguments import finite
 from course_utils.data.options import check_known
 from course_utils.data.splits import SPLITS
 from course_utils.data.tables.movielens import movielens
@@ -38,7 +39,7 @@ class Ratings:
     tastes : (items, k) array or None
         The true ones, where code made them.
     classes : tuple of str
-        The stars.
+        The stars; of your own ratings, those that were given.
     real : bool
         Whether people gave these ratings.
     about : str
@@ -111,7 +112,8 @@ def ratings(
     made = source == "books"
     what = f"books rated at the {shop} shop, made by code" if made else f"MovieLens films rated at the {shop} shop"
     table = world.ratings[shop].assign(name=_names(world.ratings[shop], f"{shop}-{options.chosen_seed}"))
-    return _described(divide(table, options), items, world.tastes if made else None, what, real=not made)
+    stars = range(STARS[0], STARS[1] + 1)
+    return _described(divide(table, options), items, world.tastes if made else None, stars, what, real=not made)
 
 
 def rated(
@@ -122,6 +124,8 @@ def rated(
     split: tuple[int, int] = (1, 1),
 ) -> Ratings:
     """Divide ratings of your own by time; users and items are numbered in alphabetical order.
+
+    So `sorted(set(table.user))[number]` is the user of a number; items have theirs in `items.title`.
 
     Parameters
     ----------
@@ -135,16 +139,21 @@ def rated(
     Raises
     ------
     CourseError
-        `data.no-column`, `data.bad-rating`, `data.bad-times`, `data.rated-twice`; those of `divide`.
+        `data.no-column`, `data.bad-rating`, `data.bad-scale`, `data.bad-times`, `data.rated-twice`; those of `divide`.
     """
     options = RatingOptions(n_ratings=n_ratings, split=split, seed=0)
     _check_own(table, scale)
     found = table[list(COLUMNS)].sort_values("time", kind="stable", ignore_index=True)
-    found["user"] = pd.factorize(found.user, sort=True)[0]
-    found["item"], titles = pd.factorize(found.item, sort=True)
-    items = pd.DataFrame({"title": list(map(str, titles)), "about": list(map(str, titles)), "sold": True})
-    parts = divide(found.assign(name=_names(found, "own")), options)
-    return _described(parts, items.rename_axis("item"), None, "your ratings", real=True)
+    # to_numpy: groups of categories would count those that have no rating, too
+    found = found.assign(user=found.user.to_numpy(), item=found.item.to_numpy(), rating=pd.to_numeric(found.rating))
+    names = {column: pd.Index(pd.factorize(found[column], sort=True)[1]) for column in ("user", "item")}
+    parts = divide(found, options)  # before users are numbered, so that a message names one
+    for part, rows in parts.items():
+        rows = rows.assign(**{column: own.get_indexer(rows[column]) for column, own in names.items()})
+        parts[part] = rows.assign(name=_names(rows, "own"))
+    told = list(map(str, names["item"]))
+    items = pd.DataFrame({"title": told, "about": told, "sold": True}).rename_axis("item")
+    return _described(parts, items, None, sorted(found.rating.unique()), "your ratings", real=True)
 
 
 def divide(table: pd.DataFrame, options: RatingOptions) -> dict[str, pd.DataFrame]:
@@ -161,6 +170,11 @@ def divide(table: pd.DataFrame, options: RatingOptions) -> dict[str, pd.DataFram
     ------
     CourseError
         `data.too-few-items` where a user has none left to train on, or none has as many as were asked for.
+
+    Notes
+    -----
+    Known as leave-last-out. Others' training ratings may be later than a user's test rating, so what is popular tells a
+    little of the future.
     """
     valid, test = map(int, options.split)
     back = table.groupby("user").cumcount(ascending=False)  # 0 for a user's last rating
@@ -223,7 +237,7 @@ def _check_own(table: Any, scale: tuple[float, float]) -> None:
         raise CourseError(
             f"The column {holes[0]} has empty cells: fill them, or leave these rows out.", code="data.no-column"
         )
-    low, high = scale
+    low, high = _checked_scale(scale)
     numbers = pd.to_numeric(table.rating, errors="coerce")
     if (bad := ~numbers.between(low, high)).any():
         row = int(bad.to_numpy().argmax())
@@ -243,8 +257,27 @@ def _check_own(table: Any, scale: tuple[float, float]) -> None:
         )
 
 
+def _checked_scale(scale: Any) -> tuple[float, float]:
+    try:
+        low, high = scale
+        good = finite(low) and finite(high) and low < high
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        raise CourseError(
+            f"scale is {scale!r}: give the lowest and the highest rating, such as (1, 5).", code="data.bad-scale"
+        )
+    return low, high
+
+
 def _described(
-    parts: Mapping[str, pd.DataFrame], items: pd.DataFrame, tastes: np.ndarray | None, what: str, *, real: bool
+    parts: Mapping[str, pd.DataFrame],
+    items: pd.DataFrame,
+    tastes: np.ndarray | None,
+    stars: Iterable[float],
+    what: str,
+    *,
+    real: bool,
 ) -> Ratings:
     counts = ", ".join(f"{len(parts[part]):,} {part}" for part in SPLITS)
     users = int(parts["test"].user.max()) + 1
@@ -253,7 +286,7 @@ def _described(
         items=items,
         users=users,
         tastes=tastes,
-        classes=tuple(str(star) for star in range(STARS[0], STARS[1] + 1)),
+        classes=tuple(f"{star:g}" for star in stars),
         real=real,
         about=f"{what}: {counts}; {users:,} users.",
     )

@@ -48,11 +48,17 @@ def add_windows(table: pd.DataFrame, delay: int = DELAY) -> pd.DataFrame:
     ------
     CourseError
         `data.bad-number`; `data.no-column`, `data.bad-times`, `data.bad-amount` and `data.bad-label` for a table that
-        isn't as described.
+        isn't as described; `data.has-windows` for one that this function made, whose amounts are logarithms already.
     """
     if whole(delay, 0) is None:
         raise CourseError(f"delay is {delay!r}: give a whole number of days, 0 or more.", code="data.bad-number")
     check_payments(table)
+    if "paid" in table and not np.array_equal(table.paid, table.amount):
+        raise CourseError(
+            "This table has its windows already, and its amounts are logarithms: use it as it is, or begin with "
+            "table.assign(amount=table.paid).",
+            code="data.has-windows",
+        )
     found = table.reset_index(drop=True).copy()
     found["paid"], found["amount"] = found.amount, np.log1p(found.amount)
     found["hour"], found["weekday"] = found.time.dt.hour, found.time.dt.day_of_week

@@ -22,11 +22,17 @@ def average_precision(table: pd.DataFrame, scores: Any) -> float:
     Raises
     ------
     CourseError
-        `tasks.lengths-differ`, `tasks.bad-scores`; `tasks.missing-class` for payments without a fraud.
+        `tasks.no-column`, `tasks.lengths-differ`, `tasks.bad-scores`; `tasks.missing-class` for payments without a
+        fraud.
+
+    Notes
+    -----
+    Payments with equal scores take their places together, so no order among them is made up.
     """
     from sklearn.metrics import average_precision_score
 
-    return float(average_precision_score(table.fraud.to_numpy(bool), _checked(table, scores)))
+    places = np.unique(_checked(table, scores, "fraud"), return_inverse=True)[1]  # scores may be infinite, and only
+    return float(average_precision_score(table.fraud.to_numpy(bool), places))  # their order counts
 
 
 def card_precision(table: pd.DataFrame, scores: Any, cards: int = 5) -> float:
@@ -47,10 +53,11 @@ def card_precision(table: pd.DataFrame, scores: Any, cards: int = 5) -> float:
     Raises
     ------
     CourseError
-        `tasks.lengths-differ`, `tasks.bad-scores`, `tasks.missing-class`, `tasks.bad-number`.
+        `tasks.no-column`, `tasks.lengths-differ`, `tasks.bad-scores`, `tasks.missing-class`, `tasks.bad-number`.
 
     Notes
     -----
+    Of equally suspicious cards, the one with the lower number comes first.
     Source: Le Borgne et al. 2022, "Reproducible Machine Learning for Credit Card Fraud Detection: Practical Handbook",
     chapter 4.4, where cards leave the list once their fraud was found; here they stay.
     """
@@ -63,15 +70,20 @@ def card_precision(table: pd.DataFrame, scores: Any, cards: int = 5) -> float:
 
 def cards_by_day(table: pd.DataFrame, scores: Any) -> pd.DataFrame:
     """List each day's cards from the most suspicious down, with `day`, `customer`, `score` and `fraud`."""
+    checked = _checked(table, scores, "time", "customer", "fraud")
     day = table.time.dt.normalize()
-    listed = pd.DataFrame(
-        {"day": day, "customer": table.customer, "score": _checked(table, scores), "fraud": table.fraud}
-    )
-    cards = listed.groupby(["day", "customer"], as_index=False, sort=True).agg({"score": "max", "fraud": "max"})
+    listed = pd.DataFrame({"day": day, "customer": table.customer, "score": checked, "fraud": table.fraud})
+    by_card = listed.groupby(["day", "customer"], as_index=False, sort=True, observed=True)
+    cards = by_card.agg({"score": "max", "fraud": "max"})
     return cards.sort_values(["day", "score"], ascending=[True, False], kind="stable", ignore_index=True)
 
 
-def _checked(table: pd.DataFrame, scores: Any) -> np.ndarray:
+def _checked(table: pd.DataFrame, scores: Any, *columns: str) -> np.ndarray:
+    if missing := [name for name in columns if name not in table]:
+        raise CourseError(
+            f"These payments lack the column {missing[0]!r}: give a table of payments, such as bank.test.",
+            code="tasks.no-column",
+        )
     found = np.asarray(scores, float)
     if found.shape != (len(table),):
         raise CourseError(

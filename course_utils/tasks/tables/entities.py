@@ -25,6 +25,7 @@ from torch import Tensor
 from course_utils.data.tables.windows import KINDS, NUMBERS
 from course_utils.errors import CourseError
 from course_utils.tasks.running import NoValidation
+from course_utils.training.checks import check_above_zero, check_counts
 from course_utils.training.randomness import randomness_kept
 from course_utils.training.running_statistics import reestimate_batchnorm
 
@@ -53,9 +54,11 @@ def payment_learner(table: pd.DataFrame, *, bs: int = BATCH, seed: int = 0) -> L
     Raises
     ------
     CourseError
-        `tasks.no-column`; `tasks.missing-class` for payments of one class.
+        `tasks.no-column`; `tasks.missing-class` for payments of one class; `training.bad-setting`.
     """
     _check(table)
+    check_counts(bs=bs)
+    check_counts(0, seed=seed)
     encoded = TabularPandas(
         _columns(table),
         procs=[Categorify, Normalize],
@@ -73,8 +76,14 @@ def carry_over(learn: Learner, table: pd.DataFrame, *, bs: int = BATCH) -> Learn
     """Carry a network to another bank's payments: its weights and its encoding stay, the data are new.
 
     A kind that the first bank never saw gets the embedding of the unknown, number 0. The given learner stays as it is.
+
+    Raises
+    ------
+    CourseError
+        As `payment_learner`.
     """
     _check(table)
+    check_counts(bs=bs)
     return Learner(_loaders(_as_at_first(learn, table), bs), deepcopy(learn.model), loss_func=CrossEntropyLossFlat())
 
 
@@ -91,7 +100,15 @@ def train_payments(learn: Learner, steps: int, lr: float, *, seed: int = 0) -> L
         The highest learning rate.
     seed : int
         Of the order of payments.
+
+    Raises
+    ------
+    CourseError
+        `training.bad-setting`.
     """
+    check_counts(steps=steps)
+    check_counts(0, seed=seed)
+    check_above_zero(lr=lr)
     epochs = max(1, round(steps / max(1, len(learn.dls.train))))
     with randomness_kept(), learn.no_bar(), learn.no_logging():
         set_seed(seed)
@@ -101,29 +118,48 @@ def train_payments(learn: Learner, steps: int, lr: float, *, seed: int = 0) -> L
 
 
 def fraud_scores(learn: Learner, table: pd.DataFrame) -> np.ndarray:
-    """Give the log-odds of fraud of each payment, (n,)."""
+    """Give the log-odds of fraud of each payment, (n,).
+
+    Raises
+    ------
+    CourseError
+        `tasks.no-column`.
+    """
     with torch.no_grad():
-        scores = learn.model.eval()(*encode(learn, table))
-    return (scores[:, 1] - scores[:, 0]).numpy()
+        scores = learn.model.eval()(*_on_device(learn, table))
+    return (scores[:, 1] - scores[:, 0]).cpu().numpy()
 
 
 def payment_features(learn: Learner, table: pd.DataFrame) -> np.ndarray:
-    """Give what the network's last layer reads of each payment, (n, 32)."""
+    """Give what the network's last layer reads of each payment, (n, 32).
+
+    Raises
+    ------
+    CourseError
+        `tasks.no-column`.
+    """
     *body, _ = learn.model.layers
-    kinds, numbers = encode(learn, table)
+    kinds, numbers = _on_device(learn, table)
     model = learn.model.eval()
     with torch.no_grad():
         embedded = torch.cat([layer(kinds[:, place]) for place, layer in enumerate(model.embeds)], 1)
         found = torch.cat([embedded, model.bn_cont(numbers)], 1)
         for layer in body:
             found = layer(found)
-    return found.numpy()
+    return found.cpu().numpy()
 
 
 def encode(learn: Learner, table: pd.DataFrame) -> tuple[Tensor, Tensor]:
     """Turn payments into what the network takes: numbers of kinds (n, 4) int64, and numbers (n, 15) float32."""
+    _check_columns(table)
     encoded = _as_at_first(learn, table.assign(fraud=0))
     return torch.tensor(encoded.cats.to_numpy(np.int64)), torch.tensor(encoded.conts.to_numpy(np.float32))
+
+
+def _on_device(learn: Learner, table: pd.DataFrame) -> tuple[Tensor, Tensor]:
+    device = next(learn.model.parameters()).device
+    kinds, numbers = encode(learn, table)
+    return kinds.to(device), numbers.to(device)
 
 
 def _as_at_first(learn: Learner, table: pd.DataFrame) -> TabularPandas:
@@ -146,12 +182,16 @@ def _columns(table: pd.DataFrame) -> pd.DataFrame:
     return found.assign(**kinds, fraud=table.fraud.to_numpy(np.int64))
 
 
-def _check(table: pd.DataFrame) -> None:
-    if missing := [name for name in (*KINDS, *NUMBERS, "fraud") if name not in table]:
+def _check_columns(table: pd.DataFrame, *more: str) -> None:
+    if missing := [name for name in (*KINDS, *NUMBERS, *more) if name not in table]:
         raise CourseError(
             f"These payments lack the column {missing[0]!r}: give a table that `data.add_windows` made.",
             code="tasks.no-column",
         )
+
+
+def _check(table: pd.DataFrame) -> None:
+    _check_columns(table, "fraud")
     if table.fraud.nunique() < 2:
         lacks = "nothing but fraud" if table.fraud.any() else "no fraud"
         raise CourseError(

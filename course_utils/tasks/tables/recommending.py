@@ -7,7 +7,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from course_utils.arguments import finite
 from course_utils.errors import CourseError
+from course_utils.training.checks import check_above_zero, check_counts
 
 SMOOTHING = 1.0  # added to the counts before their logarithm
 
@@ -32,7 +34,13 @@ class Factors:
 
 
 def popularity(rated: np.ndarray) -> np.ndarray:
-    """Score items by how many users rated them: the same for all users, (users, items)."""
+    """Score items by how many users rated them: the same for all users, (users, items).
+
+    Parameters
+    ----------
+    rated : (users, items) array
+        1 where a user rated an item.
+    """
     return np.tile(rated.sum(0), (len(rated), 1))
 
 
@@ -46,12 +54,22 @@ def neighbours(rated: np.ndarray, known: np.ndarray | None = None) -> np.ndarray
     known : (more users, items) array, optional
         Whose ratings decide which items are similar; those of `rated` if left out.
 
+    Raises
+    ------
+    CourseError
+        `tasks.lengths-differ` for other items.
+
     Notes
     -----
     Cosine similarity between the columns. Source: Sarwar, Karypis, Konstan and Riedl 2001, "Item-based Collaborative
     Filtering Recommendation Algorithms".
     """
     given = np.asarray(rated if known is None else known, np.float32)
+    if given.ndim != 2 or given.shape[1:] != np.shape(rated)[1:]:
+        raise CourseError(
+            f"Ratings are of the shapes {np.shape(rated)} and {given.shape}: give (users, items) of the same items.",
+            code="tasks.lengths-differ",
+        )
     unit = given / np.maximum(np.linalg.norm(given, axis=0), 1e-6)
     similar = unit.T @ unit
     np.fill_diagonal(similar, 0)
@@ -94,17 +112,27 @@ def factorise(
     Raises
     ------
     CourseError
-        `tasks.lengths-differ` for arrays that don't fit, `tasks.no-rating` where a user has none.
+        `tasks.lengths-differ` for arrays that don't fit, `tasks.bad-ratings` for other numbers than 0 and 1,
+        `tasks.no-rating` where a user has none, `tasks.not-sold`; `training.bad-setting`.
 
     Notes
     -----
     The loss is the cross-entropy of a softmax over all items sold, as in the multinomial likelihood of Liang et al.
     2018, "Variational Autoencoders for Collaborative Filtering".
     """
+    rated = np.asarray(rated)
     _check(rated, sold, start)
+    check_counts(factors=factors)
+    check_counts(0, steps=steps, seed=seed)
+    check_above_zero(lr=lr)
+    if not finite(decay) or decay < 0:
+        raise CourseError(f"decay is {decay!r}: give a number of 0 or more.", code="tasks.bad-number")
     given = torch.tensor(np.asarray(rated, np.float32))
     generator = torch.Generator().manual_seed(seed)
-    begin = torch.randn(given.shape[1], factors, generator=generator) / 10 if start is None else start.detach().clone()
+    if start is None:
+        begin = torch.randn(given.shape[1], factors, generator=generator) / 10
+    else:
+        begin = torch.as_tensor(start).detach().cpu().float().clone()
     anchor = torch.zeros_like(begin) if start is None else begin.clone()
     users = torch.zeros(len(given), begin.shape[1], requires_grad=True)
     items = begin.clone().requires_grad_(not frozen)
@@ -141,8 +169,11 @@ def next_item_scores(
     Raises
     ------
     CourseError
-        `tasks.extra-missing` without the extra `tables`; `tasks.lengths-differ`; `tasks.bad-scores` for NaN.
+        `tasks.extra-missing` without the extra `tables`; `tasks.lengths-differ`; `tasks.bad-scores` for NaN;
+        `tasks.no-rating` where nobody chose anything; `tasks.not-sold`; `training.bad-setting`.
     """
+    check_counts(top=top)
+    scores, seen = np.asarray(scores), np.asarray(seen)
     try:
         from torchmetrics.retrieval import RetrievalNormalizedDCG, RetrievalRecall
     except ImportError as problem:
@@ -156,6 +187,7 @@ def next_item_scores(
             "listed as sold or not: give (users, items) twice, and (items,).",
             code="tasks.lengths-differ",
         )
+    _check_bought(bought, np.asarray(sold, bool), len(scores))
     users, which = np.unique(bought.user.to_numpy(), return_inverse=True)
     asked = np.array(scores[users], np.float64)
     if np.isnan(asked).any():
@@ -183,12 +215,39 @@ def _places(scores: np.ndarray, open_to: np.ndarray) -> np.ndarray:
     return places
 
 
+def _check_bought(bought: pd.DataFrame, sold: np.ndarray, users: int) -> None:
+    if not len(bought):
+        raise CourseError(
+            "Nobody chose anything next, so no list is right or wrong: give the ratings held out.",
+            code="tasks.no-rating",
+        )
+    for name, count in (("user", users), ("item", len(sold))):
+        if not bought[name].between(0, count - 1).all():
+            raise CourseError(
+                f"`bought` names {name}s from {bought[name].min()} to {bought[name].max()}, and there are scores of "
+                f"{count:,}: number both alike, from 0 on.",
+                code="tasks.lengths-differ",
+            )
+    if not (found := sold[bought.item.to_numpy()]).all():
+        raise CourseError(
+            f"Item {bought.item.iloc[int(found.argmin())]} was chosen, but isn't sold: mark it as sold, or leave such "
+            "rows out.",
+            code="tasks.not-sold",
+        )
+
+
 def _check(rated: np.ndarray, sold: np.ndarray, start: Tensor | None) -> None:
-    if rated.ndim != 2 or rated.shape[1] != len(sold) or (start is not None and len(start) != len(sold)):
+    begun = start is None or (start.ndim == 2 and len(start) == len(sold))
+    if rated.ndim != 2 or rated.shape[1] != len(sold) or not begun:
         raise CourseError(
             f"Ratings are of the shape {rated.shape}, and {len(sold):,} items are listed as sold or not: give (users, "
             "items) and (items,), and a vector for each item to start from.",
             code="tasks.lengths-differ",
+        )
+    if not np.isin(rated, (0, 1)).all():
+        raise CourseError(
+            "Ratings hold something else than 0 and 1: give 1 where a user rated an item, such as stars > 0.",
+            code="tasks.bad-ratings",
         )
     if (empty := rated.sum(1) == 0).any():
         raise CourseError(

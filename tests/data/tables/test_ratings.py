@@ -151,7 +151,7 @@ def test_ratings_of_ones_own():
 REFUSED = {
     "outside the scale": (lambda: own(rating=[1, 2, 9, 4] * 3), "data.bad-rating", "Row 2 has the rating '9'"),
     "no number": (lambda: own(rating="good"), "data.bad-rating", "'good'"),
-    "user with too few": (lambda: own().iloc[:10], "data.too-few-items", "none is left"),
+    "user with too few": (lambda: own().iloc[:10], "data.too-few-items", "User cyd has 2 ratings"),
     "twice": (lambda: own(item="tea"), "data.rated-twice", "more than once"),
     "time as text": (lambda: own(time="now"), "data.bad-times", "to_datetime"),
     "no user": (lambda: own(user=[None] * 12), "data.no-column", "user has empty cells"),
@@ -164,6 +164,25 @@ REFUSED = {
 def test_what_is_no_table_of_ratings_is_refused(make, code, said):
     with refused(code, said):
         data.rated(make())
+
+
+def test_ratings_of_ones_own_may_come_as_text_in_any_order_with_any_stars():
+    stars = ["0.5", "2", "3.5", "10"] * 3
+    table = own(rating=stars).iloc[::-1]
+    kinds = table.assign(user=table.user.astype(pd.CategoricalDtype(["zoe", "ann", "bob", "cyd"])))
+    for given in (table, kinds):
+        shop = data.rated(given, scale=(0, 10))
+        assert shop.classes == ("0.5", "2", "3.5", "10") and shop.train.rating.dtype.kind == "f"
+        assert shop.test.rating.tolist() == [10, 10, 10] and shop.users == 3
+        assert shop.items.title[shop.train.item].tolist() == ["tea", "jam"] * 3
+        assert shop.test.name.tolist() == ["own-0-1", "own-1-1", "own-2-1"]
+    assert data.rated(own()).classes == ("1", "2", "3", "4")
+
+
+@pytest.mark.parametrize("scale", [5, (5, 1), (1, 3, 5), ("low", "high"), None])
+def test_a_scale_that_is_none_is_refused(scale):
+    with refused("data.bad-scale", f"scale is {scale!r}"):
+        data.rated(own(), scale=scale)
 
 
 def test_unknown_choices_are_refused():

@@ -100,6 +100,34 @@ def test_a_terminals_window_ends_where_the_bank_knows():
     assert found.paid.tolist() == [10, 20, 30, 40]
 
 
+def test_amounts_are_not_turned_into_logarithms_twice():
+    found = add_windows(tiny())
+    with refused("data.has-windows", "table.assign(amount=table.paid)"):
+        add_windows(found)
+    pd.testing.assert_frame_equal(add_windows(found.assign(amount=found.paid)), found, check_like=True)
+
+
+def test_windows_are_those_of_a_loop_that_looks_at_what_was_known():
+    """Written as slowly and plainly as possible: the bank's view at the time of each payment."""
+    random = np.random.default_rng(3)
+    time = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.sort(random.integers(0, 60 * 24, 300)), unit="h")
+    some = {"customer": random.integers(0, 6, 300), "terminal": random.integers(0, 4, 300), "category": "fuel"}
+    table = pd.DataFrame({"time": time, **some, "channel": "chip", "amount": random.uniform(1, 90, 300)})
+    table["fraud"] = random.random(300) < 0.2
+    found = add_windows(table, delay=5)
+    for row in random.choice(300, 60, replace=False):
+        now, past = table.time[row], table.iloc[: row + 1]
+        for days in (1, 7, 28):
+            same = past[past.customer == table.customer[row]]
+            same = same[same.time > now - pd.Timedelta(days=days)]
+            assert found[f"customer count {days}"][row] == len(same)
+            assert found[f"customer mean {days}"][row] == pytest.approx(np.log1p(same.amount).mean())
+            known = past[(past.terminal == table.terminal[row]) & (past.time <= now - pd.Timedelta(days=5))]
+            known = known[known.time > now - pd.Timedelta(days=5 + days)]
+            assert found[f"terminal count {days}"][row] == len(known)
+            assert found[f"terminal risk {days}"][row] == pytest.approx(known.fraud.mean() if len(known) else 0)
+
+
 def test_a_new_terminal_has_no_payment_and_no_risk():
     found = add_windows(tiny(terminal=[5, 5, 5, 99]))
     assert found[["terminal count 28", "terminal risk 28"]].iloc[-1].tolist() == [0, 0]

@@ -51,3 +51,28 @@ def test_what_cannot_be_scored_is_refused(payments):
         card_precision(payments.assign(fraud=False), np.arange(6))
     with refused("tasks.bad-number", "cards is 0"):
         card_precision(payments, np.arange(6), 0)
+    for score, column in ((average_precision, "fraud"), (card_precision, "customer"), (card_precision, "time")):
+        with refused("tasks.no-column", f"'{column}'"):
+            score(payments.drop(columns=column), np.arange(6))
+
+
+def test_equal_scores_share_a_place(payments):
+    """Two frauds and two others, of which one of each is tied: half of the orders put the fraud first."""
+    found = average_precision(payments.iloc[[0, 1, 5, 3]], [3, 2, 2, 1])
+    assert found == pytest.approx((1 + 2 / 3) / 2), "the tied fraud stands in a group of three of which two are fraud"
+    for scores in ([1.0, 0.5, 0.2, 0.5, 0.2, 0.5], [0.3] * 6):
+        turned = payments.iloc[::-1]
+        assert average_precision(payments, scores) == pytest.approx(average_precision(turned, scores[::-1]))
+
+
+def test_infinite_scores_have_a_place(payments):
+    scores = [np.inf, 3.0, 2.0, 1.0, -np.inf, 4.0]
+    assert average_precision(payments, scores) == 1
+    assert card_precision(payments, scores, 1) == 1
+
+
+def test_customers_may_be_categories(payments):
+    kinds = payments.assign(customer=payments.customer.astype("category"))
+    scores = np.arange(6) / 7
+    assert cards_by_day(kinds, scores).fraud.tolist() == cards_by_day(payments, scores).fraud.tolist()
+    assert card_precision(kinds, scores, 2) == card_precision(payments, scores, 2)

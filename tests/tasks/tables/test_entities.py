@@ -80,3 +80,21 @@ def test_what_cannot_be_trained_on_is_refused(bank):
         payment_learner(bank.train.drop(columns="ratio"))
     with refused("tasks.missing-class", "nothing but fraud"):
         carry_over(payment_learner(bank.train), bank.train[bank.train.fraud])
+
+
+def test_settings_that_are_none_are_refused(bank, trained):
+    for how in ({"bs": 0}, {"seed": None}, {"seed": -1}):
+        with refused("training.bad-setting", f"{next(iter(how))} is"):
+            payment_learner(bank.train, **how)
+    with refused("training.bad-setting", "bs is 0"):
+        carry_over(trained, bank.train, bs=0)
+    for how in ({"steps": 0}, {"lr": 0}, {"lr": np.nan}, {"seed": None}):
+        with refused("training.bad-setting", f"{next(iter(how))} is"):
+            train_payments(trained, **{"steps": 10, "lr": 0.01} | how)
+
+
+@pytest.mark.parametrize("read", [fraud_scores, payment_features])
+def test_payments_without_windows_are_refused(bank, trained, read):
+    raw = bank.test[["time", "customer", "terminal", "category", "channel", "amount"]]
+    with refused("tasks.no-column", "'hour'", "add_windows"):
+        read(trained, raw)

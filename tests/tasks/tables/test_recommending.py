@@ -106,8 +106,45 @@ def test_what_does_not_fit_is_refused():
         factorise(RATED, SOLD, start=torch.zeros(3, 2))
     with refused("tasks.not-sold", "Item 0"):
         factorise(RATED, np.array([False, True, True, True]))
+    with refused("tasks.lengths-differ", "(items,)"):
+        factorise(RATED, SOLD, start=torch.zeros(4))
+    with refused("tasks.bad-ratings", "0 and 1"):
+        factorise(5 * RATED, SOLD)
+    with refused("tasks.lengths-differ", "(4, 4)", "(9, 3)"):
+        neighbours(RATED, np.ones((9, 3)))
+    for how in ({"factors": 0}, {"steps": -1}, {"lr": 0}, {"seed": None}):
+        with refused("training.bad-setting", f"{next(iter(how))} is"):
+            factorise(RATED, SOLD, **how)
+    with refused("tasks.bad-number", "decay is -1"):
+        factorise(RATED, SOLD, decay=-1)
     pytest.importorskip("torchmetrics")
+    with refused("tasks.no-rating", "Nobody"):
+        next_item_scores(np.zeros((4, 4)), RATED, SOLD, bought())
+    for pair in ((4, 2), (0, 4), (-1, 2)):
+        with refused("tasks.lengths-differ", "scores of 4"):
+            next_item_scores(np.zeros((4, 4)), RATED, SOLD, bought(pair))
+    with refused("tasks.not-sold", "Item 2"):
+        next_item_scores(np.zeros((4, 4)), RATED, np.array([True, True, False, True]), bought((0, 3), (0, 2)))
+    with refused("training.bad-setting", "top is 0"):
+        next_item_scores(np.zeros((4, 4)), RATED, SOLD, bought((0, 2)), top=0)
     with refused("tasks.bad-scores", "NaN"):
         next_item_scores(np.full((4, 4), np.nan), RATED, SOLD, bought((0, 2)))
     with refused("tasks.lengths-differ"):
         next_item_scores(np.zeros((4, 4)), RATED, SOLD[:3], bought((0, 2)))
+
+
+def test_vectors_to_start_from_may_be_of_any_kind():
+    start = torch.randn(4, 3, generator=torch.Generator().manual_seed(1))
+    plain = factorise(RATED, SOLD, start=start, steps=5)
+    for other in (start.double(), start.numpy(), start.clone().requires_grad_()):
+        assert torch.equal(factorise(RATED, SOLD, start=other, steps=5).items, plain.items)
+    assert torch.equal(factorise(RATED.astype(bool).tolist(), SOLD, start=start, steps=5).items, plain.items)
+
+
+def test_several_right_items_share_recall_and_lists_may_be_longer_than_there_are_items():
+    pytest.importorskip("torchmetrics")
+    scores = np.array([[0.0, 1, 3, 2]])
+    found = next_item_scores(scores, np.zeros((1, 4)), SOLD, bought((0, 2), (0, 0)), top=2)
+    best = 1 + 1 / np.log2(3)
+    assert found == {"recall@2": 0.5, "NDCG@2": pytest.approx(1 / best)}
+    assert next_item_scores(scores, np.zeros((1, 4)), SOLD, bought((0, 2), (0, 0)), top=9)["recall@9"] == 1
