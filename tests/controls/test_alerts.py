@@ -68,3 +68,5 @@ def test_what_it_cannot_show_is_refused(payments):
         alerts_slider(payments, dict.fromkeys("abcde", payments.customer))
     with refused("tasks.missing-class"):
         alerts_slider(payments.assign(fraud=False), {"good": payments.customer})
+    with refused("plots.no-methods", "Series", "rules"):
+        alerts_slider(payments, payments.customer)

@@ -27,7 +27,7 @@ class AlertsSlider:
         figure, self.text, panels = alerts_figure(self.counts)
         figure.draw_without_rendering()  # settles the layout, and so where the curves stand
         self.panels = [axis.get_position() for axis in panels]
-        self.across = dict(zip(NUMBERS, np.interp(np.log(NUMBERS), np.log([0.9, 56]), [0, 1]), strict=True))
+        self.across = dict(zip(NUMBERS, np.interp(np.log(NUMBERS), np.log(panels[0].get_xlim()), [0, 1]), strict=True))
         self.static = figure_html(figure, self.text)
         self.slider = widgets.SelectionSlider(
             options=[(str(number), number) for number in NUMBERS],

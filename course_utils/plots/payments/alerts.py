@@ -31,7 +31,7 @@ def plot_alerts(table: pd.DataFrame, scores: Mapping[str, Any], *, title: str | 
     Raises
     ------
     CourseError
-        `plots.too-many-lines`; those of `card_precision`.
+        `plots.too-many-lines`, `plots.no-methods`; those of `card_precision`.
     """
     figure, text, _ = alerts_figure(count_alerts(table, scores), title=title)
     show(figure, text)
@@ -46,6 +46,12 @@ def count_alerts(table: pd.DataFrame, scores: Mapping[str, Any]) -> pd.DataFrame
         A row for each method and number: `method`, `number`, `days`, `right` alarms, all `frauds` (a card and a day
         each), and the shares `precision` and `recall`.
     """
+    if not isinstance(scores, Mapping):
+        raise CourseError(
+            f"Scores come by the name of each method and these are a {type(scores).__name__}: give a dictionary, "
+            'such as {"rules": scores}.',
+            code="plots.no-methods",
+        )
     rows = []
     for method, given in scores.items():
         cards = cards_by_day(table, given)
