@@ -90,7 +90,11 @@ def _say_missing(
     lines = shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset or 1)
     if error.name and _is_mine(trace):
         lines += [_advice(error.name, page, fresh) for page in pages if error.name in set(names_made(page))][:1]
+    # IPython notes errors of its own for %debug, and starts it after each with %pdb, but none that somebody else shows.
+    sys.last_type, sys.last_value, sys.last_traceback = kind, error, trace
     shell._showtraceback(kind, error, lines)
+    if shell.call_pdb:
+        shell.debugger(force=True)
     return lines
 
 

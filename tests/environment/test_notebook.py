@@ -204,8 +204,11 @@ def test_in_a_fresh_kernel_a_missing_name_says_what_to_run_first(fresh):
 
 
 def test_a_notebook_that_is_no_lesson_is_left_alone(fresh):
-    _, [lines] = run(*fresh("mine"), "ask('01.9')")
+    mine = fresh("mine")
+    _, [lines] = run(*mine, "ask('01.9')")
     assert "NameError" in "".join(lines) and "above" not in "".join(lines)
+    noted = "import sys\nassert sys.last_value.name == 'ask' and sys.last_traceback.tb_frame"
+    assert run(*mine, noted) == ("ok", []), "as %debug needs it"
 
 
 def test_after_the_setup_cell_an_imported_name_says_which_cell_brings_it():
