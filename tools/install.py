@@ -77,8 +77,13 @@ def commands(extras: Sequence[str], build: str) -> list[list[str]]:
 def add_startup() -> None:
     """Put what IPython runs as a kernel starts into this environment: an editable install leaves data files out."""
     folder = Path(sys.prefix, "etc", "ipython", "startup")
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(ROOT / "labconfig" / "course_startup.py", folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / "labconfig" / "course_startup.py", folder)
+    except OSError as problem:  # a system's Python, where pip installed for this user alone
+        print(
+            f"After a restart, a missing name won't say which cell to run first: {folder} can't be written ({problem})."
+        )
 
 
 def main() -> None:

@@ -94,6 +94,12 @@ def test_what_is_installed_is_said_and_imported_once(tried, capsys):
     assert [file.name for file in Path(sys.prefix, "etc", "ipython", "startup").iterdir()] == ["course_startup.py"]
 
 
+def test_a_folder_that_cannot_be_written_ends_no_installation(tried, tmp_path, capsys):
+    (tmp_path / "etc").write_text("a file where a folder should be")
+    install.main()
+    assert "can't be written" in (said := capsys.readouterr().out) and "The course is installed." in said
+
+
 def test_what_fails_is_tried_otherwise_and_what_came_is_said(tried, capsys):
     tried.fail, tried.version = (0, 1), "2.15.0"
     install.main()
