@@ -45,15 +45,11 @@ SCRIPTS: dict[str, tuple[int, int]] = {
 }
 
 
-def render_letters(seed: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor, tuple[str, ...]]:
+def render_letters() -> tuple[Tensor, Tensor, Tensor, Tensor, tuple[str, ...]]:
     """Render every letter VERSIONS times, in fonts that have it.
 
     A letter is left out that looks nearly like one of an earlier script, and so are those of a script beyond MOST.
-
-    Parameters
-    ----------
-    seed : int
-        Decides how each image is bent and inked.
+    The images are the same every time.
 
     Returns
     -------
@@ -76,7 +72,7 @@ def render_letters(seed: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor, tuple
                 versions.append(version + 1)
     starts = range(0, len(glyphs), AT_ONCE)
     groups = (torch.stack([_glyph(*each) for each in glyphs[start : start + AT_ONCE]]) for start in starts)
-    images = torch.cat([_written(group, seed + number) for number, group in enumerate(groups)])
+    images = torch.cat([_written(group, number) for number, group in enumerate(groups)])
     return images, torch.tensor(scripts), torch.tensor(letters), torch.tensor(versions), tuple(SCRIPTS)
 
 
