@@ -99,4 +99,4 @@ def test_the_cells_of_a_lesson_run(empty_environment, away, tmp_path):
                 result.raise_error()
     """
     told = run(empty_environment, "-c", code, env=away)
-    assert "network   small" in told and "ready: " in told and told.count("Right.") >= 2
+    assert "network   small" in told and "ready, on cpu: " in told and told.count("Right.") >= 2
