@@ -28,12 +28,15 @@ def test_a_terminal_sells_one_kind_of_thing_and_online_ones_sell_online_only(mad
     assert set(made.category[online]) <= set(payments.ONLINE) and set(made.category[~online]) <= set(payments.ON_SITE)
 
 
-def test_compromised_terminals_are_on_site_for_at_most_four_weeks_at_a_time(made):
+def test_compromised_terminals_are_on_site_and_most_of_their_payments_stay_genuine(made):
     found = made[made.cause == "terminal"]
     assert not found.empty and (found.channel != "online").all()
-    by_terminal = made[made.terminal == found.terminal.iloc[0]]
-    during = by_terminal[by_terminal.time.between(found.time.iloc[0], found.time.iloc[0] + pd.Timedelta(days=10))]
-    assert not during.fraud.all(), "most payments at such a terminal stay genuine"
+    shares = []
+    for number, own in found.groupby("terminal"):
+        first = own.time.iloc[0]
+        during = made[(made.terminal == number) & made.time.between(first, first + pd.Timedelta(days=10))]
+        shares.append(during.fraud.mean())
+    assert len(shares) > 5 and 0.15 < np.mean(shares) < 0.5
 
 
 def test_stolen_cards_pay_more_than_usual_and_tested_numbers_less(made):
