@@ -3,6 +3,7 @@
 Source: Guo and Berkhahn 2016, "Entity Embeddings of Categorical Variables"; the layers are fastai's TabularModel.
 """
 
+import warnings
 from copy import deepcopy
 
 import numpy as np
@@ -110,7 +111,9 @@ def train_payments(learn: Learner, steps: int, lr: float, *, seed: int = 0) -> L
     check_counts(0, seed=seed)
     check_above_zero(lr=lr)
     epochs = max(1, round(steps / max(1, len(learn.dls.train))))
-    with randomness_kept(), learn.no_bar(), learn.no_logging():
+    with randomness_kept(), learn.no_bar(), learn.no_logging(), warnings.catch_warnings():
+        # fastai makes tensors of pandas' read-only arrays, and nobody writes into them
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
         set_seed(seed)
         learn.fit_one_cycle(epochs, lr, cbs=[NoValidation()])
     reestimate_batchnorm(learn)
