@@ -233,6 +233,18 @@ LESSONS = (
         ),
     ),
     Lesson(
+        "16_tables",
+        "What can one table lend another?",
+        minutes=45,
+        know="lessons 01 and 10; lesson 11 helps: embeddings of texts.",
+        goals=(
+            "judge a list of fraud alarms by what a bank can check in a day, on payments that come later;",
+            "compare a borrowed network with boosted trees that learned from the same payments;",
+            "start a recommender from another shop's vectors, and place items that nobody has bought.",
+        ),
+        extra="tables",
+    ),
+    Lesson(
         "17_few_weights",
         "How few weights can you tune?",
         minutes=40,
