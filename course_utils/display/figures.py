@@ -28,6 +28,7 @@ AROUND = """<style>
 display: block !important; filter: invert(.93) hue-rotate(180deg)}
 </style>"""
 TITLE_CHARACTERS = 7.5  # an inch
+SHORT = 20  # characters of a vertical axis's label that fit in any figure of the course
 
 
 def show(figure: Figure, alt: str) -> None:
@@ -65,6 +66,7 @@ def figure_html(figure: Figure, alt: str) -> str:
             "The figure has no alt text: say in a sentence what it shows, for those who can't see it.",
             code="display.no-alt-text",
         )
+    _break_labels(figure)
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=1.6 * SCREEN_DPI, pil_kwargs={"compress_level": 1})
     width = round(figure.get_figwidth() * SCREEN_DPI)
@@ -108,6 +110,19 @@ def add_title(figure: Figure, title: str) -> None:
     style = plt.rcParams
     lines = textwrap.fill(title, int(TITLE_CHARACTERS * figure.get_figwidth()))
     figure.suptitle(lines, x=0.01, ha="left", fontsize=style["axes.titlesize"], fontweight=style["axes.titleweight"])
+
+
+def _break_labels(figure: Figure) -> None:
+    """Break labels of vertical axes that are longer than their axis, or they run into the title."""
+    long = [axis for axis in figure.axes if len(axis.get_ylabel()) > SHORT]
+    if long:
+        figure.draw_without_rendering()  # settles the layout, and so how long an axis is
+    for axis in long:
+        label = axis.yaxis.label
+        share = axis.get_window_extent().height / label.get_window_extent().height
+        if share < 1:
+            text = label.get_text()
+            label.set_text(textwrap.fill(text, max(1, int(share * len(text)))))
 
 
 def image_html(image: Image.Image, alt: str, width: int) -> str:

@@ -105,3 +105,13 @@ def test_titles_are_broken_where_the_figure_ends():
     output.add_title(figure, "A title so long that a figure of four inches can't hold it in one line")
     figure.draw_without_rendering()
     assert figure._suptitle.get_window_extent().x1 <= figure.bbox.x1
+
+
+def test_a_label_longer_than_its_vertical_axis_is_broken_and_others_are_left_alone(shown):
+    figure = Figure(figsize=(4, 2.4), layout="constrained")
+    tall, low = figure.add_axes((0.2, 0.1, 0.2, 0.85)), figure.add_axes((0.7, 0.1, 0.2, 0.4))
+    for axis in (tall, low):
+        axis.set_ylabel("average precision (%)")
+    show(figure, "two axes")
+    assert tall.get_ylabel() == "average precision (%)"
+    assert low.get_ylabel() == "average\nprecision (%)"
