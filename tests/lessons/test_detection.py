@@ -1,11 +1,13 @@
 """What lesson 14 says of a detector's starts is what its recorded runs show, with room to spare."""
 
+import pandas as pd
 import pytest
 
 from course_utils.experiments import recorded
 from course_utils.statistics import paired_difference
 
 LABELS, FROZEN, BLOOD = recorded("14/labels"), recorded("14/frozen"), recorded("14/blood")
+TOP = "body of photographs, neck and head of streets"
 LONGER = "photographs, four times the steps"
 NIGHTS = "streets, night's learning rate"
 
@@ -42,12 +44,35 @@ def test_batchnorm_measured_anew_gives_more_than_a_third_of_what_tuning_gives():
     assert low(tuned, top) > 0.01
 
 
+def test_in_the_rain_batchnorm_measured_anew_gives_a_small_part_of_what_tuning_gives():
+    rain, anew = recorded("14/rain"), recorded("14/rain_anew").scores("BatchNorm measured anew")
+    untuned, tuned = rain.scores("as it was"), rain.scores("streets", labels=48)
+    assert low(tuned, anew) > 0.2
+    assert (anew - untuned).mean() / (tuned - untuned).mean() < 1 / 6
+
+
+def test_the_body_of_streets_brings_more_of_the_lead_than_its_neck_and_head():
+    body, top = (recorded("14/grafts").scores(name) for name in ("body of streets, random neck and head", TOP))
+    assert low(body, top) > 0.1
+    assert low(top, LABELS.scores("photographs", labels=48)) > 0.1
+    assert low(LABELS.scores("streets", labels=48), body) > 0.1
+    lead = (LABELS.scores("streets", labels=48) - LABELS.scores("photographs", labels=48)).mean()
+    assert (body - LABELS.scores("photographs", labels=48)).mean() > lead / 2
+
+
+def test_the_best_learning_rates_of_the_combined_parts_lie_inside_their_grids():
+    tried = pd.concat([recorded(f"14/{name}").table for name in ("graft_tuning", "graft_wider")])
+    for _, rates in tried.groupby(["strategy", "learning rate"]).score.mean().groupby("strategy"):
+        means = rates.droplevel("strategy")
+        assert means.index.min() < means.idxmax() < means.index.max()
+
+
 def test_with_buses_the_start_from_streets_leads_by_far():
     mean, half_width = recorded("14/buses").difference("streets", "photographs")
     assert mean - half_width > 0.4
 
 
-def test_four_times_the_steps_leave_a_gap_by_night_and_turn_the_order_on_blood():
+def test_four_times_the_steps_leave_a_gap_by_night_and_pass_what_streets_reached_on_blood():
     patient = {target: recorded("14/longer").scores(LONGER, target=target) for target in ("night", "blood")}
     assert low(LABELS.scores("streets", labels=48), patient["night"]) > 0.2
     assert low(patient["night"], LABELS.scores("photographs", labels=48)) > 0.2
