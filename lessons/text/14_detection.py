@@ -266,7 +266,7 @@ def labels(seed):
 from course_utils.plots import plot_grid
 
 CALLED = {"as it was": "by day, not tuned", "scratch": "from scratch", "photographs": "from photographs"}
-CALLED |= {"streets": "from streets", "streets, night's learning rate": "from streets, at the night's rate"}
+CALLED |= {"streets": "from streets", "streets, night's learning rate": "from streets, at the night's learning rate"}
 
 
 def in_words(table):
