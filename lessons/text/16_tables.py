@@ -3,9 +3,9 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/fine-tuning-course/fine-tuning-course/blob/main/lessons/16_tables.ipynb)
 #
-# A small bank has labelled two weeks of card fraud, and a large bank offers to lend it a model. A new bookshop opens, and a
+# A small bank has labelled two weeks of card payments, and a large bank offers to lend it a model. A new bookshop opens, and a
 # chain offers to share what it knows about readers. Neither has images or texts, only tables. Is the loan worth taking? You
-# will compare it with a rival that needs no pre-training.
+# will compare it with rivals that need no network.
 
 # %%
 # Install the course where it is missing (on Colab or Kaggle, or with this notebook alone), and set it up.
@@ -21,7 +21,7 @@ course = setup("16_tables")
 # %% [markdown]
 # ## A working result
 #
-# Code makes the small bank's payments, after the simulator of the [Fraud Detection
+# Our code simulates the small bank's payments in the way of the [Fraud Detection
 # Handbook](https://fraud-detection-handbook.github.io/fraud-detection-handbook/), so we know what caused each fraud. On two weeks
 # of labels, we train *boosted trees*: a hundred small decision trees, each correcting those before it.
 
@@ -41,7 +41,7 @@ bank = data.transactions(2, seed=course.seed)
 print(bank)
 scores = Trees(rate=0.05).fit(bank.train).score(bank.test)
 print(f"average precision {average_precision(bank.test, scores):.1%}, share of fraud {bank.test.fraud.mean():.1%}")
-print(f"of the 5 most suspicious cards a day, {card_precision(bank.test, scores):.1%} were right")
+print(f"of the alarms for the 5 most suspicious cards a day, {card_precision(bank.test, scores):.1%} were right")
 
 # %% [markdown]
 # Accuracy would tell us nothing here: if you call every payment genuine, you are right about 99 times in 100. [*Average
@@ -57,7 +57,8 @@ ask("16.1")
 # ## What a model is told
 #
 # A single payment tells you little. You need to know what came before it, for the customer and for the terminal. So each row
-# also holds counts, means and shares of fraud over the last 1, 7 and 28 days.
+# also holds counts, means and shares of fraud over the last 1, 7 and 28 days. `ratio` compares the amount with the customer's
+# mean, on a logarithmic scale.
 
 # %%
 from course_utils.display import points, show_result, show_table
@@ -67,14 +68,15 @@ frauds = bank.test[bank.test.fraud].drop_duplicates("cause")
 show_table(pd.concat([bank.test.head(2), frauds])[columns], "Two payments, and one fraud of each kind")
 
 # %% [markdown]
-# Nothing in a payment gives away a *compromised terminal*; at best, its recent share of fraud does. A *stolen card* pays unusually
-# much, for goods that are easy to resell. In *testing*, thieves try card numbers at night with tiny sums. And after the training
-# weeks, thieves turn to other goods.
+# Nothing in a payment gives away a *compromised terminal*; at best, the terminal's recent share of fraud does. A *stolen card* pays
+# unusually much, for goods that are easy to resell. In *testing*, thieves try card numbers at night with tiny sums, and use them
+# the next day. After the training weeks, at both banks, thieves turn to other goods.
 
 # %%
-weeks = bank.test.assign(week=bank.test.time.dt.to_period("W").astype(str))
-counts = weeks[weeks.fraud].pivot_table(index="week", columns="cause", values="paid", aggfunc="count", fill_value=0)
-show_table(counts, "Frauds of each kind in the weeks of the test set", decimals=0)
+sets = {"training weeks": bank.train, "test weeks": bank.test}
+counts = {name: one[one.cause == "stolen"].category.value_counts() for name, one in sets.items()}
+counts = pd.DataFrame(counts).fillna(0).sort_values("test weeks", ascending=False)
+show_table(counts.head(8), "What was bought with stolen cards, number of payments", decimals=0)
 
 # %%
 ask("16.2")
@@ -99,8 +101,8 @@ def judged(table, scores):
     return {"average precision": average_precision(table, scores), "card precision": card_precision(table, scores)}
 
 # %% [markdown]
-# The large bank, A, has labelled eight weeks of its own payments. It trains trees and a network, each at the best of five
-# learning rates on A's own validation weeks:
+# The large bank, A, has labelled eight weeks of its own payments. It trains trees and a network, each with the best of
+# five learning rates on A's own validation weeks:
 
 # %% tags=["recorded"]
 from course_utils.tasks import carry_over, fraud_scores, payment_features, payment_learner, train_payments
@@ -207,8 +209,8 @@ def bank_b(seed):
     return found
 
 # %% [markdown]
-# Every claim below rests on ten *worlds*, each with its own thieves, customers and terminals. All settings were chosen
-# beforehand, on the validation weeks of two other worlds.
+# Unless we say otherwise, every claim below rests on ten simulated *worlds*, each with its own thieves, customers and terminals.
+# Settings were chosen beforehand, on the validation weeks of two other worlds; trees on both tables keep A's.
 
 # %% tags=["recorded"]
 def arms_at_b(seed, weeks):
@@ -262,8 +264,8 @@ show_result(f"a split by chance adds {points(*gap)} points to the trees' average
 
 # %% [markdown]
 # If you split by chance, payments with the same stolen card end up in both sets, and the training set shows what thieves will
-# buy in the test weeks. The trees and the network can use both. For the logistic regression, we see no gain: it is probably too
-# simple to memorise single cases.
+# buy in the test weeks. The trees and the network may use both; we only measured the sum. For the logistic regression, we see no
+# gain beyond three points: it probably can't memorise single cases.
 
 # %%
 ask("16.4")
@@ -281,6 +283,9 @@ print(f"A's network as it is: average precision {average_precision(bank.test, bo
 tuned = fraud_scores(train_payments(carry_over(learn, bank.train), 100, best("fine-tuned", 2)), bank.test)
 print(f"fine-tuned on two weeks: {average_precision(bank.test, tuned):.1%}")
 
+# %% [markdown]
+# One run proves nothing. Now for the ten worlds:
+
 # %%
 predict("16.5")
 
@@ -293,6 +298,10 @@ shown = runs.table[(runs.table.metric == "average precision") & runs.table.strat
 title = "Average precision in ten worlds"
 plot_learning_curve(shown, "weeks", arms=arms, xlabel="weeks of labels at bank B", title=title)
 
+# %% [markdown]
+# The bands mostly show how worlds differ. The tables below compare methods within each world.
+
+
 # %% tags=["result"]
 def ahead(one, other, weeks, metric="average precision"):
     return runs.difference(one, other, weeks=weeks, metric=metric)
@@ -304,8 +313,8 @@ sentence = f"with two weeks of labels, fine-tuning is {points(*lead)} points ahe
 show_result(sentence, expected=lead[0] > lead[1])
 
 # %% [markdown]
-# With only B's labels, trees are ahead of this network from four weeks on. But every method that has learned from bank A, network
-# or trees, is far ahead of every method that hasn't. Remember how many more frauds A had to learn from.
+# With only B's labels and a hundred steps, trees are ahead of this network from four weeks on; more steps will change that. Every
+# method that has learned from bank A is ahead of every method that hasn't, but B's own trees close in as its labels grow.
 
 # %%
 rivals = ["network from scratch", "trees", "A's network", "new head", "trees of both banks", "trees on both tables"]
@@ -314,8 +323,20 @@ table = pd.DataFrame(table, index=pd.Index(rivals, name="fine-tuned minus"))
 show_table(table, "Average precision, points, by weeks of labels")
 
 # %% [markdown]
-# The last row is the fair comparison, because those trees have learned from the same payments. There, fine-tuning leads by two or
-# three points. A's network also does well without any tuning: we see a gain from tuning only once B has eight weeks of labels.
+# The last row is fair, because those trees have learned from the same payments. There, fine-tuning leads by two or
+# three points. How much of that comes from tuning? Only with eight weeks do we see a gain over A's network as it is, and its
+# interval barely excludes zero.
+
+# %%
+others = [("trees on both tables", "trees"), ("A's network", "A's trees"), ("A's network", "trees on both tables")]
+others += [("trees of both banks", "A's trees")]
+table = {weeks: [points(*ahead(*pair, weeks)) for pair in others] for weeks in WEEKS}
+table = pd.DataFrame(table, index=[" minus ".join(pair) for pair in others])
+show_table(table, "Average precision, points, by weeks of labels")
+
+# %% [markdown]
+# Most of the lead isn't owed to tuning: A's network is already ahead of A's trees at B. A's table helps B's trees most with few
+# labels; with eight weeks, its gain has halved. Mixing both banks' trees hardly helps.
 
 # %%
 ask("16.6")
@@ -337,9 +358,9 @@ for weeks, arm in product((2, 8), ("trees", "trees on both tables")):
 show_table(pd.DataFrame.from_dict(fair, orient="index"), "Average precision, points: what the search changes")
 
 # %% [markdown]
-# The search gained nothing that we can see, and with eight weeks it made the trees on both tables worse: two worlds are too few to
-# choose among thirty ways (lesson 10). So let the trees cheat, with a look at the test weeks. Can any of six ways close the gap
-# there?
+# The search gained nothing that we can see, and with eight weeks it made the trees on both tables worse, probably because two worlds
+# are too few to choose among thirty ways (lesson 10). So let the trees cheat: we try six of the ways on the test weeks
+# themselves. Can any of them close the gap?
 
 # %%
 ways, table = recorded("16/hindsight"), {}
@@ -350,13 +371,14 @@ for way, weeks in product(ways.table.strategy.unique(), (2, 8)):
 show_table(pd.DataFrame.from_dict(table, orient="index"), "Fine-tuned minus trees on both tables, points")
 
 # %% [markdown]
-# Even with that look, no way of growing trees gets ahead of fine-tuning, and none is more than a point better than ours.
+# Even with that look, none of these six gets ahead of fine-tuning, and the best is on average less than half a point better than
+# ours. (We left out 300 rounds, higher learning rates and smaller leaves.)
 #
-# The networks may have a complaint too: a hundred steps are few. What do five hundred change?
+# The networks could complain too: a hundred steps aren't many. What changes with five hundred?
 
 # %%
 patient, more = recorded("16/longer"), {}
-pairs = [("network from scratch", "trees"), ("fine-tuned", "trees on both tables")]
+pairs = [("network from scratch", "trees"), ("fine-tuned", "trees on both tables"), ("fine-tuned", "A's network")]
 for weeks, (arm, rival) in product((2, 8), pairs):
     given = {"weeks": weeks, **average}
     both, other = {"100 steps": runs, "500 steps": patient}, runs.scores(rival, **given)
@@ -365,9 +387,9 @@ for weeks, (arm, rival) in product((2, 8), pairs):
 show_table(pd.DataFrame.from_dict(more, orient="index"), "Average precision, points, by steps of training")
 
 # %% [markdown]
-# With eight weeks of labels and more steps, the network from scratch catches up: we see no difference from the trees. With two
-# weeks, it's clearly behind. Fine-tuning gets a little worse with more steps, and its lead over trees on both tables is hardly visible
-# then. That lead is small, and it depends on how long you train.
+# With eight weeks and more steps, the network from scratch catches up with the trees, as far as we can see; with two, it's clearly
+# behind. Fine-tuning gets worse: with two weeks, it falls behind A's network as it is, and we no longer see a lead over trees on both
+# tables.
 
 # %% [markdown]
 # How much of this do the bank's staff notice, at five cards a day?
@@ -381,8 +403,8 @@ gaps = {weeks: [points(*ahead(*pair, weeks, "card precision"))] for weeks in WEE
 show_table(pd.DataFrame(gaps, index=[" minus ".join(pair)]), "Right alarms, points, by weeks of labels")
 
 # %% [markdown]
-# At five cards a day, we can't tell fine-tuning from trees on both tables. What bank A knows counts for more than the method. If A
-# may not share its table, it can still lend a model, though that may give away something about its customers too.
+# At five cards a day, we can't tell fine-tuning from trees on both tables. If A may not share its
+# table, it can still lend a model, though that may give away something about its customers too.
 
 # %%
 ask("16.7")
@@ -390,7 +412,7 @@ ask("16.7")
 # %% [markdown]
 # ## How many cards can you check?
 #
-# A list of alarms only helps as far as somebody can work through it. Choose how many cards the staff check each day:
+# Choose how many cards the staff check each day. The *recall* on the right is the share of cards with fraud that they find:
 
 # %%
 from course_utils.controls import alerts_slider
@@ -398,7 +420,7 @@ from course_utils.controls import alerts_slider
 alerts_slider(bank.test, {"trees": scores, "fine-tuned": tuned})
 
 # %% [markdown]
-# Which frauds do they find? We know the cause of each fraud, so we can look:
+# Which frauds do they find?
 
 # %%
 def caught(scores, cards=5):
@@ -439,14 +461,15 @@ for name, recommend in {"popularity": popularity, "neighbours": neighbours}.item
 
 # %% [markdown]
 # *Recall@10* is the share of readers whose next book is among the ten that we recommend; *NDCG@10* gives more credit for a place
-# near the top. Popularity recommends the same books to everybody. *Neighbours* recommends books that were read by the same people
-# as yours.
+# near the top. Popularity recommends the same books to everybody. *Neighbours* recommends books read by the people who also read
+# yours.
 
 # %%
 ask("16.9")
 
 # %% [markdown]
-# *Matrix factorisation* learns a vector for each reader and each book, and recommends books whose vectors point the reader's way.
+# *Matrix factorisation* learns a vector for each reader and each book, and recommends the books whose vectors point in
+# the same direction as the reader's.
 # The chain can lend its books' vectors. So we compare random starting vectors (*cold*) with the chain's (*warm*), frozen or
 # tuned.
 
@@ -500,8 +523,8 @@ def recommended(seed, shop, arm, decay):
     return factorise(shop.matrix(), shop.items.sold.to_numpy(), **given).scores()
 
 # %% [markdown]
-# One setting matters most: the penalty that pulls vectors back to where they started. For each method and number of ratings,
-# we choose the best of six on the validation ratings of two other worlds.
+# The penalty pulls readers' vectors to zero and books' vectors back to where they started; if it is very strong, only popularity
+# is left. For each method and number of ratings, we choose the best of six on the validation ratings of two other worlds.
 
 # %% tags=["recorded:decays:2"]
 DECAYS = (0.3, 1, 3, 10, 30, 100)
@@ -555,13 +578,14 @@ found("16.10", 100 * lead[0])
 show_result(f"with 20 ratings, the chain's vectors add {points(*lead)} points", expected=lead[0] > lead[1])
 
 # %% [markdown]
-# With one rating per reader, we see nothing that beats popularity. From five ratings on, tuned vectors do. Frozen ones fall
-# behind, and with 20 ratings they do worse than a cold start, unless the new books were placed by their blurbs: then we see no
+# With one rating per reader, we see nothing that beats popularity. From five on, the chain's vectors do if you tune them; a cold
+# start needs ten. Frozen ones fall behind, and with 20 ratings they do worse than a cold start, unless the new books were placed by their blurbs: then we see no
 # cost of freezing.
 
 # %%
 pairs = [("warm, tuned", "popularity"), ("warm, tuned", "cold"), ("warm, frozen", "cold"), ("placed, frozen", "cold")]
-pairs += [("placed, tuned", "placed, frozen"), ("neighbours, both shops", "neighbours")]
+pairs += [("warm, frozen", "warm, tuned"), ("placed, tuned", "placed, frozen")]
+pairs += [("neighbours, both shops", "neighbours")]
 gaps = {
     rated: [points(*shop_runs.difference(*pair, rated=rated, metric="recall@10")) for pair in pairs] for rated in RATED
 }
@@ -569,17 +593,18 @@ gaps = pd.DataFrame(gaps, index=[" minus ".join(pair) for pair in pairs])
 show_table(gaps, "Recall@10, points, by ratings per reader")
 
 # %% [markdown]
-# The last row holds a surprise. If neighbours also learn from the chain's readers, they do better with few ratings, but worse with
-# 10 or 20 per reader.
+# The last row holds a surprise. If neighbours also learn from the chain's readers, they do better with few ratings, though
+# still far worse than popularity, and worse with 10 or 20 per reader, perhaps because no reader of the chain has rated
+# a new book.
 
 # %%
 ask("16.11")
 
 # %% [markdown]
-# ## Books that nobody has read
+# ## Books that nobody has rated
 #
 # Now look only at the 100 new books. Readers get their vectors from books that the chain knows, and the new books from their
-# blurbs. Does that take a language model, or is it enough to count words (TF-IDF, lesson 11)? And what if another writer says
+# blurbs. Do you need a language model for that, or is it enough to count words (TF-IDF, lesson 11)? And what if another writer says
 # the same things in other words?
 
 # %%
@@ -613,6 +638,10 @@ books = recorded("16/new_books")
 table = books.table[books.table.metric == "recall@10"].pivot_table(index="strategy", columns="blurb", values="score")
 names = {"about": "same writer", "retold": "another writer", "none": "no blurb"}
 show_table((100 * table).rename(columns=names), "Recall@10 (%) among 100 new books", decimals=1)
+for reader, blurb in product(("MiniLM", "TF-IDF"), ("about", "retold")):
+    one = books.scores(reader, blurb=blurb, metric="recall@10")
+    gap = paired_difference(one, books.scores("chance", blurb="none", metric="recall@10"))
+    print(f"{reader}, {names[blurb]}: {points(*gap)} points beside chance")
 
 # %%
 lead = books.difference("MiniLM", "TF-IDF", blurb="retold", metric="recall@10")
@@ -622,7 +651,7 @@ show_result(sentence, expected=lead[0] > lead[1])
 
 # %% [markdown]
 # If one writer writes all the blurbs, counting words does as well as the language model, to within a point, because the same
-# phrases come up again. If another writer does the new ones, we can't tell counted words from chance, while MiniLM keeps more
+# phrases come up again. If another writer writes the new ones, we can't tell counted words from chance, while MiniLM keeps more
 # than half of its lead over chance.
 
 # %%
@@ -631,8 +660,7 @@ ask("16.13")
 # %% [markdown]
 # ## Back to the bank: how we tried other settings
 #
-# We grew trees in thirty ways in the two worlds where we chose all other settings. The best way, for each table and number of
-# weeks, then went to the ten worlds.
+# We grew trees in thirty ways in the two worlds of the other choices, and took the best ways to the ten worlds.
 
 # %% tags=["recorded"]
 # learning rate, rounds, fewest payments in a leaf
@@ -672,8 +700,7 @@ def fair_trees(seed):
     return found
 
 # %% [markdown]
-# A's network had its best learning rate at the end of its grid. Would a higher one have been better? We tried three times as
-# much:
+# The best learning rate of A's network was the last of its grid, so we tried three times as much:
 
 # %% tags=["recorded:wider:2"]
 def wider(seed):
@@ -736,9 +763,9 @@ def hindsight(seed):
     return found
 
 # %% [markdown]
-# ## A measure with a trap
+# ## A metric with a trap
 #
-# Suppose you subtract 10 from every score. The order of the list stays the same, so its recall should too. Does it?
+# If you subtract 10 from every score, the order stays the same, so recall should too. Does it?
 
 # %%
 from torchmetrics.functional.retrieval import retrieval_recall
@@ -831,20 +858,22 @@ check("16.B", right_alarms)
 # %% [markdown]
 # ## What would break this
 #
-# - **Made data.** We gave both banks the same thieves. Real banks may share less, or more.
+# - **Simulated data.** We gave both banks the same thieves. Real banks may share less, or more.
 # - **Feedback.** A real bank blocks a card once it has checked it. Here, alarms change nothing.
 # - **Money.** A fraud of 2 counts as much as one of 2,000.
 # - **Blurbs.** Ours come in a few wordings each. Real blurbs say less about taste.
+# - **Rivals.** The counterpart of trees on both tables, factorisation of both shops' ratings, isn't recorded. In a trial on two
+#   worlds with 20 ratings per reader, it did at least as well as borrowed vectors.
 # - **Time.** Our readers' tastes never change, and no friends, prices or recommendations influence them.
 
 # %% [markdown]
 # ## Recap
 #
 # - A random split puts the same case into both sets. Split by time, with a gap.
-# - With B's labels alone, no network beat boosted trees. What bank A had learned was worth far more than the choice of method.
-# - The borrowed network was good as it was, and at best two or three points ahead of trees on both tables.
-# - Borrowed vectors beat popularity from five ratings per reader on. If you freeze them, place new books first.
-# - Counting words places new books if the wordings repeat; a language model also does if they don't.
+# - With few labels, what bank A had learned counted for more than the method; with eight weeks, both counted about as much.
+# - The borrowed network did about as well untuned, and at best two or three points better than trees on both tables.
+# - Borrowed vectors that were tuned or placed beat popularity from five ratings per reader on.
+# - Counting words places new books if the wordings repeat; a language model can do it even if they don't, though less well.
 
 # %% [markdown]
 # ## Quiz
