@@ -21,9 +21,9 @@ course = setup("16_tables")
 # %% [markdown]
 # ## A working result
 #
-# Our code simulates the small bank's payments in the way of the [Fraud Detection
-# Handbook](https://fraud-detection-handbook.github.io/fraud-detection-handbook/), so we know what caused each fraud. On two weeks
-# of labels, we train *boosted trees*: a hundred small decision trees, each correcting those before it.
+# Our code simulates the small bank's payments, as the [Fraud Detection
+# Handbook](https://fraud-detection-handbook.github.io/fraud-detection-handbook/) does, so we know what caused each fraud. On two
+# weeks of labels, we train *boosted trees*: a hundred small decision trees, each correcting those before it.
 
 # %% tags=["recorded"]
 from functools import cache, lru_cache, partial
