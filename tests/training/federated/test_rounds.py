@@ -79,6 +79,25 @@ def test_unweighted_or_several_steps_are_not_a_central_step():
         )
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_each_client_begins_with_what_the_server_has_whatever_the_one_before_did(way):
+    began = []
+
+    def train(model, client, epochs, lr, *, bs, generator):
+        began.append(copy.deepcopy(model.state_dict()))
+        for own in model.state_dict().values():  # frozen weights and counters too
+            own.add_(1)
+        return 1
+
+    model = network()
+    model[0].requires_grad_(False)
+    federate(model, clients(3, 5, 4), rounds=1, lr=0.1, batchnorm=way, train=train)
+    for state in began:
+        assert all(torch.equal(own, network().state_dict()[name]) for name, own in state.items())
+    assert torch.equal(model[0].weight, network()[0].weight)
+    torch.testing.assert_close(model[-1].weight, network()[-1].weight + 1)
+
+
 def test_the_seed_decides_everything():
     models = [network() for _ in range(3)]
     for model, seed in zip(models, (1, 1, 2), strict=True):
