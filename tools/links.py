@@ -110,7 +110,7 @@ def derive(text: str, address: str) -> str:
     """The text with every link that can only mean the course's repository made to name this address."""
     hosts = r"colab\.research\.google\.com/github|mybinder\.org/v2/gh|codespaces\.new"
     text = re.sub(rf"({hosts})/[\w.-]+/[\w.-]+", rf"\1/{address.removeprefix('https://github.com/')}", text)
-    own = r"blob/main/(docs/glossary\.md|course_utils/)|issues/new|security/advisories"
+    own = r"blob/main/(docs/|course_utils/)|issues/new|security/advisories"
     text = re.sub(rf"{PAGES}(?=/({own}))", address, text)
     return re.sub(rf"({INSTALLS}|git clone |repository-code: )https://[\w./-]+", rf"\1{address}", text)
 
