@@ -257,6 +257,17 @@ LESSONS = (
             "serve many tasks from one frozen body, and say when it isn't frozen.",
         ),
     ),
+    Lesson(
+        "19_federated",
+        "Can you train on data that may not travel?",
+        minutes=40,
+        know="lessons 01, 04 and 07: freezing, and training from scratch; lesson 17 helps: LoRA.",
+        goals=(
+            "write federated averaging, and say when it equals training in one place;",
+            "tell what skewed clients, dropouts and a poisoner do to it, and what helps;",
+            "show what an update gives away about the data, and what it costs to hide it.",
+        ),
+    ),
 )
 
 
