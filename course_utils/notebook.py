@@ -2,7 +2,7 @@
 
 Stop says one line, a missing name says where the lesson makes it, and training tables keep to the page's theme. Where
 the course is installed, IPython calls `await_setup` as a kernel starts (labconfig/course_startup.py): after a restart
-a missing name then says what to run first.
+a missing name then says what to run first. And `!course` runs the command of the Python that runs the notebook.
 """
 
 import ast
@@ -10,6 +10,7 @@ import json
 import os
 import re
 import sys
+import sysconfig
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -41,6 +42,7 @@ def prepare(lesson: str = "") -> None:
             return _say_stopped(shell, kind, error, *more)
 
         shell.set_custom_exc((KeyboardInterrupt, NameError), say)
+    make_commands_found()
     make_training_tables_readable()
 
 
@@ -55,6 +57,15 @@ def await_setup() -> None:
             return _say_missing(pages, True, shell, kind, error, *more)
 
         shell.set_custom_exc((NameError,), say)
+    make_commands_found()
+
+
+def make_commands_found() -> None:
+    """Let `!course` find this Python's commands: a Jupyter that was started by its path leaves them off PATH."""
+    scripts = sysconfig.get_path("scripts")
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    if scripts not in folders:
+        os.environ["PATH"] = os.pathsep.join([scripts, *folders])
 
 
 def make_training_tables_readable() -> None:

@@ -4,8 +4,10 @@ Stop says one line and leaves nothing running, and a missing name says where the
 """
 
 import json
+import os
 import shutil
 import sys
+import sysconfig
 import time
 from types import SimpleNamespace
 
@@ -217,3 +219,14 @@ def test_after_the_setup_cell_an_imported_name_says_which_cell_brings_it():
         "run the cell with `from course_utils.quiz import ask, check`."
     )
     assert notebook._advice("x", page, False) == f"x is made in a cell above: {notebook.ABOVE}."
+
+
+@pytest.mark.parametrize("ready", [notebook.prepare, notebook.await_setup], ids=["setup ran", "kernel started"])
+def test_a_notebook_finds_the_course_command_of_its_own_python(monkeypatch, ready):
+    """Jupyter was started by its path, and no environment is activated; a second time changes nothing."""
+    scripts = sysconfig.get_path("scripts")
+    monkeypatch.setenv("PATH", os.pathsep.join(["/usr/bin", "/bin"]))
+    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(set_custom_exc=lambda *what: None))
+    for _ in range(2):
+        ready()
+        assert os.environ["PATH"].split(os.pathsep) == [scripts, "/usr/bin", "/bin"]
