@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from string import ascii_uppercase
 from typing import Any
 
 from course_utils.quiz.items import Number, OneChoice, Order, Prediction, SeveralChoices, ShortText, plain
@@ -32,7 +33,9 @@ class Verdict:
     feedback: tuple[str, ...]
 
 
-def judge(item: OneChoice | SeveralChoices | Number | ShortText | Order, answer: object) -> Verdict:
+def judge(
+    item: OneChoice | SeveralChoices | Number | ShortText | Order, answer: object, shown: Sequence[int] | None = None
+) -> Verdict:
     """Judge an answer.
 
     Parameters
@@ -42,17 +45,22 @@ def judge(item: OneChoice | SeveralChoices | Number | ShortText | Order, answer:
     answer : object
         The set of the chosen options' indices for the choices, the list of the steps' indices for an order, what was
         typed for a number and a short text (a number may also be an int or a float).
+    shown : sequence of int, optional
+        The options' indices in the order in which a page shows them, lettered: what is said of several choices then
+        goes by that order, and names each by its letter.
     """
-    verdict = _judged(item, answer)
+    verdict = _judged(item, answer, shown)
     return Verdict(verdict.right, tuple(filter(None, verdict.feedback)))  # a graded item's author may leave them out
 
 
-def _judged(item: OneChoice | SeveralChoices | Number | ShortText | Order, answer: object) -> Verdict:
+def _judged(
+    item: OneChoice | SeveralChoices | Number | ShortText | Order, answer: object, shown: Sequence[int] | None
+) -> Verdict:
     match item:
         case OneChoice():
             return _one(item, answer)
         case SeveralChoices():
-            return _several(item, answer)
+            return _several(item, answer, shown)
         case Number():
             return _number(item, answer)
         case ShortText():
@@ -76,13 +84,17 @@ def _one(item: OneChoice, answer: object) -> Verdict:
     return Verdict(index in item.key, (item.options[index].feedback,))
 
 
-def _several(item: SeveralChoices, answer: object) -> Verdict:
+def _several(item: SeveralChoices, answer: object, shown: Sequence[int] | None) -> Verdict:
     chosen = set(_indices(answer, item.options))
     if not chosen:
         return Verdict(None, ("Tick every answer that is true; at least one is.",))
+    told = {
+        index: f"**{letter}** — {item.options[index].feedback}" if shown else item.options[index].feedback
+        for letter, index in zip(ascii_uppercase, shown or range(len(item.options)), strict=False)
+    }
     if chosen == item.key:
-        return Verdict(True, tuple(item.options[index].feedback for index in sorted(chosen)))
-    wrong = tuple(item.options[index].feedback for index in sorted(chosen - item.key))
+        return Verdict(True, tuple(said for index, said in told.items() if index in chosen))
+    wrong = tuple(said for index, said in told.items() if index in chosen - item.key)
     missed = len(item.key - chosen)
     more = (f"{missed} true answer{'s are' if missed > 1 else ' is'} still missing.",) if missed else ()
     return Verdict(False, wrong + more)
@@ -172,7 +184,8 @@ def compare(item: Prediction, guess: float, found: float) -> Verdict:
     way = "high" if guess > found else "low"
     if item.factor is None:
         assert item.within is not None  # the item's own rule
-        near, how, off = abs(guess - found) <= item.within, "near", f"by {abs(guess - found):.3g}"
+        off = f"by {abs(guess - float(f'{found:.3g}')):.6g}"  # rounded like what is said of the finding
+        near, how = abs(guess - found) <= item.within, "near"
     else:
         held = max(guess, item.low)  # a guess that was noted before `low` was raised
         ratio = max(held / found, found / held)

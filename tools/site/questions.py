@@ -23,7 +23,7 @@ from course_utils.quiz.items import (
     ShortText,
     plain,
 )
-from course_utils.quiz.text import WAYS, figure_html, right_answer, shuffled
+from course_utils.quiz.text import WAYS, figure_html, lettered, right_answer, shuffled
 
 HOW = {
     "one choice": "Choose one answer.",
@@ -76,9 +76,7 @@ def _answer(item: Item) -> str:
 
 
 def _right(item: Item) -> str:
-    """The right answer in words: options and steps have no letters here."""
-    if isinstance(item, (OneChoice, SeveralChoices)):
-        return "; ".join(option.text for option in item.options if option.right)
+    """The right answer in words: steps have no letters here."""
     if isinstance(item, Order):
         return "; ".join(f"{number}. {step.text}" for number, step in enumerate(item.steps, 1))
     return right_answer(item)
@@ -89,8 +87,8 @@ def _input(item: Item) -> str:
         kind = "radio" if isinstance(item, OneChoice) else "checkbox"
         return "".join(
             f'<label class="course-option"><input type="{kind}" name="answer" value="{index}">'
-            f"<span>{_inline(item.options[index].text)}</span></label>"
-            for index in shuffled(item)
+            f"<span>{letter} — {_inline(text)}</span></label>"
+            for index, (letter, text) in zip(shuffled(item), lettered(item, shuffled(item)), strict=True)
         )
     if isinstance(item, Order):
         rows = "".join(
@@ -114,7 +112,7 @@ def _key(item: Question) -> dict[str, Any]:
     match item:
         case OneChoice() | SeveralChoices():
             feedback = [_inline(option.feedback) for option in item.options]
-            return shared | {"key": sorted(item.key), "feedback": feedback}
+            return shared | {"key": sorted(item.key), "feedback": feedback, "shown": shuffled(item)}
         case Order():
             return shared | {"feedback": [_inline(step.feedback) for step in item.steps]}
         case Number():

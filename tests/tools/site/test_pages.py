@@ -12,9 +12,11 @@ from playwright.sync_api import Browser, Page, expect
 from course_utils import lessons
 from course_utils.quiz import answers, reading
 from course_utils.quiz.items import Number, OneChoice, Order, SeveralChoices, ShortText
+from course_utils.quiz.text import shuffled
 from tools.glossary import read_terms
 from tools.site import printing
 from tools.site.places import PRINTED
+from tools.site.questions import _inline as inline
 from tools.site.questions import _key as key_of
 from tools.site.questions import anchor
 
@@ -136,10 +138,13 @@ def test_the_page_judges_as_the_kernel_does(page, address):
         [(key_of(item), given) for item, given in asked],
     )
     for (item, given), page_says in zip(asked, told, strict=True):
-        kernel_says = answers.judge(item, given)
+        shown = shuffled(item) if isinstance(item, SeveralChoices) else None
+        kernel_says = answers.judge(item, given, shown)
         assert page_says["right"] == kernel_says.right, (item.id, given)
         if isinstance(item, Number) and kernel_says.right is None:
             assert page_says["feedback"] == list(kernel_says.feedback), (item.id, given)
+        if isinstance(item, SeveralChoices) and kernel_says.right is not None:
+            assert page_says["feedback"] == [inline(sentence) for sentence in kernel_says.feedback], (item.id, given)
 
 
 def possible_answers(item) -> list:

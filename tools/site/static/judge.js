@@ -56,11 +56,13 @@
 
     "several choices": (item, answer) => {
       if (!answer.length) return unclear("Choose every answer that is true; at least one is.");
-      const wrong = answer.filter((index) => !item.key.includes(index));
+      const chosen = item.shown.filter((index) => answer.includes(index));
+      const told = (index) => `<strong>${String.fromCharCode(65 + item.shown.indexOf(index))}</strong> — ${item.feedback[index]}`;
+      const wrong = chosen.filter((index) => !item.key.includes(index));
       const missed = item.key.filter((index) => !answer.includes(index)).length;
-      if (!wrong.length && !missed) return verdict(true, ...answer.map((index) => item.feedback[index]));
+      if (!wrong.length && !missed) return verdict(true, ...chosen.map(told));
       const more = missed && `${missed} true answer${missed > 1 ? "s are" : " is"} still missing.`;
-      return verdict(false, ...wrong.map((index) => item.feedback[index]), more);
+      return verdict(false, ...wrong.map(told), more);
     },
 
     number: (item, answer) => {

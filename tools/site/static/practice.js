@@ -95,7 +95,7 @@
         return;
       }
       course.store.noteGuess(this.id, value);
-      this.say(`<strong>Noted:</strong> ${course.withUnit(value, unit)}. A cell below tells what came out.${kept()}`);
+      this.say(`<strong>Noted:</strong> ${course.withUnit(value, unit)}. A cell below compares it with what it finds.${kept()}`);
     }
 
     tell(verdict, before = "") {
@@ -171,15 +171,16 @@
     if (guess === undefined) return;
     place.closest("details.hide")?.setAttribute("open", ""); // the result needn't be hidden any longer
     const found = Number(place.dataset.found);
+    const shown = Number(found.toPrecision(3));
     const { unit, factor, within } = place.dataset;
     const ratio = Math.max(guess / found, found / guess);
     const off = Math.abs(guess - found);
     const near = factor ? ratio <= Number(factor) : off <= Number(within);
-    const by = factor ? `a factor of ${course.roughly(ratio)}` : course.shortly(off);
+    const by = factor ? `a factor of ${course.roughly(ratio)}` : course.shortly(Math.abs(guess - shown)); // rounded like what is shown
     const said = factor ? `That is within a factor of ${factor}.` : "That is near.";
     const how = near ? said : `Your guess was too ${guess > found ? "high" : "low"} by ${by}.`;
     place.querySelector(".course-said").textContent =
-      `You guessed ${course.withUnit(guess, unit)}; this run found ${course.withUnit(found, unit)}. ${how}`;
+      `You guessed ${course.withUnit(guess, unit)}; this run found ${course.withUnit(shown, unit)}. ${how}`;
   }
 
   for (const form of document.querySelectorAll("form.course-question")) new Question(form);
