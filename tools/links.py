@@ -29,6 +29,7 @@ course = setup("{name}")
 """
 INSTALLS = r"course @ git\+|--no-deps [\w -]*git\+"
 PAGES = r"https://github\.com/[\w.-]+/[\w.-]+"
+WEBSITE = r"\[(?:the|its) website\]\("  # GitHub serves it from the repository, by .github/workflows/site.yml
 COLAB, BINDER = "https://colab.research.google.com", "https://mybinder.org"
 
 
@@ -110,6 +111,10 @@ def derive(text: str, address: str) -> str:
     """The text with every link that can only mean the course's repository made to name this address."""
     hosts = r"colab\.research\.google\.com/github|mybinder\.org/v2/gh|codespaces\.new"
     text = re.sub(rf"({hosts})/[\w.-]+/[\w.-]+", rf"\1/{address.removeprefix('https://github.com/')}", text)
+    owner, name = address.removeprefix("https://github.com/").split("/")
+    text = re.sub(
+        rf"({WEBSITE})https://[\w.-]+\.github\.io/[\w.-]+/", rf"\1https://{owner.lower()}.github.io/{name}/", text
+    )
     own = r"blob/main/(docs/|course_utils/)|issues/new|security/advisories"
     text = re.sub(rf"{PAGES}(?=/({own}))", address, text)
     return re.sub(rf"({INSTALLS}|git clone |repository-code: )https://[\w./-]+", rf"\1{address}", text)

@@ -56,6 +56,13 @@ def test_the_command_rewrites_and_check_only_tells(papers, monkeypatch):
     assert subprocess.run([*command, "--check"], cwd=papers, capture_output=True).returncode == 0
 
 
+def test_the_website_is_where_github_serves_the_repository():
+    text = "On [the website](https://old.github.io/course/), and [Flower](https://flower.github.io/flower/)."
+    assert links.derive(text, "https://github.com/Some-School/tuning.course") == (
+        "On [the website](https://some-school.github.io/tuning.course/), and [Flower](https://flower.github.io/flower/)."
+    )
+
+
 def test_links_to_other_repositories_are_left_alone():
     other = "See https://github.com/someone/else and `pip install git+https://github.com/someone/else`."
     assert links.derive(other, "https://github.com/some-school/course") == other
