@@ -108,7 +108,7 @@ def all_rungs(*, flip: bool = False) -> list[Strategy]:
 
 @dataclass(frozen=True)
 class MajorityClass(Strategy):
-    """Always the most frequent class of the training set: chance, where classes are of equal size."""
+    """Always the most frequent class of the training set, or the first of several; chance, where sizes are equal."""
 
     name = "majority class"
     solved = True

@@ -3,8 +3,12 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/fine-tuning-course/fine-tuning-course/blob/main/lessons/00_start.ipynb)
 #
-# How long will your machine take to fine-tune a network? We'll time it. You can read a lesson on the website, where its
-# questions work, or run it, as in JupyterLab: click a grey cell and press **Shift+Enter**. The first one sets things up;
+# How long will your machine take to fine-tune a network? We'll time it, on some photos of things that people throw away.
+# And you'll see how a lesson works.
+
+# %% [markdown]
+# You can read a lesson on [the website](https://fine-tuning-course.github.io/fine-tuning-course/), where its questions
+# work, or run it, for example in JupyterLab: click a grey cell and press **Shift+Enter**. The first one sets things up;
 # its code is folded. Below each cell is our output, hidden where you should guess first.
 
 # %%
@@ -23,6 +27,10 @@ course = setup("00_start")
 #
 # Every lesson starts with that cell. It chose a *device*, which does the computing; a *network*, small or large; and *images*,
 # photographs where they can be had and drawings otherwise. Two lines say why. Whatever it chose, later cells are the same.
+
+# %% [markdown]
+# Here is the first question. In a notebook, run its cell, and it gets buttons. *Check* tells you about the answer that
+# *you* chose. It isn't graded.
 
 # %%
 from course_utils.quiz import ask
@@ -71,8 +79,8 @@ from course_utils.quiz import found, predict
 predict("00.4")
 
 # %%
-learn.unfreeze()
-learn.create_opt()
+learn.unfreeze()  # or only the head and a few other weights would learn
+learn.create_opt()  # makes the optimiser, which changes the weights; `learn.opt` below
 
 
 def training_step():
@@ -107,7 +115,8 @@ found("00.4", middle)
 
 # %% [markdown]
 # How long will lesson 01 take? It fine-tunes on 240 photos for nine *epochs*, that is, nine times. The photos are larger,
-# and each epoch also measures the accuracy, so we allow three times as long for each image.
+# and each epoch also measures the accuracy, so we allow three times as long for each image. A laptop usually needs about
+# a minute; if yours says much more, something else is using it.
 
 # %%
 trained = 240 * 9
@@ -189,9 +198,8 @@ ask("00.3")
 # %% [markdown]
 # ## How practice works
 #
-# In a notebook, run a question's cell, and it gets buttons. *Check* tells you about the answer that *you* chose. No grade hangs on it:
-# read the reply, look at the section that it names, and try again. *Hint* takes you one step further. After two wrong
-# tries you can ask for the answer.
+# When *Check* says "Not yet", read the reply, look at the section that it names, and try again. *Hint* takes you one step
+# further. After two wrong tries you can ask for the answer.
 
 # %%
 ask("00.5")
@@ -265,7 +273,9 @@ check("00.B", shuffle_twice)
 # - **A busy machine.** Training beside a video call takes longer, and speeds vary more.
 # - **Little memory.** A lesson needs up to 2 GB with the small network. Close other notebooks (**Kernel → Shut Down All
 #   Kernels**) when memory runs out.
-# - **Anything else.** In a terminal, `course doctor` checks versions, memory, disk and data, and says what to do.
+# - **Anything else.** `!course doctor`, in a cell of its own, checks versions, memory, disk and data, and says what to
+#   do. When no notebook opens: `.venv/bin/course doctor`, in a terminal in the course's folder (on Windows
+#   `.venv\Scripts\course doctor`).
 
 # %% [markdown]
 # ## Recap
@@ -290,9 +300,8 @@ ask("00.9")
 # the next day, a question stands there as plain text: choose **Run → Run All Above Selected Cell**, run its cell again,
 # and your answers come back.
 #
-# Later, `course update` in a terminal fetches newer lessons, and keeps what you did in the old ones in `lessons/mine`.
-#
-# The next cell shows how far you have come in all lessons; in a terminal, `course progress` does.
+# Later, `!course update` in a cell fetches newer lessons, and keeps what you did in the old ones in `lessons/mine`. The
+# next cell shows how far you have come in all lessons, as `!course progress` does.
 
 # %%
 from course_utils.quiz import progress_table

@@ -34,11 +34,11 @@ ask("01.1")
 #
 # Three lines fine-tune a network; the two others measure its [*accuracy*](../docs/glossary.md#accuracy), the share of
 # images that get the right answer, before and after, on a *test set*: images that play no part in the training.
-# `data` and `backbones.default()`, the pre-trained network, are the course's; the rest is fastai's.
+# `data`, the pre-trained network `backbones.default()` and `ReestimateBatchNorm` are the course's; the rest is fastai's.
 
 # %% [markdown]
 # This takes about a minute on a laptop; downloading the photos, the first time, longer. A cell that runs or waits shows
-# `[*]`. If one row of the tables takes over half a minute, close other programs, or wait for all nine.
+# `[*]`. At one minute a row of the tables, expect about ten in all: close other programs, or wait.
 
 # %%
 from fastai.vision.all import accuracy, vision_learner
@@ -64,13 +64,13 @@ show_result(said, expected=tuned > 2 * untrained)
 # %% [markdown]
 # That was *fine-tuning*: training a network further for a new task. Each row of the tables is an *epoch*, one pass over
 # all training images. The [*loss*](../docs/glossary.md#loss) says how wrong the probabilities are, in training and on
-# *validation images*, for choosing settings. It can rise while `accuracy` rises: the surer a mistake, the more it costs.
+# *validation images*, which are there for choosing settings. It can rise while `accuracy` rises: the surer a mistake, the more it costs.
 
 # %% [markdown]
 # ## Its mistakes
 #
 # A *confusion matrix* counts mistakes. Each row is a true material, each column what the network said, and right answers
-# lie on the diagonal. A stronger colour is a larger share of the row.
+# lie on the diagonal.
 
 # %%
 from fastai.vision.all import ClassificationInterpretation
@@ -129,13 +129,13 @@ describe(by_hand, size=72)
 ask("01.2")
 
 # %% [markdown]
-# Step five: *train the head, then unfreeze and train everything*, as `fine_tune` did: the head alone at 5e-3, then the head
-# at half of that and the first layers at a third of the half. `slice` names these two; layers between get one between.
+# Step five: *train the head, then unfreeze and train everything*, as `fine_tune` did. `slice(low, high)` gives the first
+# layers the low learning rate and the head the high one; layers in between get values in between.
 
 # %% [markdown]
-# `fit_one_cycle` takes the epochs and the highest learning rate. Training starts at that divided by `div` (25 if not
-# given), rises to it during the share `pct_start` of the steps, and falls to almost zero. `fine_tune` uses the same values;
-# lesson 06 takes them apart.
+# `fit_one_cycle` takes the epochs and the highest learning rate. Training starts at a `div`-th of it (a 25th if not
+# given), rises to it during the share `pct_start` of the steps, and falls to almost zero. Lesson 06 takes it
+# apart. It takes half a minute, and nothing shows until it ends.
 
 # %%
 with by_hand.no_logging():
@@ -171,8 +171,17 @@ rungs["score"] = rungs.score.map("{:.1%}".format)
 show_table(rungs[["strategy", "score", "seconds"]], "Right on the test images", decimals=1)
 
 # %% [markdown]
+# The six classes are equally frequent in training, so none is a majority there: the lowest rung just says
+# the first, `cardboard`. What would you get by always saying the most frequent material of the test set?
+
+# %%
+counts = truth.bincount()
+print(f"always {dls.vocab[counts.argmax()]}: {counts.max() / len(truth):.1%}")
+
+# %% [markdown]
 # One rung is missing: the same network *from scratch*, that is, from random weights. It gets the same images, the same
-# nine epochs, and the learning rate that did best on validation images.
+# nine epochs, and the learning rate that did best on validation images. It trains for half a minute, and again nothing
+# shows until it ends.
 
 # %%
 from course_utils.quiz import found, predict
@@ -247,9 +256,9 @@ plot_learning_curve(curves, title="The pre-trained body is what pays here")
 
 
 # %% [markdown]
-# From scratch, nine epochs don't match an SVM on pixels. With 20 labels per class a probe is ahead of fine-tuning; with
-# 60, ten runs can't tell. What pays is the pre-trained body. The plant's verdict: 60 photos of each of six materials, 360
-# in all, are a start. About 70% are right, but three in ten still go wrong.
+# From scratch, nine epochs don't match an SVM on pixels. With 20 labels per class the multi-depth probe is ahead of
+# fine-tuning; with 60, ten runs can't tell. What pays is the pre-trained body. For the plant, 360 photos are a start. About
+# 70% are right: three in ten still end up in the wrong bin.
 
 # %% [markdown]
 # Are nine epochs too few from scratch? Here are ten more runs with 20 labels per class and four times as many epochs, at
@@ -307,7 +316,7 @@ ask("01.4")
 #
 # `probabilities` has one row for each test image and one column for each material; `truth` holds the true materials, as
 # column numbers. Write `share_right(probabilities, truth)`, which returns the share of images whose most probable
-# material is the true one. Does it return the accuracy that you saw above?
+# material is the true one. Call it on the two, and compare: does it return the accuracy that you saw above?
 
 # %% tags=["solution"]
 def share_right(probabilities, truth):
@@ -356,7 +365,8 @@ check("01.B", learn_vehicles)
 # - Fine-tuning takes a network that was trained for one task and trains it further for another.
 # - The six steps: choose a network, prepare the data, replace the head, freeze the body, train, evaluate.
 # - The new head starts from random weights, so it is trained first, on a frozen body.
-# - A ladder of baselines on the same split tells you what an accuracy is worth. With 20 labels per class, a probe was ahead.
+# - A ladder of baselines on the same split tells you what an accuracy is worth. With 20 labels per class, the
+#   multi-depth probe was ahead.
 # - A classifier picks one of its classes for any image at all.
 
 # %% [markdown]

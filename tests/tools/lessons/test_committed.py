@@ -33,8 +33,12 @@ def test_nothing_to_mend(lesson):
     assert not found, "\n" + "\n".join(map(str, found))
 
 
+def setup_of(lesson: Lesson) -> str:
+    return next(cell.source for cell in read_text(lesson).cells if cell.cell_type == "code")
+
+
 def test_every_setup_cell_is_the_same_but_for_the_name():
-    setups = {read_text(lesson).cells[1].source.replace(lesson.name, "NAME") for lesson in choose(FOLDER)}
+    setups = {setup_of(lesson).replace(lesson.name, "NAME") for lesson in choose(FOLDER)}
     assert len(setups) == 1 and all(SETUP.fullmatch(setup) for setup in setups)
 
 
@@ -48,7 +52,7 @@ def test_the_setup_cell_installs_what_is_missing_or_says_in_one_sentence_what_to
     """As on Kaggle without internet, where pip fails; and where it doesn't."""
     asked = []
     monkeypatch.setattr("importlib.util.find_spec", lambda name: bool(asked) and installed)
-    cell = TransformerManager().transform_cell(read_text(choose(FOLDER)[0]).cells[1].source)
+    cell = TransformerManager().transform_cell(setup_of(choose(FOLDER)[0]))
     cell = cell.replace("course = setup(", "course = str(")  # the rest is as it would be
     variables = {"get_ipython": lambda: SimpleNamespace(run_line_magic=lambda *line: asked.append(line))}
     if installed:
