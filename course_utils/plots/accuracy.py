@@ -61,8 +61,11 @@ def plot_confusion(matrix: Any, vocab: Sequence[str], *, title: str | None = Non
     axis.set(xlabel="predicted class\n(stronger colour: a larger share of its row)", ylabel="true class")
     add_title(figure, title)
     mistakes = matrix - np.diag(np.diag(matrix))
-    true, predicted = np.unravel_index(mistakes.argmax(), matrix.shape)
-    worst = f"{names[true]} taken for {names[predicted]}, {mistakes.max()} times" if mistakes.any() else "none"
+    tied = np.argwhere(mistakes == mistakes.max())
+    taken = " and ".join(f"{names[true]} taken for {names[predicted]}" for true, predicted in tied)
+    most = int(mistakes.max())
+    times = f"{'each ' * (len(tied) > 1)}{most} time{'s' * (most != 1)}"
+    worst = f"{taken}, {times}" if mistakes.any() else "none"
     show(
         figure,
         alt

@@ -107,7 +107,7 @@ def plot_top_losses(
         true, other = (f"{vocab[k]} ({_percent(probabilities[i, k])})" for k in (truth[i], said[i]))
         titles.append(f"is {true}\nsaid {other}")
     title = f"Largest losses ({(said != truth).sum()} of {len(truth)} images are wrong)"
-    plot_images([images[int(i)] for i in worst], titles, columns=min(len(worst), 5), title=title, alt=alt)
+    plot_images([images[int(i)] for i in worst], titles, columns=min(len(worst), 3), title=title, alt=alt)
 
 
 def plot_neighbours(

@@ -36,6 +36,11 @@ def test_confusion_counts_and_names_the_most_frequent_mistake(drawn):
     assert axis.get_ylabel() == "true class"
 
 
+def test_confusion_names_all_that_are_equally_frequent(drawn):
+    plot_confusion([[4, 1, 0], [0, 5, 0], [0, 1, 3]], ["car", "bus", "truck"])
+    assert drawn[0][1].endswith("Most frequent mistake: car taken for bus and truck taken for bus, each 1 time.")
+
+
 def test_confusion_without_mistakes(drawn):
     plot_confusion([[5, 0], [0, 5]], ["car", "truck"])
     assert drawn[0][1].endswith("Most frequent mistake: none.")
