@@ -66,6 +66,13 @@ def test_answers_are_judged(kind, answer, right, words):
     assert verdict.right is right and words in " ".join(verdict.feedback)
 
 
+def test_what_is_said_of_several_choices_follows_the_page_and_names_each_option():
+    item, shown = one("several choices"), [2, 1, 0]
+    assert judge(item, [0, 2], shown).feedback == ("**A** — True: it is too.", "**C** — True: it is.")
+    assert judge(item, [0, 1], shown).feedback == ("**B** — False: it isn't.", "1 true answer is still missing.")
+    assert judge(item, [0, 2]).feedback == ("True: it is.", "True: it is too."), "a submission has no page"
+
+
 @pytest.mark.parametrize(
     ("answer", "unit", "value"),
     [

@@ -16,7 +16,7 @@ from course_utils.lessons import Lesson
 from course_utils.quiz import ask, check, exercises, found, predict, progress, progress_table, reading, review, summary
 from course_utils.quiz import widgets as quiz_widgets
 from course_utils.quiz.inputs import Choice
-from course_utils.quiz.text import SIGNS, inline, section_html, shuffled, static_html, static_text, where_html
+from course_utils.quiz.text import SIGNS, section_html, shuffled, static_html, static_text, where_html
 
 HERE = Path(__file__).parent
 BEFORE = ('padding-left:.7em">', 'padding-left:.7em">You answered this before. ')  # in a reply, and in one brought back
@@ -118,20 +118,7 @@ def test_several_choices_say_what_is_missing():
     assert "1 true answer is still missing." in question.result and "the head" not in question.result
     tick(question, "running statistics", "the head")
     question.check.click()
-    assert "Right." in question.result
-
-
-def test_what_is_said_of_several_choices_names_each_in_the_order_shown():
-    question = ask("90.2")
-    boxes = question.input.boxes
-    tick(question, "running statistics", "the head")
-    question.check.click()
-    letters = [box.description[0] for box in boxes if box.value]
-    assert re.findall(r"<strong>([A-Z])</strong> —", question.result) == letters == sorted(letters)
-    feedback = {option.text: option.feedback for option in question.item.options}
-    for box in boxes:
-        if box.value:
-            assert f"<strong>{box.description[0]}</strong> — {inline(feedback[box.description[4:]])}" in question.result
+    assert "Right.</strong> <strong>A</strong> — True: it trains. <strong>B</strong> — True: they" in question.result
 
 
 @pytest.mark.parametrize(
