@@ -93,3 +93,11 @@ def test_on_its_own_mix_a_lone_head_is_little_ahead_of_always_the_commonest_mate
     assert 0.7 < rung.mean() < 0.8
     mean, half = paired_difference(on("own mix", "alone").tolist(), rung.tolist())
     assert mean - half > 0 and mean + half < 0.1
+
+
+def test_lora_is_no_worse_than_training_everything():
+    everything, lora = (
+        recorded("19/parts").scores(part, norm="fixed", asked="all photographs")
+        for part in ("everything", "LoRA and head")
+    )
+    assert low(lora, everything) > -0.01
