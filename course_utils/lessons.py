@@ -258,6 +258,17 @@ LESSONS = (
         ),
     ),
     Lesson(
+        "18_few_labels",
+        "What can a network learn from five examples?",
+        minutes=40,
+        know="lessons 02, 03 and 06.",
+        goals=(
+            "classify from one or five examples of each class, without any training;",
+            "write MAML and a prototype network, and say what each of them is for;",
+            "say what an interval over 600 episodes covers, and what it doesn't.",
+        ),
+    ),
+    Lesson(
         "19_federated",
         "Can you train on data that may not travel?",
         minutes=40,
