@@ -175,8 +175,8 @@ show_table(rungs[["strategy", "score", "seconds"]], "Right on the test images", 
 # the first, `cardboard`. What would you get by always saying the most frequent material of the test set?
 
 # %%
-counts = truth.bincount()
-print(f"always {dls.vocab[counts.argmax()]}: {counts.max() / len(truth):.1%}")
+counts = truth.bincount().tolist()
+print(f"always {dls.vocab[counts.index(max(counts))]}: {max(counts) / len(truth):.1%}")
 
 # %% [markdown]
 # One rung is missing: the same network *from scratch*, that is, from random weights. It gets the same images, the same

@@ -182,7 +182,7 @@ def answer(page: Page, identifier: str, given) -> None:
     for box in form.get_by_role("checkbox").all():
         box.set_checked(False)
     for start in given:
-        form.get_by_label(re.compile("^" + re.escape(start))).press("Space")
+        form.get_by_label(re.compile("^[A-Z] — " + re.escape(start))).press("Space")
     form.get_by_role("button", name="Check").press("Enter")
 
 
