@@ -27,6 +27,8 @@ from .tables.recommending import factorise as factorise
 from .tables.recommending import neighbours as neighbours
 from .tables.recommending import next_item_scores as next_item_scores
 from .tables.recommending import popularity as popularity
+from .tables.with_implicit import implicit_factors as implicit_factors
+from .tables.with_implicit import implicit_neighbours as implicit_neighbours
 from .text import TextTask as TextTask
 from .text import classify as classify
 from .text import text_learner as text_learner

@@ -96,9 +96,11 @@ WEEKS = (1, 2, 4, 8)
 def rows(found, **given):
     return [{**given, "metric": name, "score": value} for name, value in found.items()]
 
+
 # %% tags=["recorded"]
 def judged(table, scores):
     return {"average precision": average_precision(table, scores), "card precision": card_precision(table, scores)}
+
 
 # %% [markdown]
 # The large bank, A, has labelled eight weeks of its own payments. It trains trees and a network, each with the best of
@@ -112,15 +114,18 @@ from course_utils.tasks import carry_over, fraud_scores, payment_features, payme
 def a_trees(seed, rate):
     return Trees(rate=rate).fit(load(bank="A", seed=seed).train).score
 
+
 # %% tags=["recorded"]
 @cache
 def a_network(seed, lr):
     learn = payment_learner(load(bank="A", seed=seed).train, bs=1024, seed=seed)
     return train_payments(learn, 500, lr, seed=seed)
 
+
 # %% tags=["recorded"]
 AT_A = {"A's trees": a_trees, "A's network": lambda seed, lr: partial(fraud_scores, a_network(seed, lr))}
 A_GRID = {"A's trees": (0.02, 0.05, 0.1, 0.2, 0.4), "A's network": (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)}
+
 
 # %% tags=["recorded:bank_a:2"]
 def bank_a(seed):
@@ -131,6 +136,7 @@ def bank_a(seed):
             found += rows({"average precision": score}, strategy=arm, setting=setting)
     return found
 
+
 # %% tags=["recorded"]
 @cache
 def best(arm, weeks=None):
@@ -138,6 +144,7 @@ def best(arm, weeks=None):
     runs = runs[runs.strategy == arm]
     runs = runs if weeks is None else runs[runs.weeks == weeks]
     return float(runs.groupby("setting").score.mean().idxmax())
+
 
 # %%
 for name, one in {"A, eight weeks": load(bank="A", seed=course.seed), "B, two weeks": bank}.items():
@@ -148,6 +155,7 @@ for name, one in {"A, eight weeks": load(bank="A", seed=course.seed), "B, two we
 # their scores with those of its own. Or *the table itself*, if the law allows that. The last two need no network, so they
 # are the rivals that fine-tuning has to beat.
 
+
 # %% tags=["recorded"]
 def scratch(seed, train, lr):
     return partial(fraud_scores, train_payments(payment_learner(train, seed=seed), 100, lr, seed=seed))
@@ -157,10 +165,12 @@ def fine_tuned(seed, train, lr):
     learn = carry_over(a_network(seed, best("A's network")), train)
     return partial(fraud_scores, train_payments(learn, 100, lr, seed=seed))
 
+
 # %% tags=["recorded"]
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
 
 # %% tags=["recorded"]
 def new_head(seed, train, strength):
@@ -169,15 +179,18 @@ def new_head(seed, train, strength):
     head.fit(read(train), train.fraud)
     return lambda table: head.decision_function(read(table))
 
+
 # %% tags=["recorded"]
 def both_tables(seed, train, rate):
     table = pd.concat([load(bank="A", seed=seed).train, train], ignore_index=True)
     return Trees(rate=rate).fit(table).score
 
+
 # %% tags=["recorded"]
 def both_models(seed, train, ours):
     mine, theirs = Trees(rate=0.05).fit(train).score, a_trees(seed, best("A's trees"))
     return lambda table: ours * mine(table) + (1 - ours) * theirs(table)
+
 
 # %% [markdown]
 # Each of B's methods has one setting to choose, from six values: the share of payments that a rule may flag, the strength of a
@@ -198,6 +211,7 @@ AT_B |= {
     "trees of both banks": (both_models, (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)),
 }
 
+
 # %% tags=["recorded:bank_b:2"]
 def bank_b(seed):
     found = []
@@ -208,9 +222,11 @@ def bank_b(seed):
             found += rows({"average precision": score}, strategy=arm, weeks=weeks, setting=setting)
     return found
 
+
 # %% [markdown]
 # Unless we say otherwise, every claim below rests on ten simulated *worlds*, each with its own thieves, customers and terminals.
 # Settings were chosen beforehand, on the validation weeks of two other worlds; trees on both tables keep A's.
+
 
 # %% tags=["recorded"]
 def arms_at_b(seed, weeks):
@@ -218,6 +234,7 @@ def arms_at_b(seed, weeks):
     fitted = {arm: fit(seed, train, best(arm, weeks)) for arm, (fit, _) in AT_B.items()}
     fitted["trees on both tables"] = both_tables(seed, train, best("A's trees"))
     return fitted | {arm: fit(seed, best(arm)) for arm, fit in AT_A.items()}
+
 
 # %% tags=["recorded:fraud"]
 def fraud(seed):
@@ -228,11 +245,13 @@ def fraud(seed):
             found += rows(judged(test, score(test)), strategy=arm, weeks=weeks)
     return found
 
+
 # %% [markdown]
 # ## By time, or by chance?
 #
 # We test on weeks that come after the training weeks, with a gap of a week, because a bank needs about that long to learn which
 # payments were fraud. Many tutorials split at random instead. What would our models score then, with eight weeks of payments?
+
 
 # %% tags=["recorded:leak"]
 def leak(seed):
@@ -242,6 +261,7 @@ def leak(seed):
         scores = AT_B[arm][0](seed, bank.train, best(arm, 8))(bank.test)
         found += rows(judged(bank.test, scores), strategy=arm, split=by)
     return found
+
 
 # %%
 predict("16.3")
@@ -422,6 +442,7 @@ alerts_slider(bank.test, {"trees": scores, "fine-tuned": tuned})
 # %% [markdown]
 # Which frauds do they find?
 
+
 # %%
 def caught(scores, cards=5):
     days = bank.test.assign(score=scores, day=bank.test.time.dt.normalize())
@@ -448,9 +469,11 @@ from course_utils.tasks import factorise, neighbours, next_item_scores, populari
 RATED = (1, 5, 10, 20)
 shops = cache(data.ratings)
 
+
 # %% tags=["recorded"]
 def next_ones(shop, scores, split="test"):
     return next_item_scores(scores, shop.matrix(), shop.items.sold.to_numpy(), getattr(shop, split))
+
 
 # %%
 shop = shops(5, seed=course.seed)
@@ -473,11 +496,13 @@ ask("16.9")
 # The chain can lend its books' vectors. So we compare random starting vectors (*cold*) with the chain's (*warm*), frozen or
 # tuned.
 
+
 # %% tags=["recorded"]
 @cache
 def big_shop(seed):
     shop = shops(shop="big", seed=seed)
     return factorise(shop.matrix(), shop.items.sold.to_numpy(), decay=3, seed=seed).items
+
 
 # %% [markdown]
 # The chain has no vectors for the 100 new books, but they have blurbs, which MiniLM (lesson 11) turns into numbers. A *ridge
@@ -491,6 +516,7 @@ from sklearn.linear_model import RidgeCV
 
 from course_utils.backbones import embed, minilm, minilm_tokenizer
 
+
 # %% tags=["recorded"]
 @cache
 def vectors(seed, blurb, reader):
@@ -499,6 +525,7 @@ def vectors(seed, blurb, reader):
         return embed(minilm("DEFAULT"), minilm_tokenizer(), books[blurb].tolist()).numpy()
     return TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True).fit(books.about).transform(books[blurb]).toarray()
 
+
 # %% tags=["recorded"]
 @cache
 def from_blurbs(seed, blurb="about", reader="MiniLM"):
@@ -506,11 +533,13 @@ def from_blurbs(seed, blurb="about", reader="MiniLM"):
     ridge = RidgeCV(np.logspace(-2, 3, 11)).fit(vectors(seed, "about", reader)[known], big_shop(seed)[known])
     return torch.tensor(ridge.predict(vectors(seed, blurb, reader)), dtype=torch.float32)
 
+
 # %% tags=["recorded"]
 @cache
 def placed(seed):
     known = torch.tensor(shops(shop="big", seed=seed).items.sold.to_numpy())
     return torch.where(known[:, None], big_shop(seed), from_blurbs(seed))
+
 
 # %% tags=["recorded"]
 STARTS = {"cold": (None, False), "warm, frozen": (big_shop, True), "warm, tuned": (big_shop, False)}
@@ -521,6 +550,7 @@ def recommended(seed, shop, arm, decay):
     start, frozen = STARTS[arm]
     given = {"start": start(seed) if start else None, "frozen": frozen, "decay": decay, "seed": seed}
     return factorise(shop.matrix(), shop.items.sold.to_numpy(), **given).scores()
+
 
 # %% [markdown]
 # The penalty pulls readers' vectors to zero and books' vectors back to where they started; if it is very strong, only popularity
@@ -538,12 +568,14 @@ def decays(seed):
         found += rows(next_ones(shop, scores, "valid"), strategy=arm, rated=rated, decay=decay)
     return found
 
+
 # %% tags=["recorded"]
 @cache
 def best_decay(arm, rated):
     runs = recorded("16/decays").table
     runs = runs[(runs.strategy == arm) & (runs.rated == rated) & (runs.metric == "NDCG@10")]
     return float(runs.groupby("decay").score.mean().idxmax())
+
 
 # %% tags=["recorded"]
 def lists(seed, rated):
@@ -553,6 +585,7 @@ def lists(seed, rated):
     found["neighbours, both shops"] = neighbours(ours, np.concatenate([ours, big.matrix()]))
     return found | {arm: recommended(seed, shop, arm, best_decay(arm, rated)) for arm in STARTS}
 
+
 # %% tags=["recorded:new_shop"]
 def new_shop(seed):
     found = []
@@ -561,6 +594,7 @@ def new_shop(seed):
         for arm, scores in lists(seed, rated).items():
             found += rows(next_ones(shop, scores), strategy=arm, rated=rated)
     return found
+
 
 # %%
 predict("16.10")
@@ -610,6 +644,7 @@ ask("16.11")
 # %%
 predict("16.12")
 
+
 # %% tags=["recorded"]
 @cache
 def unread(seed):
@@ -620,11 +655,13 @@ def unread(seed):
     old[~old.any(1)] = 1  # who bought new books alone likes all others alike
     return new, bought[new[bought.item]], old
 
+
 # %% tags=["recorded"]
 def new_scores(seed, book_vectors):
     new, bought, old = unread(seed)
     readers = factorise(old, np.ones(len(new), bool), start=big_shop(seed), frozen=True, decay=3).users
     return next_item_scores((readers @ book_vectors.T).numpy(), np.zeros_like(old), new, bought)
+
 
 # %% tags=["recorded:new_books"]
 def new_books(seed):
@@ -632,6 +669,7 @@ def new_books(seed):
     for blurb, reader in product(("about", "retold"), ("TF-IDF", "MiniLM")):
         found += rows(new_scores(seed, from_blurbs(seed, blurb, reader)), strategy=reader, blurb=blurb)
     return found
+
 
 # %%
 books = recorded("16/new_books")
@@ -671,8 +709,10 @@ def both_grown(seed, train, way):
     table = pd.concat([load(bank="A", seed=seed).train, train], ignore_index=True)
     return Trees(*GROWTH[way]).fit(table).score
 
+
 # %% tags=["recorded"]
 GROWN = {"trees": lambda seed, train, way: Trees(*GROWTH[way]).fit(train).score, "trees on both tables": both_grown}
+
 
 # %% tags=["recorded:grown:2"]
 def grown(seed):
@@ -683,12 +723,14 @@ def grown(seed):
         found += rows({"average precision": score}, strategy=arm, weeks=weeks, way=way)
     return found
 
+
 # %% tags=["recorded"]
 @cache
 def best_way(arm, weeks):
     runs = recorded("16/grown").table
     runs = runs[(runs.strategy == arm) & (runs.weeks == weeks)]
     return int(runs.groupby("way").score.mean().idxmax())
+
 
 # %% tags=["recorded:fair_trees"]
 def fair_trees(seed):
@@ -699,8 +741,10 @@ def fair_trees(seed):
         found += rows(judged(bank.test, score(bank.test)), strategy=arm, weeks=weeks)
     return found
 
+
 # %% [markdown]
 # The best learning rate of A's network was the last of its grid, so we tried three times as much:
+
 
 # %% tags=["recorded:wider:2"]
 def wider(seed):
@@ -709,6 +753,7 @@ def wider(seed):
         score = average_precision(table, fraud_scores(a_network(1000 + seed, lr), table))
         found += rows({"average precision": score}, strategy="A's network", setting=lr)
     return found
+
 
 # %%
 higher = recorded("16/wider").table.pivot_table(index="seed", columns="setting", values="score", margins=True)
@@ -721,6 +766,7 @@ show_table(higher, "Average precision (%) by learning rate, in two worlds", deci
 
 # %% [markdown]
 # We also gave B's networks five times as many steps, and chose their learning rates again:
+
 
 # %% tags=["recorded"]
 def more_steps(arm, seed, train, lr):
@@ -749,8 +795,10 @@ def longer(seed):
         found += rows(judged(bank.test, scores), strategy=arm, weeks=weeks)
     return found
 
+
 # %% [markdown]
 # Finally, six ways to grow trees on both tables, all judged on the test weeks of the ten worlds:
+
 
 # %% tags=["recorded:hindsight"]
 def hindsight(seed):
@@ -761,6 +809,101 @@ def hindsight(seed):
             scores = both_grown(seed, bank.train, way)(bank.test)
             found += rows(judged(bank.test, scores), strategy=f"{rate}, leaves of {leaf}", weeks=weeks)
     return found
+
+
+# %% [markdown]
+# ## Back to the bookshop: both shops' ratings
+#
+# If the chain shares its ratings, you can factorise both tables at once. A joint model learns one popularity for both shops,
+# so we also tune its books' vectors on our readers alone. From outside, we take *alternating least squares* from the
+# library [implicit](https://benfred.github.io/implicit/), on our ratings.
+
+# %% tags=["recorded"]
+from course_utils.tasks import implicit_factors, implicit_neighbours
+
+
+@cache
+def joint(seed, rated, decay=3):
+    both = np.concatenate([shops(rated, seed=seed).matrix(), shops(shop="big", seed=seed).matrix()])
+    return factorise(both, np.ones(both.shape[1], bool), decay=decay, seed=seed)
+
+
+# %% tags=["recorded"]
+def cold_both(seed, shop, rated, decay):
+    return joint(seed, rated, decay).scores()[: len(shop.matrix())]
+
+
+def joint_tuned(seed, shop, rated, decay):
+    given = {"start": joint(seed, rated).items, "decay": decay, "seed": seed}
+    return factorise(shop.matrix(), shop.items.sold.to_numpy(), **given).scores()
+
+
+# %% tags=["recorded"]
+def squares(seed, shop, rated, setting):
+    factors, decay = ALS_GRID[int(setting)]
+    return implicit_factors(shop.matrix(), shop.items.sold.to_numpy(), factors=factors, decay=decay, seed=seed)
+
+
+# %% tags=["recorded"]
+ALS_GRID = list(product((2, 4, 8, 16), (1, 3, 10, 30, 100)))  # size of the vectors, penalty
+LEARNED = {"cold, both shops": (cold_both, DECAYS), "joint, tuned here": (joint_tuned, DECAYS)}
+LEARNED |= {"implicit's ALS": (squares, range(len(ALS_GRID)))}
+
+
+# %% tags=["recorded:joint_decays:2"]
+def joint_decays(seed):
+    found = []
+    for rated, (arm, (fit, settings)) in product(RATED, LEARNED.items()):
+        shop = shops(rated, seed=1000 + seed)
+        for setting in settings:
+            scores = fit(1000 + seed, shop, rated, setting)
+            found += rows(next_ones(shop, scores, "valid"), strategy=arm, rated=rated, setting=setting)
+    return found
+
+
+# %% tags=["recorded"]
+@cache
+def best_setting(arm, rated):
+    runs = recorded("16/joint_decays").table
+    runs = runs[(runs.strategy == arm) & (runs.rated == rated) & (runs.metric == "NDCG@10")]
+    return float(runs.groupby("setting").score.mean().idxmax())
+
+
+# %% tags=["recorded:both_shops"]
+def both_shops(seed):
+    found = []
+    for rated, (arm, (fit, _)) in product(RATED, LEARNED.items()):
+        shop = shops(rated, seed=seed)
+        scores = fit(seed, shop, rated, best_setting(arm, rated))
+        found += rows(next_ones(shop, scores), strategy=arm, rated=rated)
+    return found
+
+
+# %%
+learned, gaps = recorded("16/both_shops"), {}
+rivals = {"cold": shop_runs, "popularity": shop_runs, "warm, tuned": shop_runs, "placed, tuned": shop_runs}
+for rated, arm, (rival, other) in product(RATED, LEARNED, rivals.items()):
+    given = {"rated": rated, "metric": "recall@10"}
+    gap = paired_difference(learned.scores(arm, **given), other.scores(rival, **given))
+    gaps.setdefault(f"{arm} minus {rival}", {})[rated] = points(*gap)
+show_table(pd.DataFrame.from_dict(gaps, orient="index"), "Recall@10, points, by ratings per reader")
+
+# %% [markdown]
+# Factorised at once, both tables do worse than popularity with few ratings per reader. With 20, we can't tell them from the
+# chain's tuned vectors. If you tune the joint vectors here, we see no lead over the chain's own.
+#
+# implicit's factors, which have no term for popularity, beat it only with 20 ratings. Its neighbours should be ours:
+
+# %%
+ours = shop.matrix()
+gap = np.abs(implicit_neighbours(ours, ours.shape[1]) - neighbours(ours)).max()
+print(f"With all neighbours kept, no score differs from ours by more than {gap:.0e}.")
+for closest in (20, ours.shape[1]):
+    found_here = next_ones(shop, implicit_neighbours(ours, closest))["recall@10"]
+    print(f"implicit, {closest} closest books kept: recall@10 {found_here:.1%}")
+
+# %% [markdown]
+# By default, implicit keeps only the 20 closest books of each book, the book itself among them.
 
 # %% [markdown]
 # ## A metric with a trap
@@ -822,6 +965,7 @@ for load_it in spoiled:
 # `now - delay - days` and no later than `now - delay`. `payments` is a list of pairs (day, fraud), where fraud is 0 or 1. If
 # there are no such payments, return 0.
 
+
 # %% tags=["solution"]
 def known_risk(payments, now, days, delay):
     ### BEGIN SOLUTION
@@ -829,6 +973,7 @@ def known_risk(payments, now, days, delay):
     known = [fraud for day, fraud in payments if end - days < day <= end]
     return sum(known) / len(known) if known else 0
     ### END SOLUTION
+
 
 # %% tags=["check"]
 from course_utils.quiz import check
@@ -842,6 +987,7 @@ check("16.A", known_risk)
 # `cards` is a list of (day, score, fraud), one for each card and day, where fraud is 0 or 1. If a day has fewer cards than that,
 # divide by `number` all the same. If there are no days, return 0.
 
+
 # %% tags=["solution"]
 def right_alarms(cards, number):
     ### BEGIN SOLUTION
@@ -851,6 +997,7 @@ def right_alarms(cards, number):
         right += sum(fraud for _, _, fraud in of_day[:number])
     return right / (number * len(days)) if days else 0
     ### END SOLUTION
+
 
 # %% tags=["check"]
 check("16.B", right_alarms)
@@ -862,8 +1009,7 @@ check("16.B", right_alarms)
 # - **Feedback.** A real bank blocks a card once it has checked it. Here, alarms change nothing.
 # - **Money.** A fraud of 2 counts as much as one of 2,000.
 # - **Blurbs.** Ours come in a few wordings each. Real blurbs say less about taste.
-# - **Rivals.** The counterpart of trees on both tables, factorisation of both shops' ratings, isn't recorded. In a trial on two
-#   worlds with 20 ratings per reader, it did at least as well as borrowed vectors.
+# - **Rivals.** Our joint factorisation knows no blurbs, and has one popularity for both shops. A better one might get ahead.
 # - **Time.** Our readers' tastes never change, and no friends, prices or recommendations influence them.
 
 # %% [markdown]
@@ -872,7 +1018,7 @@ check("16.B", right_alarms)
 # - A random split puts the same case into both sets. Split by time, with a gap.
 # - With few labels, what bank A had learned counted for more than the method; with eight weeks, both counted about as much.
 # - The borrowed network did about as well untuned, and at best two or three points better than trees on both tables.
-# - Borrowed vectors that were tuned or placed beat popularity from five ratings per reader on.
+# - Borrowed vectors, tuned or placed, beat popularity from five ratings on; factorising both tables brought no visible lead.
 # - Counting words places new books if the wordings repeat; a language model can do it even if they don't, though less well.
 
 # %% [markdown]

@@ -162,3 +162,17 @@ def test_among_new_books_by_another_hand_the_language_model_leads():
 def test_by_the_same_hand_counted_words_are_within_a_point_of_the_language_model():
     mean, half_width = BOOKS.difference("MiniLM", "TF-IDF", blurb="about", **RECALL)
     assert abs(mean) + half_width < 0.01
+
+
+def test_factorising_both_shops_shows_no_lead_over_borrowed_vectors():
+    both = recorded("16/both_shops")
+    for rated in (1, 5, 10, 20):
+        given = {"rated": rated, **RECALL}
+        for arm in ("cold, both shops", "joint, tuned here"):
+            assert low(both.scores(arm, **given), SHOP.scores("warm, tuned", **given)) < 0
+        ahead = low(both.scores("implicit's ALS", **given), SHOP.scores("popularity", **given)) > 0
+        assert ahead == (rated == 20)
+        if rated >= 5:
+            assert low(SHOP.scores("cold", **given), both.scores("implicit's ALS", **given)) > 0
+        if rated <= 5:
+            assert low(SHOP.scores("popularity", **given), both.scores("cold, both shops", **given)) > 0
