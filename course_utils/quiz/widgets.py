@@ -87,7 +87,7 @@ class Question:
         if last[0] and self.item.id in progress.due_items():
             self._say(AGAIN_TODAY)
             return
-        verdict = self._judge(last[1])
+        verdict = judge(self.item, last[1], self.input.order)
         if verdict.right is not None:  # an answer to what the item was before it was changed
             self.input.answer = last[1]
             self.wrong = progress.misses(self.item.id)
@@ -119,14 +119,11 @@ class Question:
             self._note(self.item)
             return
         answer = self.input.answer
-        verdict = self._judge(answer)
+        verdict = judge(self.item, answer, self.input.order)
         if verdict.right is not None and not self.done:  # once it is right, more looking around is no new try
             progress.record(self.item.id, verdict.right, answer, self.hints)
             self.wrong += not verdict.right
         self._tell(verdict)
-
-    def _judge(self, answer: object) -> Verdict:
-        return judge(self.item, answer, self.input.order)
 
     def _note(self, item: Prediction) -> None:
         guess, trouble = read_number(self.input.answer, item.unit)

@@ -890,9 +890,10 @@ show_table(pd.DataFrame.from_dict(gaps, orient="index"), "Recall@10, points, by 
 
 # %% [markdown]
 # Factorised at once, both tables do worse than popularity with few ratings per reader. With 20, we can't tell them from the
-# chain's tuned vectors. If you tune the joint vectors here, we see no lead over the chain's own.
+# chain's tuned vectors; nor does tuning the joint ones lead.
 #
-# implicit's factors, which have no term for popularity, beat it only with 20 ratings. Its neighbours should be ours:
+# implicit's factors beat popularity only with 20 ratings; their best setting was often at our grid's end. Its neighbours
+# should be ours:
 
 # %%
 ours = shop.matrix()
