@@ -15,7 +15,7 @@ from course_utils.grading.bank.items import Graded, GradedItem, GradedQuiz
 
 PAGE = Path(__file__).parents[3] / "docs" / "items.md"
 KINDS = {get_args(one.model_fields["kind"].annotation)[0]: one for one in get_args(get_args(GradedItem)[0])}
-PRACTICE = {"below", "classes", "needs", "expect"}  # fields of practice, which a graded item has no use for
+PRACTICE = {"below", "classes", "needs", "prepare", "expect"}  # fields of practice, which a graded item has no use for
 # field → what it is, an example as YAML has it; "kind.field" where a kind means something else by it
 FIELDS = {
     "lesson": ("the assignment's number and name, the same as the file's name", "90_example"),
