@@ -27,7 +27,7 @@ lessons: .venv/ready ## Execute every lesson with the small network and print a 
 	@.venv/bin/course run $(ARGS)
 
 site: .venv/ready ## Build the course's pages in build/site from the executed notebooks (ARGS="--no-pdf" without Chromium).
-	@.venv/bin/python -c "import furo, myst_nb" 2>/dev/null || .venv/bin/python tools/install.py lab text sound detection tables grading site
+	@.venv/bin/python -c "import furo, myst_nb" 2>/dev/null || .venv/bin/python tools/install.py lab text sound detection tables frameworks scaling shipping grading site
 	@.venv/bin/python -m tools site $(ARGS)
 
 # Three workers keep two cores busy while one waits for a kernel or a browser.
@@ -64,16 +64,17 @@ bench: .venv/tested ## Measure the course beside stock fastai and plain PyTorch,
 
 lock: .venv/bin/uv ## Renew requirements.lock: the newest versions that pyproject.toml admits, on every system.
 	.venv/bin/uv pip compile --quiet --universal --upgrade --python-version 3.11 --extra lab --extra text \
-		--extra sound --extra detection --extra tables --extra grading --extra test \
+		--extra sound --extra detection --extra tables --extra frameworks --extra scaling --extra shipping --extra app \
+		--extra grading --extra test \
 		--custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
 
 export TORCH
 .venv/ready: pyproject.toml requirements.lock | .venv/bin/uv
-	@.venv/bin/python tools/install.py lab text sound detection tables grading
+	@.venv/bin/python tools/install.py lab text sound detection tables frameworks scaling shipping grading
 	@touch .venv/ready
 
 .venv/tested: pyproject.toml requirements.lock | .venv/bin/uv
-	@.venv/bin/python tools/install.py lab text sound detection tables grading test
+	@.venv/bin/python tools/install.py lab text sound detection tables frameworks scaling shipping grading test
 	@touch .venv/ready .venv/tested
 
 .venv/bin/uv:

@@ -92,14 +92,14 @@ def test_a_change_of_the_dependencies_is_installed_once(installed, changed):
         os.utime(installed / name, (second, second))
     os.utime(installed / ".venv" / "bin" / "uv", (0, 0))  # an old installer is no reason to start anew
     assert make(installed, "setup").returncode == 0
-    assert calls(installed) == ["python tools/install.py lab text sound detection tables grading"]
+    assert calls(installed) == ["python tools/install.py lab text sound detection tables frameworks scaling shipping grading"]
     assert make(installed, "setup").returncode == 0 and len(calls(installed)) == 1
 
 
 def test_tests_install_what_they_need_besides(installed):
     (installed / ".venv" / "tested").unlink()
     assert make(installed, "lint").returncode == 0
-    assert calls(installed)[0] == "python tools/install.py lab text sound detection tables grading test"
+    assert calls(installed)[0] == "python tools/install.py lab text sound detection tables frameworks scaling shipping grading test"
     assert (installed / ".venv" / "tested").exists()
 
 
