@@ -6,6 +6,8 @@ from course_utils.backbones.detection.street_detector import street_detector
 from course_utils.backbones.images.efficientnet_lite0 import efficientnet_lite0
 from course_utils.backbones.images.resnet18_half import resnet18_half
 from course_utils.backbones.images.vgg16_quarter import vgg16_quarter
+from course_utils.backbones.ports.as_keras import as_keras
+from course_utils.backbones.ports.as_transformers import as_transformers
 from course_utils.backbones.registry import (
     BACKBONES,
     Backbone,
@@ -41,6 +43,8 @@ __all__ = [
     "TextBackbone",
     "TextClassifier",
     "as_images",
+    "as_keras",
+    "as_transformers",
     "awd_lstm",
     "bert_base",
     "check_tokenizer",

@@ -1,0 +1,1 @@
+"""The course's image networks in other frameworks, with the same weights."""
