@@ -16,6 +16,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
+INSTALL = "python tools/install.py lab text sound detection tables frameworks scaling shipping grading"
+
 
 def make(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
     outside = {
@@ -92,14 +94,14 @@ def test_a_change_of_the_dependencies_is_installed_once(installed, changed):
         os.utime(installed / name, (second, second))
     os.utime(installed / ".venv" / "bin" / "uv", (0, 0))  # an old installer is no reason to start anew
     assert make(installed, "setup").returncode == 0
-    assert calls(installed) == ["python tools/install.py lab text sound detection tables frameworks scaling shipping grading"]
+    assert calls(installed) == [INSTALL]
     assert make(installed, "setup").returncode == 0 and len(calls(installed)) == 1
 
 
 def test_tests_install_what_they_need_besides(installed):
     (installed / ".venv" / "tested").unlink()
     assert make(installed, "lint").returncode == 0
-    assert calls(installed)[0] == "python tools/install.py lab text sound detection tables frameworks scaling shipping grading test"
+    assert calls(installed)[0] == f"{INSTALL} test"
     assert (installed / ".venv" / "tested").exists()
 
 

@@ -62,7 +62,7 @@ def as_transformers(network: nn.Module, classes: Sequence[str] | None = None) ->
         hidden_sizes=list(parts.widths),
         depths=[len(stage) for stage in parts.stages],
         layer_type="basic",
-        num_labels=parts.head.out_features,
+        num_labels=parts.head.out_features,  # type: ignore[call-arg]
     )
     if names:
         config.id2label, config.label2id = names, {name: number for number, name in names.items()}
