@@ -13,8 +13,10 @@ from . import lessons as lessons
 from . import machine as machine
 from . import notebook as notebook
 from . import plots as plots
+from . import projects as projects
 from . import quiz as quiz
 from . import settings as settings
+from . import shipping as shipping
 from . import statistics as statistics
 from . import surgery as surgery
 from . import tasks as tasks

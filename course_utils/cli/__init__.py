@@ -13,6 +13,8 @@ from course_utils.errors import CourseError
 COMMANDS = {
     "data": "List, fetch and verify the data sets.",
     "doctor": "Check this machine, and say what to do about each failure.",
+    "manifest": "Write down what results were made with, or compare.",
+    "new": "Make a folder for a project of your own.",
     "progress": "Show how you stand in the quizzes; export or erase it.",
     "quiz": "Check the quizzes.",
     "run": "Execute the lessons in fresh kernels, and print a table of what came out.",
