@@ -9,6 +9,10 @@ from course_utils.training.checks import check_above_zero
 
 STEPS = 100  # of Newton's kin, for a logistic regression
 
+# Above 25 rows, torch would multiply matrices instead: where features have a large common part, that loses the small
+# distances between them. Here it costs no time.
+EXACT = "donot_use_mm_for_euclid_dist"
+
 
 def nearest_neighbour(support: Tensor, queries: Tensor, cosine: bool = False) -> Tensor:
     """Score each class by the support example of it that is nearest to the query.
@@ -35,7 +39,7 @@ def nearest_neighbour(support: Tensor, queries: Tensor, cosine: bool = False) ->
     support, queries = _checked(support, queries)
     support, queries = (F.normalize(each, dim=-1) if cosine else each for each in (support, queries))
     ways, shots = support.shape[1:3]
-    distances = torch.cdist(queries.flatten(1, 2), support.flatten(1, 2)).square()
+    distances = torch.cdist(queries.flatten(1, 2), support.flatten(1, 2), compute_mode=EXACT).square()
     return -distances.unflatten(2, (ways, shots)).amin(3).unflatten(1, queries.shape[1:3])
 
 
@@ -50,7 +54,8 @@ def nearest_mean(support: Tensor, queries: Tensor, cosine: bool = False) -> Tens
     means = support.mean(2)
     if cosine:
         means = F.normalize(means, dim=-1)
-    return -torch.cdist(queries.flatten(1, 2), means).square().unflatten(1, queries.shape[1:3])
+    distances = torch.cdist(queries.flatten(1, 2), means, compute_mode=EXACT).square()
+    return -distances.unflatten(1, queries.shape[1:3])
 
 
 def logistic_regression(support: Tensor, queries: Tensor, strength: float = 1.0) -> Tensor:

@@ -110,3 +110,15 @@ def test_features_that_do_not_fit_are_refused(compare):
 def test_a_strength_that_is_none_is_refused(group, strength):
     with refused("training.bad-setting", f"strength is {strength}"):
         logistic_regression(*group, strength=strength)
+
+
+@pytest.mark.parametrize("how", [nearest_mean, nearest_neighbour])
+@pytest.mark.parametrize("queries", [3, 30])
+def test_small_distances_count_beside_a_large_common_part(how, queries):
+    random = torch.Generator().manual_seed(0)
+    classes = torch.randn(1, 5, 1, 64, generator=random)
+    support = 1e4 + classes
+    near = 1e4 + classes + 0.01 * torch.randn(1, 5, queries, 64, generator=random)
+    assert torch.equal(how(support, near).argmax(3), torch.arange(5)[None, :, None].expand(1, 5, queries))
+    expected = ((near.double()[:, :, :, None] - support.double()[:, None, None, :, 0]) ** 2).sum(-1)
+    torch.testing.assert_close(-how(support, near).double(), expected, rtol=1e-3, atol=1e-2)
