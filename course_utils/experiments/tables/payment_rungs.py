@@ -5,6 +5,7 @@
 All of them, like the network, read the columns of `add_windows`. Their scores are log-odds, or an order.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -91,11 +92,14 @@ class Trees:
         How many trees.
     leaf : int
         The fewest payments in a leaf.
+    more : sequence of str
+        Columns of numbers that the trees also read, such as another model's score.
     """
 
     rate: float = 0.1
     rounds: int = 100
     leaf: int = 20
+    more: Sequence[str] = ()
     model: Any = field(default=None, repr=False)
     vocabulary: dict[str, list[str]] = field(default_factory=dict, repr=False)
 
@@ -103,7 +107,7 @@ class Trees:
         """Grow them; which payments a tree sees isn't random, so neither is the result."""
         from sklearn.ensemble import HistGradientBoostingClassifier
 
-        _check(table)
+        _check(table, self.more)
         self.vocabulary = {name: sorted(table[name].astype(str).unique()) for name in ("category", "channel")}
         self.model = HistGradientBoostingClassifier(
             learning_rate=self.rate,
@@ -125,15 +129,15 @@ class Trees:
             name: table[name].astype(str).map({kind: float(number) for number, kind in enumerate(known)})
             for name, known in self.vocabulary.items()
         }
-        return table[[*KINDS, *NUMBERS]].assign(**numbered)
+        return table[[*KINDS, *NUMBERS, *self.more]].assign(**numbered)
 
 
 def _inputs(table: pd.DataFrame) -> pd.DataFrame:
     return table[[*KINDS, *NUMBERS]].assign(**{name: table[name].astype(str) for name in KINDS})
 
 
-def _check(table: pd.DataFrame) -> None:
-    if missing := [name for name in (*KINDS, *NUMBERS, "fraud") if name not in table]:
+def _check(table: pd.DataFrame, more: Sequence[str] = ()) -> None:
+    if missing := [name for name in (*KINDS, *NUMBERS, *more, "fraud") if name not in table]:
         raise CourseError(
             f"These payments lack the column {missing[0]!r}: give a table that `data.add_windows` made.",
             code="experiments.no-column",
