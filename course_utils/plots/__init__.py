@@ -18,6 +18,7 @@ from course_utils.plots.losses import plot_losses
 from course_utils.plots.network import plot_feature_maps, plot_filters
 from course_utils.plots.payments.alerts import plot_alerts
 from course_utils.plots.schedules import plot_schedules
+from course_utils.plots.shipping.reliability import plot_reliability
 from course_utils.plots.sound.spectrograms import plot_spectrograms
 from course_utils.plots.text.attributions import plot_attributions
 from course_utils.plots.text.projection import plot_projection
@@ -53,6 +54,7 @@ __all__ = [
     "plot_parallel",
     "plot_probe_by_depth",
     "plot_projection",
+    "plot_reliability",
     "plot_reported",
     "plot_schedules",
     "plot_spectrograms",
