@@ -123,7 +123,7 @@ def test_a_wrong_seed_is_refused_and_leaves_no_study_behind(cheap, tmp_path):
         (["09", "--trials", "0"], "trials is 0"),
         (["09", "--workers", "0"], "workers is 0"),
         (["09", "--storage", "nowhere/a.db"], "nowhere"),
-        (["09", "--storage", "postgresql://me:secret@localhost/studies"], "psycopg"),
+        (["09", "--storage", "mysql://me:secret@localhost/studies"], "pymysql"),
         (["09", "--storage", "damaged"], "damaged"),
     ],
 )

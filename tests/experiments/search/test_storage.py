@@ -118,7 +118,7 @@ def test_a_data_folder_that_can_not_be_written_is_told(tmp_path, monkeypatch):
         ("~nobody-here/a.db", "no-folder", "~nobody-here"),
         ("oracle8://x/y", "storage-unknown", "oracle8"),
         ("redis://localhost", "storage-unknown", "redis"),
-        ("postgresql://me:secret@localhost/studies", "driver-missing", "pip install 'psycopg"),
+        ("mysql://me:secret@localhost/studies", "driver-missing", "pip install 'pymysql"),
         ("mysql+pymysql://me:secret@localhost/studies", "driver-missing", "pip install 'pymysql'"),
     ],
 )
