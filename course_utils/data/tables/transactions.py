@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from fastai.torch_basics import delegates
 
-from course_utils.data.options import check_known
+from course_utils.data.options import DivisionOptions, check_known
 from course_utils.data.splits import SPLITS
-from course_utils.data.tables.options import WeekOptions
+from course_utils.data.tables.card_fraud import read_card_fraud
+from course_utils.data.tables.options import WeekOptions, check_counts
 from course_utils.data.tables.payments import BANKS, simulate
 from course_utils.data.tables.windows import DELAY, WINDOWS, add_windows
 from course_utils.errors import CourseError
@@ -28,11 +29,11 @@ class Transactions:
     ----------
     train, valid, test : DataFrame
         A row for each payment in the order of time, with the columns of `add_windows`, `name`, and, where code made
-        them, the true `cause` of each fraud.
+        them, the true `cause` of each fraud; of `card_fraud`, the columns that the public set has.
     classes : tuple of str
         "genuine" and "fraud".
     real : bool
-        Whether they are a learner's own.
+        Whether people made them: a learner's own, or the public ones.
     about : str
         One line that says what they are, and how many are in each split.
     """
@@ -90,8 +91,7 @@ def transactions(
     options = WeekOptions(n_weeks=n_weeks, split=split, **kwargs)
     if bank not in BANKS:
         raise CourseError(f"There is no bank {bank!r}: choose 'A' or 'B'.", code="data.unknown-bank")
-    if by not in ("time", "chance"):
-        raise CourseError(f"by is {by!r}: choose 'time' or 'chance'.", code="data.unknown-division")
+    _check_division(by)
     parts = divide(_made(bank, options.chosen_seed), options)
     if by == "chance":
         parts = _shuffled(parts, options.chosen_seed)
@@ -117,6 +117,50 @@ def payments(table: pd.DataFrame, n_weeks: int | None = None, *, split: tuple[in
     found = add_windows(table)
     found["name"] = [f"payment {number}" for number in range(len(found))]
     return _described(divide(found, options), "your payments", real=True)
+
+
+def card_fraud(*, by: str = "time", split: tuple[int, int] = (12, 12), seed: int | None = None) -> Transactions:
+    """Load the public card-fraud set: 284,807 real payments of two days in 2013, 492 of them fraud.
+
+    Its publishers hid what would tell who paid whom for what: each payment has 28 principal components, `V1` to `V28`,
+    its `amount`, and its `time` since the first payment. So there are no customers, no terminals, and no second bank.
+
+    Parameters
+    ----------
+    by : "time" or "chance"
+        By chance, the same payments are divided at random, into sets as large as those by time.
+    split : (int, int)
+        Hours of the validation and of the test set, the last ones; all before them train.
+    seed : int, optional
+        Of the division at random; None is the course's seed.
+
+    Raises
+    ------
+    CourseError
+        `data.unknown-division`, `data.bad-split`, `data.bad-number`, `data.too-few-items`; those of `read_card_fraud`.
+
+    Notes
+    -----
+    There is no gap between the sets: two days are shorter than the week in which a bank learns what was fraud.
+    """
+    _check_division(by)
+    check_counts("split", None, split, "hours")
+    options = DivisionOptions(split=split, seed=seed)
+    table = read_card_fraud()
+    valid, test = (pd.Timedelta(hours=int(hours)) for hours in split)
+    end = table.time.iloc[-1].ceil("h")
+    if valid + test >= end:
+        raise CourseError(
+            f"split is {split!r}, and the payments cover {end / pd.Timedelta(hours=1):.0f} hours, so none are left to "
+            "train on: give fewer hours.",
+            code="data.too-few-items",
+        )
+    rows = {"train": table.time < end - test - valid, "test": table.time >= end - test}
+    rows["valid"] = ~rows["train"] & ~rows["test"]
+    parts = {part: table[rows[part]].reset_index(drop=True) for part in SPLITS}
+    if by == "chance":
+        parts = _shuffled(parts, options.chosen_seed)
+    return _described(parts, "payments of the public card-fraud set", real=True)
 
 
 def divide(table: pd.DataFrame, options: WeekOptions) -> dict[str, pd.DataFrame]:
@@ -163,6 +207,11 @@ def divide(table: pd.DataFrame, options: WeekOptions) -> dict[str, pd.DataFrame]
                 code="data.missing-class",
             )
     return parts
+
+
+def _check_division(by: Any) -> None:
+    if by not in ("time", "chance"):
+        raise CourseError(f"by is {by!r}: choose 'time' or 'chance'.", code="data.unknown-division")
 
 
 @lru_cache(maxsize=4)  # a sweep over weeks asks for the same bank again and again
