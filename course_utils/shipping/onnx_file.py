@@ -1,6 +1,7 @@
 """A network as ONNX: one file with weights and architecture, which a small runtime computes without PyTorch."""
 
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -18,6 +19,8 @@ from course_utils.errors import CourseError
 from course_utils.shipping.saving import Config, SavedNetwork, config_from, config_of
 
 ONNX, CONFIG_KEY, INPUT, OUTPUT = "network.onnx", "course_config", "images", "scores"
+BATCH = 64  # images that the runtime gets at a time
+AT_ONCE = 4  # images, while ranges are read: all activations of a piece are in memory together
 CLOSE = 1e-3  # of the largest score: by how much the runtime's scores may differ from PyTorch's
 
 
@@ -107,6 +110,7 @@ def quantise_onnx(file: Path | str, images: Iterable[np.ndarray], target: Path |
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     batches = [np.asarray(batch, np.float32) for batch in images]
+    pieces = [batch[start : start + AT_ONCE] for batch in batches for start in range(0, len(batch), AT_ONCE)]
     if not batches or not sum(map(len, batches)):
         raise CourseError(
             "Quantising needs images to read the range of activations from: give some batches of training images.",
@@ -115,7 +119,7 @@ def quantise_onnx(file: Path | str, images: Iterable[np.ndarray], target: Path |
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
-            self.left = iter(batches)
+            self.left = iter(pieces)
 
         def get_next(self) -> Mapping[str, np.ndarray] | None:
             batch = next(self.left, None)
@@ -124,15 +128,19 @@ def quantise_onnx(file: Path | str, images: Iterable[np.ndarray], target: Path |
     with tempfile.TemporaryDirectory() as folder:
         prepared = os.path.join(folder, ONNX)
         quant_pre_process(str(file), prepared, skip_symbolic_shape=True)
-        quantize_static(
-            prepared,
-            str(target),
-            Reader(),
-            quant_format=QuantFormat.QDQ,
-            activation_type=QuantType.QInt8,
-            weight_type=QuantType.QInt8,
-            per_channel=True,
-        )
+        logging.disable(logging.WARNING)  # of weights of one dimension, which have no channels
+        try:
+            quantize_static(
+                prepared,
+                str(target),
+                Reader(),
+                quant_format=QuantFormat.QDQ,
+                activation_type=QuantType.QInt8,
+                weight_type=QuantType.QInt8,
+                per_channel=True,
+            )
+        finally:
+            logging.disable(logging.NOTSET)
     return Path(target)
 
 
@@ -182,7 +190,10 @@ class OnnxNetwork:
 
     def scores(self, images: np.ndarray) -> np.ndarray:
         """Give the scores (batch, classes) of prepared images (batch, 3, size, size)."""
-        return np.asarray(self.session.run([OUTPUT], {INPUT: np.asarray(images, np.float32)})[0])
+        parts = [
+            images[start : start + BATCH] for start in range(0, len(images), BATCH)
+        ]  # all at once take much memory
+        return np.concatenate([self.session.run([OUTPUT], {INPUT: np.asarray(each, np.float32)})[0] for each in parts])
 
     def predict(self, image: Source) -> dict[str, float]:
         """Give the probability of each class for a file, its bytes, an array or a PIL image."""
