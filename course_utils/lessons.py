@@ -279,6 +279,18 @@ LESSONS = (
             "show what an update gives away about the data, and what it costs to hide it.",
         ),
     ),
+    Lesson(
+        "22_shipping",
+        "What do I hand over, and what does it promise?",
+        minutes=40,
+        know="lessons 01, 04 and 10; lesson 13 helps: recordings of digits.",
+        goals=(
+            "save a network without a pickle, export it to ONNX, and round it to 8 bits;",
+            "measure how far its probabilities are off, mend them, and promise sets in place of answers;",
+            "find gaps between groups and shifts in use, and write the card that goes with a network.",
+        ),
+        extra="shipping",
+    ),
 )
 
 
