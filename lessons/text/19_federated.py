@@ -429,8 +429,8 @@ for start, mix in product(STARTS, MIXES):
 
 # %% [markdown]
 # In each case the pre-trained network is ahead, by seventeen points or more. With one local epoch, skew takes about nine
-# points from it, and fifteen from the other. With five it's the other way round, but there the network from scratch is near
-# guessing anyway, after these few passes.
+# points from it, and rather more from the other, though only just by these seeds. With five it's the other way round, but there
+# the network from scratch is near guessing anyway.
 
 # %% [markdown]
 # What are these numbers worth? Here is the ladder of baselines. Its rungs use all photographs in one place, which our plants
@@ -622,7 +622,7 @@ print(f"skewed and poisoned: trimmed mean minus median, {points(*both)} points")
 # %% [markdown]
 # With equal mixes, we couldn't see either cost more than about a point, and both withstood the poisoner, for three or four.
 # With skewed ones, both cost several points, perhaps since they ignore what a single plant knows, or how many photographs it
-# has: we'll see which. Poisoned, only the trimmed mean was then measurably ahead.
+# has: we'll see. Poisoned, the trimmed mean was then ahead; of the median, we can't say it.
 
 # %% [markdown]
 # Dropouts cost five or six points; they also halve the steps.
@@ -867,7 +867,7 @@ for name, how in product(("median", "trimmed mean"), ("", ", one poisons")):
 
 # %% [markdown]
 # So it isn't the sizes that cost the median and the trimmed mean: a plain mean ignores them too, and does no worse than FedAvg,
-# rather better. What costs is that they ignore what a single plant knows. Against a liar, both are well ahead of a plain mean.
+# rather better. What costs is probably that they ignore what a single plant knows. Against a liar, both are well ahead of a plain mean.
 
 # %%
 whole_runs, rounds_runs = recorded("19/rivals"), recorded("19/rounds")
@@ -969,9 +969,9 @@ check("19.B", clipped)
 # ## Recap
 #
 # - Federated averaging averages clients' weights; with one full step in a round, it is ordinary training.
-# - With five local epochs and skewed labels, the shared network got worse; a pre-trained start lifted each case.
+# - With five local epochs and skewed labels, the pre-trained network got worse; a pre-trained start lifted each case.
 # - A plant's own head beat the shared one on its belt, until the shared one was told the plant's mix.
-# - With equal mixes, median and trimmed mean withstood our poisoner; with skewed ones, they cost eight to ten points.
+# - With equal mixes, median and trimmed mean withstood our poisoner; with skewed ones, they cost several points.
 # - An update can give away labels, and in simple cases the image; differential privacy costs accuracy.
 
 # %% [markdown]
@@ -988,7 +988,7 @@ summary("19")
 # - [McMahan et al. 2017](https://arxiv.org/abs/1602.05629): federated averaging.
 # - [Hsieh et al. 2020](https://arxiv.org/abs/1910.00189): what skewed labels do, and BatchNorm's part in it.
 # - [Nguyen et al. 2023](https://arxiv.org/abs/2206.15387): where to begin? They report that a pre-trained start lessens what
-#   skew does, as ours did with one local epoch.
+#   skew does, as ours did with one local epoch, if only just.
 # - [Yin et al. 2018](https://arxiv.org/abs/1803.01498): median and trimmed mean.
 # - [Abadi et al. 2016](https://arxiv.org/abs/1607.00133): training with differential privacy.
 # - [Flower](https://flower.ai/docs/framework/): the engine for real sites.
