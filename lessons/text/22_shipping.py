@@ -253,8 +253,8 @@ gap = paired_difference(*(sure_runs.scores("as trained", metric=metric) for metr
 found("22.1", 100 * gap[0])
 
 # %% [markdown]
-# The *calibration error* is the average distance from the diagonal. The temperature takes more than half of it away, and leaves
-# the rest: it can only make all answers less sure, by the same rule.
+# The *calibration error* is the average distance from the diagonal. The temperature takes more than half of it away. Much of the
+# rest may be the measure's own: with 431 photos in ten groups, even perfect probabilities score above zero.
 
 # %%
 ask("22.5")
@@ -348,8 +348,9 @@ dim_coverage = promise_runs.scores("a dim lamp", metric="coverage")
 found("22.6", 100 * dim_coverage.mean())
 
 # %% [markdown]
-# As it is, the promise holds on average, but not for every material. After a shift it's broken, though the sets grow: the network
-# doesn't know how much worse it has become. So a promise needs somebody who notices the shift.
+# As it is, the promise holds on average. It was never made for each material, and the worst of six lies lower by chance alone. After
+# a shift it's broken, though the sets grow: the network doesn't know how much worse it has become. So a promise needs somebody
+# who notices the shift.
 
 # %%
 ask("22.7")
@@ -617,8 +618,8 @@ check("22.B", largest_gap)
 # %% [markdown]
 # ## What would break this
 #
-# - **Few groups, few people.** Six speakers are no sample of a population; the largest gap of six is large by chance too, so look at
-#   its interval.
+# - **Few groups, few people.** Ten draws of six speakers are too few for a population, and their intervals too narrow. The largest
+#   gap of six is large by chance too.
 # - **Made shifts.** Our lamp and our dust are formulas. Real ones come slowly and together, and yesterday's photos are then no
 #   reference.
 # - **Other processors, other forms.** Eight bits may be several times as fast on another processor, or with unsigned activations:
