@@ -32,7 +32,7 @@ def fit_temperature(scores: Tensor, labels: Tensor) -> float:
     Raises
     ------
     CourseError
-        `shipping.bad-scores` for other shapes, and for scores that aren't finite.
+        `shipping.bad-scores` for other shapes, scores that aren't finite, and labels of classes that aren't there.
 
     Notes
     -----
@@ -84,6 +84,12 @@ def _checked(scores: Any, labels: Any) -> tuple[Tensor, Tensor]:
         raise CourseError(
             f"Scores have the shape {tuple(scores.shape)} and labels {tuple(labels.shape)}: give finite scores of "
             "shape (images, classes), before the softmax, and one class for each image.",
+            code="shipping.bad-scores",
+        )
+    if labels.min() < 0 or labels.max() >= scores.shape[1]:  # torch would leave out a label of -100 without a word
+        raise CourseError(
+            f"Labels go from {labels.min()} to {labels.max()}, and there are {scores.shape[1]} classes: give each "
+            f"image its class, from 0 to {scores.shape[1] - 1}.",
             code="shipping.bad-scores",
         )
     return scores, labels

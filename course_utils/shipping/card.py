@@ -1,5 +1,6 @@
 """A model card from recorded facts; what nobody has filled in is refused, not left out."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,7 +20,8 @@ SECTIONS = (
     "Limits",
     "Contact",
 )
-FILLERS = {"", "-", "–", "?", "...", "…", "todo", "tbd", "n/a", "none", "more information needed"}
+FILLERS = {"", "todo", "tbd", "na", "none", "xxx", "moreinformationneeded"}  # without what isn't a letter or digit
+UNFINISHED = re.compile(r"\W*(TODO|TBD|FIXME)\b")  # "TODO: ask Anna"; "todo" may be a word of another language
 
 
 def model_card(
@@ -62,7 +64,7 @@ def model_card(
             code="shipping.unknown-section",
         )
     texts = {title: as_text(sections.get(title, "")) for title in SECTIONS} | {"licence": licence.strip()}
-    if empty := [title for title, text in texts.items() if text.strip().strip(".").lower() in FILLERS]:
+    if empty := [title for title, text in texts.items() if _says_nothing(text)]:
         raise CourseError(
             f"The card says nothing under {', '.join(map(repr, empty))}: whoever uses the network needs to know. Write "
             "what is so, and where you don't know, that nobody has measured it.",
@@ -83,10 +85,15 @@ def model_card(
     return where / FILE
 
 
+def _says_nothing(text: str) -> bool:
+    return bool(UNFINISHED.match(text)) or re.sub(r"[\W_]", "", text).lower() in FILLERS
+
+
 def as_text(given: str | pd.DataFrame) -> str:
-    """Give Markdown: a text as it is, a table as a table, and one without rows as nothing."""
+    """Give Markdown: a text as it is, a table as a table, and one without a value as nothing."""
     if not isinstance(given, pd.DataFrame):
         return str(given)
     rows = [[str(column) for column in given], ["---"] * len(given.columns)]
     rows += [["" if pd.isna(value) else f"{value}" for value in row] for row in given.itertuples(index=False)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows) if len(given) else ""
+    lines = [" | ".join(text.replace("|", r"\|") for text in row) for row in rows]  # a bar would begin another cell
+    return "\n".join(f"| {line} |" for line in lines) if given.notna().any(axis=None) else ""

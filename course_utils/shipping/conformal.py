@@ -1,5 +1,6 @@
 """Conformal sets: in place of one answer, as many as are needed for a promised share of right ones; by MAPIE."""
 
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -57,8 +58,9 @@ def conformal_sets(
     Raises
     ------
     CourseError
-        `shipping.bad-probabilities` for other shapes, and for rows that don't sum to 1; `shipping.too-few-images`
-        below 20 held-out images; `shipping.bad-setting`; `shipping.extra-missing` without MAPIE.
+        `shipping.bad-probabilities` for other shapes, rows that aren't probabilities, and labels of classes that aren't
+        there; `shipping.too-few-images` below 20 held-out images, and where the promise needs more;
+        `shipping.bad-setting`; `shipping.extra-missing` without MAPIE.
 
     Notes
     -----
@@ -69,9 +71,11 @@ def conformal_sets(
     held, probabilities = (np.asarray(each, float) for each in (held, probabilities))
     labels = np.asarray(labels).astype(int)
     for each in (held, probabilities):
-        if each.ndim != 2 or each.shape[1] != held.shape[1] or not np.allclose(each.sum(1), 1, atol=1e-3):
+        fitting = each.ndim == 2 and each.shape[1] == held.shape[1]
+        if not fitting or not np.allclose(each.sum(1), 1, atol=1e-3) or (each < 0).any():
             raise CourseError(
-                f"Probabilities have the shape {each.shape}: give rows that sum to 1, with a column for each class.",
+                f"Probabilities have the shape {each.shape}: give rows of numbers from 0 to 1 that sum to 1, with a "
+                "column for each class.",
                 code="shipping.bad-probabilities",
             )
     if labels.shape != held.shape[:1]:
@@ -80,15 +84,22 @@ def conformal_sets(
             "class for each.",
             code="shipping.bad-probabilities",
         )
-    if len(held) < FEWEST:
+    if len(labels) and (labels.min() < 0 or labels.max() >= held.shape[1]):
         raise CourseError(
-            f"{len(held)} held-out images are too few for a promise: give {FEWEST} or more.",
-            code="shipping.too-few-images",
+            f"Labels go from {labels.min()} to {labels.max()}, and there are {held.shape[1]} classes: give each image "
+            f"its class, from 0 to {held.shape[1] - 1}.",
+            code="shipping.bad-probabilities",
         )
     if not 0 < coverage < 1 or method not in ("lac", "aps"):
         raise CourseError(
             f"coverage is {coverage!r} and method {method!r}: give a share between 0 and 1, and 'lac' or 'aps'.",
             code="shipping.bad-setting",
+        )
+    needed = max(FEWEST, ceil(max(1 / coverage, 1 / (1 - coverage))))  # the second is what MAPIE asks for
+    if len(held) < needed:
+        raise CourseError(
+            f"{len(held)} held-out images are too few for a promise of {coverage:.0%}: give {needed} or more.",
+            code="shipping.too-few-images",
         )
     try:
         from mapie.classification import SplitConformalClassifier

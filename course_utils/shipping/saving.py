@@ -6,6 +6,8 @@ joblib write pickles. A safetensors file holds numbers and their names, and JSON
 
 import json
 from dataclasses import asdict, dataclass, replace
+from math import inf, isfinite
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +100,9 @@ def config_of(learn: Learner, temperature: float = 1.0) -> Config:
     ------
     CourseError
         `shipping.unknown-network` for a body that isn't registered, or a head that isn't fastai's or one linear layer;
-        `shipping.unknown-images` where the data aren't images of the course's kind.
+        `shipping.unknown-images` where the data aren't images of the course's kind; `shipping.bad-temperature`.
     """
+    temperature = checked_temperature(temperature)
     arch = getattr(learn, "arch", None)
     name = next((each.name for each in BACKBONES.values() if each.build is arch), None)
     steps = [*learn.dls.valid.after_item.fs, *learn.dls.valid.after_batch.fs]
@@ -153,7 +156,7 @@ def save_network(learn: Learner, folder: Path | str, temperature: float = 1.0) -
     folder : Path or str
         Made if it isn't there.
     temperature : float
-        What scores are to be divided by (see `fit_temperature`).
+        What scores are to be divided by (see `fit_temperature`); above 0.
 
     Raises
     ------
@@ -210,9 +213,39 @@ def read_config(folder: Path) -> Config:
 
 
 def config_from(given: dict[str, Any]) -> Config:
-    """Make a config of what JSON gave; TypeError for other names."""
+    """Make a config of what JSON gave; TypeError for other names, and for values that no network can have."""
     values: dict[str, Any] = {name: tuple(each) if isinstance(each, list) else each for name, each in given.items()}
-    return Config(**values)
+    config = Config(**values)
+    fitting = {
+        **{name: isinstance(getattr(config, name), str) for name in ("backbone", "head", "resize")},
+        "classes": isinstance(config.classes, tuple) and all(isinstance(name, str) for name in config.classes),
+        "size": isinstance(config.size, int) and config.size > 0,
+        "side": isinstance(config.side, int) and config.side > 0,
+        "mean": isinstance(config.mean, tuple) and len(config.mean) == 3 and all(map(_finite, config.mean)),
+        "std": isinstance(config.std, tuple) and len(config.std) == 3 and all(map(_above_zero, config.std)),
+        "temperature": _above_zero(config.temperature),
+    }
+    if wrong := [name for name, fits in fitting.items() if not fits]:
+        raise TypeError(f"{wrong[0]} can't be {getattr(config, wrong[0])!r}")
+    return config
+
+
+def checked_temperature(temperature: float) -> float:
+    """Give a temperature back; CourseError `shipping.bad-temperature` for one that scores can't be divided by."""
+    if not _above_zero(temperature):
+        raise CourseError(
+            f"temperature is {temperature!r}: give a number above 0, such as fit_temperature found.",
+            code="shipping.bad-temperature",
+        )
+    return float(temperature)
+
+
+def _finite(value: object) -> bool:
+    return isinstance(value, Real) and isfinite(value)
+
+
+def _above_zero(value: object) -> bool:
+    return isinstance(value, Real) and 0 < float(value) < inf
 
 
 def _missing(folder: Path, name: str) -> CourseError:

@@ -47,3 +47,12 @@ def test_scores_that_dont_fit_are_refused(scores, labels):
     for function in (fit_temperature, calibration_error):
         with refused("shipping.bad-scores", "before the softmax"):
             function(scores, labels)
+
+
+@pytest.mark.parametrize("label", [4, -1, -100])  # torch leaves out labels of -100
+def test_a_class_that_isnt_there_is_refused(label):
+    scores, labels = drawn(10)
+    labels[3] = label
+    for function in (fit_temperature, calibration_error):
+        with refused("shipping.bad-scores", "from 0 to 3"):
+            function(scores, labels)

@@ -7,24 +7,27 @@ from support.errors import refused
 from course_utils.shipping import model_card
 from course_utils.shipping.card import SECTIONS
 
+NO_ROWS, NO_VALUES = pd.DataFrame({"a": []}), pd.DataFrame({"a": [None, float("nan")]})
 FULL = {title: f"Something about {title}." for title in SECTIONS}
 
 
 def test_the_hubs_library_reads_what_was_written(tmp_path):
     from huggingface_hub import ModelCard
 
-    table = pd.DataFrame({"method": ["SVM", "network"], "accuracy": ["60%", None]})
+    table = pd.DataFrame({"method": ["SVM", "network"], "accuracy": ["60%", None], "odd": ["a|b", "c"]})
     card = ModelCard.load(
         model_card(tmp_path, "bins", FULL | {"How good it is": table}, licence="mit", tags=("rubbish",))
     )
     assert card.data.license == "mit" and card.data.tags == ["rubbish"]
-    assert "| SVM | 60% |\n| network |  |" in card.content
+    assert "| SVM | 60% | a\\|b |\n| network |  | c |" in card.content
     places = [card.content.index(f"\n## {title}\n") for title in SECTIONS]
     assert places == sorted(places)
 
 
 @pytest.mark.parametrize("title", SECTIONS)
-@pytest.mark.parametrize("nothing", ["", "  \n", "TODO", "N/A", "…", "-", pd.DataFrame({"a": []})])
+@pytest.mark.parametrize(
+    "nothing", ["", "  \n", "TODO", "- TODO: ask", "N/A", "…", "___", "\u200b", NO_ROWS, NO_VALUES]
+)
 def test_an_empty_section_is_refused_by_its_name_and_nothing_written(tmp_path, title, nothing):
     with refused("shipping.empty-section", title):
         model_card(tmp_path / "new", "bins", FULL | {title: nothing}, licence="mit")

@@ -1,5 +1,7 @@
 """Conformal sets: the threshold by hand, the promise over many draws, and refusals."""
 
+import re
+
 import numpy as np
 import pytest
 from support.errors import refused
@@ -51,6 +53,11 @@ def test_a_network_that_is_wrong_about_its_doubts_still_keeps_the_promise_with_l
         ("shipping.bad-probabilities", {"held": np.ones((30, 4))}),
         ("shipping.bad-probabilities", {"new": np.full((5, 3), 1 / 3)}),
         ("shipping.bad-probabilities", {"labels": np.zeros(29)}),
+        ("shipping.bad-probabilities", {"labels": np.full(30, 4)}),
+        ("shipping.bad-probabilities", {"labels": np.full(30, -1)}),
+        ("shipping.bad-probabilities", {"new": np.tile([1.5, -0.5, 0, 0], (5, 1))}),
+        ("shipping.too-few-images", {"coverage": 0.99}),
+        ("shipping.too-few-images", {"coverage": 0.02}),
         ("shipping.too-few-images", {"held": np.full((19, 4), 0.25), "labels": np.zeros(19)}),
         ("shipping.bad-setting", {"coverage": 1}),
         ("shipping.bad-setting", {"method": "raps"}),
@@ -61,3 +68,14 @@ def test_what_cant_be_is_refused(code, changes):
     given = {"held": held, "labels": labels, "new": held[:5], "coverage": 0.9, "method": "lac"} | changes
     with refused(code):
         conformal_sets(given["held"], given["labels"], given["new"], coverage=given["coverage"], method=given["method"])
+
+
+@pytest.mark.parametrize("coverage", [0.01, 0.05, 0.5, 0.9, 0.95, 0.98, 0.99])
+def test_a_refusal_names_the_fewest_images_that_will_do(coverage):
+    held, labels = drawn(200, 0)
+    with refused("shipping.too-few-images") as told:
+        conformal_sets(held[:1], labels[:1], held[:5], coverage=coverage)
+    fewest = int(re.search(r"give (\d+) or more", str(told.value))[1])
+    assert conformal_sets(held[:fewest], labels[:fewest], held[:5], coverage=coverage).shape == (5, 4)
+    with refused("shipping.too-few-images"):
+        conformal_sets(held[: fewest - 1], labels[: fewest - 1], held[:5], coverage=coverage)

@@ -97,7 +97,18 @@ def test_a_damaged_file_is_refused(folder, name, content):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"backbone": "resnet99"}, {"form": 2}, {"resize": "stretch"}, {"head": "three layers"}, {"more": 1}]
+    "changes",
+    [{"backbone": "resnet99"}, {"form": 2}, {"resize": "stretch"}, {"head": "three layers"}, {"more": 1}]
+    + [{"temperature": each} for each in (0, -1, "hot", float("nan"), None)]
+    + [
+        {"classes": "ab"},
+        {"classes": [1, 2]},
+        {"size": "32"},
+        {"side": 0},
+        {"mean": [0.5]},
+        {"std": [0, 1, 1]},
+        {"backbone": {}},
+    ],
 )
 def test_a_config_that_this_course_doesnt_know_is_refused(folder, changes):
     file = folder / "network.json"
@@ -112,3 +123,10 @@ def test_weights_of_another_network_are_refused(learn, folder, tmp_path):
     shutil.copy(save_network(other, tmp_path / "other") / "network.safetensors", folder)
     with refused("shipping.bad-network", "network.safetensors"):
         load_network(folder)
+
+
+@pytest.mark.parametrize("temperature", [0, -1.0, float("nan"), float("inf")])
+def test_a_temperature_that_scores_cant_be_divided_by_is_refused(learn, tmp_path, temperature):
+    with refused("shipping.bad-temperature", "above 0"):
+        save_network(learn, tmp_path / "network", temperature)
+    assert not (tmp_path / "network").exists()
